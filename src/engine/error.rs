@@ -1,0 +1,205 @@
+//! What an operation can answer instead of its result.
+
+use crate::codec::DecodeError;
+use crate::kv::KvError;
+use crate::types::{ActorId, ArgumentError, Generation, PageNumber, PageSizeError, Txid};
+
+/// Why an operation has no result. [`StoreError::code`] is the stable name that users see.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The caller's generation or head is not the current one. Nothing was written.
+    #[error(
+        "actor {actor:?}: held generation {held} at head {held_head_txid}, \
+         but the store is at generation {current} and head {current_head_txid}"
+    )]
+    FenceMismatch {
+        /// The actor.
+        actor: ActorId,
+        /// The generation that the caller named.
+        held: Generation,
+        /// The generation of the store.
+        current: Generation,
+        /// The head that the caller named; that of the store where the caller named none.
+        held_head_txid: Txid,
+        /// The head of the store.
+        current_head_txid: Txid,
+    },
+    /// Another takeover came between.
+    #[error("actor {actor:?}: another takeover came between; the generation is now {current}")]
+    ConcurrentTakeover {
+        /// The actor.
+        actor: ActorId,
+        /// The generation of the store.
+        current: Generation,
+    },
+    /// An import of rivetkit v1 data is under way.
+    #[error("actor {actor:?}: an import of v1 data is not finished")]
+    MigrationIncomplete {
+        /// The actor.
+        actor: ActorId,
+    },
+    /// Nobody ever started the actor, or it was deleted.
+    #[error("actor {actor:?} does not exist")]
+    NotFound {
+        /// The actor.
+        actor: ActorId,
+    },
+    /// A value of the wrong kind or shape.
+    #[error("{0}")]
+    InvalidArg(String),
+    /// A number outside its range.
+    #[error("{0}")]
+    OutOfRange(String),
+    /// More than the store takes.
+    #[error("{0}")]
+    TooLarge(String),
+    /// No room left.
+    #[error("{0}")]
+    QuotaExceeded(String),
+    /// The commit may or may not have taken place, and the store cannot tell any more.
+    #[error("actor {actor:?}: whether the commit took place cannot be found out: {detail}")]
+    CommitUnknown {
+        /// The actor.
+        actor: ActorId,
+        /// Why not.
+        detail: String,
+    },
+    /// The store cannot be reached or used now. Nothing was written by this call's last attempt.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Stored bytes are damaged.
+    #[error("damaged{}: {detail}", place(actor.as_ref(), *page, *txid))]
+    Corrupt {
+        /// The actor whose row it is, where it is one.
+        actor: Option<ActorId>,
+        /// The page, where the row is one.
+        page: Option<PageNumber>,
+        /// The commit that wrote the page.
+        txid: Option<Txid>,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+fn place(actor: Option<&ActorId>, page: Option<PageNumber>, txid: Option<Txid>) -> String {
+    let mut text = String::new();
+    if let Some(actor) = actor {
+        text.push_str(&format!(" in actor {:?}", actor.as_str()));
+    }
+    if let Some(page) = page {
+        text.push_str(&format!(", page {page}"));
+    }
+    if let Some(txid) = txid {
+        text.push_str(&format!(", txid {txid}"));
+    }
+    text
+}
+
+impl StoreError {
+    /// The stable name of the kind.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::FenceMismatch { .. } => "ERR_FENCE_MISMATCH",
+            Self::ConcurrentTakeover { .. } => "ERR_CONCURRENT_TAKEOVER",
+            Self::MigrationIncomplete { .. } => "ERR_MIGRATION_INCOMPLETE",
+            Self::NotFound { .. } => "ERR_NOT_FOUND",
+            Self::InvalidArg(_) => "ERR_INVALID_ARG",
+            Self::OutOfRange(_) => "ERR_OUT_OF_RANGE",
+            Self::TooLarge(_) => "ERR_TOO_LARGE",
+            Self::QuotaExceeded(_) => "ERR_QUOTA_EXCEEDED",
+            Self::CommitUnknown { .. } => "ERR_COMMIT_UNKNOWN",
+            Self::Unavailable(_) => "ERR_UNAVAILABLE",
+            Self::Corrupt { .. } => "ERR_CORRUPT",
+            Self::Closed => "ERR_CLOSED",
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing it.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::ConcurrentTakeover { .. } | Self::MigrationIncomplete { .. } | Self::Unavailable(_) => true,
+            Self::FenceMismatch { .. }
+            | Self::NotFound { .. }
+            | Self::InvalidArg(_)
+            | Self::OutOfRange(_)
+            | Self::TooLarge(_)
+            | Self::QuotaExceeded(_)
+            | Self::CommitUnknown { .. }
+            | Self::Corrupt { .. }
+            | Self::Closed => false,
+        }
+    }
+}
+
+impl From<ArgumentError> for StoreError {
+    fn from(error: ArgumentError) -> Self {
+        match error {
+            ArgumentError::Invalid(message) => Self::InvalidArg(message),
+            ArgumentError::OutOfRange(message) => Self::OutOfRange(message),
+        }
+    }
+}
+
+impl From<PageSizeError> for StoreError {
+    fn from(error: PageSizeError) -> Self {
+        Self::InvalidArg(error.to_string())
+    }
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// A failure inside an operation, before the engine has decided what it means for the caller: a backend's
+/// error is something to retry, resolve or report; a store error is final.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// From the backend.
+    Kv(KvError),
+    /// For the caller.
+    Store(StoreError),
+}
+
+impl From<KvError> for Failure {
+    fn from(error: KvError) -> Self {
+        Self::Kv(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Failure {
+    /// A row of `actor` that does not decode.
+    pub(crate) fn corrupt(actor: &ActorId, error: &DecodeError) -> Self {
+        Self::Store(corrupt(actor, error))
+    }
+}
+
+/// A row of `actor` that does not decode, as the caller learns of it.
+pub(crate) fn corrupt(actor: &ActorId, error: &DecodeError) -> StoreError {
+    StoreError::Corrupt { actor: Some(actor.clone()), page: None, txid: None, detail: error.to_string() }
+}
+
+/// A backend's error as the caller learns of it, once nothing more can be done about it.
+pub(crate) fn surface(error: KvError) -> StoreError {
+    match error {
+        KvError::Conflict | KvError::TooOld | KvError::UnknownOutcome { .. } => {
+            StoreError::Unavailable(format!("gave up: {error}"))
+        }
+        KvError::TooLarge { detail } => StoreError::TooLarge(detail),
+        KvError::Full { detail } => StoreError::QuotaExceeded(detail),
+        KvError::Unavailable { detail } => StoreError::Unavailable(detail),
+        KvError::Invalid { detail } => StoreError::InvalidArg(detail),
+        KvError::Corrupt { detail } => StoreError::Corrupt { actor: None, page: None, txid: None, detail },
+        KvError::Closed => StoreError::Closed,
+    }
+}

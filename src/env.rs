@@ -1,0 +1,52 @@
+//! What the engine needs from the world besides storage: the time, chance, and waiting.
+//!
+//! Everything else in the engine is a function of its inputs, so a simulation that owns an [`Env`] and a
+//! backend owns every choice.
+
+use std::time::Duration;
+
+use futures::future::{BoxFuture, FutureExt};
+
+use crate::types::Token;
+
+/// The time, chance, and waiting.
+pub trait Env: Send + Sync + 'static {
+    /// Milliseconds since 1970-01-01 UTC. Used for labels and leases, never for ordering.
+    fn now_ms(&self) -> u64;
+
+    /// 16 bytes that nobody else draws.
+    fn token(&self) -> Token;
+
+    /// A number from 0 up to and without `bound` (at least 1), for jitter.
+    fn random_below(&self, bound: u64) -> u64;
+
+    /// Waits.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+}
+
+/// The real world: the system's clock and randomness, tokio's timer.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct SystemEnv;
+
+impl Env for SystemEnv {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system for the time")]
+    fn now_ms(&self) -> u64 {
+        let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        elapsed.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn token(&self) -> Token {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("the operating system has randomness");
+        Token(bytes)
+    }
+
+    fn random_below(&self, bound: u64) -> u64 {
+        // The bias of the remainder is below 2^-32 for the small bounds of a jitter.
+        getrandom::u64().expect("the operating system has randomness") % bound.max(1)
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        tokio::time::sleep(duration).boxed()
+    }
+}

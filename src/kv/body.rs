@@ -1,0 +1,123 @@
+//! Transactions and reads as values, and how their typed answers pass through a backend that does not
+//! know the types.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::{BoxFuture, FutureExt};
+
+use super::{Kv, KvError, Mutations, View};
+
+/// What a body decided: the writes to make (none is a refusal or a mere answer) and what to tell the caller
+/// once they are made.
+#[derive(Debug)]
+pub struct Decision<T> {
+    /// The writes, applied together.
+    pub mutations: Mutations,
+    /// The caller's answer, delivered only if the writes took place.
+    pub output: T,
+}
+
+impl<T> Decision<T> {
+    /// An answer that writes nothing.
+    pub fn answer(output: T) -> Self {
+        Self { mutations: Mutations::new(), output }
+    }
+
+    /// An answer together with its writes.
+    pub fn write(mutations: Mutations, output: T) -> Self {
+        Self { mutations, output }
+    }
+}
+
+/// A transaction: reads that end in a decision. It may be executed again from the start.
+pub trait Body: Send + Sync + 'static {
+    /// The answer.
+    type Output: Send + 'static;
+    /// Why there is none. A body that fails writes nothing.
+    type Error: From<KvError> + Send + 'static;
+
+    /// Reads and decides.
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Self::Error>>;
+}
+
+/// Reads against one state, without writes.
+pub trait ReadBody: Send + Sync + 'static {
+    /// The answer.
+    type Output: Send + 'static;
+    /// Why there is none.
+    type Error: From<KvError> + Send + 'static;
+
+    /// Reads.
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Self::Error>>;
+}
+
+/// A [`Body`] as a backend sees it: something that turns a view into writes.
+pub trait BodyRunner: Send + Sync {
+    /// Executes the body and returns its writes; a body that failed has none.
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations>;
+}
+
+/// A [`ReadBody`] as a backend sees it.
+pub trait ReadRunner: Send + Sync {
+    /// Executes the body.
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, ()>;
+}
+
+/// A body and the place where its last execution leaves the answer.
+struct Attempt<B, T, E> {
+    body: Arc<B>,
+    answer: Mutex<Option<Result<T, E>>>,
+}
+
+impl<B, T, E> Attempt<B, T, E> {
+    fn new(body: &Arc<B>) -> Arc<Self> {
+        Arc::new(Self { body: Arc::clone(body), answer: Mutex::new(None) })
+    }
+
+    fn leave(&self, answer: Result<T, E>) {
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    }
+
+    fn take(&self) -> Result<T, E> {
+        let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        answer.expect("a backend that answers Ok has executed the body")
+    }
+}
+
+impl<B: Body> BodyRunner for Attempt<B, B::Output, B::Error> {
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
+        async move {
+            match self.body.run(view).await {
+                Ok(Decision { mutations, output }) => {
+                    self.leave(Ok(output));
+                    mutations
+                }
+                Err(error) => {
+                    self.leave(Err(error));
+                    Mutations::new()
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+impl<B: ReadBody> ReadRunner for Attempt<B, B::Output, B::Error> {
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, ()> {
+        async move { self.leave(self.body.run(view).await) }.boxed()
+    }
+}
+
+/// Runs `body` as one transaction on `kv`: at most one decision takes effect, and no retry happens here.
+pub async fn transact<B: Body>(kv: &dyn Kv, body: &Arc<B>) -> Result<B::Output, B::Error> {
+    let attempt = Attempt::new(body);
+    kv.run(Arc::clone(&attempt) as Arc<dyn BodyRunner>).await?;
+    attempt.take()
+}
+
+/// Runs `body` against one committed state of `kv`.
+pub async fn read<B: ReadBody>(kv: &dyn Kv, body: &Arc<B>) -> Result<B::Output, B::Error> {
+    let attempt = Attempt::new(body);
+    kv.read(Arc::clone(&attempt) as Arc<dyn ReadRunner>).await?;
+    attempt.take()
+}

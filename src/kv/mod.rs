@@ -1,0 +1,142 @@
+//! Ordered key-value storage: the contract that every backend keeps.
+//!
+//! # The shape of a transaction
+//!
+//! A transaction is a *read phase that ends in a decision*. A [`Body`] reads through a [`View`] and returns
+//! a [`Decision`]: the writes to make and the answer for the caller. Nothing is written before the
+//! decision, so a refusal (a decision without writes) leaves nothing to undo; an embedded engine can run
+//! many bodies one after the other inside one write transaction (group commit); an optimistic engine can
+//! run them side by side and let all but one fail.
+//!
+//! # What a backend promises
+//!
+//! 1. **Strict serializability.** If [`Kv::run`] answers `Ok`, the body's reads (those that asked for
+//!    [`Isolation::Serializable`]) and its writes took place at one instant between call and answer.
+//!    A read that begins after an answer sees what that answer acknowledged, from any process.
+//! 2. **All or nothing.** The writes of one decision become visible together or never.
+//! 3. **At most one execution counts.** `run` may execute the body more than once (a group commit that had
+//!    to be repeated), but only the last execution's decision takes effect and is the one returned. A body
+//!    therefore keeps no state of its own between executions, except notes that only ever grow.
+//! 4. **No retries.** `run` reports a conflict, it does not hide it. Whoever knows what the operation means
+//!    decides what to do about it (`engine::retry`).
+//! 5. **Honest outcomes.** Every [`KvError`] but [`KvError::UnknownOutcome`] says: nothing was written and
+//!    nothing will be. `UnknownOutcome` says: the writes took place, or never will, or (on a cluster) still
+//!    may. The caller finds out by reading its own token back inside a transaction that would conflict
+//!    with the lost one.
+//! 6. **Own snapshot.** [`Kv::read`] runs against one committed state, without writes and without
+//!    conflicts. It may answer [`KvError::TooOld`] when it takes longer than the backend keeps a state
+//!    (FoundationDB: 5 s); the embedded engine keeps it as long as the read lasts.
+//! 7. **A view never waits for the caller.** Its futures depend on the backend alone, so a backend may
+//!    drive a body to its end on a thread of its own.
+//!
+//! # Conflict ranges
+//!
+//! On an [optimistic](Concurrency::Optimistic) backend a transaction fails with [`KvError::Conflict`] if
+//! another one, committed after its reads, wrote with [`WriteConflict::Declared`] into a range it read with
+//! [`Isolation::Serializable`]. Rows that another row guards (pages are guarded by the fence and head rows)
+//! are read with [`Isolation::Snapshot`] and written with [`WriteConflict::Omitted`], so that they cost no
+//! conflict ranges. A [serial](Concurrency::Serial) backend never answers `Conflict` and ignores both.
+
+mod body;
+pub mod embedded;
+mod error;
+#[cfg(feature = "testing")]
+pub mod faulty;
+mod key_range;
+pub mod memory;
+#[cfg(feature = "testing")]
+pub mod metered;
+mod mutation;
+
+pub use body::{Body, BodyRunner, Decision, ReadBody, ReadRunner, read, transact};
+pub use error::KvError;
+pub use key_range::KeyRange;
+pub use mutation::{Mutation, Mutations, WriteConflict};
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
+/// Whether a read takes part in conflict detection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// A later conflicting write fails this transaction.
+    Serializable,
+    /// The read sees the same state, and nobody's write to it fails this transaction.
+    Snapshot,
+}
+
+/// How a backend orders transactions that meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concurrency {
+    /// One after the other, in the order in which they were queued; nobody conflicts.
+    Serial,
+    /// Side by side; of those that conflict, one commits.
+    Optimistic,
+}
+
+/// Where a scan begins and ends, and how it takes part in conflict detection.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// The keys to visit, in ascending order.
+    pub range: KeyRange,
+    /// At most this many rows; 0 is no limit.
+    pub rows_max: usize,
+    /// Whether the rows read guard this transaction.
+    pub isolation: Isolation,
+}
+
+impl Scan {
+    /// Every row of `range`, in ascending order, without conflict ranges.
+    pub fn snapshot(range: KeyRange) -> Self {
+        Self { range, rows_max: 0, isolation: Isolation::Snapshot }
+    }
+
+    /// The same scan with conflict ranges.
+    #[must_use]
+    pub fn serializable(mut self) -> Self {
+        self.isolation = Isolation::Serializable;
+        self
+    }
+
+    /// The same scan, ended after `rows_max` rows.
+    #[must_use]
+    pub fn rows(mut self, rows_max: usize) -> Self {
+        self.rows_max = rows_max;
+        self
+    }
+}
+
+/// Called with each row of a scan, key and value borrowed from the backend. `Break` ends the scan.
+pub type Visitor<'v> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + Send + 'v;
+
+/// One consistent state of the store, as the body of a transaction or of a read sees it.
+pub trait View: Send + Sync {
+    /// The value of `key`, if it has one.
+    fn get<'a>(
+        &'a self,
+        key: &'a [u8],
+        isolation: Isolation,
+    ) -> BoxFuture<'a, Result<Option<Bytes>, KvError>>;
+
+    /// Shows the rows of a range to `visitor`, in ascending order of their keys.
+    fn scan<'a>(&'a self, scan: Scan, visitor: &'a mut Visitor<'_>) -> BoxFuture<'a, Result<(), KvError>>;
+}
+
+/// An opened backend. See the module's documentation for what an implementation must keep.
+pub trait Kv: Send + Sync + 'static {
+    /// How this backend orders transactions that meet.
+    fn concurrency(&self) -> Concurrency;
+
+    /// Runs one transaction, once. Use [`transact`], which carries the answer out.
+    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>>;
+
+    /// Runs one read against one committed state. Use [`read`], which carries the answer out.
+    fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>>;
+
+    /// Ends the backend: what was queued is finished, what comes later answers [`KvError::Closed`].
+    /// Calling it again does nothing.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,126 @@
+//! The writes of one decision.
+
+use super::KeyRange;
+
+/// Whether a write takes part in conflict detection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteConflict {
+    /// It fails transactions that read this key with `Isolation::Serializable`.
+    Declared,
+    /// It does not: another row that the same decision reads or writes guards it.
+    Omitted,
+}
+
+/// One write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mutation {
+    /// Sets a key.
+    Put {
+        /// The key.
+        key: Vec<u8>,
+        /// Its new value.
+        value: Vec<u8>,
+        /// Whether readers of the key conflict.
+        conflict: WriteConflict,
+    },
+    /// Removes a key, if it is there.
+    Delete {
+        /// The key.
+        key: Vec<u8>,
+        /// Whether readers of the key conflict.
+        conflict: WriteConflict,
+    },
+    /// Removes every key of a range.
+    ClearRange {
+        /// The keys.
+        range: KeyRange,
+        /// Whether readers of the range conflict.
+        conflict: WriteConflict,
+    },
+}
+
+impl Mutation {
+    /// The bytes that count towards a transaction's limit, much as FoundationDB counts them.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Put { key, value, .. } => key.len() + value.len(),
+            Self::Delete { key, .. } => 2 * key.len() + 1,
+            Self::ClearRange { range, .. } => range.start().len() + range.end().len(),
+        }
+    }
+}
+
+/// The writes of one decision, applied in order and all together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mutations(Vec<Mutation>);
+
+impl Mutations {
+    /// No writes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Room for `count` writes.
+    pub fn with_capacity(count: usize) -> Self {
+        Self(Vec::with_capacity(count))
+    }
+
+    /// Sets a key and fails those who read it.
+    pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.0.push(Mutation::Put { key, value, conflict: WriteConflict::Declared });
+    }
+
+    /// Sets a key that another row guards.
+    pub fn put_guarded(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.0.push(Mutation::Put { key, value, conflict: WriteConflict::Omitted });
+    }
+
+    /// Removes a key and fails those who read it.
+    pub fn delete(&mut self, key: Vec<u8>) {
+        self.0.push(Mutation::Delete { key, conflict: WriteConflict::Declared });
+    }
+
+    /// Removes a key that another row guards.
+    pub fn delete_guarded(&mut self, key: Vec<u8>) {
+        self.0.push(Mutation::Delete { key, conflict: WriteConflict::Omitted });
+    }
+
+    /// Removes the keys of a range that another row guards.
+    pub fn clear_range_guarded(&mut self, range: KeyRange) {
+        self.0.push(Mutation::ClearRange { range, conflict: WriteConflict::Omitted });
+    }
+
+    /// Removes the keys of a range and fails those who read it.
+    pub fn clear_range(&mut self, range: KeyRange) {
+        self.0.push(Mutation::ClearRange { range, conflict: WriteConflict::Declared });
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many writes there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The bytes that count towards a transaction's limit.
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(Mutation::bytes).sum()
+    }
+
+    /// The writes in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Mutation> {
+        self.0.iter()
+    }
+}
+
+impl IntoIterator for Mutations {
+    type Item = Mutation;
+    type IntoIter = std::vec::IntoIter<Mutation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}

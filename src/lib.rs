@@ -1,0 +1,22 @@
+//! Baton: durable storage for actors that changes hands safely.
+//!
+//! This crate is the Rust half of the npm package `batondb`. Its public surface is the Node.js addon in
+//! `src/node`; the modules below are open to the crate's own tests and benches and promise nothing to
+//! others. Dependencies point down this list only:
+//!
+//! - `node`: the addon: checks arguments, spawns, converts
+//! - [`engine`]: the operations: transactions, retries, lost answers
+//! - [`plan`]: the decisions, as pure functions
+//! - [`codec`]: keys and values, byte by byte
+//! - [`kv`]: ordered key-value backends and their contract
+//! - [`types`], [`env`](mod@env): words, the clock and chance
+//!
+//! `docs/ARCHITECTURE.md` is the map.
+
+pub mod codec;
+pub mod engine;
+pub mod env;
+pub mod kv;
+mod node;
+pub mod plan;
+pub mod types;

@@ -1,0 +1,25 @@
+//! The words of the project as types: every number with a meaning has its own, so that a count is never
+//! taken for an index and a generation never for a txid. Nothing here depends on another module.
+
+mod actor_id;
+mod meta;
+mod page;
+mod token;
+mod version;
+
+pub use actor_id::{ACTOR_ID_BYTES_MAX, ActorId};
+pub use meta::{Meta, Origin};
+pub use page::{PageCount, PageNumber, PageRange, PageSize, PageSizeError};
+pub use token::Token;
+pub use version::{Generation, Txid};
+
+/// A value that a caller handed in and that no operation can take. The message names the value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArgumentError {
+    /// Of the wrong kind or shape.
+    #[error("{0}")]
+    Invalid(String),
+    /// A number outside its range.
+    #[error("{0}")]
+    OutOfRange(String),
+}
