@@ -1,0 +1,58 @@
+//! Version byte and checksum around every row.
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use super::{DecodeError, Reader, Row};
+
+/// The version byte of every row that this release writes, and the only one it reads.
+pub const FORMAT_VERSION: u8 = 1;
+
+/// Version byte and checksum.
+pub(super) const HEADER_BYTES: usize = 9;
+
+/// The value to store under `key` for `row`.
+pub fn encode<R: Row>(key: &[u8], row: &R) -> Vec<u8> {
+    let mut value = Vec::with_capacity(64);
+    value.resize(HEADER_BYTES, 0);
+    row.write(&mut value);
+    let body_hash = hash_body(&value[HEADER_BYTES..]);
+    write_header(&mut value, key, body_hash);
+    value
+}
+
+/// The row stored under `key` as `value`.
+pub fn decode<R: Row>(key: &[u8], value: &[u8]) -> Result<R, DecodeError> {
+    let mut body = Reader::new(R::NAME, open(R::NAME, key, value)?);
+    let row = R::read(&mut body)?;
+    body.finish()?;
+    Ok(row)
+}
+
+/// The part of the checksum that does not depend on the key, so that a page can be hashed before its txid
+/// is known.
+pub(super) fn hash_body(body: &[u8]) -> u64 {
+    xxh3_64(body)
+}
+
+/// Fills in the first [`HEADER_BYTES`] of a value.
+pub(super) fn write_header(value: &mut [u8], key: &[u8], body_hash: u64) {
+    value[0] = FORMAT_VERSION;
+    value[1..HEADER_BYTES].copy_from_slice(&xxh3_64_with_seed(key, body_hash).to_be_bytes());
+}
+
+/// Checks version and checksum and returns the body.
+pub(super) fn open<'v>(row: &'static str, key: &[u8], value: &'v [u8]) -> Result<&'v [u8], DecodeError> {
+    let Some((header, body)) = value.split_first_chunk::<HEADER_BYTES>() else {
+        return Err(DecodeError::TooShort { row, bytes: value.len() });
+    };
+    let [version, checksum @ ..] = *header;
+    if version != FORMAT_VERSION {
+        return Err(DecodeError::Version { row, version });
+    }
+    let stored = u64::from_be_bytes(checksum);
+    let computed = xxh3_64_with_seed(key, hash_body(body));
+    if stored != computed {
+        return Err(DecodeError::Checksum { row, stored, computed });
+    }
+    Ok(body)
+}

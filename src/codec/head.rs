@@ -1,0 +1,175 @@
+//! HEAD: what is committed, and what is still to be tidied up. Written by commits and stages.
+
+use super::{DecodeError, Reader, Row};
+use crate::types::{PageCount, PageSize, Token, Txid};
+
+/// How many commits a head remembers by their tokens.
+///
+/// A caller whose answer was lost looks for its token here. Remembering several, not only the last, tells
+/// it the truth also when a next owner has committed in the meantime.
+pub const RECENT_COMMITS_MAX: usize = 8;
+
+/// A commit as the head remembers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitMark {
+    /// Its txid.
+    pub txid: Txid,
+    /// The token that its caller drew.
+    pub token: Token,
+}
+
+/// A commit that is being written in parts. Its rows are invisible while the head is below its txid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenStage {
+    /// The txid that the rows carry and the head will have.
+    pub txid: Txid,
+    /// Drawn by the caller that opened it.
+    pub token: Token,
+}
+
+/// The head of an actor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The last commit.
+    pub txid: Txid,
+    /// The txid that the next commit or stage takes. Above every txid ever given out.
+    pub next_txid: Txid,
+    /// The size of the database.
+    pub size_pages: PageCount,
+    /// The size of a page. Meaningless while there are none.
+    pub page_size: PageSize,
+    /// A stage that must be finalized or rolled back before the head can move.
+    pub open_stage: Option<OpenStage>,
+    /// Whether finalized stages have left manifests behind whose pages may have older versions.
+    pub unswept: bool,
+    /// Rows of pages above this count may be left from a larger size. They must be gone before the
+    /// database grows past it again.
+    pub untrimmed_above: Option<PageCount>,
+    /// The last commits, oldest first.
+    pub recent: Vec<CommitMark>,
+}
+
+impl Head {
+    /// The head of an actor without commits. It is not stored.
+    pub fn empty() -> Self {
+        Self {
+            txid: Txid::ZERO,
+            next_txid: Txid::ZERO.next(),
+            size_pages: PageCount(0),
+            page_size: PageSize::DEFAULT,
+            open_stage: None,
+            unswept: false,
+            untrimmed_above: None,
+            recent: Vec::new(),
+        }
+    }
+
+    /// Notes a commit and forgets the oldest one beyond [`RECENT_COMMITS_MAX`].
+    pub fn remember(&mut self, mark: CommitMark) {
+        if self.recent.len() >= RECENT_COMMITS_MAX {
+            self.recent.drain(..=self.recent.len() - RECENT_COMMITS_MAX);
+        }
+        self.recent.push(mark);
+    }
+}
+
+const HAS_OPEN_STAGE: u8 = 1;
+const UNSWEPT: u8 = 2;
+const UNTRIMMED: u8 = 4;
+
+impl Row for Head {
+    const NAME: &'static str = "head";
+
+    fn write(&self, body: &mut Vec<u8>) {
+        body.extend(self.txid.0.to_be_bytes());
+        body.extend(self.next_txid.0.to_be_bytes());
+        body.extend(self.size_pages.0.to_be_bytes());
+        body.push(self.page_size.log2());
+        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+        body.push(
+            flag(self.open_stage.is_some(), HAS_OPEN_STAGE)
+                | flag(self.unswept, UNSWEPT)
+                | flag(self.untrimmed_above.is_some(), UNTRIMMED),
+        );
+        if let Some(stage) = self.open_stage {
+            body.extend(stage.txid.0.to_be_bytes());
+            body.extend(stage.token.0);
+        }
+        if let Some(pages) = self.untrimmed_above {
+            body.extend(pages.0.to_be_bytes());
+        }
+        let recent = u8::try_from(self.recent.len()).expect("a head remembers a handful of commits");
+        body.push(recent);
+        for mark in &self.recent {
+            body.extend(mark.txid.0.to_be_bytes());
+            body.extend(mark.token.0);
+        }
+    }
+
+    fn read(body: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let txid = Txid(body.u64()?);
+        let next_txid = Txid(body.u64()?);
+        if next_txid <= txid {
+            return Err(body.field(format!("next txid {next_txid} is not above head txid {txid}")));
+        }
+        let size_pages = PageCount(body.u32()?);
+        let page_size = body.page_size()?;
+        let flags = body.u8()?;
+        if flags & !(HAS_OPEN_STAGE | UNSWEPT | UNTRIMMED) != 0 {
+            return Err(body.field(format!("flags {flags:08b}")));
+        }
+        let open_stage = (flags & HAS_OPEN_STAGE != 0)
+            .then(|| Ok(OpenStage { txid: Txid(body.u64()?), token: body.token()? }))
+            .transpose()?;
+        let untrimmed_above = (flags & UNTRIMMED != 0).then(|| body.u32().map(PageCount)).transpose()?;
+        let recent = (0..body.u8()?)
+            .map(|_| Ok(CommitMark { txid: Txid(body.u64()?), token: body.token()? }))
+            .collect::<Result<_, _>>()?;
+        let unswept = flags & UNSWEPT != 0;
+        Ok(Self { txid, next_txid, size_pages, page_size, open_stage, unswept, untrimmed_above, recent })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::codec::testing::check_row;
+
+    fn mark(number: u64) -> CommitMark {
+        CommitMark { txid: Txid(number), token: Token([number.to_be_bytes()[7]; 16]) }
+    }
+
+    #[test]
+    fn a_head_remembers_only_the_last_commits() {
+        let mut head = Head::empty();
+        for number in 1..=20 {
+            head.remember(mark(number));
+        }
+        assert_eq!(
+            head.recent.iter().map(|mark| mark.txid.0).collect::<Vec<_>>(),
+            (13..=20).collect::<Vec<_>>()
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn a_head_comes_back_and_damage_does_not_pass(
+            txid in 0..u64::MAX, size: u32, log2 in 9u8..=16, staged: bool, unswept: bool,
+            untrimmed: Option<u32>, recent in 0..=8u64,
+        ) {
+            check_row(&Head {
+                txid: Txid(txid),
+                next_txid: Txid(txid + 1),
+                size_pages: PageCount(size),
+                page_size: PageSize::from_log2(log2).unwrap(),
+                open_stage: staged.then_some(OpenStage { txid: Txid(txid), token: Token([7; 16]) }),
+                unswept,
+                untrimmed_above: untrimmed.map(PageCount),
+                recent: (0..recent).map(mark).collect(),
+            });
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! PAGE: one version of one page, compressed where that is smaller.
+//!
+//! ```text
+//! body byte 0   encoding: 0 raw, 1 LZ4 block (lz4.org, block format, no frame, no size prefix)
+//! body byte 1   base-two logarithm of the page size
+//! body 2..      the page as encoded
+//! ```
+
+use super::envelope::{HEADER_BYTES, hash_body, open, write_header};
+use super::{DecodeError, Reader};
+use crate::types::{PageNumber, PageSize};
+
+const NAME: &str = "page";
+const RAW: u8 = 0;
+const LZ4: u8 = 1;
+const FIELDS_BYTES: usize = 2;
+
+/// What a raw page row has around the page.
+pub const PAGE_ROW_OVERHEAD_BYTES: usize = HEADER_BYTES + FIELDS_BYTES;
+
+/// A page made ready to be stored, except for what depends on its txid. Compressing and hashing happen
+/// here, on the caller's thread, so that a transaction only hashes a short key and copies.
+#[derive(Debug)]
+pub struct PreparedPage {
+    page: PageNumber,
+    /// The value with an empty header.
+    value: Vec<u8>,
+    body_hash: u64,
+}
+
+impl PreparedPage {
+    /// Compresses `data`, whose length the caller has checked against `size`. `scratch` is reused between
+    /// pages.
+    pub fn new(page: PageNumber, size: PageSize, data: &[u8], scratch: &mut Vec<u8>) -> Self {
+        assert_eq!(data.len(), size.bytes(), "a page is checked before it is prepared");
+        scratch.resize(lz4_flex::block::get_maximum_output_size(data.len()), 0);
+        let compressed = lz4_flex::block::compress_into(data, scratch)
+            .expect("the scratch space has room for an incompressible page");
+        let (encoding, payload) =
+            if compressed < data.len() { (LZ4, &scratch[..compressed]) } else { (RAW, data) };
+        let mut value = Vec::with_capacity(PAGE_ROW_OVERHEAD_BYTES + payload.len());
+        value.resize(HEADER_BYTES, 0);
+        value.extend([encoding, size.log2()]);
+        value.extend(payload);
+        let body_hash = hash_body(&value[HEADER_BYTES..]);
+        Self { page, value, body_hash }
+    }
+
+    /// Which page this is.
+    pub fn page(&self) -> PageNumber {
+        self.page
+    }
+
+    /// The bytes that the row's value will have.
+    pub fn value_bytes(&self) -> usize {
+        self.value.len()
+    }
+
+    /// The value to store under `key`.
+    pub fn seal(&self, key: &[u8]) -> Vec<u8> {
+        let mut value = self.value.clone();
+        write_header(&mut value, key, self.body_hash);
+        value
+    }
+}
+
+/// Checks a stored page and appends its bytes, exactly `size` of them, to `out`. On error `out` is as
+/// before.
+pub fn decode_page(key: &[u8], value: &[u8], size: PageSize, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let mut body = Reader::new(NAME, open(NAME, key, value)?);
+    let encoding = body.u8()?;
+    let stored = body.page_size()?;
+    if stored != size {
+        return Err(body.field(format!("page of {stored} bytes in a database of {size}")));
+    }
+    let payload = body.rest();
+    let start = out.len();
+    match encoding {
+        RAW if payload.len() == size.bytes() => {
+            out.extend_from_slice(payload);
+            Ok(())
+        }
+        LZ4 => {
+            out.resize(start + size.bytes(), 0);
+            let written = lz4_flex::block::decompress_into(payload, &mut out[start..]);
+            if matches!(written, Ok(bytes) if bytes == size.bytes()) {
+                return Ok(());
+            }
+            out.truncate(start);
+            Err(body.field(format!("LZ4 gives {written:?}, not {size} bytes")))
+        }
+        RAW => Err(body.field(format!("{} raw bytes, not {size}", payload.len()))),
+        other => Err(body.field(format!("encoding {other}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::codec::testing::check_damage;
+
+    /// Bytes that do not compress.
+    fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+        let mut state = seed | 1;
+        let mut step = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_be_bytes()[3]
+        };
+        (0..bytes).map(|_| step()).collect()
+    }
+
+    fn round_trip(size: PageSize, data: &[u8]) -> Vec<u8> {
+        let prepared = PreparedPage::new(PageNumber::FIRST, size, data, &mut Vec::new());
+        let value = prepared.seal(b"key");
+        assert_eq!(value.len(), prepared.value_bytes());
+        let mut out = vec![9];
+        decode_page(b"key", &value, size, &mut out).unwrap();
+        assert_eq!(out[0], 9);
+        assert_eq!(&out[1..], data);
+        value
+    }
+
+    #[test]
+    fn a_page_of_every_size_comes_back_and_is_never_stored_much_larger() {
+        for log2 in 9..=16 {
+            let size = PageSize::from_log2(log2).unwrap();
+            let zeros = round_trip(size, &vec![0; size.bytes()]);
+            assert!(zeros.len() < size.bytes() / 2);
+            let raw = round_trip(size, &noise(size.bytes(), 7));
+            assert_eq!(raw.len(), size.bytes() + PAGE_ROW_OVERHEAD_BYTES);
+        }
+    }
+
+    #[test]
+    fn damage_to_a_stored_page_never_passes() {
+        let size = PageSize::new(512).unwrap();
+        for data in [vec![0; 512], noise(512, 3), b"actor ".repeat(86)[..512].to_vec()] {
+            let value = PreparedPage::new(PageNumber::FIRST, size, &data, &mut Vec::new()).seal(b"key");
+            check_damage(&value, |bytes| decode_page(b"key", bytes, size, &mut Vec::new()));
+            let mut out = vec![1, 2];
+            assert!(decode_page(b"kez", &value, size, &mut out).is_err());
+            assert!(decode_page(b"key", &value, PageSize::DEFAULT, &mut out).is_err());
+            assert_eq!(out, [1, 2]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_page_comes_back(data in prop::collection::vec(prop_oneof![Just(0u8), any::<u8>()], 1024)) {
+            round_trip(PageSize::new(1024).unwrap(), &data);
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+            prop_assert!(decode_page(b"key", &bytes, PageSize::DEFAULT, &mut Vec::new()).is_err());
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Takes fields off a body, from the front, without ever reading past its end.
+
+use super::DecodeError;
+use crate::types::{PageNumber, PageSize, Token};
+
+/// The unread rest of a body.
+pub struct Reader<'b> {
+    row: &'static str,
+    rest: &'b [u8],
+}
+
+impl<'b> Reader<'b> {
+    pub(super) fn new(row: &'static str, body: &'b [u8]) -> Self {
+        Self { row, rest: body }
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
+            return Err(DecodeError::TooShort { row: self.row, bytes: self.rest.len() });
+        };
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    pub(super) fn u8(&mut self) -> Result<u8, DecodeError> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+
+    pub(super) fn u32(&mut self) -> Result<u32, DecodeError> {
+        self.take().map(u32::from_be_bytes)
+    }
+
+    pub(super) fn u64(&mut self) -> Result<u64, DecodeError> {
+        self.take().map(u64::from_be_bytes)
+    }
+
+    pub(super) fn token(&mut self) -> Result<Token, DecodeError> {
+        self.take().map(Token)
+    }
+
+    pub(super) fn page_number(&mut self) -> Result<PageNumber, DecodeError> {
+        let number = self.u32()?;
+        PageNumber::new(number).ok_or_else(|| self.field("page number 0".to_owned()))
+    }
+
+    pub(super) fn page_size(&mut self) -> Result<PageSize, DecodeError> {
+        let log2 = self.u8()?;
+        PageSize::from_log2(log2).ok_or_else(|| self.field(format!("page size 2^{log2}")))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Everything that is left.
+    pub(super) fn rest(&mut self) -> &'b [u8] {
+        std::mem::take(&mut self.rest)
+    }
+
+    /// An error about a field of this row.
+    pub(super) fn field(&self, detail: String) -> DecodeError {
+        DecodeError::Field { row: self.row, detail }
+    }
+
+    pub(super) fn finish(self) -> Result<(), DecodeError> {
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(self.field(format!("{} bytes too many", self.rest.len())))
+        }
+    }
+}
