@@ -1,0 +1,134 @@
+//! The reference model: everything in memory, to FoundationDB's rules.
+//!
+//! Transactions run side by side against the state at their start and are checked for conflicts when they
+//! commit: multi-version concurrency control with real conflict ranges, and FoundationDB's limits and error
+//! kinds. Simulation and the model tests run on it, and the conformance suite ties the real engines to it.
+//! Nothing survives the last handle.
+//!
+//! Reads yield to the scheduler once each, so that tasks of one thread interleave where a network would
+//! let them.
+
+mod state;
+mod view;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::future::{BoxFuture, FutureExt};
+
+use self::state::State;
+use self::view::MemoryView;
+use super::{BodyRunner, Concurrency, Kv, KvError, Mutation, Mutations, ReadRunner};
+
+/// The longest key, in bytes, as in FoundationDB.
+pub const KEY_BYTES_MAX: usize = 10_000;
+/// The longest value, in bytes, as in FoundationDB.
+pub const VALUE_BYTES_MAX: usize = 100_000;
+/// The largest transaction, in bytes of keys and values written, as in FoundationDB.
+pub const TRANSACTION_BYTES_MAX: usize = 10_000_000;
+
+/// How many commits a transaction may fall behind before it is too old, unless told otherwise.
+const VERSIONS_KEPT: u64 = 100_000;
+
+type Shared = Mutex<State>;
+
+/// A handle on a store in memory.
+#[derive(Debug)]
+pub struct MemoryKv {
+    shared: Arc<Shared>,
+    closed: AtomicBool,
+}
+
+impl Default for MemoryKv {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryKv {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::with_versions_kept(VERSIONS_KEPT)
+    }
+
+    /// An empty store in which a transaction that falls `versions` commits behind is too old.
+    pub fn with_versions_kept(versions: u64) -> Self {
+        Self { shared: Arc::new(Mutex::new(State::new(versions))), closed: AtomicBool::new(false) }
+    }
+
+    /// Another handle on the same store, as another process would have one.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), closed: AtomicBool::new(false) }
+    }
+
+    fn begin(&self) -> Result<MemoryView, KvError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(KvError::Closed);
+        }
+        Ok(MemoryView::begin(Arc::clone(&self.shared)))
+    }
+}
+
+fn lock(shared: &Shared) -> MutexGuard<'_, State> {
+    // State is changed by infallible steps only, so a panic elsewhere leaves it whole.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Refuses what FoundationDB would refuse, before anything is written.
+fn check_limits(mutations: &Mutations) -> Result<(), KvError> {
+    for mutation in mutations.iter() {
+        let (key_bytes, value_bytes) = match mutation {
+            Mutation::Put { key, value, .. } => (key.len(), value.len()),
+            Mutation::Delete { key, .. } => (key.len(), 0),
+            Mutation::ClearRange { range, .. } => (range.start().len().max(range.end().len()), 0),
+        };
+        if key_bytes > KEY_BYTES_MAX {
+            let detail = format!("a key of {key_bytes} bytes, the limit is {KEY_BYTES_MAX}");
+            return Err(KvError::TooLarge { detail });
+        }
+        if value_bytes > VALUE_BYTES_MAX {
+            let detail = format!("a value of {value_bytes} bytes, the limit is {VALUE_BYTES_MAX}");
+            return Err(KvError::TooLarge { detail });
+        }
+    }
+    let bytes = mutations.bytes();
+    if bytes > TRANSACTION_BYTES_MAX {
+        let detail = format!("a transaction of {bytes} bytes, the limit is {TRANSACTION_BYTES_MAX}");
+        return Err(KvError::TooLarge { detail });
+    }
+    Ok(())
+}
+
+impl Kv for MemoryKv {
+    fn concurrency(&self) -> Concurrency {
+        Concurrency::Optimistic
+    }
+
+    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+        async move {
+            let view = self.begin()?;
+            let mutations = body.run(&view).await;
+            check_limits(&mutations)?;
+            if self.closed.load(Ordering::Acquire) {
+                return Err(KvError::Closed);
+            }
+            view.commit(mutations)
+        }
+        .boxed()
+    }
+
+    fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+        async move {
+            let view = self.begin()?;
+            body.run(&view).await;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.closed.store(true, Ordering::Release);
+        async {}.boxed()
+    }
+}
