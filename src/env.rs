@@ -9,7 +9,7 @@ use futures::future::{BoxFuture, FutureExt};
 
 use crate::types::Token;
 
-/// The time, chance, and waiting.
+/// The time, chance, waiting, and tasks.
 pub trait Env: Send + Sync + 'static {
     /// Milliseconds since 1970-01-01 UTC. Used for labels and leases, never for ordering.
     fn now_ms(&self) -> u64;
@@ -22,6 +22,9 @@ pub trait Env: Send + Sync + 'static {
 
     /// Waits.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+
+    /// Runs a task beside the caller, to its end.
+    fn spawn(&self, task: BoxFuture<'static, ()>);
 }
 
 /// The real world: the system's clock and randomness, tokio's timer.
@@ -48,5 +51,9 @@ impl Env for SystemEnv {
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         tokio::time::sleep(duration).boxed()
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        tokio::spawn(task);
     }
 }

@@ -25,6 +25,9 @@ pub struct OpenStage {
     pub txid: Txid,
     /// Drawn by the caller that opened it.
     pub token: Token,
+    /// Whether its rollback has begun. From then on it can neither grow nor be finalized: some of its rows
+    /// may be gone already.
+    pub doomed: bool,
 }
 
 /// The head of an actor.
@@ -76,6 +79,7 @@ impl Head {
 const HAS_OPEN_STAGE: u8 = 1;
 const UNSWEPT: u8 = 2;
 const UNTRIMMED: u8 = 4;
+const DOOMED: u8 = 8;
 
 impl Row for Head {
     const NAME: &'static str = "head";
@@ -88,6 +92,7 @@ impl Row for Head {
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
         body.push(
             flag(self.open_stage.is_some(), HAS_OPEN_STAGE)
+                | flag(self.open_stage.is_some_and(|stage| stage.doomed), DOOMED)
                 | flag(self.unswept, UNSWEPT)
                 | flag(self.untrimmed_above.is_some(), UNTRIMMED),
         );
@@ -115,11 +120,13 @@ impl Row for Head {
         let size_pages = PageCount(body.u32()?);
         let page_size = body.page_size()?;
         let flags = body.u8()?;
-        if flags & !(HAS_OPEN_STAGE | UNSWEPT | UNTRIMMED) != 0 {
+        let doomed = flags & DOOMED != 0;
+        let known = HAS_OPEN_STAGE | UNSWEPT | UNTRIMMED | DOOMED;
+        if flags & !known != 0 || (doomed && flags & HAS_OPEN_STAGE == 0) {
             return Err(body.field(format!("flags {flags:08b}")));
         }
         let open_stage = (flags & HAS_OPEN_STAGE != 0)
-            .then(|| Ok(OpenStage { txid: Txid(body.u64()?), token: body.token()? }))
+            .then(|| Ok(OpenStage { txid: Txid(body.u64()?), token: body.token()?, doomed }))
             .transpose()?;
         let untrimmed_above = (flags & UNTRIMMED != 0).then(|| body.u32().map(PageCount)).transpose()?;
         let recent = (0..body.u8()?)
@@ -157,7 +164,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn a_head_comes_back_and_damage_does_not_pass(
-            txid in 0..u64::MAX, size: u32, log2 in 9u8..=16, staged: bool, unswept: bool,
+            txid in 0..u64::MAX, size: u32, log2 in 9u8..=16, staged: Option<bool>, unswept: bool,
             untrimmed: Option<u32>, recent in 0..=8u64,
         ) {
             check_row(&Head {
@@ -165,7 +172,7 @@ mod tests {
                 next_txid: Txid(txid + 1),
                 size_pages: PageCount(size),
                 page_size: PageSize::from_log2(log2).unwrap(),
-                open_stage: staged.then_some(OpenStage { txid: Txid(txid), token: Token([7; 16]) }),
+                open_stage: staged.map(|doomed| OpenStage { txid: Txid(txid), token: Token([7; 16]), doomed }),
                 unswept,
                 untrimmed_above: untrimmed.map(PageCount),
                 recent: (0..recent).map(mark).collect(),

@@ -24,13 +24,11 @@ pub enum StoreError {
         /// The head of the store.
         current_head_txid: Txid,
     },
-    /// Another takeover came between.
-    #[error("actor {actor:?}: another takeover came between; the generation is now {current}")]
+    /// Another takeover, or another holder of the same generation, came between.
+    #[error("actor {actor:?}: another owner came between")]
     ConcurrentTakeover {
         /// The actor.
         actor: ActorId,
-        /// The generation of the store.
-        current: Generation,
     },
     /// An import of rivetkit v1 data is under way.
     #[error("actor {actor:?}: an import of v1 data is not finished")]
@@ -85,17 +83,10 @@ pub enum StoreError {
 }
 
 fn place(actor: Option<&ActorId>, page: Option<PageNumber>, txid: Option<Txid>) -> String {
-    let mut text = String::new();
-    if let Some(actor) = actor {
-        text.push_str(&format!(" in actor {:?}", actor.as_str()));
-    }
-    if let Some(page) = page {
-        text.push_str(&format!(", page {page}"));
-    }
-    if let Some(txid) = txid {
-        text.push_str(&format!(", txid {txid}"));
-    }
-    text
+    let actor = actor.map(|actor| format!(" in actor {actor:?}"));
+    let page = page.map(|page| format!(", page {page}"));
+    let txid = txid.map(|txid| format!(", txid {txid}"));
+    [actor, page, txid].into_iter().flatten().collect()
 }
 
 impl StoreError {

@@ -3,19 +3,35 @@
 //!
 //! [`Engine`] is the facade; each file is one operation.
 
+mod background;
+mod batch;
+mod commit;
+mod core;
+mod delete;
 mod error;
+mod export;
+mod import;
+mod list;
+mod open;
+mod read;
+mod rows;
+mod settle;
+mod stage;
+mod startup;
 
 pub use error::StoreError;
 
 use std::path::Path;
 use std::sync::Arc;
 
+use self::core::Core;
 use crate::env::Env;
 use crate::kv::Kv;
-use crate::types::{ActorId, Generation, Meta, PageCount, PageNumber, PageSize, Txid};
+use crate::plan::{Held, PreloadRequest};
+use crate::types::{ActorId, Generation, Meta, PageCount, PageNumber, PageRange, PageSize, Txid};
 
 /// Which pages the answer to a start carries.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Preload {
     /// Single pages.
     pub pages: Vec<PageNumber>,
@@ -36,6 +52,18 @@ pub struct PageSet {
     pub pages: Vec<PageNumber>,
     /// The pages one after the other, in the order of `pages`.
     pub data: Vec<u8>,
+}
+
+impl PageSet {
+    fn empty(head_txid: Txid, page_size: PageSize) -> Self {
+        Self { head_txid, page_size, pages: Vec::new(), data: Vec::new() }
+    }
+
+    /// The bytes of a page, if it is in the set.
+    pub fn get(&self, page: PageNumber) -> Option<&[u8]> {
+        let index = self.pages.binary_search(&page).ok()?;
+        self.data.chunks_exact(self.page_size.bytes()).nth(index)
+    }
 }
 
 /// Whether a start raised the generation.
@@ -92,21 +120,28 @@ pub struct ListRequest {
 }
 
 /// One opened store.
+///
+/// Dropping a future of one of these methods does not undo what it has begun: a transaction that was handed
+/// to the backend takes effect or not, like one whose answer was lost.
 pub struct Engine {
-    #[expect(dead_code)]
-    kv: Arc<dyn Kv>,
-    #[expect(dead_code)]
-    env: Arc<dyn Env>,
+    core: Arc<Core>,
 }
 
-#[expect(unused_variables, clippy::unused_async)]
 impl Engine {
+    /// Opens a store, and marks an empty key space as one.
     pub async fn open(kv: Arc<dyn Kv>, env: Arc<dyn Env>) -> Result<Self, StoreError> {
-        unimplemented!()
+        let core = Core::new(kv, env);
+        open::open(&core).await?;
+        Ok(Self { core })
     }
+
+    /// Takes an actor over and brings its first pages along; a call that lost the race against another one
+    /// gets the current state and no pages.
     pub async fn load_startup(&self, actor: &ActorId, preload: &Preload) -> Result<Startup, StoreError> {
-        unimplemented!()
+        startup::load_startup(&self.core, actor, preload_request(preload)?).await
     }
+
+    /// Reads pages of one committed head as the holder of `generation`; those beyond the size are left out.
     /// `head_txid`: the head that the pages must come from; `None` is the current one.
     pub async fn get_pages(
         &self,
@@ -115,28 +150,64 @@ impl Engine {
         head_txid: Option<Txid>,
         pages: &[PageNumber],
     ) -> Result<PageSet, StoreError> {
-        unimplemented!()
+        read::get_pages(&self.core, actor, Held { generation, head_txid }, pages).await
     }
+
+    /// Commits changes of any size at once. The pages are copied before the first wait.
     pub async fn commit(&self, actor: &ActorId, commit: Commit<'_>) -> Result<Txid, StoreError> {
-        unimplemented!()
+        commit::commit(&self.core, actor, commit).await
     }
+
+    /// The state of an actor, if it exists.
     pub async fn stat(&self, actor: &ActorId) -> Result<Option<Meta>, StoreError> {
-        unimplemented!()
+        read::stat(&self.core, actor).await
     }
+
+    /// The actors of the store, in the byte order of their ids.
     pub async fn list(&self, request: &ListRequest) -> Result<Vec<ActorId>, StoreError> {
-        unimplemented!()
+        list::list(&self.core, request).await
     }
+
+    /// Deletes an actor; `false` if there is none. Generations go on rising if it is made again.
     pub async fn delete(&self, actor: &ActorId) -> Result<bool, StoreError> {
-        unimplemented!()
+        delete::delete(&self.core, actor).await
     }
+
+    /// Takes an actor over and makes a SQLite file its content. An actor that has pages is refused unless
+    /// `replace` is set.
     pub async fn import_from(&self, actor: &ActorId, file: &Path, replace: bool) -> Result<Meta, StoreError> {
-        unimplemented!()
+        import::import_from(&self.core, actor, file, replace).await
     }
+
+    /// Writes an actor's database to a file, whole or not at all.
     pub async fn export_to(&self, actor: &ActorId, file: &Path) -> Result<Meta, StoreError> {
-        unimplemented!()
+        export::export_to(&self.core, actor, file).await
     }
-    /// Waits for what is under way, ends background work and closes the backend. Idempotent.
+
+    /// Waits until nothing is left to tidy up in the background.
+    pub async fn idle(&self) {
+        self.core.background.idle().await;
+    }
+
+    /// Ends background work at its next step and closes the backend. Idempotent.
     pub async fn close(&self) {
-        unimplemented!()
+        self.core.background.begin_closing();
+        self.core.background.idle().await;
+        self.core.kv.close().await;
     }
+}
+
+fn preload_request(preload: &Preload) -> Result<PreloadRequest, StoreError> {
+    let mut ranges = Vec::with_capacity(preload.ranges.len());
+    for &(start, end) in &preload.ranges {
+        let first = PageNumber::checked(start)?;
+        if end < start {
+            let message = format!("a preload range must not end before it starts, got {start} to {end}");
+            return Err(StoreError::OutOfRange(message));
+        }
+        if let Some(last) = PageNumber::new(end - 1).filter(|last| *last >= first) {
+            ranges.push(PageRange { first, last });
+        }
+    }
+    Ok(PreloadRequest { pages: preload.pages.clone(), ranges, bytes_max: preload.bytes_max })
 }

@@ -1,1 +1,153 @@
-//! placeholder
+//! A backend that fails on purpose: wraps another one and makes chosen operations conflict, lose their
+//! answers, wait, or fail. For tests only.
+//!
+//! Faults are decided by a function of the operation's number (from 1, transactions and reads counted
+//! together), so a test can script them and a simulation can draw them from its seed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::future::{BoxFuture, FutureExt};
+
+use super::{BodyRunner, Concurrency, Kv, KvError, Mutations, ReadRunner, View};
+use crate::env::Env;
+
+/// What goes wrong with one operation, and what a caller may observe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The body runs and its writes are thrown away: [`KvError::Conflict`]. A read goes through.
+    Conflict,
+    /// The body runs and its writes are thrown away: [`KvError::UnknownOutcome`]. A read goes through.
+    LostBefore,
+    /// The writes take place: [`KvError::UnknownOutcome`]. A read goes through.
+    LostAfter,
+    /// Nothing happens: [`KvError::Unavailable`].
+    Unavailable,
+    /// Nothing happens: [`KvError::TooOld`].
+    TooOld,
+    /// The operation begins after a pause.
+    DelayBefore(Duration),
+    /// The operation takes place and its answer comes after a pause.
+    DelayAfter(Duration),
+}
+
+/// Which operation is about to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operation {
+    /// Its number, from 1.
+    pub number: u64,
+    /// Whether it may write.
+    pub writes: bool,
+}
+
+/// Decides the fault of an operation; `None` lets it pass.
+pub type Script = dyn Fn(Operation) -> Option<Fault> + Send + Sync;
+
+/// Wraps a backend.
+pub struct FaultyKv {
+    inner: Arc<dyn Kv>,
+    env: Arc<dyn Env>,
+    script: Box<Script>,
+    operations: AtomicU64,
+}
+
+impl FaultyKv {
+    /// Wraps `inner`; `script` decides.
+    pub fn new(
+        inner: Arc<dyn Kv>,
+        env: Arc<dyn Env>,
+        script: impl Fn(Operation) -> Option<Fault> + Send + Sync + 'static,
+    ) -> Self {
+        Self { inner, env, script: Box::new(script), operations: AtomicU64::new(0) }
+    }
+
+    /// How many operations have begun.
+    pub fn operations(&self) -> u64 {
+        self.operations.load(Ordering::SeqCst)
+    }
+
+    async fn begin(&self, writes: bool) -> Result<Option<Fault>, KvError> {
+        let number = self.operations.fetch_add(1, Ordering::SeqCst) + 1;
+        let fault = (self.script)(Operation { number, writes });
+        match fault {
+            Some(Fault::Unavailable) => {
+                Err(KvError::Unavailable { detail: format!("fault at operation {number}") })
+            }
+            Some(Fault::TooOld) => Err(KvError::TooOld),
+            Some(Fault::DelayBefore(pause)) => {
+                self.env.sleep(pause).await;
+                Ok(None)
+            }
+            other => Ok(other),
+        }
+    }
+}
+
+/// Runs a body for its reads and throws its writes away.
+struct WithoutWrites(Arc<dyn BodyRunner>);
+
+impl BodyRunner for WithoutWrites {
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
+        async move {
+            self.0.run(view).await;
+            Mutations::new()
+        }
+        .boxed()
+    }
+}
+
+fn lost() -> KvError {
+    KvError::UnknownOutcome { detail: "the answer was lost".to_owned() }
+}
+
+impl Kv for FaultyKv {
+    fn concurrency(&self) -> Concurrency {
+        self.inner.concurrency()
+    }
+
+    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+        async move {
+            match self.begin(true).await? {
+                None => self.inner.run(body).await,
+                Some(Fault::Conflict) => {
+                    self.inner.run(Arc::new(WithoutWrites(body))).await?;
+                    Err(KvError::Conflict)
+                }
+                Some(Fault::LostBefore) => {
+                    self.inner.run(Arc::new(WithoutWrites(body))).await?;
+                    Err(lost())
+                }
+                Some(Fault::LostAfter) => {
+                    self.inner.run(body).await?;
+                    Err(lost())
+                }
+                Some(Fault::DelayAfter(pause)) => {
+                    let answer = self.inner.run(body).await;
+                    self.env.sleep(pause).await;
+                    answer
+                }
+                Some(Fault::Unavailable | Fault::TooOld | Fault::DelayBefore(_)) => {
+                    unreachable!("begin has dealt with it")
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+        async move {
+            let fault = self.begin(false).await?;
+            let answer = self.inner.read(body).await;
+            if let Some(Fault::DelayAfter(pause)) = fault {
+                self.env.sleep(pause).await;
+            }
+            answer
+        }
+        .boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close()
+    }
+}

@@ -1,1 +1,159 @@
-//! placeholder
+//! A backend that counts: wraps another one and counts what the engine asks of it. For tests and benches.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures::future::{BoxFuture, FutureExt};
+
+use super::{
+    BodyRunner, Concurrency, Isolation, Kv, KvError, Mutation, Mutations, ReadRunner, Scan, View, Visitor,
+};
+
+/// What was asked of a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Transactions executed that had writes.
+    pub transactions: u64,
+    /// Transactions executed that had none.
+    pub refusals: u64,
+    /// Read-only executions.
+    pub reads: u64,
+    /// Point reads.
+    pub gets: u64,
+    /// Range reads.
+    pub scans: u64,
+    /// Rows that range reads returned.
+    pub rows_scanned: u64,
+    /// Rows written.
+    pub puts: u64,
+    /// Rows deleted by their key.
+    pub deletes: u64,
+    /// Ranges cleared.
+    pub range_clears: u64,
+}
+
+#[derive(Debug, Default)]
+struct Meter {
+    counts: [AtomicU64; 9],
+}
+
+impl Meter {
+    fn add(&self, index: usize, amount: usize) {
+        self.counts[index].fetch_add(amount as u64, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> Counts {
+        let [transactions, refusals, reads, gets, scans, rows_scanned, puts, deletes, range_clears] =
+            std::array::from_fn(|index| self.counts[index].swap(0, Ordering::Relaxed));
+        Counts { transactions, refusals, reads, gets, scans, rows_scanned, puts, deletes, range_clears }
+    }
+
+    fn count(&self, mutations: &Mutations) {
+        self.add(usize::from(mutations.is_empty()), 1);
+        for mutation in mutations.iter() {
+            let index = match mutation {
+                Mutation::Put { .. } => 6,
+                Mutation::Delete { .. } => 7,
+                Mutation::ClearRange { .. } => 8,
+            };
+            self.add(index, 1);
+        }
+    }
+}
+
+/// Wraps a backend.
+pub struct MeteredKv {
+    inner: Arc<dyn Kv>,
+    meter: Arc<Meter>,
+}
+
+impl MeteredKv {
+    /// Wraps `inner`.
+    pub fn new(inner: Arc<dyn Kv>) -> Self {
+        Self { inner, meter: Arc::default() }
+    }
+
+    /// The counts since the last call.
+    pub fn take(&self) -> Counts {
+        self.meter.take()
+    }
+}
+
+struct MeteredView<'v> {
+    inner: &'v dyn View,
+    meter: &'v Meter,
+}
+
+impl View for MeteredView<'_> {
+    fn get<'a>(
+        &'a self,
+        key: &'a [u8],
+        isolation: Isolation,
+    ) -> BoxFuture<'a, Result<Option<Bytes>, KvError>> {
+        self.meter.add(3, 1);
+        self.inner.get(key, isolation)
+    }
+
+    fn scan<'a>(&'a self, scan: Scan, visitor: &'a mut Visitor<'_>) -> BoxFuture<'a, Result<(), KvError>> {
+        async move {
+            self.meter.add(4, 1);
+            let mut counting = |key: &[u8], value: &[u8]| -> ControlFlow<()> {
+                self.meter.add(5, 1);
+                visitor(key, value)
+            };
+            self.inner.scan(scan, &mut counting).await
+        }
+        .boxed()
+    }
+}
+
+struct MeteredBody {
+    inner: Arc<dyn BodyRunner>,
+    meter: Arc<Meter>,
+}
+
+impl BodyRunner for MeteredBody {
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
+        async move {
+            let mutations = self.inner.run(&MeteredView { inner: view, meter: &self.meter }).await;
+            self.meter.count(&mutations);
+            mutations
+        }
+        .boxed()
+    }
+}
+
+struct MeteredRead {
+    inner: Arc<dyn ReadRunner>,
+    meter: Arc<Meter>,
+}
+
+impl ReadRunner for MeteredRead {
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, ()> {
+        async move {
+            self.meter.add(2, 1);
+            self.inner.run(&MeteredView { inner: view, meter: &self.meter }).await;
+        }
+        .boxed()
+    }
+}
+
+impl Kv for MeteredKv {
+    fn concurrency(&self) -> Concurrency {
+        self.inner.concurrency()
+    }
+
+    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+        self.inner.run(Arc::new(MeteredBody { inner: body, meter: Arc::clone(&self.meter) }))
+    }
+
+    fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+        self.inner.read(Arc::new(MeteredRead { inner: body, meter: Arc::clone(&self.meter) }))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close()
+    }
+}

@@ -1,1 +1,20 @@
-//! placeholder
+//! Decisions as pure functions: from the rows that a transaction read and the request, to the rows to
+//! write or a [`Refusal`]. No I/O, no clock, no chance, no async; every rule about who may write lives here.
+
+mod commit;
+mod delete;
+mod fence;
+mod preload;
+mod settle;
+mod sqlite_file;
+mod stage;
+mod takeover;
+
+pub use commit::{CommitPlan, CommitRequest, Landed, commit, landed};
+pub use delete::{DeletePlan, delete};
+pub use fence::{Held, Refusal, check_fence, meta};
+pub use preload::{PreloadRequest, preload};
+pub use settle::{Debt, debts, doomed, rolled_back, swept, trimmed};
+pub use sqlite_file::{FILE_HEADER_BYTES, NotADatabase, SqliteFile, is_hot_journal, sqlite_file};
+pub use stage::{FinalizeRequest, StagePlan, check_part, finalize, open_stage};
+pub use takeover::{TakeoverPlan, TakeoverRequest, takeover};

@@ -9,7 +9,7 @@ use super::ArgumentError;
 pub const ACTOR_ID_BYTES_MAX: usize = 256;
 
 /// The unit of ownership: 1 to 256 bytes of UTF-8, any characters, NUL included.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ActorId(Arc<str>);
 
 impl ActorId {
@@ -32,6 +32,12 @@ impl ActorId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Debug for ActorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 

@@ -11,6 +11,7 @@ impl Generation {
     pub const NONE: Self = Self(0);
 
     /// The generation of the next owner. Saturates: 2^64 takeovers do not happen.
+    #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
@@ -31,6 +32,7 @@ impl Txid {
     pub const ZERO: Self = Self(0);
 
     /// The txid after this one.
+    #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }

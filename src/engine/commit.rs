@@ -1,0 +1,179 @@
+//! commit: one call, whatever the size. What fits one transaction is one transaction; the rest is staged.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::future::{BoxFuture, FutureExt};
+
+use crate::codec::{self, Head, PreparedPage};
+use crate::kv::{Body, Decision, Isolation, Mutations, View, transact};
+use crate::plan::{self, CommitPlan, CommitRequest, Debt, Held, Landed, Refusal};
+use crate::types::{ActorId, PageNumber, PageSize, Token, Txid};
+
+use super::Commit;
+use super::batch::{self, Batch, write_pages};
+use super::core::{Attempts, Core};
+use super::error::{Failure, StoreError, surface};
+use super::rows::Actor;
+use super::settle;
+use super::stage::{End, StageWriter};
+
+/// A commit of one transaction, the same in all its attempts.
+struct SmallCommit {
+    actor: Actor,
+    request: CommitRequest,
+    pages: Vec<PreparedPage>,
+    /// Whether an earlier attempt may have taken effect.
+    unknown: AtomicBool,
+}
+
+impl Body for SmallCommit {
+    type Output = Result<Committed, Debt>;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
+        async move {
+            let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
+            match plan::commit(fence.as_ref(), &head, &self.request) {
+                Ok(CommitPlan::Write { head: next, clear_from }) => {
+                    let mut mutations = Mutations::with_capacity(2 + 2 * self.pages.len());
+                    put_head(&mut mutations, &self.actor, &next, clear_from);
+                    write_pages(&mut mutations, &self.actor.keys, &self.pages, next.txid, head.size_pages);
+                    let committed = Committed { txid: next.txid, head: next };
+                    Ok(Decision::write(mutations, Ok(committed)))
+                }
+                Ok(CommitPlan::AlreadyIn(txid)) => Ok(Decision::answer(Ok(Committed { txid, head }))),
+                Err(Refusal::Unsettled(debt)) => Ok(Decision::answer(Err(debt))),
+                Err(refusal) => {
+                    let unknown = self.unknown.load(Ordering::Acquire);
+                    let CommitRequest { held, token, .. } = self.request;
+                    Err(refuse(&self.actor, &head, held, token, refusal, unknown).into())
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+/// A commit that is in.
+pub(super) struct Committed {
+    pub(super) txid: Txid,
+    /// The head as last seen; it may be a later one.
+    pub(super) head: Head,
+}
+
+/// Writes the new head and clears what its size has cut off.
+pub(super) fn put_head(
+    mutations: &mut Mutations,
+    actor: &Actor,
+    head: &Head,
+    clear_from: Option<PageNumber>,
+) {
+    let key = actor.keys.head();
+    let value = codec::encode(&key, head);
+    mutations.put(key, value);
+    if let Some(first) = clear_from {
+        mutations.clear_range_guarded(actor.keys.pages_from(first));
+    }
+}
+
+/// What a refusal means for the caller. After a lost answer a refusal is the truth only if the head proves
+/// that the lost attempt did not take place.
+pub(super) fn refuse(
+    actor: &Actor,
+    head: &Head,
+    held: Held,
+    token: Token,
+    refusal: Refusal,
+    unknown: bool,
+) -> StoreError {
+    let base = held.head_txid.unwrap_or(head.txid);
+    if unknown && plan::landed(head, base, token) == Landed::Unknown {
+        let detail = format!("the head has moved from {base} to {} since", head.txid);
+        return StoreError::CommitUnknown { actor: actor.id.clone(), detail };
+    }
+    actor.refused(refusal)
+}
+
+/// An error that ends a commit. After a lost answer nobody can say any more what became of it.
+pub(super) fn give_up(actor: &Actor, error: StoreError, unknown: bool) -> StoreError {
+    if unknown {
+        StoreError::CommitUnknown { actor: actor.id.clone(), detail: error.to_string() }
+    } else {
+        error
+    }
+}
+
+/// Commits changes.
+pub(crate) async fn commit(
+    core: &Arc<Core>,
+    id: &ActorId,
+    mut commit: Commit<'_>,
+) -> Result<Txid, StoreError> {
+    let page_size = batch::check(&mut commit)?;
+    let request = CommitRequest {
+        held: Held { generation: commit.generation, head_txid: Some(commit.head_txid) },
+        size_pages: commit.size_pages,
+        page_size,
+        token: core.env.token(),
+    };
+    let actor = Actor::new(id);
+    let mut scratch = Vec::new();
+    // A commit without pages has no page size, and nothing to prepare.
+    let size = page_size.unwrap_or(PageSize::DEFAULT);
+    let mut pages = commit
+        .pages
+        .into_iter()
+        .map(move |write| PreparedPage::new(write.page, size, write.data, &mut scratch));
+    let mut first = Batch::new(&actor.keys);
+    let committed = match first.fill(&mut pages) {
+        None => commit_small(core, &actor, request, first.into_pages()).await?,
+        Some(next) => commit_staged(core, &actor, request, [first, next], pages).await?,
+    };
+    settle::in_background(core, &actor, request.held.generation, &committed.head);
+    Ok(committed.txid)
+}
+
+/// Writes batch after batch as a stage; one batch is compressed at a time.
+async fn commit_staged(
+    core: &Arc<Core>,
+    actor: &Actor,
+    request: CommitRequest,
+    [first, mut next]: [Batch; 2],
+    mut pages: impl Iterator<Item = PreparedPage> + Send,
+) -> Result<Committed, StoreError> {
+    let mut stage = StageWriter::open(core, actor, request).await?;
+    stage.write(first.into_pages()).await?;
+    while let Some(after) = next.fill(&mut pages) {
+        stage.write(std::mem::replace(&mut next, after).into_pages()).await?;
+    }
+    stage.write(next.into_pages()).await?;
+    let page_size = request.page_size.unwrap_or(PageSize::DEFAULT);
+    stage.finalize(End { size_pages: request.size_pages, page_size, rewrites_all: false }).await
+}
+
+async fn commit_small(
+    core: &Core,
+    actor: &Actor,
+    request: CommitRequest,
+    pages: Vec<PreparedPage>,
+) -> Result<Committed, StoreError> {
+    let body =
+        Arc::new(SmallCommit { actor: actor.clone(), request, pages, unknown: AtomicBool::new(false) });
+    let mut attempts = Attempts::default();
+    loop {
+        match transact(&*core.kv, &body).await {
+            Ok(Ok(committed)) => return Ok(committed),
+            Ok(Err(debt)) => settle::settle(core, actor, request.held.generation, debt)
+                .await
+                .map_err(|error| give_up(actor, error, attempts.unknown))?,
+            Err(Failure::Store(error)) => return Err(error),
+            Err(Failure::Kv(error)) => {
+                if let Err(error) = attempts.again(core, error).await {
+                    return Err(give_up(actor, surface(error), attempts.unknown));
+                }
+                body.unknown.store(attempts.unknown, Ordering::Release);
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! exportTo: the pages of one committed head as a plain SQLite file.
+//!
+//! The file appears under its name only when it is whole and on disk: it is written under another name
+//! beside it, synced, and renamed. Memory holds one page at a time.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::{BoxFuture, FutureExt};
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+
+use crate::codec::{FenceState, Head};
+use crate::kv::{Isolation, ReadBody, View};
+use crate::plan;
+use crate::types::{ActorId, Meta, PageNumber, PageRange, Txid};
+
+use super::core::Core;
+use super::error::{Failure, StoreError};
+use super::import::refuse_sidecars;
+use super::rows::{Actor, Stored, decode_page, walk};
+
+struct Export {
+    actor: Actor,
+    /// Taken out while an execution writes to it. A read that had to end early (its state was too old)
+    /// leaves it where it is, and the next execution goes on from there if the head is still the same.
+    target: Mutex<Option<Target>>,
+}
+
+impl ReadBody for Export {
+    type Output = Meta;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Meta, Failure>> {
+        async move {
+            let (fence, head) = self.actor.fence_and_head(view, Isolation::Snapshot).await?;
+            let Some(fence) = fence.filter(|fence| fence.state == FenceState::Live) else {
+                return Err(StoreError::NotFound { actor: self.actor.id.clone() }.into());
+            };
+            let taken = self.target.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let mut target = taken.expect("one execution at a time writes the file");
+            let written = self.write(view, &head, &mut target).await;
+            *self.target.lock().unwrap_or_else(PoisonError::into_inner) = Some(target);
+            written?;
+            Ok(plan::meta(&fence, &head))
+        }
+        .boxed()
+    }
+}
+
+impl Export {
+    async fn write(&self, view: &dyn View, head: &Head, target: &mut Target) -> Result<(), Failure> {
+        target.begin(head.txid).map_err(|error| target.failed(&error))?;
+        let (Some(first), Some(last)) = (target.next, PageNumber::new(head.size_pages.0)) else {
+            return Ok(());
+        };
+        if first > last {
+            return Ok(());
+        }
+        let mut page_bytes = Vec::with_capacity(head.page_size.bytes());
+        walk(view, &self.actor, PageRange { first, last }, head.txid, |stored| {
+            let last = match stored {
+                Stored::Never(gap) => {
+                    let zeros = u64::from(gap.count()) * head.page_size.bytes() as u64;
+                    io::copy(&mut io::Read::take(io::repeat(0), zeros), &mut target.file)
+                        .map_err(|error| target.failed(&error))?;
+                    gap.last
+                }
+                Stored::Row { page, txid, key, value } => {
+                    page_bytes.clear();
+                    decode_page(&self.actor, (page, txid), (key, value), head.page_size, &mut page_bytes)?;
+                    target.file.write_all(&page_bytes).map_err(|error| target.failed(&error))?;
+                    page
+                }
+            };
+            target.next = last.next();
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// The file being written.
+struct Target {
+    path: PathBuf,
+    file: BufWriter<File>,
+    /// The head whose pages are in the file so far.
+    head: Option<Txid>,
+    /// The page to write next; none when the last possible one was written.
+    next: Option<PageNumber>,
+}
+
+impl Target {
+    fn create(path: PathBuf) -> Result<Self, StoreError> {
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = file.map_err(|error| cannot_write(&path, &error))?;
+        Ok(Self {
+            path,
+            file: BufWriter::with_capacity(1 << 20, file),
+            head: None,
+            next: Some(PageNumber::FIRST),
+        })
+    }
+
+    /// Goes on at the same head, or starts over at another one.
+    fn begin(&mut self, head: Txid) -> io::Result<()> {
+        if self.head == Some(head) {
+            return Ok(());
+        }
+        self.file.rewind()?;
+        self.file.get_mut().set_len(0)?;
+        self.head = Some(head);
+        self.next = Some(PageNumber::FIRST);
+        Ok(())
+    }
+
+    fn failed(&self, error: &io::Error) -> StoreError {
+        cannot_write(&self.path, error)
+    }
+
+    /// Makes the file durable under its final name.
+    fn finish(self, path: &Path) -> Result<(), StoreError> {
+        let Self { path: partial, file, .. } = self;
+        let finished = file
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)
+            .and_then(|file| file.sync_all())
+            .and_then(|()| fs::rename(&partial, path))
+            .and_then(|()| sync_directory(path));
+        finished.map_err(|error| cannot_write(path, &error))
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> StoreError {
+    let message = format!("cannot write {}: {error}", path.display());
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::QuotaExceeded(message),
+        _ => StoreError::InvalidArg(message),
+    }
+}
+
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> io::Result<()> {
+    // Windows makes a rename durable with the file's metadata; it has no handle on a directory to sync.
+    Ok(())
+}
+
+/// Writes an actor's database to `path`. A file that is there is replaced, unless a journal beside it would
+/// then be applied to the new one.
+pub(crate) async fn export_to(core: &Arc<Core>, id: &ActorId, path: &Path) -> Result<Meta, StoreError> {
+    let core = Arc::clone(core);
+    let actor = Actor::new(id);
+    let path = path.to_owned();
+    let runtime = Handle::current();
+    let exported = spawn_blocking(move || {
+        refuse_sidecars(&path)?;
+        let partial = partial_path(&path, core.env.token().0)?;
+        let target = Mutex::new(Some(Target::create(partial.clone())?));
+        let body = Arc::new(Export { actor, target });
+        let written = runtime.block_on(core.read(&body)).and_then(|meta| {
+            let target = body.target.lock().unwrap_or_else(PoisonError::into_inner).take();
+            target.expect("a finished execution puts the file back").finish(&path)?;
+            Ok(meta)
+        });
+        if written.is_err() {
+            // Nothing more can be done if this fails too; the name says what the file is.
+            let _ = fs::remove_file(&partial);
+        }
+        written
+    });
+    exported.await.map_err(|error| StoreError::Unavailable(error.to_string()))?
+}
+
+/// A name beside `path` that nobody else uses.
+fn partial_path(path: &Path, token: [u8; 16]) -> Result<PathBuf, StoreError> {
+    let Some(name) = path.file_name() else {
+        return Err(StoreError::InvalidArg(format!("{} does not name a file", path.display())));
+    };
+    let mut partial = name.to_owned();
+    partial.push(format!(".{:08x}.partial", u128::from_be_bytes(token) >> 96));
+    Ok(path.with_file_name(partial))
+}

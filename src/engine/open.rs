@@ -1,0 +1,58 @@
+//! Opening: makes sure that the key space is a Baton store, or marks an empty one as one.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt};
+
+use crate::codec::{self, StoreRow, key};
+use crate::kv::{Body, Decision, Isolation, Mutations, Scan, View};
+
+use super::core::Core;
+use super::error::{Failure, StoreError};
+
+struct Mark {
+    created_at_ms: u64,
+}
+
+impl Body for Mark {
+    type Output = ();
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<()>, Failure>> {
+        async move {
+            let mark_key = key::store();
+            if let Some(value) = view.get(&mark_key, Isolation::Serializable).await? {
+                let row: Result<StoreRow, _> = codec::decode(&mark_key, &value);
+                return match row {
+                    Ok(_) => Ok(Decision::answer(())),
+                    Err(error) => Err(not_ours(&error.to_string()).into()),
+                };
+            }
+            let mut foreign = None;
+            let mut visit = |key: &[u8], _: &[u8]| {
+                foreign = Some(key.to_vec());
+                ControlFlow::Break(())
+            };
+            view.scan(Scan::snapshot(key::everything()).rows(1), &mut visit).await?;
+            if let Some(key) = foreign {
+                return Err(not_ours(&format!("it has a key {key:02x?} and no store row")).into());
+            }
+            let mut mutations = Mutations::with_capacity(1);
+            let row = StoreRow { created_at_ms: self.created_at_ms };
+            let value = codec::encode(&mark_key, &row);
+            mutations.put(mark_key, value);
+            Ok(Decision::write(mutations, ()))
+        }
+        .boxed()
+    }
+}
+
+fn not_ours(detail: &str) -> StoreError {
+    StoreError::InvalidArg(format!("this is not a Baton store that this release can open: {detail}"))
+}
+
+/// Checks or makes the store's mark.
+pub(crate) async fn open(core: &Core) -> Result<(), StoreError> {
+    core.decide(&Arc::new(Mark { created_at_ms: core.env.now_ms() })).await
+}

@@ -1,0 +1,242 @@
+//! Tidying up: rolling back stages that nobody will finalize, trimming rows beyond the size, sweeping
+//! versions that a finalized stage has superseded. `plan::settle` says when each is due.
+//!
+//! Each step is one bounded transaction that deletes what it found and, when nothing is left, notes so in
+//! the head. Every step is idempotent, so a kill between two steps and a lost answer cost nothing.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt};
+
+use crate::codec::{self, Head, OpenStage, StagePart};
+use crate::kv::{Body, Decision, Isolation, KeyRange, Mutations, Scan, View};
+use crate::plan::{self, Debt};
+use crate::types::{Generation, PageCount, Txid};
+
+use super::core::Core;
+use super::error::{Failure, StoreError, corrupt};
+use super::rows::Actor;
+
+/// Manifests dealt with in one step. A manifest names at most [`super::batch::PART_PAGES_MAX`] pages.
+const PARTS_A_STEP_MAX: usize = 4;
+/// Rows trimmed in one step.
+const ROWS_A_STEP_MAX: usize = 1_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    More,
+    Done,
+}
+
+struct Step {
+    actor: Actor,
+    generation: Generation,
+    debt: Debt,
+}
+
+impl Body for Step {
+    type Output = Progress;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Progress>, Failure>> {
+        async move {
+            let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
+            if fence.is_none_or(|fence| fence.generation != self.generation) {
+                // The next owner sees the same debts.
+                return Ok(Decision::answer(Progress::Done));
+            }
+            match self.debt {
+                Debt::Rollback(stage) => match head.open_stage {
+                    Some(open) if open.txid == stage.txid => self.roll_back(view, &head, open).await,
+                    _ => Ok(Decision::answer(Progress::Done)),
+                },
+                Debt::Trim => match head.untrimmed_above {
+                    Some(pages) => self.trim(view, &head, pages).await,
+                    None => Ok(Decision::answer(Progress::Done)),
+                },
+                Debt::Sweep if head.unswept => self.sweep(view, &head).await,
+                Debt::Sweep => Ok(Decision::answer(Progress::Done)),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Step {
+    /// Deletes the rows that the next manifests name, and the manifests.
+    async fn roll_back(
+        &self,
+        view: &dyn View,
+        head: &Head,
+        stage: OpenStage,
+    ) -> Result<Decision<Progress>, Failure> {
+        let keys = &self.actor.keys;
+        let parts = self.manifests(view, keys.stage(stage.txid)).await?;
+        let mut mutations = Mutations::new();
+        for (key, txid, part) in &parts {
+            for page in part.pages() {
+                mutations.delete_guarded(keys.page(page, *txid));
+            }
+            mutations.delete(key.clone());
+        }
+        let more = parts.len() >= PARTS_A_STEP_MAX;
+        if more && !stage.doomed {
+            self.put_head(&mut mutations, &plan::doomed(head));
+        }
+        Ok(self.end_step(mutations, more, || plan::rolled_back(head)))
+    }
+
+    /// Clears the versions that the next manifests' pages have superseded, and the manifests.
+    async fn sweep(&self, view: &dyn View, head: &Head) -> Result<Decision<Progress>, Failure> {
+        let keys = &self.actor.keys;
+        let parts = self.manifests(view, keys.stages_to(head.txid)).await?;
+        let mut mutations = Mutations::new();
+        for (key, txid, part) in &parts {
+            for page in part.pages() {
+                mutations.clear_range_guarded(keys.page_before(page, *txid));
+            }
+            mutations.delete(key.clone());
+        }
+        Ok(self.end_step(mutations, parts.len() >= PARTS_A_STEP_MAX, || plan::swept(head)))
+    }
+
+    /// Deletes the next rows of pages beyond the size that the head notes.
+    async fn trim(
+        &self,
+        view: &dyn View,
+        head: &Head,
+        pages: PageCount,
+    ) -> Result<Decision<Progress>, Failure> {
+        let mut mutations = Mutations::new();
+        let mut rows = 0;
+        if let Some(first) = pages.first_past_end() {
+            let range = self.actor.keys.pages_from(first);
+            let mut last = None;
+            let mut visit = |key: &[u8], _: &[u8]| {
+                rows += 1;
+                last = Some(key.to_vec());
+                ControlFlow::Continue(())
+            };
+            view.scan(Scan::snapshot(range.clone()).rows(ROWS_A_STEP_MAX), &mut visit).await?;
+            if let Some(last) = last {
+                let past = KeyRange::single(last);
+                mutations.clear_range_guarded(KeyRange::new(range.start(), past.end()));
+            }
+        }
+        Ok(self.end_step(mutations, rows >= ROWS_A_STEP_MAX, || plan::trimmed(head)))
+    }
+
+    /// The next manifests of a range, read with conflict detection: a part that is still on its way to
+    /// the store must not slip in behind the last step.
+    async fn manifests(
+        &self,
+        view: &dyn View,
+        range: KeyRange,
+    ) -> Result<Vec<(Vec<u8>, Txid, StagePart)>, Failure> {
+        let mut parts = Vec::new();
+        let mut damage = None;
+        let mut visit = |key: &[u8], value: &[u8]| {
+            let named = self.actor.keys.parse_stage(key);
+            match named.and_then(|(txid, _)| Ok((key.to_vec(), txid, codec::decode(key, value)?))) {
+                Ok(part) => {
+                    parts.push(part);
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    damage = Some(corrupt(&self.actor.id, &error));
+                    ControlFlow::Break(())
+                }
+            }
+        };
+        let scan = Scan::snapshot(range).serializable().rows(PARTS_A_STEP_MAX);
+        view.scan(scan, &mut visit).await?;
+        match damage {
+            Some(error) => Err(Failure::Store(error)),
+            None => Ok(parts),
+        }
+    }
+
+    fn end_step(
+        &self,
+        mut mutations: Mutations,
+        more: bool,
+        settled: impl FnOnce() -> Head,
+    ) -> Decision<Progress> {
+        if more {
+            return Decision::write(mutations, Progress::More);
+        }
+        self.put_head(&mut mutations, &settled());
+        Decision::write(mutations, Progress::Done)
+    }
+
+    fn put_head(&self, mutations: &mut Mutations, head: &Head) {
+        let key = self.actor.keys.head();
+        let value = codec::encode(&key, head);
+        mutations.put(key, value);
+    }
+}
+
+/// Settles one debt, as the holder of `generation`. Returns early, without an error, when a later owner has
+/// taken over: the caller's own fence check tells it so.
+pub(crate) async fn settle(
+    core: &Core,
+    actor: &Actor,
+    generation: Generation,
+    debt: Debt,
+) -> Result<(), StoreError> {
+    let step = Arc::new(Step { actor: actor.clone(), generation, debt });
+    while core.decide(&step).await? == Progress::More {}
+    Ok(())
+}
+
+/// Starts settling the debts of a head that this caller has just read or written as the holder of
+/// `generation`, unless a task is at this actor already. The stage that it sees open is not the caller's.
+pub(crate) fn in_background(core: &Arc<Core>, actor: &Actor, generation: Generation, head: &Head) {
+    let debts: Vec<Debt> = plan::debts(head).collect();
+    if debts.is_empty() || !core.background.claim(&actor.id) {
+        return;
+    }
+    let claimed = Claim { core: Arc::clone(core), actor: actor.clone() };
+    core.env.spawn(
+        async move {
+            let Claim { core, actor } = &claimed;
+            for debt in debts {
+                if let Err(error) = settle_while_open(core, actor, generation, debt).await {
+                    tracing::warn!(actor = %actor.id, ?debt, %error, "tidying up stopped; the next owner goes on");
+                    return;
+                }
+            }
+        }
+        .boxed(),
+    );
+}
+
+async fn settle_while_open(
+    core: &Core,
+    actor: &Actor,
+    generation: Generation,
+    debt: Debt,
+) -> Result<(), StoreError> {
+    let step = Arc::new(Step { actor: actor.clone(), generation, debt });
+    while !core.background.is_closing() && core.decide(&step).await? == Progress::More {}
+    Ok(())
+}
+
+/// Rolls a stage back whose writer has given up, so that its room is free before the next commit asks.
+pub(crate) fn abandon(core: &Arc<Core>, actor: &Actor, generation: Generation, stage: OpenStage) {
+    let head = Head { open_stage: Some(stage), ..Head::empty() };
+    in_background(core, actor, generation, &head);
+}
+
+/// Gives the actor free when the task ends, however it ends.
+struct Claim {
+    core: Arc<Core>,
+    actor: Actor,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.core.background.release(&self.actor.id);
+    }
+}

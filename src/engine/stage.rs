@@ -1,0 +1,222 @@
+//! Stages: opens one, writes its parts side by side, and makes all of it visible in one small step.
+//!
+//! A writer that gives up leaves rows that nobody sees. The head notes the open stage, so the next commit,
+//! or a background task, rolls it back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{FuturesUnordered, StreamExt};
+
+use crate::codec::{self, OpenStage, PreparedPage, StagePart};
+use crate::kv::{Body, Decision, Isolation, Mutations, View, transact};
+use crate::plan::{self, CommitPlan, CommitRequest, Debt, FinalizeRequest, Held, Refusal, StagePlan};
+use crate::types::{PageCount, PageSize};
+
+use super::batch::write_pages;
+use super::commit::{Committed, give_up, put_head, refuse};
+use super::core::{Attempts, Core};
+use super::error::{Failure, StoreError, surface};
+use super::rows::Actor;
+use super::settle;
+
+/// Parts on their way to the store at the same time.
+const PARTS_IN_FLIGHT_MAX: usize = 4;
+
+struct Open {
+    actor: Actor,
+    request: CommitRequest,
+}
+
+impl Body for Open {
+    type Output = Result<OpenStage, Debt>;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
+        async move {
+            let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
+            match plan::open_stage(fence.as_ref(), &head, &self.request) {
+                Ok(StagePlan::Open(next, stage)) => {
+                    let mut mutations = Mutations::with_capacity(1);
+                    put_head(&mut mutations, &self.actor, &next, None);
+                    Ok(Decision::write(mutations, Ok(stage)))
+                }
+                Ok(StagePlan::AlreadyOpen(stage)) => Ok(Decision::answer(Ok(stage))),
+                Err(Refusal::Unsettled(debt)) => Ok(Decision::answer(Err(debt))),
+                Err(refusal) => Err(self.actor.refused(refusal).into()),
+            }
+        }
+        .boxed()
+    }
+}
+
+struct Part {
+    actor: Actor,
+    held: Held,
+    stage: OpenStage,
+    number: u32,
+    pages: Vec<PreparedPage>,
+}
+
+impl Body for Part {
+    type Output = ();
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<()>, Failure>> {
+        async move {
+            let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
+            if let Err(refusal) = plan::check_part(fence.as_ref(), &head, self.held, self.stage) {
+                return Err(self.actor.refused(refusal).into());
+            }
+            let keys = &self.actor.keys;
+            let mut mutations = Mutations::with_capacity(1 + self.pages.len());
+            let key = keys.stage_part(self.stage.txid, self.number);
+            let manifest = StagePart::of(self.pages.iter().map(PreparedPage::page));
+            let value = codec::encode(&key, &manifest);
+            // Declared: a rollback that did not see this manifest must conflict with it.
+            mutations.put(key, value);
+            // Older versions stay: the head still shows them.
+            write_pages(&mut mutations, keys, &self.pages, self.stage.txid, PageCount(0));
+            Ok(Decision::write(mutations, ()))
+        }
+        .boxed()
+    }
+}
+
+struct Finalize {
+    actor: Actor,
+    request: FinalizeRequest,
+    unknown: AtomicBool,
+}
+
+impl Body for Finalize {
+    type Output = Committed;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Committed>, Failure>> {
+        async move {
+            let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
+            match plan::finalize(fence.as_ref(), &head, &self.request) {
+                Ok(CommitPlan::Write { head: next, clear_from }) => {
+                    let mut mutations = Mutations::with_capacity(2);
+                    put_head(&mut mutations, &self.actor, &next, clear_from);
+                    Ok(Decision::write(mutations, Committed { txid: next.txid, head: next }))
+                }
+                Ok(CommitPlan::AlreadyIn(txid)) => Ok(Decision::answer(Committed { txid, head })),
+                Err(refusal) => {
+                    let unknown = self.unknown.load(Ordering::Acquire);
+                    let FinalizeRequest { held, stage, .. } = self.request;
+                    Err(refuse(&self.actor, &head, held, stage.token, refusal, unknown).into())
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+/// How a stage ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    /// The size of the database afterwards.
+    pub(crate) size_pages: PageCount,
+    /// The size of the pages written.
+    pub(crate) page_size: PageSize,
+    /// Whether every page of the database was written.
+    pub(crate) rewrites_all: bool,
+}
+
+/// An open stage and its writer. A page may be written in one part only: parts arrive in any order.
+/// Dropped without [`StageWriter::finalize`], the stage is rolled back.
+pub(crate) struct StageWriter {
+    core: Arc<Core>,
+    actor: Actor,
+    held: Held,
+    stage: OpenStage,
+    parts: u32,
+    in_flight: FuturesUnordered<BoxFuture<'static, Result<(), StoreError>>>,
+    finalized: bool,
+}
+
+impl StageWriter {
+    /// Opens a stage, once what a former owner left has been rolled back.
+    pub(crate) async fn open(
+        core: &Arc<Core>,
+        actor: &Actor,
+        request: CommitRequest,
+    ) -> Result<Self, StoreError> {
+        let body = Arc::new(Open { actor: actor.clone(), request });
+        let stage = loop {
+            match core.decide(&body).await? {
+                Ok(stage) => break stage,
+                Err(debt) => settle::settle(core, actor, request.held.generation, debt).await?,
+            }
+        };
+        Ok(Self {
+            core: Arc::clone(core),
+            actor: actor.clone(),
+            held: request.held,
+            stage,
+            parts: 0,
+            in_flight: FuturesUnordered::new(),
+            finalized: false,
+        })
+    }
+
+    /// Writes a part, which must fit one transaction. Returns when it is on its way; an error of an earlier
+    /// part may come here.
+    pub(crate) async fn write(&mut self, pages: Vec<PreparedPage>) -> Result<(), StoreError> {
+        while self.in_flight.len() >= PARTS_IN_FLIGHT_MAX {
+            self.in_flight.next().await.transpose()?;
+        }
+        let part = Arc::new(Part {
+            actor: self.actor.clone(),
+            held: self.held,
+            stage: self.stage,
+            number: self.parts,
+            pages,
+        });
+        self.parts += 1;
+        let core = Arc::clone(&self.core);
+        self.in_flight.push(async move { core.decide(&part).await }.boxed());
+        // Polled once, so that the part is on its way while the caller prepares the next one.
+        self.in_flight.next().now_or_never().flatten().transpose()?;
+        Ok(())
+    }
+
+    /// Makes the whole stage visible.
+    pub(crate) async fn finalize(mut self, end: End) -> Result<Committed, StoreError> {
+        while let Some(written) = self.in_flight.next().await {
+            written?;
+        }
+        let End { size_pages, page_size, rewrites_all } = end;
+        let request =
+            FinalizeRequest { held: self.held, stage: self.stage, size_pages, page_size, rewrites_all };
+        let unknown = AtomicBool::new(false);
+        let body = Arc::new(Finalize { actor: self.actor.clone(), request, unknown });
+        let mut attempts = Attempts::default();
+        loop {
+            match transact(&*self.core.kv, &body).await {
+                Ok(committed) => {
+                    self.finalized = true;
+                    return Ok(committed);
+                }
+                Err(Failure::Store(error)) => return Err(error),
+                Err(Failure::Kv(error)) => {
+                    if let Err(error) = attempts.again(&self.core, error).await {
+                        return Err(give_up(&self.actor, surface(error), attempts.unknown));
+                    }
+                    body.unknown.store(attempts.unknown, Ordering::Release);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for StageWriter {
+    fn drop(&mut self) {
+        if !self.finalized {
+            settle::abandon(&self.core, &self.actor, self.held.generation, self.stage);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Commit: the next head, and the truth about a commit whose answer was lost.
+
+use crate::codec::{CommitMark, Fence, Head, RECENT_COMMITS_MAX};
+use crate::types::{PageCount, PageNumber, PageSize, Token, Txid};
+
+use super::fence::{Held, Refusal, check_fence};
+use super::settle::Debt;
+
+/// A shrinking commit clears up to this many pages itself; more are trimmed in bounded steps later.
+pub(super) const TRIM_AT_ONCE_PAGES_MAX: u32 = 1_000;
+
+/// A commit.
+#[derive(Debug, Clone, Copy)]
+pub struct CommitRequest {
+    /// What the caller holds; the head is the one that it extends.
+    pub held: Held,
+    /// The size of the database afterwards.
+    pub size_pages: PageCount,
+    /// The size of the pages written; `None` when there are none.
+    pub page_size: Option<PageSize>,
+    /// The mark of this commit, the same in each of its attempts.
+    pub token: Token,
+}
+
+/// What a commit does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommitPlan {
+    /// Write this head, and the pages at its txid.
+    Write {
+        /// The new head.
+        head: Head,
+        /// Remove all rows of pages from this one on.
+        clear_from: Option<PageNumber>,
+    },
+    /// An earlier attempt has committed at this txid, and its answer was lost.
+    AlreadyIn(Txid),
+}
+
+/// Decides a commit.
+pub fn commit(fence: Option<&Fence>, head: &Head, request: &CommitRequest) -> Result<CommitPlan, Refusal> {
+    if let Some(txid) = own_mark(head, request.token) {
+        return Ok(CommitPlan::AlreadyIn(txid));
+    }
+    check_fence(fence, head, request.held)?;
+    check_settled(head, request.size_pages)?;
+    let mut next = head.clone();
+    next.page_size = check_page_size(head, request.page_size)?;
+    next.txid = head.next_txid;
+    next.next_txid = head.next_txid.next();
+    next.remember(CommitMark { txid: next.txid, token: request.token });
+    let clear_from = resize(&mut next, request.size_pages);
+    Ok(CommitPlan::Write { head: next, clear_from })
+}
+
+/// What must be done before the head may move to a database of this size.
+pub(super) fn check_settled(head: &Head, size_pages: PageCount) -> Result<(), Refusal> {
+    if let Some(stage) = head.open_stage {
+        // Its rows would turn visible when the head passes its txid.
+        return Err(Refusal::Unsettled(Debt::Rollback(stage)));
+    }
+    if head.untrimmed_above.is_some_and(|trimmed| size_pages > trimmed) {
+        // Rows from a former, larger size would turn visible again.
+        return Err(Refusal::Unsettled(Debt::Trim));
+    }
+    Ok(())
+}
+
+/// The page size that the database has after pages of size `given` were written.
+pub(super) fn check_page_size(head: &Head, given: Option<PageSize>) -> Result<PageSize, Refusal> {
+    match given {
+        Some(given) if head.size_pages == PageCount(0) => Ok(given),
+        Some(given) if given != head.page_size => Err(Refusal::PageSize { given, current: head.page_size }),
+        _ => Ok(head.page_size),
+    }
+}
+
+/// Sets the new size. The answer is the first page whose rows the same transaction must clear; a shrink by
+/// more than a transaction should carry is noted in the head instead.
+pub(super) fn resize(next: &mut Head, size_pages: PageCount) -> Option<PageNumber> {
+    let dropped = next.size_pages.0.saturating_sub(size_pages.0);
+    next.size_pages = size_pages;
+    if dropped == 0 {
+        return None;
+    }
+    if dropped <= TRIM_AT_ONCE_PAGES_MAX && next.untrimmed_above.is_none() {
+        return size_pages.first_past_end();
+    }
+    let untrimmed = next.untrimmed_above.unwrap_or(size_pages);
+    next.untrimmed_above = Some(untrimmed.min(size_pages));
+    None
+}
+
+/// Whether a commit whose answer was lost took place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Landed {
+    /// It did, at this txid.
+    Yes(Txid),
+    /// It did not, and the rows read make sure that it never will.
+    No,
+    /// The head has moved on too far to tell.
+    Unknown,
+}
+
+/// Finds out from the head whether the commit with this token, which extended `base`, took place.
+///
+/// If it did, it is the first commit after `base`. The head lists its last commits without gaps, so a list
+/// that reaches back to `base`, or to the very first commit, holds it or proves that it is not there.
+pub fn landed(head: &Head, base: Txid, token: Token) -> Landed {
+    if let Some(txid) = own_mark(head, token) {
+        return Landed::Yes(txid);
+    }
+    let complete = head.recent.len() < RECENT_COMMITS_MAX;
+    let reaches_base = head.recent.first().is_some_and(|oldest| oldest.txid <= base);
+    if head.txid <= base || complete || reaches_base { Landed::No } else { Landed::Unknown }
+}
+
+pub(super) fn own_mark(head: &Head, token: Token) -> Option<Txid> {
+    head.recent.iter().find(|mark| mark.token == token).map(|mark| mark.txid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fence::testing::{fence, held};
+    use super::*;
+    use crate::codec::OpenStage;
+
+    fn token(byte: u8) -> Token {
+        Token([byte; 16])
+    }
+
+    fn request(head: u64, size: u32) -> CommitRequest {
+        let page_size = Some(PageSize::DEFAULT);
+        CommitRequest { held: held(1, head), size_pages: PageCount(size), page_size, token: token(9) }
+    }
+
+    /// A head after `commits` commits of other callers.
+    fn head_after(commits: u64, size: u32) -> Head {
+        let mut head = Head { size_pages: PageCount(size), ..Head::empty() };
+        for number in 1..=commits {
+            head.txid = Txid(number);
+            head.next_txid = Txid(number + 1);
+            head.remember(CommitMark { txid: Txid(number), token: token(0) });
+        }
+        head
+    }
+
+    fn write(head: &Head, request: &CommitRequest) -> (Head, Option<PageNumber>) {
+        match commit(Some(&fence(1)), head, request).unwrap() {
+            CommitPlan::Write { head, clear_from } => (head, clear_from),
+            CommitPlan::AlreadyIn(txid) => panic!("committed before at {txid}"),
+        }
+    }
+
+    #[test]
+    fn a_commit_takes_the_next_txid_even_after_a_stage_wasted_some() {
+        let head = Head { next_txid: Txid(9), ..head_after(3, 1) };
+        let (next, _) = write(&head, &request(3, 2));
+        assert_eq!((next.txid, next.next_txid, next.size_pages), (Txid(9), Txid(10), PageCount(2)));
+    }
+
+    #[test]
+    fn a_second_commit_on_the_same_head_is_fenced() {
+        let (next, _) = write(&head_after(3, 1), &request(3, 1));
+        let second = CommitRequest { token: token(8), ..request(3, 1) };
+        let refusal = commit(Some(&fence(1)), &next, &second).unwrap_err();
+        assert!(matches!(refusal, Refusal::Fenced { current_head_txid: Txid(4), .. }), "{refusal:?}");
+    }
+
+    #[test]
+    fn the_own_token_is_an_own_success_even_under_a_new_owner() {
+        let (next, _) = write(&head_after(3, 1), &request(3, 1));
+        for current in [Some(fence(1)), Some(fence(2)), None] {
+            assert_eq!(commit(current.as_ref(), &next, &request(3, 1)), Ok(CommitPlan::AlreadyIn(Txid(4))));
+        }
+    }
+
+    #[test]
+    fn the_first_pages_set_the_page_size_and_later_ones_must_match() {
+        let large = PageSize::new(65_536).unwrap();
+        let with_size = |size| CommitRequest { page_size: size, ..request(0, 1) };
+        let (next, _) = write(&Head::empty(), &with_size(Some(large)));
+        assert_eq!(next.page_size, large);
+        let wrong = CommitRequest { held: held(1, 1), token: token(8), ..request(1, 1) };
+        let refusal = commit(Some(&fence(1)), &next, &wrong).unwrap_err();
+        assert_eq!(refusal, Refusal::PageSize { given: PageSize::DEFAULT, current: large });
+        let (none, _) = write(&next, &CommitRequest { page_size: None, ..wrong });
+        assert_eq!(none.page_size, large);
+    }
+
+    #[test]
+    fn an_open_stage_must_be_rolled_back_before_the_head_moves() {
+        let stage = OpenStage { txid: Txid(4), token: token(5), doomed: false };
+        let head = Head { open_stage: Some(stage), next_txid: Txid(5), ..head_after(3, 1) };
+        let unsettled = Refusal::Unsettled(Debt::Rollback(stage));
+        assert_eq!(commit(Some(&fence(1)), &head, &request(3, 1)), Err(unsettled));
+    }
+
+    #[test]
+    fn a_small_shrink_clears_at_once_and_a_large_one_is_noted() {
+        let (next, clear) = write(&head_after(3, 1_010), &request(3, 10));
+        assert_eq!((clear, next.untrimmed_above), (PageNumber::new(11), None));
+        let (next, clear) = write(&head_after(3, 1_011), &request(3, 10));
+        assert_eq!((clear, next.untrimmed_above), (None, Some(PageCount(10))));
+    }
+
+    #[test]
+    fn a_database_grows_again_only_over_trimmed_ground() {
+        let head = Head { untrimmed_above: Some(PageCount(10)), ..head_after(3, 10) };
+        assert_eq!(commit(Some(&fence(1)), &head, &request(3, 11)), Err(Refusal::Unsettled(Debt::Trim)));
+        // A further shrink deepens the debt, also a small one: its rows are not cleared one by one.
+        let (next, clear) = write(&head, &request(3, 5));
+        assert_eq!((clear, next.untrimmed_above), (None, Some(PageCount(5))));
+        let (next, _) =
+            write(&Head { untrimmed_above: Some(PageCount(3)), ..head_after(3, 3) }, &request(3, 2));
+        assert_eq!(next.untrimmed_above, Some(PageCount(2)));
+    }
+
+    #[test]
+    fn a_lost_commit_is_found_or_disproved_as_long_as_the_head_remembers() {
+        // Ours extended base 5 and is not in: the list reaches back to 5 up to head 12, not at 13.
+        for (commits, expected) in [(5, Landed::No), (6, Landed::No), (12, Landed::No), (13, Landed::Unknown)]
+        {
+            assert_eq!(landed(&head_after(commits, 1), Txid(5), token(9)), expected, "head {commits}");
+        }
+        // A list that holds every commit there ever was disproves from the very start.
+        assert_eq!(landed(&head_after(7, 1), Txid(0), token(9)), Landed::No);
+        assert_eq!(landed(&head_after(8, 1), Txid(0), token(9)), Landed::Unknown);
+        let (mut ours, _) = write(&head_after(5, 1), &request(5, 1));
+        assert_eq!(landed(&ours, Txid(5), token(9)), Landed::Yes(Txid(6)));
+        for number in 7..14 {
+            ours.remember(CommitMark { txid: Txid(number), token: token(0) });
+        }
+        assert_eq!(landed(&ours, Txid(5), token(9)), Landed::Yes(Txid(6)));
+    }
+}

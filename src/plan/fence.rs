@@ -1,0 +1,114 @@
+//! The fence: what a caller holds against what the store says.
+
+use crate::codec::{Fence, FenceState, Head};
+use crate::types::{Generation, Meta, PageSize, Txid};
+
+use super::settle::Debt;
+
+/// What a caller holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The generation that its start answered.
+    pub generation: Generation,
+    /// The head that it builds on; `None` takes whatever the head is.
+    pub head_txid: Option<Txid>,
+}
+
+/// Why a request writes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nobody ever started the actor, or it was deleted.
+    NotFound,
+    /// Not the current generation, or not the current head.
+    Fenced {
+        /// What the caller named.
+        held: Held,
+        /// The store's generation.
+        current: Generation,
+        /// The store's head.
+        current_head_txid: Txid,
+    },
+    /// The pages are of one size, the database is of another.
+    PageSize {
+        /// The size of the pages handed in.
+        given: PageSize,
+        /// The size of the database's pages.
+        current: PageSize,
+    },
+    /// Something must be tidied up first; then the same request is decided anew.
+    Unsettled(Debt),
+    /// The stage is not open any more, though generation and head are still as held: another holder of
+    /// the same generation has rolled it back.
+    StageGone,
+}
+
+/// Whether the caller still holds what it says.
+pub fn check_fence(fence: Option<&Fence>, head: &Head, held: Held) -> Result<(), Refusal> {
+    let Some(fence) = fence.filter(|fence| fence.state == FenceState::Live) else {
+        return Err(Refusal::NotFound);
+    };
+    let head_matches = held.head_txid.is_none_or(|txid| txid == head.txid);
+    if fence.generation == held.generation && head_matches {
+        Ok(())
+    } else {
+        Err(Refusal::Fenced { held, current: fence.generation, current_head_txid: head.txid })
+    }
+}
+
+/// What a caller learns about an actor.
+pub fn meta(fence: &Fence, head: &Head) -> Meta {
+    Meta {
+        generation: fence.generation,
+        head_txid: head.txid,
+        size_pages: head.size_pages,
+        page_size: head.page_size,
+        created_at_ms: fence.created_at_ms,
+        origin: fence.origin,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+    use crate::types::{Origin, Token};
+
+    pub(crate) fn fence(generation: u64) -> Fence {
+        Fence {
+            generation: Generation(generation),
+            owner_token: Token([1; 16]),
+            state: FenceState::Live,
+            origin: Origin::Native,
+            created_at_ms: 5,
+        }
+    }
+
+    pub(crate) fn held(generation: u64, head: u64) -> Held {
+        Held { generation: Generation(generation), head_txid: Some(Txid(head)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{fence, held};
+    use super::*;
+
+    #[test]
+    fn only_the_current_generation_at_the_current_head_passes() {
+        let head = Head { txid: Txid(7), next_txid: Txid(8), ..Head::empty() };
+        assert_eq!(check_fence(Some(&fence(3)), &head, held(3, 7)), Ok(()));
+        assert_eq!(check_fence(Some(&fence(3)), &head, Held { head_txid: None, ..held(3, 0) }), Ok(()));
+        for wrong in [held(2, 7), held(4, 7), held(3, 6), held(3, 8)] {
+            let refusal = check_fence(Some(&fence(3)), &head, wrong).unwrap_err();
+            let expected =
+                Refusal::Fenced { held: wrong, current: Generation(3), current_head_txid: Txid(7) };
+            assert_eq!(refusal, expected);
+        }
+    }
+
+    #[test]
+    fn an_actor_that_is_not_there_or_was_deleted_is_not_found() {
+        let deleted = Fence { state: FenceState::Deleted, ..fence(3) };
+        assert_eq!(check_fence(None, &Head::empty(), held(3, 0)), Err(Refusal::NotFound));
+        assert_eq!(check_fence(Some(&deleted), &Head::empty(), held(3, 0)), Err(Refusal::NotFound));
+    }
+}

@@ -1,0 +1,66 @@
+//! Debts: what a head notes as still to be tidied up, and the head once that is done.
+
+use crate::codec::{Head, OpenStage};
+
+/// Something to tidy up, in bounded steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Debt {
+    /// This open stage, which nobody will finalize: its rows must go before the head can pass its txid.
+    Rollback(OpenStage),
+    /// Rows of pages beyond the size: they must go before the database grows over them again.
+    Trim,
+    /// Older versions of pages that a finalized stage wrote: mere garbage, to be cleared at leisure.
+    Sweep,
+}
+
+/// The debts of a head, the pressing ones first. An open stage counts only where its owner is gone, which
+/// the caller knows.
+pub fn debts(head: &Head) -> impl Iterator<Item = Debt> {
+    let rollback = head.open_stage.map(Debt::Rollback);
+    let trim = head.untrimmed_above.map(|_| Debt::Trim);
+    let sweep = head.unswept.then_some(Debt::Sweep);
+    [rollback, trim, sweep].into_iter().flatten()
+}
+
+/// The head from the first step of a rollback on: the stage can neither grow nor be finalized any more.
+/// Without this, a finalizing owner could slip in between two steps and show a stage with rows missing.
+pub fn doomed(head: &Head) -> Head {
+    Head { open_stage: head.open_stage.map(|stage| OpenStage { doomed: true, ..stage }), ..head.clone() }
+}
+
+/// The head once no row of the open stage is left. Its txid stays taken.
+pub fn rolled_back(head: &Head) -> Head {
+    Head { open_stage: None, ..head.clone() }
+}
+
+/// The head once no page row beyond the noted size is left.
+pub fn trimmed(head: &Head) -> Head {
+    Head { untrimmed_above: None, ..head.clone() }
+}
+
+/// The head once no manifest of a finalized stage is left.
+pub fn swept(head: &Head) -> Head {
+    Head { unswept: false, ..head.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{PageCount, Token, Txid};
+
+    #[test]
+    fn a_head_names_its_debts_and_settling_them_all_leaves_none() {
+        let stage = OpenStage { txid: Txid(4), token: Token([1; 16]), doomed: false };
+        let head = Head {
+            open_stage: Some(stage),
+            next_txid: Txid(5),
+            unswept: true,
+            untrimmed_above: Some(PageCount(3)),
+            ..Head::empty()
+        };
+        assert_eq!(debts(&head).collect::<Vec<_>>(), [Debt::Rollback(stage), Debt::Trim, Debt::Sweep]);
+        let settled = swept(&trimmed(&rolled_back(&head)));
+        assert_eq!(debts(&settled).count(), 0);
+        assert_eq!((settled.txid, settled.next_txid), (head.txid, head.next_txid));
+    }
+}

@@ -1,0 +1,162 @@
+//! Stages: a commit too large for one transaction, written in parts and made visible by one small step.
+
+use crate::codec::{CommitMark, Fence, Head, OpenStage};
+use crate::types::{PageCount, PageSize, Txid};
+
+use super::commit::{CommitPlan, CommitRequest, check_page_size, check_settled, own_mark, resize};
+use super::fence::{Held, Refusal, check_fence};
+
+/// What opening a stage does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StagePlan {
+    /// Write this head; the stage is open.
+    Open(Head, OpenStage),
+    /// An earlier attempt has opened it, and its answer was lost.
+    AlreadyOpen(OpenStage),
+}
+
+/// Decides the opening of a stage for a commit. It takes a txid for good, whatever becomes of it.
+pub fn open_stage(fence: Option<&Fence>, head: &Head, request: &CommitRequest) -> Result<StagePlan, Refusal> {
+    check_fence(fence, head, request.held)?;
+    if let Some(stage) = head.open_stage.filter(|stage| stage.token == request.token && !stage.doomed) {
+        return Ok(StagePlan::AlreadyOpen(stage));
+    }
+    check_settled(head, request.size_pages)?;
+    let stage = OpenStage { txid: head.next_txid, token: request.token, doomed: false };
+    let next = Head { open_stage: Some(stage), next_txid: head.next_txid.next(), ..head.clone() };
+    Ok(StagePlan::Open(next, stage))
+}
+
+/// Whether a part of this stage may still be written.
+pub fn check_part(fence: Option<&Fence>, head: &Head, held: Held, stage: OpenStage) -> Result<(), Refusal> {
+    check_fence(fence, head, held)?;
+    if head.open_stage == Some(stage) { Ok(()) } else { Err(Refusal::StageGone) }
+}
+
+/// The end of a stage.
+#[derive(Debug, Clone, Copy)]
+pub struct FinalizeRequest {
+    /// What the caller holds; the head is the one that the stage extends.
+    pub held: Held,
+    /// The stage.
+    pub stage: OpenStage,
+    /// The size of the database afterwards.
+    pub size_pages: PageCount,
+    /// The size of the pages written.
+    pub page_size: PageSize,
+    /// Whether the stage wrote every page of the database, so that it may change the page size.
+    pub rewrites_all: bool,
+}
+
+/// Decides the end of a stage: all of it becomes visible at once.
+pub fn finalize(
+    fence: Option<&Fence>,
+    head: &Head,
+    request: &FinalizeRequest,
+) -> Result<CommitPlan, Refusal> {
+    if let Some(txid) = own_mark(head, request.stage.token) {
+        return Ok(CommitPlan::AlreadyIn(txid));
+    }
+    check_part(fence, head, request.held, request.stage)?;
+    let page_size = if request.rewrites_all {
+        request.page_size
+    } else {
+        check_page_size(head, Some(request.page_size))?
+    };
+    let txid: Txid = request.stage.txid;
+    let mut next = Head { txid, page_size, open_stage: None, unswept: true, ..head.clone() };
+    next.remember(CommitMark { txid, token: request.stage.token });
+    let clear_from = resize(&mut next, request.size_pages);
+    Ok(CommitPlan::Write { head: next, clear_from })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fence::testing::{fence, held};
+    use super::super::settle::Debt;
+    use super::*;
+    use crate::types::Token;
+
+    fn request() -> CommitRequest {
+        CommitRequest {
+            held: held(1, 3),
+            size_pages: PageCount(50),
+            page_size: Some(PageSize::DEFAULT),
+            token: Token([9; 16]),
+        }
+    }
+
+    fn head() -> Head {
+        Head { txid: Txid(3), next_txid: Txid(4), size_pages: PageCount(20), ..Head::empty() }
+    }
+
+    fn open() -> (Head, OpenStage) {
+        match open_stage(Some(&fence(1)), &head(), &request()).unwrap() {
+            StagePlan::Open(head, stage) => (head, stage),
+            StagePlan::AlreadyOpen(stage) => panic!("open before: {stage:?}"),
+        }
+    }
+
+    fn end(stage: OpenStage) -> FinalizeRequest {
+        FinalizeRequest {
+            held: held(1, 3),
+            stage,
+            size_pages: PageCount(50),
+            page_size: PageSize::DEFAULT,
+            rewrites_all: false,
+        }
+    }
+
+    #[test]
+    fn an_open_stage_keeps_the_head_and_takes_a_txid_for_good() {
+        let (staged, stage) = open();
+        assert_eq!((staged.txid, staged.next_txid, stage.txid), (Txid(3), Txid(5), Txid(4)));
+        assert_eq!(staged.size_pages, PageCount(20));
+        assert_eq!(open_stage(Some(&fence(1)), &staged, &request()), Ok(StagePlan::AlreadyOpen(stage)));
+    }
+
+    #[test]
+    fn somebody_elses_open_stage_is_rolled_back_first() {
+        let (staged, stage) = open();
+        let other = CommitRequest { token: Token([8; 16]), ..request() };
+        let unsettled = Refusal::Unsettled(Debt::Rollback(stage));
+        assert_eq!(open_stage(Some(&fence(1)), &staged, &other), Err(unsettled));
+    }
+
+    #[test]
+    fn finalizing_moves_the_head_to_the_stage_and_leaves_a_sweep_to_do() {
+        let (staged, stage) = open();
+        let plan = finalize(Some(&fence(1)), &staged, &end(stage)).unwrap();
+        let CommitPlan::Write { head: next, clear_from: None } = plan else { panic!("{plan:?}") };
+        assert_eq!((next.txid, next.next_txid, next.size_pages), (Txid(4), Txid(5), PageCount(50)));
+        assert!(next.unswept && next.open_stage.is_none());
+        // A lost answer finds its own success, also behind a new owner.
+        assert_eq!(finalize(Some(&fence(2)), &next, &end(stage)), Ok(CommitPlan::AlreadyIn(Txid(4))));
+    }
+
+    #[test]
+    fn a_stage_that_was_rolled_back_or_fenced_can_neither_grow_nor_end() {
+        let (staged, stage) = open();
+        let rolled_back = Head { open_stage: None, ..staged.clone() };
+        assert_eq!(check_part(Some(&fence(1)), &rolled_back, held(1, 3), stage), Err(Refusal::StageGone));
+        assert_eq!(finalize(Some(&fence(1)), &rolled_back, &end(stage)), Err(Refusal::StageGone));
+        let doomed = super::super::settle::doomed(&staged);
+        assert_eq!(check_part(Some(&fence(1)), &doomed, held(1, 3), stage), Err(Refusal::StageGone));
+        assert_eq!(finalize(Some(&fence(1)), &doomed, &end(stage)), Err(Refusal::StageGone));
+        assert!(matches!(
+            check_part(Some(&fence(2)), &staged, held(1, 3), stage),
+            Err(Refusal::Fenced { .. })
+        ));
+        assert!(matches!(finalize(Some(&fence(2)), &staged, &end(stage)), Err(Refusal::Fenced { .. })));
+    }
+
+    #[test]
+    fn only_a_full_rewrite_changes_the_page_size() {
+        let (staged, stage) = open();
+        let small = FinalizeRequest { page_size: PageSize::new(512).unwrap(), ..end(stage) };
+        assert!(matches!(finalize(Some(&fence(1)), &staged, &small), Err(Refusal::PageSize { .. })));
+        let rewrite = FinalizeRequest { rewrites_all: true, ..small };
+        let plan = finalize(Some(&fence(1)), &staged, &rewrite).unwrap();
+        assert!(matches!(plan, CommitPlan::Write { head, .. } if head.page_size.bytes() == 512));
+    }
+}
