@@ -86,7 +86,11 @@ fn run_batch(store: &Store, first: Job, queue: &mut mpsc::Receiver<Job>) {
 }
 
 /// Runs one body and applies what it decided. The outer error says that the transaction must be aborted.
-fn run_job(store: &Store, view: &mut TxnView<RwTxn<'_>>, job: &Job) -> Result<Result<usize, KvError>, KvError> {
+fn run_job(
+    store: &Store,
+    view: &mut TxnView<RwTxn<'_>>,
+    job: &Job,
+) -> Result<Result<usize, KvError>, KvError> {
     let decided = catch_unwind(AssertUnwindSafe(|| block_on(job.body.run(view))));
     let mutations = match decided {
         Ok(mutations) => mutations,
@@ -120,7 +124,9 @@ fn finish(store: &Store, txn: RwTxn<'_>, mut batch: Vec<Ran>) {
         Err(error) => batch.into_iter().for_each(|ran| {
             // Whoever wrote nothing is told so, even where the fate of the others' writes is unknown.
             let outcome = match ran.outcome {
-                Ok(0) if error.may_have_committed() => Err(KvError::Unavailable { detail: error.to_string() }),
+                Ok(0) if error.may_have_committed() => {
+                    Err(KvError::Unavailable { detail: error.to_string() })
+                }
                 Ok(_) => Err(error.clone()),
                 Err(own) => Err(own),
             };

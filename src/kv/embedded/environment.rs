@@ -11,8 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use heed::types::Bytes as Raw;
 use heed::{
-    CommitOrAbort, Env, EnvClosingEvent, EnvFlags, EnvOpenOptions, MdbError, RoTxn, RwTxn,
-    WithoutTls,
+    CommitOrAbort, Env, EnvClosingEvent, EnvFlags, EnvOpenOptions, MdbError, RoTxn, RwTxn, WithoutTls,
 };
 use tokio::sync::watch;
 
@@ -59,7 +58,9 @@ impl Store {
         };
         if env.max_key_size() <= KEY_BYTES_MAX {
             let (path, bytes) = (directory.display(), env.max_key_size());
-            return Err(KvError::Invalid { detail: format!("{path}: its pages hold only keys of {bytes} bytes") });
+            return Err(KvError::Invalid {
+                detail: format!("{path}: its pages hold only keys of {bytes} bytes"),
+            });
         }
         let closing = env.clone().prepare_for_closing();
         let store = Self {
@@ -187,11 +188,7 @@ enum Found {
 }
 
 /// Makes the databases. If another process was faster, this finds them made and changes nothing.
-fn create_tables(
-    env: &Env<WithoutTls>,
-    turnstile: &Turnstile,
-    directory: &Path,
-) -> Result<Tables, KvError> {
+fn create_tables(env: &Env<WithoutTls>, turnstile: &Turnstile, directory: &Path) -> Result<Tables, KvError> {
     let txn = turnstile.write_txn(env)?;
     let created = env.create_databases_and_commit(txn, |opener, txn| {
         let main = opener.create_database::<Raw, Raw>(txn, None)?;

@@ -41,7 +41,9 @@ fn mdb_error(error: MdbError) -> KvError {
         | MdbError::PageNotFound
         | MdbError::Invalid
         | MdbError::VersionMismatch
-        | MdbError::Incompatible => KvError::Corrupt { detail: format!("LMDB found its file damaged: {error}") },
+        | MdbError::Incompatible => {
+            KvError::Corrupt { detail: format!("LMDB found its file damaged: {error}") }
+        }
         MdbError::Panic => KvError::Unavailable {
             detail: "an earlier write failed half way; close the store everywhere in this process and open \
                      it again"

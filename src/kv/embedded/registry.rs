@@ -64,7 +64,9 @@ fn join(shared: Arc<Shared>, settings: Settings, directory: &Path) -> Result<Arc
         return Ok(shared);
     }
     let (path, open) = (directory.display(), shared.settings);
-    Err(KvError::Invalid { detail: format!("{path} is open in this process with {open}, not with {settings}") })
+    Err(KvError::Invalid {
+        detail: format!("{path} is open in this process with {open}, not with {settings}"),
+    })
 }
 
 fn start(directory: &Path, settings: Settings) -> Result<Arc<Shared>, KvError> {

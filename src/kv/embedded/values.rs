@@ -60,7 +60,12 @@ impl Tables {
     }
 
     /// Shows the rows of a range to `visitor`; a whole value is borrowed from the map.
-    pub(super) fn scan(&self, txn: &RoTxn<'_>, scan: &Scan, visitor: &mut Visitor<'_>) -> Result<(), KvError> {
+    pub(super) fn scan(
+        &self,
+        txn: &RoTxn<'_>,
+        scan: &Scan,
+        visitor: &mut Visitor<'_>,
+    ) -> Result<(), KvError> {
         if scan.range.is_empty() {
             return Ok(());
         }
