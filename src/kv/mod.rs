@@ -38,6 +38,8 @@
 //! conflict ranges. A [serial](Concurrency::Serial) backend never answers `Conflict` and ignores both.
 
 mod body;
+#[cfg(feature = "testing")]
+pub mod conformance;
 pub mod embedded;
 mod error;
 #[cfg(feature = "testing")]

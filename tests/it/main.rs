@@ -1,4 +1,5 @@
-//! One binary for all integration tests: it links once.
+//! The integration tests, as one binary, so that the crate is linked once.
 
 mod basics;
+mod kv_embedded;
 mod support;

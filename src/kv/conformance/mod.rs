@@ -1,0 +1,76 @@
+//! What every backend must do, as functions that panic where one does not.
+//!
+//! One function a property of the contract in [`kv`](super), each given a fresh, empty store. A test module
+//! names its backend once and gets one test for each of them:
+//!
+//! ```ignore
+//! batondb::kv_conformance!(|| async { Fixture::new() });
+//! ```
+//!
+//! The closure's answer is something that derefs to `Arc<dyn Kv>`, and may hold what the store lives in.
+//! Properties about conflicts apply to optimistic backends and say so by returning at once on others.
+
+mod atomicity;
+mod conflicts;
+mod harness;
+mod lifecycle;
+mod model;
+mod ordering;
+mod rows;
+
+pub use atomicity::{
+    a_failed_body_writes_nothing_and_delivers_its_error, a_refusal_writes_nothing,
+    a_too_large_value_leaves_the_store_usable, writes_of_one_decision_appear_together,
+    writes_of_one_decision_apply_in_order,
+};
+pub use conflicts::{
+    a_serializable_read_conflicts_with_declared_writes_only, a_snapshot_read_never_conflicts,
+    writes_outside_what_was_read_do_not_conflict,
+};
+pub use lifecycle::{a_closed_store_says_so, closing_finishes_what_was_queued};
+pub use model::random_operations_match_a_sorted_map;
+pub use ordering::{
+    a_read_sees_what_was_acknowledged_before, a_read_stays_on_its_state, increments_are_never_lost,
+};
+pub use rows::{
+    a_scan_ends_where_it_is_told, a_scan_visits_its_range_in_order, clearing_a_range_clears_exactly_it,
+    empty_ranges_hold_nothing, keys_that_prefix_each_other_stay_apart, values_of_every_size_come_back,
+};
+
+/// Makes one asynchronous test of each property, for the store that the closure makes.
+#[macro_export]
+macro_rules! kv_conformance {
+    ($fresh:expr) => {
+        $crate::kv_conformance!(@each $fresh;
+            values_of_every_size_come_back,
+            keys_that_prefix_each_other_stay_apart,
+            a_scan_visits_its_range_in_order,
+            a_scan_ends_where_it_is_told,
+            empty_ranges_hold_nothing,
+            clearing_a_range_clears_exactly_it,
+            a_refusal_writes_nothing,
+            a_failed_body_writes_nothing_and_delivers_its_error,
+            writes_of_one_decision_apply_in_order,
+            writes_of_one_decision_appear_together,
+            a_too_large_value_leaves_the_store_usable,
+            a_read_sees_what_was_acknowledged_before,
+            a_read_stays_on_its_state,
+            increments_are_never_lost,
+            a_serializable_read_conflicts_with_declared_writes_only,
+            a_snapshot_read_never_conflicts,
+            writes_outside_what_was_read_do_not_conflict,
+            random_operations_match_a_sorted_map,
+            a_closed_store_says_so,
+            closing_finishes_what_was_queued,
+        );
+    };
+    (@each $fresh:expr; $($property:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $property() {
+                let store = ($fresh)().await;
+                $crate::kv::conformance::$property(&store).await;
+            }
+        )*
+    };
+}

@@ -1,0 +1,94 @@
+//! One environment for each directory in a process.
+//!
+//! LMDB must not be opened twice in a process on one file (closing either one would drop the locks of
+//! both), but worker threads and module realms of one Node.js process do not know of each other. So handles
+//! share what is open, find it by the directory's canonical path, and the last one to go closes it. Opening
+//! a directory that is just closing waits until that is done.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use heed::EnvClosingEvent;
+use tokio::sync::mpsc;
+
+use super::Settings;
+use super::committer::{self, Job, QUEUE_JOBS_MAX};
+use super::environment::{Store, unavailable};
+use crate::kv::KvError;
+
+/// How long an opening waits for an earlier environment's last transactions and reads.
+const CLOSING_WAIT_MAX: Duration = Duration::from_secs(30);
+
+static DIRECTORIES: LazyLock<Mutex<HashMap<PathBuf, Arc<Mutex<Slot>>>>> = LazyLock::new(Mutex::default);
+
+/// What the handles on one directory share. When it goes, the committer works its queue off and ends.
+pub(super) struct Shared {
+    pub(super) store: Arc<Store>,
+    pub(super) queue: mpsc::Sender<Job>,
+    settings: Settings,
+}
+
+/// A directory that is, or was, open.
+#[derive(Default)]
+struct Slot {
+    shared: Weak<Shared>,
+    closing: Option<EnvClosingEvent>,
+}
+
+/// Opens an existing directory, or joins those who have it open.
+pub(super) fn open(directory: &Path, settings: Settings) -> Result<Arc<Shared>, KvError> {
+    let directory = directory.canonicalize().map_err(|error| unavailable(directory, &error))?;
+    let slot = slot(&directory);
+    // This lock is held while LMDB opens, so that those who open one directory at once open it once.
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(shared) = slot.shared.upgrade() {
+        return join(shared, settings, &directory);
+    }
+    if let Some(closing) = slot.closing.take()
+        && !closing.wait_timeout(CLOSING_WAIT_MAX)
+    {
+        slot.closing = Some(closing);
+        let path = directory.display();
+        return Err(KvError::Unavailable { detail: format!("{path} is still being closed in this process") });
+    }
+    let shared = start(&directory, settings)?;
+    *slot = Slot { shared: Arc::downgrade(&shared), closing: Some(shared.store.closing()) };
+    Ok(shared)
+}
+
+fn join(shared: Arc<Shared>, settings: Settings, directory: &Path) -> Result<Arc<Shared>, KvError> {
+    if shared.settings == settings {
+        return Ok(shared);
+    }
+    let (path, open) = (directory.display(), shared.settings);
+    Err(KvError::Invalid {
+        detail: format!("{path} is open in this process with {open}, not with {settings}"),
+    })
+}
+
+fn start(directory: &Path, settings: Settings) -> Result<Arc<Shared>, KvError> {
+    let store = Arc::new(Store::open(directory, settings)?);
+    let (queue, jobs) = mpsc::channel(QUEUE_JOBS_MAX);
+    let committer = Arc::clone(&store);
+    thread::Builder::new()
+        .name("baton-commit".into())
+        .spawn(move || committer::serve(&committer, jobs))
+        .map_err(|error| unavailable(directory, &error))?;
+    Ok(Arc::new(Shared { store, queue, settings }))
+}
+
+fn slot(directory: &Path) -> Arc<Mutex<Slot>> {
+    let mut directories = DIRECTORIES.lock().unwrap_or_else(PoisonError::into_inner);
+    // Forgets the directories that are closed, so that a process that opens many keeps none of them. One
+    // that somebody is opening right now has a second reference, and is kept.
+    directories.retain(|_, slot| Arc::strong_count(slot) > 1 || !is_closed(slot));
+    Arc::clone(directories.entry(directory.to_owned()).or_default())
+}
+
+fn is_closed(slot: &Mutex<Slot>) -> bool {
+    let slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    slot.closing.as_ref().is_none_or(|closing| closing.wait_timeout(Duration::ZERO))
+}

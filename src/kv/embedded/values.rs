@@ -1,0 +1,234 @@
+//! Rows of any size in LMDB values of at most [`STORED_BYTES_MAX`] bytes.
+//!
+//! LMDB gives a value above about 2,000 bytes pages of its own, and one above a page *consecutive* pages.
+//! In a file with holes the search for consecutive pages costs more than everything else together (24,000
+//! commits a second fell to 165 with values of 10,000 bytes), so no stored value needs more than one page.
+//!
+//! ```text
+//! rows    key           -> further parts: u8, the first bytes of the value (all of them if there are no parts)
+//! parts   key part: u8  -> the bytes that follow, part 1 first
+//! ```
+//!
+//! All but the last part are full, so a row's shape follows from its length alone. The suffix of a part's key
+//! has one width, so different rows never share a part, but the parts of `"a"` and of `"a\x01"` interleave:
+//! parts are only ever reached through their row, never by range.
+
+use std::io::Write;
+use std::ops::Bound;
+
+use bytes::Bytes;
+use heed::types::Bytes as Raw;
+use heed::{Database, RoTxn, RwTxn};
+
+use super::errors::kv_error;
+use crate::kv::{KeyRange, KvError, Mutation, Scan, Visitor};
+
+/// The largest LMDB value ever written.
+pub(super) const STORED_BYTES_MAX: usize = 4_000;
+/// What fits beside the byte that counts the parts.
+const FIRST_BYTES_MAX: usize = STORED_BYTES_MAX - 1;
+/// The largest value of a row, the same as FoundationDB's.
+pub(super) const VALUE_BYTES_MAX: usize = 100_000;
+/// The largest key of a row. LMDB takes 1,982 bytes with pages of 4 KiB; the engine needs about 600.
+pub(super) const KEY_BYTES_MAX: usize = 1_024;
+
+// The count of parts is a byte.
+const _: () = assert!((VALUE_BYTES_MAX - FIRST_BYTES_MAX).div_ceil(STORED_BYTES_MAX) < 256);
+
+/// The two LMDB databases that hold rows.
+#[derive(Clone, Copy)]
+pub(super) struct Tables {
+    /// One entry a row.
+    pub(super) rows: Database<'static, Raw, Raw>,
+    /// What did not fit there.
+    pub(super) parts: Database<'static, Raw, Raw>,
+}
+
+impl Tables {
+    /// The value of `key`.
+    pub(super) fn get(&self, txn: &RoTxn<'_>, key: &[u8]) -> Result<Option<Bytes>, KvError> {
+        if !can_exist(key) {
+            return Ok(None);
+        }
+        let Some(stored) = self.rows.get(txn, key).map_err(kv_error)? else {
+            return Ok(None);
+        };
+        match row(key, stored)? {
+            (0, whole) => Ok(Some(Bytes::copy_from_slice(whole))),
+            (parts, first) => self.assemble(txn, key, parts, first).map(|value| Some(value.into())),
+        }
+    }
+
+    /// Shows the rows of a range to `visitor`; a whole value is borrowed from the map.
+    pub(super) fn scan(
+        &self,
+        txn: &RoTxn<'_>,
+        scan: &Scan,
+        visitor: &mut Visitor<'_>,
+    ) -> Result<(), KvError> {
+        if scan.range.is_empty() {
+            return Ok(());
+        }
+        let rows = self.rows.range(txn, &bounds(&scan.range)).map_err(kv_error)?;
+        let rows_max = if scan.rows_max == 0 { usize::MAX } else { scan.rows_max };
+        for entry in rows.take(rows_max) {
+            let (key, stored) = entry.map_err(kv_error)?;
+            let flow = match row(key, stored)? {
+                (0, whole) => visitor(key, whole),
+                (parts, first) => visitor(key, &self.assemble(txn, key, parts, first)?),
+            };
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one write. On an error the transaction may hold half of it and must be aborted.
+    pub(super) fn apply(&self, txn: &mut RwTxn<'_>, mutation: &Mutation) -> Result<(), KvError> {
+        match mutation {
+            Mutation::Put { key, value, .. } => self.put(txn, key, value),
+            Mutation::Delete { key, .. } => self.delete(txn, key),
+            Mutation::ClearRange { range, .. } => self.clear(txn, range),
+        }
+    }
+
+    fn put(&self, txn: &mut RwTxn<'_>, key: &[u8], value: &[u8]) -> Result<(), KvError> {
+        let parts_before = self.parts_of(txn, key)?;
+        let (first, rest) = value.split_at(value.len().min(FIRST_BYTES_MAX));
+        let parts = rest.chunks(STORED_BYTES_MAX);
+        let parts_after = u8::try_from(parts.len()).expect("the size was checked before the transaction");
+        self.rows
+            .put_reserved(txn, key, 1 + first.len(), |space| {
+                space.write_all(&[parts_after])?;
+                space.write_all(first)
+            })
+            .map_err(kv_error)?;
+        let mut part_key = PartKey::new(key);
+        for (number, part) in (1..).zip(parts) {
+            self.parts
+                .put_reserved(txn, part_key.part(number), part.len(), |space| space.write_all(part))
+                .map_err(kv_error)?;
+        }
+        self.delete_parts(txn, key, parts_after + 1, parts_before)
+    }
+
+    fn delete(&self, txn: &mut RwTxn<'_>, key: &[u8]) -> Result<(), KvError> {
+        if !can_exist(key) {
+            return Ok(());
+        }
+        let parts = self.parts_of(txn, key)?;
+        self.rows.delete(txn, key).map_err(kv_error)?;
+        self.delete_parts(txn, key, 1, parts)
+    }
+
+    fn clear(&self, txn: &mut RwTxn<'_>, range: &KeyRange) -> Result<(), KvError> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        // A cursor cannot read one database while the other changes, so the split rows are noted first.
+        let mut split = Vec::new();
+        for entry in self.rows.range(txn, &bounds(range)).map_err(kv_error)? {
+            let (key, stored) = entry.map_err(kv_error)?;
+            if let (parts @ 1.., _) = row(key, stored)? {
+                split.push((key.to_vec(), parts));
+            }
+        }
+        self.rows.delete_range(txn, &bounds(range)).map_err(kv_error)?;
+        split.iter().try_for_each(|(key, parts)| self.delete_parts(txn, key, 1, *parts))
+    }
+
+    /// How many parts the row of `key` has, 0 if there is no row.
+    fn parts_of(&self, txn: &RoTxn<'_>, key: &[u8]) -> Result<u8, KvError> {
+        let stored = self.rows.get(txn, key).map_err(kv_error)?;
+        stored.map_or(Ok(0), |stored| row(key, stored).map(|(parts, _)| parts))
+    }
+
+    /// Deletes the parts `from` to `through`, both included.
+    fn delete_parts(&self, txn: &mut RwTxn<'_>, key: &[u8], from: u8, through: u8) -> Result<(), KvError> {
+        if from > through {
+            return Ok(());
+        }
+        let mut part_key = PartKey::new(key);
+        for number in from..=through {
+            self.parts.delete(txn, part_key.part(number)).map_err(kv_error)?;
+        }
+        Ok(())
+    }
+
+    fn assemble(&self, txn: &RoTxn<'_>, key: &[u8], parts: u8, first: &[u8]) -> Result<Vec<u8>, KvError> {
+        let mut value = Vec::with_capacity(FIRST_BYTES_MAX + usize::from(parts) * STORED_BYTES_MAX);
+        value.extend_from_slice(first);
+        let mut part_key = PartKey::new(key);
+        for number in 1..=parts {
+            let part = self.parts.get(txn, part_key.part(number)).map_err(kv_error)?.unwrap_or_default();
+            let full = part.len() == STORED_BYTES_MAX;
+            let fits = full || (number == parts && !part.is_empty() && part.len() < STORED_BYTES_MAX);
+            if !fits {
+                let length = part.len();
+                return Err(damaged(key, &format!("part {number} of {parts} has {length} bytes")));
+            }
+            value.extend_from_slice(part);
+        }
+        Ok(value)
+    }
+}
+
+/// Refuses what the store cannot hold, before a transaction is touched.
+pub(super) fn check(mutation: &Mutation) -> Result<(), KvError> {
+    let Mutation::Put { key, value, .. } = mutation else {
+        // A key that no row can have is simply not there to be deleted.
+        return Ok(());
+    };
+    let (what, bytes, bytes_max) = if key.len() > KEY_BYTES_MAX {
+        ("key", key.len(), KEY_BYTES_MAX)
+    } else if value.len() > VALUE_BYTES_MAX {
+        ("value", value.len(), VALUE_BYTES_MAX)
+    } else if key.is_empty() {
+        return Err(KvError::Invalid { detail: "the embedded store has no row with an empty key".into() });
+    } else {
+        return Ok(());
+    };
+    Err(KvError::TooLarge { detail: format!("a {what} of {bytes} bytes; the limit is {bytes_max}") })
+}
+
+/// Whether a row can have this key. LMDB takes others for errors, where "not there" is the plain truth.
+fn can_exist(key: &[u8]) -> bool {
+    !key.is_empty() && key.len() <= KEY_BYTES_MAX
+}
+
+/// A stored row, taken apart: how many parts follow, and its own bytes.
+fn row<'v>(key: &[u8], stored: &'v [u8]) -> Result<(u8, &'v [u8]), KvError> {
+    match stored.split_first() {
+        Some((&0, whole)) if whole.len() <= FIRST_BYTES_MAX => Ok((0, whole)),
+        Some((&parts, first)) if parts > 0 && first.len() == FIRST_BYTES_MAX => Ok((parts, first)),
+        Some(_) | None => Err(damaged(key, &format!("its entry has {} bytes", stored.len()))),
+    }
+}
+
+fn damaged(key: &[u8], how: &str) -> KvError {
+    KvError::Corrupt { detail: format!("row \"{}\": {how}", key.escape_ascii()) }
+}
+
+/// A range as LMDB wants it. It takes an empty key for an error, so the lowest key is no bound at all.
+fn bounds(range: &KeyRange) -> (Bound<&[u8]>, Bound<&[u8]>) {
+    let start = if range.start().is_empty() { Bound::Unbounded } else { Bound::Included(range.start()) };
+    (start, Bound::Excluded(range.end()))
+}
+
+/// The keys of one row's parts, in one buffer.
+struct PartKey(Vec<u8>);
+
+impl PartKey {
+    fn new(key: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(key.len() + 1);
+        bytes.extend_from_slice(key);
+        bytes.push(0);
+        Self(bytes)
+    }
+
+    fn part(&mut self, number: u8) -> &[u8] {
+        *self.0.last_mut().expect("the number has its place") = number;
+        &self.0
+    }
+}

@@ -1,0 +1,69 @@
+//! LMDB transactions as views.
+//!
+//! An LMDB transaction may move between threads but not be used by two at once, while a [`View`] may be
+//! shared: a lock stands between them. It is never contended, since whoever polls a body polls all of it.
+//! It is held while a scan's visitor runs, so a visitor must not read through the view it was called from.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures::future::{BoxFuture, FutureExt};
+use heed::{RoTxn, RwTxn, WithoutTls};
+
+use super::values::Tables;
+use crate::kv::{Isolation, KvError, Scan, View, Visitor};
+
+/// What both kinds of transactions can do.
+pub(super) trait Readable: Send {
+    /// The transaction as reads want it.
+    fn reader(&self) -> &RoTxn<'_>;
+}
+
+impl Readable for RoTxn<'_, WithoutTls> {
+    fn reader(&self) -> &RoTxn<'_> {
+        self
+    }
+}
+
+impl Readable for RwTxn<'_> {
+    fn reader(&self) -> &RoTxn<'_> {
+        self
+    }
+}
+
+/// One transaction's state of the store. Its futures are ready when first polled.
+pub(super) struct TxnView<T> {
+    tables: Tables,
+    txn: Mutex<T>,
+}
+
+impl<T: Readable> TxnView<T> {
+    pub(super) fn new(tables: Tables, txn: T) -> Self {
+        Self { tables, txn: Mutex::new(txn) }
+    }
+
+    /// The transaction, to write with.
+    pub(super) fn txn_mut(&mut self) -> &mut T {
+        self.txn.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The transaction, to end it.
+    pub(super) fn into_txn(self) -> T {
+        self.txn.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, T> {
+        // A visitor that panicked has only read, so what it left behind is as good as before.
+        self.txn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Readable> View for TxnView<T> {
+    fn get<'a>(&'a self, key: &'a [u8], _: Isolation) -> BoxFuture<'a, Result<Option<Bytes>, KvError>> {
+        async move { self.tables.get(self.lock().reader(), key) }.boxed()
+    }
+
+    fn scan<'a>(&'a self, scan: Scan, visitor: &'a mut Visitor<'_>) -> BoxFuture<'a, Result<(), KvError>> {
+        async move { self.tables.scan(self.lock().reader(), &scan, visitor) }.boxed()
+    }
+}

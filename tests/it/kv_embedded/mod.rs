@@ -1,0 +1,3 @@
+//! The embedded backend: the contract, and what only it has.
+
+mod conformance;
