@@ -1,13 +1,25 @@
 //! What a caller sees of one actor: starts, commits, reads.
 
-use batondb::engine::{Commit, Outcome, PageWrite, Preload, StoreError};
+use batondb::engine::{Commit, ListRequest, Outcome, PageWrite, Preload, StoreError};
 use batondb::types::{Generation, PageCount, PageSize, Txid};
 
-use crate::support::{commit, content, first_page, id, memory, page, start, tags, tags_of};
+use crate::support::{Place, commit, content, first_page, id, on_every_backend, page, start, tags, tags_of};
 
-#[tokio::test]
-async fn a_fresh_actor_starts_at_generation_1_without_pages() {
-    let engine = memory().await;
+on_every_backend!(
+    a_fresh_actor_starts_at_generation_1_without_pages,
+    a_commit_is_read_back_and_brought_along_by_the_next_start,
+    an_old_owner_can_neither_write_nor_read,
+    a_second_commit_on_the_same_head_is_refused_with_both_heads,
+    pages_that_were_never_written_read_as_zeros_and_none_lie_beyond_the_size,
+    what_a_shrink_cuts_off_never_comes_back,
+    every_legal_page_size_is_taken_from_the_first_commit,
+    bad_commits_are_refused_by_name,
+    an_actor_that_nobody_started_is_not_found,
+    a_deleted_actor_is_gone_and_its_owner_stays_fenced_when_it_comes_back,
+);
+
+async fn a_fresh_actor_starts_at_generation_1_without_pages(place: Place) {
+    let engine = place.open().await;
     let started = start(&engine, &id("a")).await;
     assert_eq!(started.outcome, Outcome::Won);
     assert_eq!(started.meta.generation, Generation(1));
@@ -17,9 +29,8 @@ async fn a_fresh_actor_starts_at_generation_1_without_pages() {
     assert_eq!(start(&engine, &id("a")).await.meta.generation, Generation(2));
 }
 
-#[tokio::test]
-async fn a_commit_is_read_back_and_brought_along_by_the_next_start() {
-    let engine = memory().await;
+async fn a_commit_is_read_back_and_brought_along_by_the_next_start(place: Place) {
+    let engine = place.open().await;
     let actor = id("a");
     let generation = start(&engine, &actor).await.meta.generation;
     let first = commit(&engine, &actor, generation, Txid(0), 1..=5, 1).await.unwrap();
@@ -34,9 +45,8 @@ async fn a_commit_is_read_back_and_brought_along_by_the_next_start() {
     assert_eq!((started.pages.head_txid, started.meta.size_pages), (second, PageCount(6)));
 }
 
-#[tokio::test]
-async fn an_old_owner_can_neither_write_nor_read() {
-    let engine = memory().await;
+async fn an_old_owner_can_neither_write_nor_read(place: Place) {
+    let engine = place.open().await;
     let actor = id("a");
     let old = start(&engine, &actor).await.meta.generation;
     let head = commit(&engine, &actor, old, Txid(0), [1], 1).await.unwrap();
@@ -53,9 +63,8 @@ async fn an_old_owner_can_neither_write_nor_read() {
     assert_eq!(tags(&engine, &actor, new, 1).await, [1]);
 }
 
-#[tokio::test]
-async fn a_second_commit_on_the_same_head_is_refused_with_both_heads() {
-    let engine = memory().await;
+async fn a_second_commit_on_the_same_head_is_refused_with_both_heads(place: Place) {
+    let engine = place.open().await;
     let actor = id("a");
     let generation = start(&engine, &actor).await.meta.generation;
     commit(&engine, &actor, generation, Txid(0), [1], 1).await.unwrap();
@@ -68,9 +77,8 @@ async fn a_second_commit_on_the_same_head_is_refused_with_both_heads() {
     assert!(matches!(stale, Err(StoreError::FenceMismatch { .. })));
 }
 
-#[tokio::test]
-async fn pages_that_were_never_written_read_as_zeros_and_none_lie_beyond_the_size() {
-    let engine = memory().await;
+async fn pages_that_were_never_written_read_as_zeros_and_none_lie_beyond_the_size(place: Place) {
+    let engine = place.open().await;
     let actor = id("a");
     let generation = start(&engine, &actor).await.meta.generation;
     commit(&engine, &actor, generation, Txid(0), [3, 7], 1).await.unwrap();
@@ -85,9 +93,8 @@ async fn pages_that_were_never_written_read_as_zeros_and_none_lie_beyond_the_siz
     }
 }
 
-#[tokio::test]
-async fn what_a_shrink_cuts_off_never_comes_back() {
-    let engine = memory().await;
+async fn what_a_shrink_cuts_off_never_comes_back(place: Place) {
+    let engine = place.open().await;
     let actor = id("a");
     let generation = start(&engine, &actor).await.meta.generation;
     for pages in [5, 3_000] {
@@ -104,9 +111,8 @@ async fn what_a_shrink_cuts_off_never_comes_back() {
     }
 }
 
-#[tokio::test]
-async fn every_legal_page_size_is_taken_from_the_first_commit() {
-    let engine = memory().await;
+async fn every_legal_page_size_is_taken_from_the_first_commit(place: Place) {
+    let engine = place.open().await;
     for log2 in 9..=16 {
         let bytes = 1 << log2;
         let actor = id(&format!("pages of {bytes}"));
@@ -128,15 +134,17 @@ async fn every_legal_page_size_is_taken_from_the_first_commit() {
     }
 }
 
-#[tokio::test]
-async fn bad_commits_are_refused_by_name() {
-    let engine = memory().await;
+/// Page numbers and their bytes.
+type Pages<'a> = &'a [(u32, &'a [u8])];
+
+async fn bad_commits_are_refused_by_name(place: Place) {
+    let engine = place.open().await;
     let actor = id("a");
     let generation = start(&engine, &actor).await.meta.generation;
     let short = vec![0; 4095];
     let full = vec![0; 4096];
     let small = vec![0; 512];
-    let cases: [(u32, &[(u32, &[u8])], &str); 5] = [
+    let cases: [(u32, Pages<'_>, &str); 5] = [
         (1, &[(1, &short)], "got 4095 bytes"),
         (3, &[(1, &full), (2, &small)], "page 2 has 512 bytes"),
         (3, &[(2, &full), (1, &full), (2, &full)], "page 2 is given twice"),
@@ -153,9 +161,8 @@ async fn bad_commits_are_refused_by_name() {
     assert_eq!(engine.stat(&actor).await.unwrap().unwrap().head_txid, Txid(0));
 }
 
-#[tokio::test]
-async fn an_actor_that_nobody_started_is_not_found() {
-    let engine = memory().await;
+async fn an_actor_that_nobody_started_is_not_found(place: Place) {
+    let engine = place.open().await;
     let actor = id("nobody");
     let not_found = StoreError::NotFound { actor: actor.clone() };
     assert_eq!(commit(&engine, &actor, Generation(1), Txid(0), [1], 1).await, Err(not_found.clone()));
@@ -164,16 +171,15 @@ async fn an_actor_that_nobody_started_is_not_found() {
     assert_eq!(engine.delete(&actor).await, Ok(false));
 }
 
-#[tokio::test]
-async fn a_deleted_actor_is_gone_and_its_owner_stays_fenced_when_it_comes_back() {
-    let engine = memory().await;
+async fn a_deleted_actor_is_gone_and_its_owner_stays_fenced_when_it_comes_back(place: Place) {
+    let engine = place.open().await;
     let actor = id("a");
     let old = start(&engine, &actor).await.meta.generation;
     let head = commit(&engine, &actor, old, Txid(0), 1..=2_500, 1).await.unwrap();
     assert_eq!(engine.delete(&actor).await, Ok(true));
     assert_eq!(engine.delete(&actor).await, Ok(false));
     assert_eq!(engine.stat(&actor).await, Ok(None));
-    assert!(engine.list(&Default::default()).await.unwrap().is_empty());
+    assert!(engine.list(&ListRequest::default()).await.unwrap().is_empty());
     let refused = commit(&engine, &actor, old, head, [1], 2).await;
     assert_eq!(refused, Err(StoreError::NotFound { actor: actor.clone() }));
 

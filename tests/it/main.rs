@@ -1,5 +1,14 @@
 //! The integration tests, as one binary, so that the crate is linked once.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod basics;
+mod costs;
+mod damage;
+mod faults;
+mod ids;
 mod kv_embedded;
+mod kv_memory;
+mod races;
+mod space;
+mod stages;
 mod support;

@@ -1,22 +1,18 @@
 //! What the tests share: stores on each backend, pages with recognisable content.
 
+mod place;
+
+pub use place::Place;
+pub(crate) use place::on_every_backend;
+
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use batondb::engine::{Commit, Engine, PageSet, PageWrite, Preload, Startup, StoreError};
-use batondb::env::SystemEnv;
-use batondb::kv::Kv;
-use batondb::kv::memory::MemoryKv;
+use batondb::kv::{Body, Decision, Kv, KvError, Mutations, ReadBody, Scan, View, read, transact};
+use futures::future::{BoxFuture, FutureExt};
+
 use batondb::types::{ActorId, Generation, PageCount, PageNumber, Txid};
-
-/// A store in memory.
-pub async fn memory() -> Engine {
-    open(Arc::new(MemoryKv::new())).await
-}
-
-/// A store on a backend.
-pub async fn open(kv: Arc<dyn Kv>) -> Engine {
-    Engine::open(kv, Arc::new(SystemEnv)).await.unwrap()
-}
 
 #[track_caller]
 pub fn id(id: &str) -> ActorId {
@@ -89,4 +85,41 @@ pub async fn tags(engine: &Engine, actor: &ActorId, generation: Generation, coun
 #[track_caller]
 pub fn tags_of(set: &PageSet) -> Vec<u64> {
     set.pages.iter().map(|&number| tag_of(number.get(), set.get(number).unwrap())).collect()
+}
+
+/// Every row of a store, as the backend has it.
+pub async fn rows(kv: &Arc<dyn Kv>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    struct All;
+    impl ReadBody for All {
+        type Output = Vec<(Vec<u8>, Vec<u8>)>;
+        type Error = KvError;
+        fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, KvError>> {
+            async move {
+                let mut rows = Vec::new();
+                let mut visit = |key: &[u8], value: &[u8]| {
+                    rows.push((key.to_vec(), value.to_vec()));
+                    ControlFlow::Continue(())
+                };
+                view.scan(Scan::snapshot(batondb::codec::key::everything()), &mut visit).await?;
+                Ok(rows)
+            }
+            .boxed()
+        }
+    }
+    read(&**kv, &Arc::new(All)).await.unwrap()
+}
+
+/// Sets one row behind the engine's back.
+pub async fn put_row(kv: &Arc<dyn Kv>, key: &[u8], value: &[u8]) {
+    struct Put(Vec<u8>, Vec<u8>);
+    impl Body for Put {
+        type Output = ();
+        type Error = KvError;
+        fn run<'a>(&'a self, _: &'a dyn View) -> BoxFuture<'a, Result<Decision<()>, KvError>> {
+            let mut mutations = Mutations::new();
+            mutations.put(self.0.clone(), self.1.clone());
+            async move { Ok(Decision::write(mutations, ())) }.boxed()
+        }
+    }
+    transact(&**kv, &Arc::new(Put(key.to_vec(), value.to_vec()))).await.unwrap();
 }

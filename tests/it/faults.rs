@@ -1,0 +1,133 @@
+//! Lost answers, conflicts and failures at every single operation: the caller learns the truth (G7).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use batondb::engine::{Engine, ListRequest, Outcome, StoreError};
+use batondb::env::SystemEnv;
+use batondb::kv::faulty::{Fault, FaultyKv, Operation};
+use batondb::types::{PageCount, Txid};
+
+use crate::support::{Place, commit, id, on_every_backend, start, tags};
+
+on_every_backend!(
+    one_fault_at_any_operation_changes_no_answer,
+    a_lost_commit_is_known_as_ones_own_even_after_a_takeover_and_more_commits,
+    a_lost_commit_that_never_happened_is_known_as_such_after_a_takeover,
+    a_commit_lost_too_long_ago_is_unknown_and_never_called_fenced,
+    a_takeover_whose_answers_are_all_lost_gives_up_without_lying,
+    a_commit_whose_store_fails_after_a_lost_answer_is_unknown,
+);
+
+async fn faulty(
+    place: &Place,
+    script: impl Fn(Operation) -> Option<Fault> + Send + Sync + 'static,
+) -> (Engine, Arc<FaultyKv>) {
+    // The operations of opening are not counted in the scripts.
+    drop(place.open().await);
+    let kv = Arc::new(FaultyKv::new(place.kv(), Arc::new(SystemEnv), move |operation| {
+        let number = operation.number.checked_sub(1).filter(|number| *number > 0)?;
+        script(Operation { number, ..operation })
+    }));
+    let engine = Engine::open(Arc::clone(&kv) as _, Arc::new(SystemEnv)).await.unwrap();
+    (engine, kv)
+}
+
+/// What one caller does, with everything that it is told.
+async fn work(engine: &Engine, name: &str) {
+    let actor = id(name);
+    let first = start(engine, &actor).await;
+    assert_eq!((first.outcome, first.meta.generation.0), (Outcome::Won, 1));
+    let generation = first.meta.generation;
+    let head = commit(engine, &actor, generation, Txid(0), 1..=9, 1).await.unwrap();
+    assert_eq!(head, Txid(1));
+    let head = commit(engine, &actor, generation, head, 1..=1_300, 2).await.unwrap();
+    engine.idle().await;
+    let head = commit(engine, &actor, generation, head, [1, 2], 3).await.unwrap();
+    engine.idle().await;
+    let second = start(engine, &actor).await;
+    assert_eq!((second.outcome, second.meta.generation.0), (Outcome::Won, 2));
+    assert_eq!((second.meta.head_txid, second.meta.size_pages), (head, PageCount(2)));
+    assert_eq!(tags(engine, &actor, second.meta.generation, 5).await, [3, 3]);
+    assert_eq!(engine.list(&ListRequest::default()).await.unwrap(), std::slice::from_ref(&actor));
+    assert_eq!(engine.delete(&actor).await, Ok(true));
+    assert_eq!(engine.stat(&actor).await, Ok(None));
+}
+
+async fn one_fault_at_any_operation_changes_no_answer(place: Place) {
+    let (engine, kv) = faulty(&place, |_| None).await;
+    work(&engine, "without faults").await;
+    let operations = kv.operations();
+    assert!(operations > 15, "{operations}");
+    for fault in [Fault::LostAfter, Fault::LostBefore, Fault::Conflict, Fault::TooOld] {
+        for number in 1..operations {
+            let (engine, _) =
+                faulty(&place, move |operation| (operation.number == number).then_some(fault)).await;
+            work(&engine, &format!("{fault:?} at {number}")).await;
+        }
+    }
+}
+
+/// The commit's answer is lost, and its caller's next operation comes late.
+async fn with_a_lost_commit(
+    place: &Place,
+    lost: Fault,
+    later_commits: u64,
+) -> (Result<Txid, StoreError>, batondb::types::Generation) {
+    let other = place.open().await;
+    let actor = id("a");
+    let old = start(&other, &actor).await.meta.generation;
+    let base = commit(&other, &actor, old, Txid(0), [1], 0).await.unwrap();
+    let (engine, _) = faulty(place, move |operation| match operation.number {
+        1 => Some(lost),
+        2 => Some(Fault::DelayBefore(Duration::from_millis(300))),
+        _ => None,
+    })
+    .await;
+    let caller = tokio::spawn(async move { commit(&engine, &id("a"), old, base, [1], 1).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let next = start(&other, &actor).await;
+    let mut head = next.meta.head_txid;
+    for tag in 0..later_commits {
+        head = commit(&other, &actor, next.meta.generation, head, [1], 100 + tag).await.unwrap();
+    }
+    (caller.await.unwrap(), next.meta.generation)
+}
+
+async fn a_lost_commit_is_known_as_ones_own_even_after_a_takeover_and_more_commits(place: Place) {
+    let (answer, _) = with_a_lost_commit(&place, Fault::LostAfter, 7).await;
+    assert_eq!(answer, Ok(Txid(2)));
+}
+
+async fn a_lost_commit_that_never_happened_is_known_as_such_after_a_takeover(place: Place) {
+    let (answer, current) = with_a_lost_commit(&place, Fault::LostBefore, 5).await;
+    let Err(StoreError::FenceMismatch { current: told, .. }) = answer else { panic!("{answer:?}") };
+    assert_eq!(told, current);
+}
+
+async fn a_commit_lost_too_long_ago_is_unknown_and_never_called_fenced(place: Place) {
+    let (answer, _) = with_a_lost_commit(&place, Fault::LostAfter, 9).await;
+    assert_eq!(answer.unwrap_err().code(), "ERR_COMMIT_UNKNOWN");
+}
+
+async fn a_takeover_whose_answers_are_all_lost_gives_up_without_lying(place: Place) {
+    let (engine, _) = faulty(&place, |operation| operation.writes.then_some(Fault::LostBefore)).await;
+    let refused = engine.load_startup(&id("a"), &crate::support::first_page()).await.unwrap_err();
+    assert_eq!(refused.code(), "ERR_UNAVAILABLE");
+    assert!(refused.is_retryable());
+    assert_eq!(engine.stat(&id("a")).await, Ok(None));
+}
+
+async fn a_commit_whose_store_fails_after_a_lost_answer_is_unknown(place: Place) {
+    for lost in [Fault::LostBefore, Fault::LostAfter] {
+        let actor = id(&format!("{lost:?}"));
+        let other = place.open().await;
+        let generation = start(&other, &actor).await.meta.generation;
+        let (engine, _) = faulty(&place, move |operation| {
+            Some(if operation.number == 1 { lost } else { Fault::Unavailable })
+        })
+        .await;
+        let answer = commit(&engine, &actor, generation, Txid(0), [1], 1).await.unwrap_err();
+        assert_eq!(answer.code(), "ERR_COMMIT_UNKNOWN", "{answer}");
+    }
+}

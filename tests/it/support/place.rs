@@ -1,0 +1,80 @@
+//! Where a store lives, so that one test runs on every backend.
+
+use std::sync::Arc;
+
+use batondb::engine::Engine;
+use batondb::env::SystemEnv;
+use batondb::kv::Kv;
+use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
+use batondb::kv::memory::MemoryKv;
+use tempfile::TempDir;
+
+/// A place that several handles can be opened on, as several processes would.
+pub enum Place {
+    Memory(MemoryKv),
+    Embedded(TempDir, Durability),
+}
+
+impl Place {
+    pub fn memory() -> Self {
+        Self::Memory(MemoryKv::new())
+    }
+
+    pub fn embedded() -> Self {
+        Self::Embedded(tempfile::tempdir().unwrap(), Durability::Relaxed)
+    }
+
+    /// A new handle.
+    pub fn kv(&self) -> Arc<dyn Kv> {
+        match self {
+            Self::Memory(kv) => Arc::new(kv.share()),
+            Self::Embedded(..) => Arc::new(self.embedded_kv()),
+        }
+    }
+
+    /// The size of the store's file; 0 where there is none.
+    pub fn file_bytes(&self) -> u64 {
+        match self {
+            Self::Memory(_) => 0,
+            Self::Embedded(directory, _) => directory.path().join("data.mdb").metadata().unwrap().len(),
+        }
+    }
+
+    /// How many further parts of split values the store holds; 0 where values are not split.
+    pub fn parts(&self) -> u64 {
+        match self {
+            Self::Memory(_) => 0,
+            Self::Embedded(..) => self.embedded_kv().entries().unwrap().1,
+        }
+    }
+
+    fn embedded_kv(&self) -> EmbeddedKv {
+        let Self::Embedded(directory, durability) = self else { panic!("not an embedded store") };
+        let path = directory.path().to_owned();
+        EmbeddedKv::open(&EmbeddedOptions { path, durability: *durability, size_bytes_max: None }).unwrap()
+    }
+
+    /// A store on a new handle.
+    pub async fn open(&self) -> Engine {
+        Engine::open(self.kv(), Arc::new(SystemEnv)).await.unwrap()
+    }
+}
+
+/// Runs each named `async fn(Place)` of the module as a test on every backend.
+macro_rules! on_every_backend {
+    ($($(#[$attribute:meta])* $name:ident),* $(,)?) => {
+        mod memory {
+            $($(#[$attribute])* #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $name() {
+                super::$name($crate::support::Place::memory()).await;
+            })*
+        }
+        mod embedded {
+            $($(#[$attribute])* #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $name() {
+                super::$name($crate::support::Place::embedded()).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_every_backend;
