@@ -1,28 +1,33 @@
 //! The one place that owns background work: tidying up after stages, shrinks and deletions.
 //!
-//! At most one task an actor runs at a time, and none begins once the store is closing. A task works in
+//! An actor with work to do has one worker, and none begins once the store is closing. A worker goes in
 //! bounded steps and looks between two steps whether it should stop; what it leaves undone is noted in the
 //! actor's head, where the next owner finds it. So stopping early, also by kill -9, loses nothing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::types::ActorId;
+use crate::plan::Debt;
+use crate::types::{ActorId, Generation};
 
-/// Which actors are being tidied up, and whether the store is closing.
+/// A debt, and the generation as whose holder it is settled.
+pub(crate) type Task = (Generation, Debt);
+
+/// What is being tidied up and what waits, and whether the store is closing.
 #[derive(Default)]
 pub(crate) struct Background {
     state: Mutex<State>,
-    /// Told whenever a task ends.
+    /// Told whenever an actor's worker ends.
     ended: Notify,
 }
 
 #[derive(Default)]
 struct State {
     closing: bool,
-    actors: HashSet<ActorId>,
+    /// The actors that have a worker, with what it is to do next.
+    waiting: HashMap<ActorId, VecDeque<Task>>,
 }
 
 impl Background {
@@ -31,36 +36,65 @@ impl Background {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Claims an actor for a task; `false` if one is at it already or the store is closing.
-    pub(crate) fn claim(&self, actor: &ActorId) -> bool {
+    /// Adds work for an actor. Whether the caller has to start the actor's worker.
+    pub(crate) fn add(&self, actor: &ActorId, tasks: impl IntoIterator<Item = Task>) -> bool {
         let mut state = self.lock();
-        !state.closing && state.actors.insert(actor.clone())
+        let mut tasks = tasks.into_iter().peekable();
+        if state.closing || tasks.peek().is_none() {
+            return false;
+        }
+        let fresh = !state.waiting.contains_key(actor);
+        let waiting = state.waiting.entry(actor.clone()).or_default();
+        for task in tasks {
+            if !waiting.contains(&task) {
+                waiting.push_back(task);
+            }
+        }
+        fresh
     }
 
-    /// Ends the task that claimed the actor.
-    pub(crate) fn release(&self, actor: &ActorId) {
-        self.lock().actors.remove(actor);
+    /// The next piece of work of an actor's worker. Without one the worker has ended: from then on adding
+    /// work asks for a new one, so nothing falls between two workers.
+    pub(crate) fn next(&self, actor: &ActorId) -> Option<Task> {
+        let mut state = self.lock();
+        if !state.closing
+            && let Some(task) = state.waiting.get_mut(actor).and_then(VecDeque::pop_front)
+        {
+            return Some(task);
+        }
+        self.end(&mut state, actor);
+        None
+    }
+
+    /// Ends an actor's worker whatever it has to do: what is left is noted in the actor's head.
+    pub(crate) fn give_up(&self, actor: &ActorId) {
+        let mut state = self.lock();
+        self.end(&mut state, actor);
+    }
+
+    fn end(&self, state: &mut State, actor: &ActorId) {
+        state.waiting.remove(actor);
         self.ended.notify_waiters();
     }
 
-    /// Whether tasks should stop at their next step.
+    /// Whether workers should stop at their next step.
     pub(crate) fn is_closing(&self) -> bool {
         self.lock().closing
     }
 
-    /// Lets no new task begin and asks the running ones to stop.
+    /// Lets no new work begin and asks the workers to stop.
     pub(crate) fn begin_closing(&self) {
         self.lock().closing = true;
     }
 
-    /// Waits until no task runs.
+    /// Waits until no worker runs.
     pub(crate) async fn idle(&self) {
         loop {
             // Registered before the check, so that an end between check and wait is not missed.
             let ended = self.ended.notified();
             tokio::pin!(ended);
             ended.as_mut().enable();
-            if self.lock().actors.is_empty() {
+            if self.lock().waiting.is_empty() {
                 return;
             }
             ended.await;

@@ -14,6 +14,7 @@ use crate::kv::{Body, Decision, Isolation, KeyRange, Mutations, Scan, View};
 use crate::plan::{self, Debt};
 use crate::types::{Generation, PageCount, Txid};
 
+use super::background::Task;
 use super::core::Core;
 use super::error::{Failure, StoreError, corrupt};
 use super::rows::Actor;
@@ -190,26 +191,15 @@ pub(crate) async fn settle(
     Ok(())
 }
 
-/// Starts settling the debts of a head that this caller has just read or written as the holder of
-/// `generation`, unless a task is at this actor already. The stage that it sees open is not the caller's.
+/// Has the debts of a head settled that this caller has just read or written as the holder of `generation`.
+/// A stage that it sees open is not the caller's.
 pub(crate) fn in_background(core: &Arc<Core>, actor: &Actor, generation: Generation, head: &Head) {
-    let debts: Vec<Debt> = plan::debts(head).collect();
-    if debts.is_empty() || !core.background.claim(&actor.id) {
+    let debts = plan::debts(head).map(|debt| (generation, debt));
+    if !core.background.add(&actor.id, debts) {
         return;
     }
-    let claimed = Claim { core: Arc::clone(core), actor: actor.clone() };
-    core.env.spawn(
-        async move {
-            let Claim { core, actor } = &claimed;
-            for debt in debts {
-                if let Err(error) = settle_while_open(core, actor, generation, debt).await {
-                    tracing::warn!(actor = %actor.id, ?debt, %error, "tidying up stopped; the next owner goes on");
-                    return;
-                }
-            }
-        }
-        .boxed(),
-    );
+    let worker = Worker { core: Arc::clone(core), actor: actor.clone(), ended: false };
+    core.env.spawn(worker.run().boxed());
 }
 
 async fn settle_while_open(
@@ -229,14 +219,34 @@ pub(crate) fn abandon(core: &Arc<Core>, actor: &Actor, generation: Generation, s
     in_background(core, actor, generation, &head);
 }
 
-/// Gives the actor free when the task ends, however it ends.
-struct Claim {
+/// An actor's worker. However it ends, the actor is free for another one.
+struct Worker {
     core: Arc<Core>,
     actor: Actor,
+    ended: bool,
 }
 
-impl Drop for Claim {
+impl Worker {
+    async fn run(mut self) {
+        while let Some((generation, debt)) = self.next() {
+            if let Err(error) = settle_while_open(&self.core, &self.actor, generation, debt).await {
+                tracing::warn!(actor = %self.actor.id, ?debt, %error, "tidying up stopped; the next owner goes on");
+                return;
+            }
+        }
+    }
+
+    fn next(&mut self) -> Option<Task> {
+        let task = self.core.background.next(&self.actor.id);
+        self.ended = task.is_none();
+        task
+    }
+}
+
+impl Drop for Worker {
     fn drop(&mut self) {
-        self.core.background.release(&self.actor.id);
+        if !self.ended {
+            self.core.background.give_up(&self.actor.id);
+        }
     }
 }

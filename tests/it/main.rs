@@ -3,6 +3,7 @@
 
 mod basics;
 mod costs;
+mod crash;
 mod damage;
 mod faults;
 mod ids;
@@ -11,4 +12,6 @@ mod kv_memory;
 mod races;
 mod space;
 mod stages;
+mod storm;
 mod support;
+mod transfer;

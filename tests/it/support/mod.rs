@@ -1,11 +1,16 @@
 //! What the tests share: stores on each backend, pages with recognisable content.
 
+mod child;
+mod mirror;
 mod place;
 
+pub use child::{Child, child_arguments, tell_parent};
+pub use mirror::Mirror;
 pub use place::Place;
 pub(crate) use place::on_every_backend;
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use batondb::engine::{Commit, Engine, PageSet, PageWrite, Preload, Startup, StoreError};
@@ -122,4 +127,20 @@ pub async fn put_row(kv: &Arc<dyn Kv>, key: &[u8], value: &[u8]) {
         }
     }
     transact(&**kv, &Arc::new(Put(key.to_vec(), value.to_vec()))).await.unwrap();
+}
+
+/// A real database of 1 MB that is not part of the repository. Where it is absent the test says so and is
+/// skipped, except in CI, which has it.
+pub fn chinook(test: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/chinook.sqlite");
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(
+        std::env::var_os("CI").is_none() || std::env::var_os("GITHUB_ACTIONS").is_some(),
+        "{} is missing",
+        path.display()
+    );
+    println!("skipped: {test}: {} is not there", path.display());
+    None
 }
