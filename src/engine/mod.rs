@@ -20,6 +20,7 @@ mod stage;
 mod startup;
 
 pub use error::StoreError;
+pub(crate) use error::surface;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,10 @@
+'use strict';
+
+/** @type {import('jest').Config} */
+module.exports = {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/__tests__/**/*.test.js'],
+  // Rust's build directory holds packages' sources, which Jest would walk through.
+  modulePathIgnorePatterns: ['<rootDir>/target/'],
+  testTimeout: 30_000,
+};

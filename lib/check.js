@@ -1,0 +1,209 @@
+// Checks of single values. Each throws a BatonError that names the argument and shows what was given.
+//
+// The wrong kind of value is ERR_INVALID_ARG; a number of the right kind outside its range is
+// ERR_OUT_OF_RANGE.
+
+'use strict';
+
+const { inspect } = require('node:util');
+
+const { BatonError } = require('./error.js');
+
+const U32_MAX = 2 ** 32 - 1;
+const U64_MAX = 2n ** 64n - 1n;
+const SHOWN_LENGTH_MAX = 64;
+
+/**
+ * @param {unknown} value
+ * @returns {string}
+ */
+function show(value) {
+  const text = inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: SHOWN_LENGTH_MAX });
+  return text.length > 2 * SHOWN_LENGTH_MAX ? `${text.slice(0, 2 * SHOWN_LENGTH_MAX)}...` : text;
+}
+
+/**
+ * @param {unknown} value
+ * @returns {string}
+ */
+function received(value) {
+  if (value === undefined || value === null) {
+    return `Received ${value}`;
+  }
+  if (typeof value === 'function') {
+    return `Received function ${value.name}`;
+  }
+  if (typeof value === 'object') {
+    const name = value.constructor?.name;
+    return name && name !== 'Object' ? `Received an instance of ${name}` : `Received ${show(value)}`;
+  }
+  return `Received type ${typeof value} (${show(value)})`;
+}
+
+/** @param {string} name */
+function subject(name) {
+  return `The "${name}" ${/[.[]/.test(name) ? 'property' : 'argument'}`;
+}
+
+/**
+ * @param {string} name
+ * @param {string} expected
+ * @param {unknown} value
+ */
+function invalid(name, expected, value) {
+  return new BatonError('ERR_INVALID_ARG', `${subject(name)} must be ${expected}. ${received(value)}`);
+}
+
+/**
+ * @param {string} name
+ * @param {string} expected
+ * @param {unknown} value
+ */
+function outOfRange(name, expected, value) {
+  return new BatonError('ERR_OUT_OF_RANGE', `${subject(name)} must be ${expected}. Received ${show(value)}`);
+}
+
+/**
+ * An object with none but the given keys, so that a misspelt option is not taken for an absent one.
+ *
+ * @param {unknown} value
+ * @param {string} name
+ * @param {readonly string[]} keys
+ * @returns {Record<string, any>}
+ */
+function object(value, name, keys) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid(name, 'an object', value);
+  }
+  for (const key of Object.keys(value)) {
+    if (!keys.includes(key)) {
+      const known = keys.map((each) => `"${each}"`).join(', ');
+      throw new BatonError(
+        'ERR_INVALID_ARG',
+        `${subject(name)} has an unknown property ${show(key)}. Known are ${known}`,
+      );
+    }
+  }
+  return value;
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {string}
+ */
+function string(value, name) {
+  if (typeof value !== 'string') {
+    throw invalid(name, 'of type string', value);
+  }
+  // A lone surrogate has no form in UTF-8: two such strings would become the same bytes.
+  if (!value.isWellFormed()) {
+    throw invalid(name, 'well-formed Unicode, without lone surrogates', value);
+  }
+  return value;
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {string}
+ */
+function nonEmptyString(value, name) {
+  const text = string(value, name);
+  if (text === '') {
+    throw invalid(name, 'a non-empty string', value);
+  }
+  return text;
+}
+
+/**
+ * The name of a file or directory.
+ *
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {string}
+ */
+function path(value, name) {
+  const text = nonEmptyString(value, name);
+  if (text.includes('\0')) {
+    throw invalid(name, 'a path without null bytes', value);
+  }
+  return text;
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {boolean}
+ */
+function boolean(value, name) {
+  if (typeof value !== 'boolean') {
+    throw invalid(name, 'of type boolean', value);
+  }
+  return value;
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @param {number} min
+ * @param {number} max
+ * @returns {number}
+ */
+function integer(value, name, min, max) {
+  if (typeof value !== 'number') {
+    throw invalid(name, 'of type number', value);
+  }
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw outOfRange(name, `an integer from ${min} to ${max}`, value);
+  }
+  return value;
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {bigint}
+ */
+function u64(value, name) {
+  if (typeof value !== 'bigint') {
+    const hint = Number.isSafeInteger(value) ? ` (pass ${value}n, not ${value})` : ' (such as 1n)';
+    throw invalid(name, `of type bigint${hint}`, value);
+  }
+  if (value < 0n || value > U64_MAX) {
+    throw outOfRange(name, `from 0n to ${U64_MAX}n`, value);
+  }
+  return value;
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {AbortSignal | undefined}
+ */
+function signal(value, name) {
+  if (value === undefined) {
+    return undefined;
+  }
+  // By its shape, since a signal of another realm is not an instance of this one's class.
+  const shape = /** @type {any} */ (value);
+  if (typeof shape?.aborted !== 'boolean' || typeof shape.addEventListener !== 'function') {
+    throw invalid(name, 'an instance of AbortSignal', value);
+  }
+  return shape;
+}
+
+module.exports = {
+  U32_MAX,
+  boolean,
+  integer,
+  invalid,
+  nonEmptyString,
+  object,
+  outOfRange,
+  path,
+  show,
+  signal,
+  string,
+  u64,
+};

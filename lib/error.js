@@ -1,0 +1,85 @@
+// The error that every operation fails with, and how a native failure becomes one.
+
+'use strict';
+
+// Registered for the whole process, so that an error from another realm, a worker's copy of this module or
+// a second installed copy is known all the same. `instanceof` knows none of these.
+const BRAND = Symbol.for('batondb.BatonError');
+
+const FIELDS = /** @type {const} */ ([
+  'actor',
+  'page',
+  'txid',
+  'held',
+  'current',
+  'heldHeadTxid',
+  'currentHeadTxid',
+]);
+
+/** @typedef {import('../index.js').ErrorCode} ErrorCode */
+/** @typedef {import('../index.js').BatonErrorDetails} Details */
+
+class BatonError extends Error {
+  /**
+   * @param {ErrorCode} code
+   * @param {string} message
+   * @param {Details} [details]
+   */
+  constructor(code, message, details = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.code = code;
+    this.retryable = details.retryable ?? false;
+    // A field that says nothing is left out, so that a printed error shows what it knows and no more.
+    for (const field of FIELDS) {
+      if (details[field] !== undefined) {
+        Object.defineProperty(this, field, { value: details[field], enumerable: true });
+      }
+    }
+  }
+
+  get [BRAND]() {
+    return true;
+  }
+}
+
+// On the prototype, as the built-in errors have it: not listed when an error is printed.
+Object.defineProperty(BatonError.prototype, 'name', {
+  value: 'BatonError',
+  writable: true,
+  configurable: true,
+});
+
+/**
+ * @param {unknown} error
+ * @param {ErrorCode} [code]
+ * @returns {boolean}
+ */
+function isBatonError(error, code) {
+  if (typeof error !== 'object' || error === null || !(BRAND in error)) {
+    return false;
+  }
+  return code === undefined || /** @type {{ code?: unknown }} */ (error).code === code;
+}
+
+/**
+ * Called after the `await`, in the caller's chain of async functions, so that the stack leads to the caller.
+ *
+ * @param {import('../binding.js').Failure} failure
+ * @returns {BatonError}
+ */
+function fromFailure(failure) {
+  const { code, message, ...details } = failure;
+  return new BatonError(/** @type {ErrorCode} */ (code), message, details);
+}
+
+/**
+ * Only failures have a `code`; no result of a native method does.
+ *
+ * @param {unknown} answer
+ * @returns {answer is import('../binding.js').Failure}
+ */
+function isFailure(answer) {
+  return typeof answer === 'object' && answer !== null && 'code' in answer;
+}
+
+module.exports = { BatonError, isBatonError, fromFailure, isFailure };

@@ -1,0 +1,169 @@
+// From what a caller passes to what the addon takes: store options and requests, one function each.
+
+'use strict';
+
+const { resolve } = require('node:path');
+
+const check = require('./check.js');
+const { BatonError } = require('./error.js');
+
+const BACKENDS = ['path', 'memory', 'foundationdb'];
+const PRELOAD_BYTES_DEFAULT = 1024 * 1024;
+const STORE_BYTES_MIN = 1024 * 1024;
+
+/**
+ * @param {unknown} value
+ * @returns {import('../binding.js').NativeStoreOptions}
+ */
+function storeOptions(value) {
+  const options = check.object(value, 'options', [...BACKENDS, 'durability', 'maxSizeBytes']);
+  const named = BACKENDS.filter((backend) => options[backend] !== undefined);
+  if (named.length !== 1) {
+    const choice = BACKENDS.map((backend) => `"${backend}"`).join(', ');
+    const got = named.length === 0 ? 'none of them' : named.map((backend) => `"${backend}"`).join(' and ');
+    throw new BatonError(
+      'ERR_INVALID_ARG',
+      `The "options" argument must have exactly one of ${choice}. Received ${got}`,
+    );
+  }
+  if (named[0] === 'path') {
+    return embeddedOptions(options);
+  }
+  for (const key of ['durability', 'maxSizeBytes']) {
+    if (options[key] !== undefined) {
+      throw new BatonError(
+        'ERR_INVALID_ARG',
+        `The "options.${key}" property applies to stores with a "path" only. Received it with "${named[0]}"`,
+      );
+    }
+  }
+  if (named[0] === 'memory') {
+    if (options.memory !== true) {
+      throw check.invalid('options.memory', 'true', options.memory);
+    }
+    return { relaxed: false };
+  }
+  if (typeof options.foundationdb !== 'object' || options.foundationdb === null) {
+    throw check.invalid('options.foundationdb', 'an object', options.foundationdb);
+  }
+  throw new BatonError('ERR_UNAVAILABLE', 'This build of batondb has no FoundationDB backend yet');
+}
+
+/**
+ * @param {Record<string, unknown>} options
+ * @returns {import('../binding.js').NativeStoreOptions}
+ */
+function embeddedOptions({ path, durability = 'strict', maxSizeBytes }) {
+  if (durability !== 'strict' && durability !== 'relaxed') {
+    throw check.invalid('options.durability', "'strict' or 'relaxed'", durability);
+  }
+  return {
+    // Now, so that a later change of the working directory does not matter.
+    path: resolve(check.path(path, 'options.path')),
+    relaxed: durability === 'relaxed',
+    maxSizeBytes:
+      maxSizeBytes === undefined
+        ? undefined
+        : check.integer(maxSizeBytes, 'options.maxSizeBytes', STORE_BYTES_MIN, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {Uint32Array}
+ */
+function pageNumbers(value, name) {
+  if (!Array.isArray(value) && !(ArrayBuffer.isView(value) && !(value instanceof DataView))) {
+    throw check.invalid(name, 'an array of page numbers', value);
+  }
+  const list = /** @type {ArrayLike<unknown>} */ (value);
+  return Uint32Array.from(list, (page, index) => check.integer(page, `${name}[${index}]`, 1, check.U32_MAX));
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {import('../binding.js').NativePageRange[]}
+ */
+function pageRanges(value, name) {
+  if (!Array.isArray(value)) {
+    throw check.invalid(name, 'an array of ranges', value);
+  }
+  return value.map((each, index) => {
+    const at = `${name}[${index}]`;
+    const range = check.object(each, at, ['start', 'end']);
+    const start = check.integer(range.start, `${at}.start`, 1, check.U32_MAX);
+    const end = check.integer(range.end, `${at}.end`, 1, check.U32_MAX);
+    if (end < start) {
+      throw check.outOfRange(`${at}.end`, `at least the start of the range, ${start}`, end);
+    }
+    return { start, end };
+  });
+}
+
+/** @param {unknown} value */
+function startupOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['preload', 'signal']);
+  const name = 'options.preload';
+  const preload = check.object(options.preload ?? {}, name, ['pages', 'ranges', 'hints', 'maxBytes']);
+  if (preload.hints !== undefined) {
+    check.boolean(preload.hints, `${name}.hints`);
+  }
+  return {
+    pages: pageNumbers(preload.pages ?? [], `${name}.pages`),
+    ranges: pageRanges(preload.ranges ?? [], `${name}.ranges`),
+    maxBytes: check.integer(preload.maxBytes ?? PRELOAD_BYTES_DEFAULT, `${name}.maxBytes`, 0, check.U32_MAX),
+    signal: check.signal(options.signal, 'options.signal'),
+  };
+}
+
+/** @param {unknown} value */
+function readRequest(value) {
+  const request = check.object(value, 'request', ['generation', 'headTxid', 'pages', 'signal']);
+  return {
+    generation: check.u64(request.generation, 'request.generation'),
+    headTxid: request.headTxid === undefined ? undefined : check.u64(request.headTxid, 'request.headTxid'),
+    pages: pageNumbers(request.pages, 'request.pages'),
+    signal: check.signal(request.signal, 'request.signal'),
+  };
+}
+
+/** @param {unknown} value */
+function listOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['prefix', 'after', 'limit']);
+  return {
+    prefix: check.string(options.prefix ?? '', 'options.prefix'),
+    after: options.after === undefined ? undefined : check.string(options.after, 'options.after'),
+    limit:
+      options.limit === undefined
+        ? undefined
+        : check.integer(options.limit, 'options.limit', 1, check.U32_MAX),
+  };
+}
+
+/** @param {unknown} value */
+function importOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['replace']);
+  return { replace: check.boolean(options.replace ?? false, 'options.replace') };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {string}
+ */
+function file(value) {
+  return resolve(check.path(value, 'file'));
+}
+
+/**
+ * Its length in bytes is the engine's to check: it counts UTF-8.
+ *
+ * @param {unknown} value
+ * @returns {string}
+ */
+function actorId(value) {
+  return check.nonEmptyString(value, 'actorId');
+}
+
+module.exports = { actorId, file, importOptions, listOptions, readRequest, startupOptions, storeOptions };

@@ -1,0 +1,203 @@
+// The `Store` class: checks arguments, calls the addon, and turns failures into errors.
+//
+// Each method dispatches before its first `await`, so whatever it was given is copied when the call returns.
+
+'use strict';
+
+const { NativeStore } = require('../binding.js');
+const { orAborted, throwIfAborted } = require('./abort.js');
+const { commitRequest } = require('./commit-request.js');
+const { BatonError, fromFailure, isFailure } = require('./error.js');
+const options = require('./options.js');
+const { PageSet } = require('./page-set.js');
+
+const LIST_PAGE_LENGTH = 1_000;
+
+/** @typedef {import('../binding.js').Failure} Failure */
+
+class Store {
+  #native;
+  #inFlight = 0;
+  /** @type {() => void} */
+  #onIdle = () => {};
+  /** @type {Promise<void> | undefined} */
+  #closing;
+
+  /** @param {unknown} native */
+  constructor(native) {
+    if (!(native instanceof NativeStore)) {
+      throw new BatonError('ERR_INVALID_ARG', 'A store is made by Store.open(options), not by new Store()');
+    }
+    this.#native = native;
+  }
+
+  /** @param {import('../index.js').StoreOptions} storeOptions */
+  static async open(storeOptions) {
+    return new Store(result(await NativeStore.open(options.storeOptions(storeOptions))));
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {import('../index.js').LoadStartupOptions} [startupOptions]
+   * @returns {Promise<import('../index.js').Startup>}
+   */
+  async loadStartup(actorId, startupOptions) {
+    const id = options.actorId(actorId);
+    const { pages, ranges, maxBytes, signal } = options.startupOptions(startupOptions);
+    const startup = await this.#call((native) => native.loadStartup(id, pages, ranges, maxBytes), signal);
+    const meta = toMeta(startup.meta);
+    return {
+      outcome: startup.won ? 'won' : 'lost',
+      generation: meta.generation,
+      meta,
+      pages: new PageSet(startup.pages),
+    };
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {import('../index.js').GetPagesRequest} request
+   */
+  async getPages(actorId, request) {
+    const id = options.actorId(actorId);
+    const { generation, headTxid, pages, signal } = options.readRequest(request);
+    return new PageSet(
+      await this.#call((native) => native.getPages(id, generation, headTxid, pages), signal),
+    );
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {import('../index.js').CommitRequest} request
+   */
+  async commit(actorId, request) {
+    const id = options.actorId(actorId);
+    const { base, numbers, data, signal } = commitRequest(request);
+    const txid = await this.#call((native) => native.commit(id, base, numbers, data), signal);
+    return { txid };
+  }
+
+  /** @param {string} actorId */
+  async stat(actorId) {
+    const id = options.actorId(actorId);
+    const meta = await this.#call((native) => native.stat(id));
+    return meta ? toMeta(meta) : undefined;
+  }
+
+  /** @param {import('../index.js').ListOptions} [listOptions] */
+  async list(listOptions) {
+    const { prefix, after, limit } = options.listOptions(listOptions);
+    const actorIds = await this.#call((native) => native.list(prefix, after, limit));
+    return actorIds.map((actorId) => ({ actorId }));
+  }
+
+  /** @param {import('../index.js').ListOptions} [listOptions] */
+  async *actors(listOptions) {
+    const { prefix, after, limit = Infinity } = options.listOptions(listOptions);
+    let cursor = after;
+    for (let left = limit; left > 0; left -= LIST_PAGE_LENGTH) {
+      const length = Math.min(left, LIST_PAGE_LENGTH);
+      const page = await this.list({ prefix, after: cursor, limit: length });
+      yield* page;
+      if (page.length < length) {
+        return;
+      }
+      cursor = page[length - 1].actorId;
+    }
+  }
+
+  /** @param {string} actorId */
+  async delete(actorId) {
+    const id = options.actorId(actorId);
+    // Not without `await`: the stack of an error would end here.
+    return await this.#call((native) => native.delete(id));
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {string} file
+   * @param {import('../index.js').ImportOptions} [importOptions]
+   */
+  async importFrom(actorId, file, importOptions) {
+    const id = options.actorId(actorId);
+    const path = options.file(file);
+    const { replace } = options.importOptions(importOptions);
+    return toMeta(await this.#call((native) => native.importFrom(id, path, replace)));
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {string} file
+   */
+  async exportTo(actorId, file) {
+    const id = options.actorId(actorId);
+    const path = options.file(file);
+    return toMeta(await this.#call((native) => native.exportTo(id, path)));
+  }
+
+  close() {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.close();
+  }
+
+  async #close() {
+    if (this.#inFlight > 0) {
+      await new Promise((resolve) => {
+        this.#onIdle = () => resolve(undefined);
+      });
+    }
+    result(await this.#native.close());
+  }
+
+  /**
+   * @template T
+   * @param {(native: NativeStore) => Promise<T | Failure>} dispatch
+   * @param {AbortSignal} [signal]
+   */
+  async #call(dispatch, signal) {
+    if (this.#closing) {
+      throw new BatonError('ERR_CLOSED', 'The store is closed');
+    }
+    throwIfAborted(signal);
+    const answer = dispatch(this.#native);
+    // A call is in flight until the addon has answered it, also when its caller has stopped waiting.
+    this.#inFlight += 1;
+    const leave = () => {
+      this.#inFlight -= 1;
+      if (this.#inFlight === 0) {
+        this.#onIdle();
+      }
+    };
+    answer.then(leave, leave);
+    return result(await (signal ? orAborted(answer, signal) : answer));
+  }
+}
+
+/**
+ * The result, or the error that a failure stands for. Called after the `await` on the addon, so that the
+ * error's stack leads through the callers that wait for it.
+ *
+ * @template T
+ * @param {T | Failure} answer
+ * @returns {Exclude<T, Failure>}
+ */
+function result(answer) {
+  if (isFailure(answer)) {
+    throw fromFailure(answer);
+  }
+  return /** @type {Exclude<T, Failure>} */ (answer);
+}
+
+/**
+ * @param {import('../binding.js').NativeMeta} meta
+ * @returns {import('../index.js').Meta}
+ */
+function toMeta({ createdAtMs, ...meta }) {
+  return { ...meta, createdAt: new Date(createdAtMs) };
+}
+
+module.exports = { Store };

@@ -1,0 +1,109 @@
+//! How an error crosses to JavaScript: as a plain object.
+//!
+//! A promise of Node-API rejects with an error that has neither fields nor a JavaScript stack, so methods
+//! resolve to a [`Failure`] and `lib/error.js` makes the `BatonError` where the caller's stack is known.
+
+use napi_derive::napi;
+
+use crate::engine::StoreError;
+use crate::types::PageNumber;
+
+/// Why there is no result. The wrapper turns it into a `BatonError`.
+#[napi(object, object_from_js = false)]
+#[derive(Default)]
+pub struct Failure {
+    /// The stable name of the kind.
+    pub code: String,
+    /// For people.
+    pub message: String,
+    /// Whether the same call may succeed later.
+    pub retryable: bool,
+    /// The actor concerned.
+    pub actor: Option<String>,
+    /// The damaged page.
+    pub page: Option<u32>,
+    /// The commit that wrote the damaged page.
+    pub txid: Option<u64>,
+    /// The generation that the caller named.
+    pub held: Option<u64>,
+    /// The generation of the store.
+    pub current: Option<u64>,
+    /// The head that the caller named.
+    pub held_head_txid: Option<u64>,
+    /// The head of the store.
+    pub current_head_txid: Option<u64>,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let failure = Self {
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            retryable: error.is_retryable(),
+            ..Self::default()
+        };
+        match error {
+            StoreError::FenceMismatch { actor, held, current, held_head_txid, current_head_txid } => Self {
+                actor: Some(actor.to_string()),
+                held: Some(held.0),
+                current: Some(current.0),
+                held_head_txid: Some(held_head_txid.0),
+                current_head_txid: Some(current_head_txid.0),
+                ..failure
+            },
+            StoreError::ConcurrentTakeover { actor }
+            | StoreError::MigrationIncomplete { actor }
+            | StoreError::NotFound { actor }
+            | StoreError::CommitUnknown { actor, detail: _ } => {
+                Self { actor: Some(actor.to_string()), ..failure }
+            }
+            StoreError::Corrupt { actor, page, txid, detail: _ } => Self {
+                actor: actor.map(|actor| actor.to_string()),
+                page: page.map(PageNumber::get),
+                txid: txid.map(|txid| txid.0),
+                ..failure
+            },
+            StoreError::InvalidArg(_)
+            | StoreError::OutOfRange(_)
+            | StoreError::TooLarge(_)
+            | StoreError::QuotaExceeded(_)
+            | StoreError::Unavailable(_)
+            | StoreError::Closed => failure,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{ActorId, Generation, Txid};
+
+    #[test]
+    fn a_fence_mismatch_carries_both_sides() {
+        let failure = Failure::from(StoreError::FenceMismatch {
+            actor: ActorId::new("a\0b").unwrap(),
+            held: Generation(3),
+            current: Generation(u64::MAX),
+            held_head_txid: Txid(5),
+            current_head_txid: Txid(9),
+        });
+        assert_eq!(failure.code, "ERR_FENCE_MISMATCH");
+        assert!(!failure.retryable);
+        assert_eq!(failure.actor.as_deref(), Some("a\0b"));
+        assert_eq!((failure.held, failure.current), (Some(3), Some(u64::MAX)));
+        assert_eq!((failure.held_head_txid, failure.current_head_txid), (Some(5), Some(9)));
+    }
+
+    #[test]
+    fn damage_carries_its_place() {
+        let failure = Failure::from(StoreError::Corrupt {
+            actor: Some(ActorId::new("a").unwrap()),
+            page: PageNumber::new(4),
+            txid: Some(Txid(8)),
+            detail: "checksum".to_owned(),
+        });
+        assert_eq!((failure.page, failure.txid), (Some(4), Some(8)));
+        assert_eq!(failure.actor.as_deref(), Some("a"));
+        assert_eq!(failure.held, None);
+    }
+}

@@ -1,0 +1,69 @@
+//! Which backend to open, from what the wrapper checked.
+
+use std::sync::Arc;
+
+use napi_derive::napi;
+
+use crate::engine::{Preload, StoreError, surface};
+use crate::kv::Kv;
+use crate::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
+use crate::kv::memory::MemoryKv;
+
+use super::convert::page_numbers;
+
+/// Which store to open.
+#[napi(object, object_to_js = false)]
+pub struct NativeStoreOptions {
+    /// The directory of an embedded store. None: a store in memory.
+    pub path: Option<String>,
+    /// Whether a power loss may lose what was acknowledged.
+    pub relaxed: bool,
+    /// The largest size of the store's file, in bytes.
+    pub max_size_bytes: Option<i64>,
+}
+
+impl NativeStoreOptions {
+    /// Opens the backend. Blocks on disk.
+    pub(super) fn open(self) -> Result<Arc<dyn Kv>, StoreError> {
+        let Some(path) = self.path else {
+            return Ok(Arc::new(MemoryKv::new()));
+        };
+        let size_bytes_max = self.max_size_bytes.map(u64::try_from).transpose();
+        let size_bytes_max = size_bytes_max
+            .map_err(|_| StoreError::OutOfRange("options.maxSizeBytes must not be negative".to_owned()))?;
+        let durability = if self.relaxed { Durability::Relaxed } else { Durability::Strict };
+        let options = EmbeddedOptions { path: path.into(), durability, size_bytes_max };
+        Ok(Arc::new(EmbeddedKv::open(&options).map_err(surface)?))
+    }
+}
+
+/// A run of pages.
+#[napi(object, object_to_js = false)]
+pub struct NativePageRange {
+    /// The first page.
+    pub start: u32,
+    /// The page after the last.
+    pub end: u32,
+}
+
+/// What to preload.
+pub(super) struct PreloadRequest {
+    /// Single pages.
+    pub(super) pages: Vec<u32>,
+    /// Runs of pages.
+    pub(super) ranges: Vec<NativePageRange>,
+    /// At most this many bytes of pages.
+    pub(super) bytes_max: u32,
+}
+
+impl TryFrom<PreloadRequest> for Preload {
+    type Error = StoreError;
+
+    fn try_from(request: PreloadRequest) -> Result<Self, StoreError> {
+        Ok(Self {
+            pages: page_numbers(&request.pages)?,
+            ranges: request.ranges.iter().map(|range| (range.start, range.end)).collect(),
+            bytes_max: u64::from(request.bytes_max),
+        })
+    }
+}

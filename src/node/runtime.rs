@@ -1,0 +1,124 @@
+//! The runtime that all stores of the process share, and the way a call gets onto it and back.
+//!
+//! Reads run inline on the runtime's workers (they take microseconds), so there are a few more of them than
+//! a small machine has cores: a worker that waits for a page from disk does not hold up the others.
+
+use std::any::Any;
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use futures::FutureExt;
+use napi::bindgen_prelude::{Either, Env, PromiseRaw, ToNapiValue, create_custom_tokio_runtime};
+use napi_derive::napi;
+use tokio::runtime::{Builder, Runtime};
+
+use super::error::Failure;
+use crate::engine::StoreError;
+
+/// A machine with fewer cores than this gets as many workers all the same.
+const WORKERS_MIN: usize = 4;
+
+/// Runs once for each thread of Node that loads the addon, before any other function of it.
+#[napi(module_exports)]
+#[cfg_attr(test, expect(dead_code, reason = "Node alone calls it, and unit tests run without Node"))]
+fn load(_env: Env) -> napi::Result<()> {
+    static LOADED: AtomicBool = AtomicBool::new(false);
+    if !LOADED.swap(true, Ordering::SeqCst) {
+        create_custom_tokio_runtime(build()?);
+    }
+    Ok(())
+}
+
+fn build() -> std::io::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    Builder::new_multi_thread()
+        .worker_threads(cores.max(WORKERS_MIN))
+        .thread_name_fn(|| {
+            static NEXT: AtomicUsize = AtomicUsize::new(0);
+            // Linux shows 15 characters of a thread's name.
+            format!("baton-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+        })
+        .enable_time()
+        .build()
+}
+
+/// Runs `work` on the runtime. The promise resolves to its result, or to the failure that says why there is
+/// none. `panicked` says what a panic inside `work` means to the caller.
+pub(super) fn answer<T>(
+    env: &Env,
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    panicked: impl FnOnce(String) -> StoreError + Send + 'static,
+) -> napi::Result<PromiseRaw<'_, Either<T, Failure>>>
+where
+    T: ToNapiValue + Send + 'static,
+{
+    env.spawn_future(async move {
+        Ok(match contained(work, panicked).await {
+            Ok(result) => Either::A(result),
+            Err(error) => Either::B(Failure::from(error)),
+        })
+    })
+}
+
+/// `work`, with a panic turned into an error. The engine keeps no state that a panic could leave half
+/// changed in memory (what is stored changes by transactions alone), hence the assertion of unwind safety.
+async fn contained<T>(
+    work: impl Future<Output = Result<T, StoreError>>,
+    panicked: impl FnOnce(String) -> StoreError,
+) -> Result<T, StoreError> {
+    AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|payload| Err(panicked(panic_message(payload.as_ref()))))
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    format!("a bug in batondb, please report it: {text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_that_carries_its_message() {
+        let work = async { if true { panic!("page {} fell off", 7) } else { Ok(()) } };
+        let error = block_on(contained(work, StoreError::Unavailable)).unwrap_err();
+        assert_eq!(error.code(), "ERR_UNAVAILABLE");
+        assert!(error.to_string().contains("page 7 fell off"), "{error}");
+    }
+
+    #[test]
+    fn a_panic_without_text_is_an_error_too() {
+        let work = async { if true { std::panic::panic_any(7_u8) } else { Ok(()) } };
+        let error = block_on(contained(work, StoreError::Unavailable)).unwrap_err();
+        assert!(error.to_string().contains("no message"), "{error}");
+    }
+
+    #[test]
+    fn what_does_not_panic_is_left_alone() {
+        assert_eq!(block_on(contained(async { Ok(7) }, StoreError::Unavailable)), Ok(7));
+        let refused =
+            block_on(contained(async { Err::<(), _>(StoreError::Closed) }, StoreError::Unavailable));
+        assert_eq!(refused, Err(StoreError::Closed));
+    }
+
+    #[test]
+    fn the_runtime_has_named_workers() {
+        let runtime = build().unwrap();
+        let name = runtime.block_on(async {
+            tokio::spawn(async { std::thread::current().name().map(str::to_owned) }).await.unwrap()
+        });
+        assert!(name.as_deref().is_some_and(|name| name.starts_with("baton-")), "{name:?}");
+        assert!(runtime.metrics().num_workers() >= WORKERS_MIN);
+    }
+}

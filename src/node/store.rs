@@ -1,0 +1,204 @@
+//! The class behind `Store`. Each method copies what it was given, then answers from the runtime.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{BigInt, Either, Env, PromiseRaw, Uint8ArraySlice, Uint32ArraySlice};
+use napi_derive::napi;
+
+use super::convert::{
+    NativeCommitBase, NativeMeta, NativePageSet, NativeStartup, PageBlock, page_numbers, unsigned,
+};
+use super::error::Failure;
+use super::options::{NativePageRange, NativeStoreOptions, PreloadRequest};
+use super::runtime::answer;
+use crate::engine::{Commit, Engine, ListRequest, Preload, StoreError};
+use crate::env::SystemEnv;
+use crate::types::{ActorId, Generation, PageCount, Txid};
+
+/// An opened store. Users see `Store`, which checks every argument first.
+#[napi]
+pub struct NativeStore {
+    engine: Arc<Engine>,
+}
+
+#[napi]
+impl NativeStore {
+    /// Opens a store.
+    #[napi]
+    pub fn open(
+        env: &Env,
+        options: NativeStoreOptions,
+    ) -> napi::Result<PromiseRaw<'_, Either<NativeStore, Failure>>> {
+        let work = async move {
+            let kv = tokio::task::spawn_blocking(move || options.open()).await.map_err(|stopped| {
+                StoreError::Unavailable(format!("the store was not opened: {stopped}"))
+            })??;
+            let engine = Engine::open(kv, Arc::new(SystemEnv)).await?;
+            Ok(Self { engine: Arc::new(engine) })
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Takes an actor over.
+    #[napi]
+    pub fn load_startup<'env>(
+        &self,
+        env: &'env Env,
+        actor_id: String,
+        pages: Uint32ArraySlice<'_>,
+        ranges: Vec<NativePageRange>,
+        max_bytes: u32,
+    ) -> napi::Result<PromiseRaw<'env, Either<NativeStartup, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let request = PreloadRequest { pages: pages.to_vec(), ranges, bytes_max: max_bytes };
+        let work = async move {
+            let actor = ActorId::new(actor_id)?;
+            let preload = Preload::try_from(request)?;
+            Ok(engine.load_startup(&actor, &preload).await?.into())
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Reads pages.
+    #[napi]
+    pub fn get_pages<'env>(
+        &self,
+        env: &'env Env,
+        actor_id: String,
+        generation: BigInt,
+        head_txid: Option<BigInt>,
+        pages: Uint32ArraySlice<'_>,
+    ) -> napi::Result<PromiseRaw<'env, Either<NativePageSet, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let pages = pages.to_vec();
+        let work = async move {
+            let actor = ActorId::new(actor_id)?;
+            let generation = Generation(unsigned(&generation, "generation")?);
+            let head_txid = head_txid.map(|txid| unsigned(&txid, "headTxid").map(Txid)).transpose()?;
+            let pages = page_numbers(&pages)?;
+            Ok(engine.get_pages(&actor, generation, head_txid, &pages).await?.into())
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Writes pages. They are copied before this returns.
+    #[napi]
+    pub fn commit<'env>(
+        &self,
+        env: &'env Env,
+        actor_id: String,
+        base: NativeCommitBase,
+        pages: Uint32ArraySlice<'_>,
+        data: Vec<Uint8ArraySlice<'_>>,
+    ) -> napi::Result<PromiseRaw<'env, Either<u64, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let block = PageBlock::copy(&pages, data);
+        let named = actor_id.clone();
+        let work = async move {
+            let actor = ActorId::new(actor_id)?;
+            let commit = Commit {
+                generation: Generation(unsigned(&base.generation, "generation")?),
+                head_txid: Txid(unsigned(&base.head_txid, "headTxid")?),
+                size_pages: PageCount(base.size_pages),
+                pages: block.writes()?,
+            };
+            Ok(engine.commit(&actor, commit).await?.0)
+        };
+        // Nobody knows how far a commit had come when it panicked, so the caller must not hear "not written".
+        let panicked = move |detail: String| match ActorId::new(named) {
+            Ok(actor) => StoreError::CommitUnknown { actor, detail },
+            Err(error) => error.into(),
+        };
+        answer(env, work, panicked)
+    }
+
+    /// Looks at an actor without taking it over.
+    #[napi]
+    pub fn stat<'env>(
+        &self,
+        env: &'env Env,
+        actor_id: String,
+    ) -> napi::Result<PromiseRaw<'env, Either<Option<NativeMeta>, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let work = async move {
+            let actor = ActorId::new(actor_id)?;
+            Ok(engine.stat(&actor).await?.map(NativeMeta::from))
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Lists actors in the byte order of their ids.
+    #[napi]
+    pub fn list<'env>(
+        &self,
+        env: &'env Env,
+        prefix: String,
+        after: Option<String>,
+        limit: Option<u32>,
+    ) -> napi::Result<PromiseRaw<'env, Either<Vec<String>, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let work = async move {
+            let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+            let actors = engine.list(&ListRequest { prefix, after, limit }).await?;
+            Ok(actors.iter().map(ActorId::to_string).collect())
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Deletes an actor's data.
+    #[napi]
+    pub fn delete<'env>(
+        &self,
+        env: &'env Env,
+        actor_id: String,
+    ) -> napi::Result<PromiseRaw<'env, Either<bool, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let work = async move { engine.delete(&ActorId::new(actor_id)?).await };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Makes an actor from a SQLite file.
+    #[napi]
+    pub fn import_from<'env>(
+        &self,
+        env: &'env Env,
+        actor_id: String,
+        file: String,
+        replace: bool,
+    ) -> napi::Result<PromiseRaw<'env, Either<NativeMeta, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let work = async move {
+            let actor = ActorId::new(actor_id)?;
+            Ok(engine.import_from(&actor, &PathBuf::from(file), replace).await?.into())
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Writes an actor's database as a SQLite file.
+    #[napi]
+    pub fn export_to<'env>(
+        &self,
+        env: &'env Env,
+        actor_id: String,
+        file: String,
+    ) -> napi::Result<PromiseRaw<'env, Either<NativeMeta, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let work = async move {
+            let actor = ActorId::new(actor_id)?;
+            Ok(engine.export_to(&actor, &PathBuf::from(file)).await?.into())
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Ends the store.
+    #[napi]
+    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Either<(), Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let work = async move {
+            engine.close().await;
+            Ok(())
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+}
