@@ -9,6 +9,7 @@ mod faults;
 mod ids;
 mod kv_embedded;
 mod kv_memory;
+mod model;
 mod races;
 mod space;
 mod stages;
