@@ -1,3 +1,8 @@
 //! The embedded backend: the contract, and what only it has.
 
+mod batches;
 mod conformance;
+mod opening;
+mod processes;
+mod support;
+mod values;
