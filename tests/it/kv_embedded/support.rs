@@ -154,6 +154,7 @@ where
         waiting.push(job);
     }
     end.send(()).unwrap();
+    drop(end);
     blocker.await.unwrap().unwrap();
     futures::future::join_all(waiting).await
 }
