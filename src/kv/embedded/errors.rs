@@ -10,7 +10,6 @@ use heed::MdbError;
 use crate::kv::KvError;
 
 /// The meaning of an error that came up while reading or writing inside a transaction.
-#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err, which hands the error over")]
 pub(super) fn kv_error(error: heed::Error) -> KvError {
     match error {
         heed::Error::Io(error) => io_error(&error),

@@ -1,10 +1,12 @@
 //! Split values leave nothing behind, and damage to them is noticed.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use batondb::kv::embedded::Durability;
 use batondb::kv::{Kv, KvError, conformance};
 use heed::types::Bytes;
+use heed::{Database, RwTxn};
 
 use super::support::{delete, get, open, put};
 
@@ -36,11 +38,10 @@ async fn no_part_outlives_its_row() {
     assert_eq!(kv.entries().unwrap(), (0, 0));
 }
 
-/// Changes LMDB's own entries: `change` gets the parts and the rows.
-fn damage(
-    path: &std::path::Path,
-    change: impl FnOnce(&mut heed::RwTxn<'_>, heed::Database<'_, Bytes, Bytes>, heed::Database<'_, Bytes, Bytes>),
-) {
+/// A change to LMDB's own entries: it gets the parts and the rows.
+type Damage = fn(&mut RwTxn<'_>, Database<'_, Bytes, Bytes>, Database<'_, Bytes, Bytes>);
+
+fn damage(path: &Path, damage: Damage) {
     let mut options = heed::EnvOpenOptions::new();
     options.max_dbs(2).map_size(1 << 30);
     // SAFETY: the store was closed before, so nothing else has the file open.
@@ -49,7 +50,7 @@ fn damage(
     env.create_databases_and_commit(txn, |opener, txn| {
         let parts = opener.create_database::<Bytes, Bytes>(txn, Some("parts"))?;
         let rows = opener.create_database::<Bytes, Bytes>(txn, Some("rows"))?;
-        change(txn, parts, rows);
+        damage(txn, parts, rows);
         Ok::<_, heed::Error>(heed::CommitOrAbort::<_, ()>::Commit((parts, rows)))
     })
     .unwrap();
@@ -58,38 +59,25 @@ fn damage(
 
 #[tokio::test]
 async fn a_row_with_missing_or_short_parts_is_corrupt() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path();
-    type Change = Box<
-        dyn FnOnce(&mut heed::RwTxn<'_>, heed::Database<'_, Bytes, Bytes>, heed::Database<'_, Bytes, Bytes>),
-    >;
-    let changes: [Change; 5] = [
-        Box::new(|txn, parts, _| assert!(parts.delete(txn, b"key\x01").unwrap())),
-        Box::new(|txn, parts, _| assert!(parts.delete(txn, b"key\x02").unwrap())),
-        Box::new(|txn, parts, _| parts.put(txn, b"key\x01", &[7; 3_999]).unwrap()),
-        Box::new(|txn, _, rows| rows.put(txn, b"key", &[2; 100]).unwrap()),
-        Box::new(|txn, _, rows| rows.put(txn, b"key", b"").unwrap()),
+    let damages: [Damage; 5] = [
+        |txn, parts, _| assert!(parts.delete(txn, b"key\x01").unwrap()),
+        |txn, parts, _| assert!(parts.delete(txn, b"key\x02").unwrap()),
+        |txn, parts, _| parts.put(txn, b"key\x01", &[7; 3_999]).unwrap(),
+        |txn, _, rows| rows.put(txn, b"key", &[2; 100]).unwrap(),
+        |txn, _, rows| rows.put(txn, b"key", b"").unwrap(),
     ];
-    for (number, change) in (0..).zip(changes) {
-        let kv = open(path, Durability::Relaxed);
-        // The damaged row cannot be overwritten while its count of parts is unreadable, so it goes first.
-        put(&kv, format!("fresh{number}").as_bytes(), vec![7; 9_000]).await.unwrap();
-        kv.close().await;
-        damage(path, |txn, parts, rows| {
-            rows.clear(txn).unwrap();
-            parts.clear(txn).unwrap();
-        });
-        let kv = open(path, Durability::Relaxed);
+    for (number, change) in damages.into_iter().enumerate() {
+        let directory = tempfile::tempdir().unwrap();
+        let kv = open(directory.path(), Durability::Relaxed);
         put(&kv, b"key", vec![7; 9_000]).await.unwrap();
         put(&kv, b"other", vec![8; 9_000]).await.unwrap();
         kv.close().await;
-        damage(path, change);
-        let kv = open(path, Durability::Relaxed);
+        damage(directory.path(), change);
+        let kv = open(directory.path(), Durability::Relaxed);
         let found = get(&kv, b"key").await;
-        let Err(KvError::Corrupt { detail }) = found else { panic!("change {number}: {found:?}") };
+        let Err(KvError::Corrupt { detail }) = found else { panic!("damage {number}: {found:?}") };
         assert!(detail.contains("key"), "{detail}");
         assert_eq!(get(&kv, b"other").await.unwrap(), Some(vec![8; 9_000]));
-        kv.close().await;
     }
 }
 
