@@ -111,7 +111,7 @@ impl Store {
         let probed = self.env.real_disk_size().map_err(|_| ErrorKind::Other.into()).and_then(|bytes| {
             let mut probe = File::create(&path)?;
             probe.seek(SeekFrom::Start(bytes))?;
-            probe.write_all(&[1; PROBE_BYTES])
+            probe.write_all(&vec![1; PROBE_BYTES])
         });
         // What cannot be removed is overwritten by the next probe.
         let _removed = std::fs::remove_file(&path);
