@@ -210,14 +210,18 @@ async fn a_thousand_rounds_of_racing_starts_across_four_processes_against_a_comm
     let owner = Owner::spawn(Place::at(store).open().await, &id("contended"));
     let mut tally = Tally::default();
     for round in 0..ROUNDS {
-        children.iter_mut().for_each(|child| child.tell("start contended"));
+        for child in &mut children {
+            child.tell("start contended");
+        }
         let answers = children.iter_mut().flat_map(|child| [child.hear(), child.hear()]);
         tally.count(answers.map(|line| answer(&line.expect("no start rejects"))));
         // All who may commit on one head: of one generation, in four processes.
         if round % 10 == 0 {
             let actor = format!("round-{round}");
             let generation = start(&engine, &id(&actor)).await.meta.generation;
-            children.iter_mut().for_each(|child| child.tell(&format!("commit {actor} {generation} 0")));
+            for child in &mut children {
+                child.tell(&format!("commit {actor} {generation} 0"));
+            }
             let ends: Vec<String> = children.iter_mut().map(|child| child.hear().unwrap()).collect();
             assert_eq!(ends.iter().filter(|end| *end == "in").count(), 1, "{ends:?}");
         }
