@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
+use tokio::sync::{Semaphore, watch};
 
 use super::{BodyRunner, Concurrency, Kv, KvError, Mutations, ReadRunner, View};
 use crate::env::Env;
@@ -30,6 +31,8 @@ pub enum Fault {
     DelayBefore(Duration),
     /// The operation takes place and its answer comes after a pause.
     DelayAfter(Duration),
+    /// The operation begins once [`FaultyKv::release`] is called.
+    HoldBefore,
 }
 
 /// Which operation is about to run.
@@ -50,6 +53,9 @@ pub struct FaultyKv {
     env: Arc<dyn Env>,
     script: Box<Script>,
     operations: AtomicU64,
+    /// How many operations were ever held.
+    held: watch::Sender<u64>,
+    released: Semaphore,
 }
 
 impl FaultyKv {
@@ -59,7 +65,25 @@ impl FaultyKv {
         env: Arc<dyn Env>,
         script: impl Fn(Operation) -> Option<Fault> + Send + Sync + 'static,
     ) -> Self {
-        Self { inner, env, script: Box::new(script), operations: AtomicU64::new(0) }
+        Self {
+            inner,
+            env,
+            script: Box::new(script),
+            operations: AtomicU64::new(0),
+            held: watch::Sender::new(0),
+            released: Semaphore::new(0),
+        }
+    }
+
+    /// Waits until `count` operations were held, now or before.
+    pub async fn held(&self, count: u64) {
+        let mut held = self.held.subscribe();
+        held.wait_for(|held| *held >= count).await.expect("this backend owns the other end");
+    }
+
+    /// Lets one held operation begin.
+    pub fn release(&self) {
+        self.released.add_permits(1);
     }
 
     /// How many operations have begun.
@@ -77,6 +101,11 @@ impl FaultyKv {
             Some(Fault::TooOld) => Err(KvError::TooOld),
             Some(Fault::DelayBefore(pause)) => {
                 self.env.sleep(pause).await;
+                Ok(None)
+            }
+            Some(Fault::HoldBefore) => {
+                self.held.send_modify(|held| *held += 1);
+                self.released.acquire().await.expect("the semaphore is never closed").forget();
                 Ok(None)
             }
             other => Ok(other),
@@ -127,7 +156,7 @@ impl Kv for FaultyKv {
                     self.env.sleep(pause).await;
                     answer
                 }
-                Some(Fault::Unavailable | Fault::TooOld | Fault::DelayBefore(_)) => {
+                Some(Fault::Unavailable | Fault::TooOld | Fault::DelayBefore(_) | Fault::HoldBefore) => {
                     unreachable!("begin has dealt with it")
                 }
             }

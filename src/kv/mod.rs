@@ -111,7 +111,8 @@ impl Scan {
     }
 }
 
-/// Called with each row of a scan, key and value borrowed from the backend. `Break` ends the scan.
+/// Called with each row of a scan, key and value borrowed from the backend. `Break` ends the scan. It must
+/// not read through the same view: a backend may hold a lock on it.
 pub type Visitor<'v> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + Send + 'v;
 
 /// One consistent state of the store, as the body of a transaction or of a read sees it.

@@ -3,24 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use batondb::engine::Engine;
-use batondb::env::SystemEnv;
-use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
 use rusqlite::Connection;
-use std::sync::Arc;
 
-use crate::support::{Child, Mirror, child_arguments, id, start, tell_parent};
+use crate::support::{Child, Mirror, Place, child_arguments, id, start, tell_parent};
 
 const KILLS: u32 = 200;
 /// Every so many rounds the child rewrites the whole database, which takes a stage.
 const ROUNDS_PER_REWRITE: u64 = 4;
 const ROWS: u32 = 4_000;
-
-async fn open(path: &Path) -> Engine {
-    let options =
-        EmbeddedOptions { path: path.to_owned(), durability: Durability::Strict, size_bytes_max: None };
-    Engine::open(Arc::new(EmbeddedKv::open(&options).unwrap()), Arc::new(SystemEnv)).await.unwrap()
-}
 
 /// In the child: takes the actor over, exports it, and commits one change after the other, saying before each
 /// which one is coming and after each that it is in.
@@ -28,7 +18,7 @@ async fn open(path: &Path) -> Engine {
 async fn a_child_that_writes_until_it_is_killed() {
     let Some(arguments) = child_arguments() else { return };
     let [store, scratch] = arguments.as_slice() else { panic!("{arguments:?}") };
-    let (engine, scratch, actor) = (open(Path::new(store)).await, Path::new(scratch), id("a"));
+    let (engine, scratch, actor) = (Place::at(store).open().await, Path::new(scratch), id("a"));
     let started = start(&engine, &actor).await;
     engine.export_to(&actor, scratch).await.unwrap();
     let mut mirror = Mirror::at(&started.meta, scratch);
@@ -67,7 +57,7 @@ fn two_hundred_kills_lose_nothing_and_leave_nothing_by_half() {
     connection.execute(insert, [ROWS]).unwrap();
     drop(connection);
     runtime.block_on(async {
-        let engine = open(&store).await;
+        let engine = Place::at(&store).open().await;
         engine.import_from(&id("a"), &seed, false).await.unwrap();
         engine.close().await;
     });
@@ -106,7 +96,7 @@ fn note(line: &str, begun: &mut u64, done: &mut u64) {
 
 /// The round that the database is at, once an independent SQLite finds it sound.
 async fn check(store: &Path, copy: &Path) -> u64 {
-    let engine = open(store).await;
+    let engine = Place::at(store).open().await;
     engine.export_to(&id("a"), copy).await.unwrap();
     engine.close().await;
     let connection = Connection::open(copy).unwrap();

@@ -1,12 +1,11 @@
 //! Lost answers, conflicts and failures at every single operation: the caller learns the truth (G7).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use batondb::engine::{Engine, ListRequest, Outcome, StoreError};
 use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv, Operation};
-use batondb::types::{PageCount, Txid};
+use batondb::types::{Generation, PageCount, Txid};
 
 use crate::support::{Place, commit, id, on_every_backend, start, tags};
 
@@ -68,29 +67,30 @@ async fn one_fault_at_any_operation_changes_no_answer(place: Place) {
     }
 }
 
-/// The commit's answer is lost, and its caller's next operation comes late.
+/// The commit's answer is lost, and before its caller asks again there is a takeover and so many commits.
 async fn with_a_lost_commit(
     place: &Place,
     lost: Fault,
     later_commits: u64,
-) -> (Result<Txid, StoreError>, batondb::types::Generation) {
+) -> (Result<Txid, StoreError>, Generation) {
     let other = place.open().await;
     let actor = id("a");
     let old = start(&other, &actor).await.meta.generation;
     let base = commit(&other, &actor, old, Txid(0), [1], 0).await.unwrap();
-    let (engine, _) = faulty(place, move |operation| match operation.number {
+    let (engine, kv) = faulty(place, move |operation| match operation.number {
         1 => Some(lost),
-        2 => Some(Fault::DelayBefore(Duration::from_millis(300))),
+        2 => Some(Fault::HoldBefore),
         _ => None,
     })
     .await;
     let caller = tokio::spawn(async move { commit(&engine, &id("a"), old, base, [1], 1).await });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    kv.held(1).await;
     let next = start(&other, &actor).await;
     let mut head = next.meta.head_txid;
     for tag in 0..later_commits {
         head = commit(&other, &actor, next.meta.generation, head, [1], 100 + tag).await.unwrap();
     }
+    kv.release();
     (caller.await.unwrap(), next.meta.generation)
 }
 

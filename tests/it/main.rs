@@ -1,5 +1,6 @@
 //! The integration tests, as one binary, so that the crate is linked once.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stdout, reason = "a test says what it met, and why it was skipped")]
 
 mod basics;
 mod costs;
@@ -7,8 +8,10 @@ mod crash;
 mod damage;
 mod faults;
 mod ids;
+mod interleave;
 mod kv_embedded;
 mod kv_memory;
+mod model;
 mod races;
 mod space;
 mod stages;

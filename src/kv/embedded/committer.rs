@@ -110,28 +110,31 @@ fn apply(store: &Store, txn: &mut RwTxn<'_>, mutations: &Mutations) -> Result<()
 /// Commits what a batch wrote, if anything, and answers its callers.
 fn finish(store: &Store, txn: RwTxn<'_>, mut batch: Vec<Ran>) {
     let wrote = batch.iter().any(|ran| matches!(ran.outcome, Ok(1..)));
-    if !wrote {
+    let committed = if wrote {
+        store.commit(txn)
+    } else {
         txn.abort();
-        batch.into_iter().for_each(|ran| answer(ran.job, ran.outcome.map(drop)));
-        return;
+        Ok(())
+    };
+    if let Err(error @ KvError::Full { .. }) = committed {
+        let last = batch.pop().expect("a batch that wrote has a job");
+        return undo(store, batch, last.job, error);
     }
-    match store.commit(txn) {
-        Ok(()) => batch.into_iter().for_each(|ran| answer(ran.job, ran.outcome.map(drop))),
-        Err(error @ KvError::Full { .. }) => {
-            let last = batch.pop().expect("a batch that wrote has a job");
-            undo(store, batch, last.job, error);
+    for ran in batch {
+        answer(ran.job, fate(ran.outcome, &committed));
+    }
+}
+
+/// What a job is told whose transaction ended with `committed`.
+fn fate(outcome: Result<usize, KvError>, committed: &Result<(), KvError>) -> Result<(), KvError> {
+    match (outcome, committed) {
+        (Err(own), _) => Err(own),
+        (Ok(_), Ok(())) => Ok(()),
+        // Whoever wrote nothing is told so, even where the fate of the others' writes is unknown.
+        (Ok(0), Err(error)) if error.may_have_committed() => {
+            Err(KvError::Unavailable { detail: error.to_string() })
         }
-        Err(error) => batch.into_iter().for_each(|ran| {
-            // Whoever wrote nothing is told so, even where the fate of the others' writes is unknown.
-            let outcome = match ran.outcome {
-                Ok(0) if error.may_have_committed() => {
-                    Err(KvError::Unavailable { detail: error.to_string() })
-                }
-                Ok(_) => Err(error.clone()),
-                Err(own) => Err(own),
-            };
-            answer(ran.job, outcome);
-        }),
+        (Ok(_), Err(error)) => Err(error.clone()),
     }
 }
 

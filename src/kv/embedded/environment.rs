@@ -5,7 +5,7 @@
 //! else found there belongs to somebody else and is left alone, byte for byte.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,7 +15,7 @@ use heed::{
 };
 use tokio::sync::watch;
 
-use super::errors::kv_error;
+use super::errors::{commit_error, is_full, kv_error};
 use super::turnstile::Turnstile;
 use super::values::{KEY_BYTES_MAX, Tables};
 use super::{Durability, Settings};
@@ -25,6 +25,10 @@ use crate::kv::KvError;
 pub(super) const READERS_MAX: u32 = 1_024;
 
 const DATA_FILE_NAME: &str = "data.mdb";
+/// A file that exists only while the disk is found to be full or not.
+const PROBE_FILE_NAME: &str = "probe";
+/// More than LMDB writes at once.
+const PROBE_BYTES: usize = 512 * 1024;
 const ROWS_NAME: &str = "rows";
 const PARTS_NAME: &str = "parts";
 /// Names the layout of this directory. A release that changes the layout changes the value, and an older
@@ -94,9 +98,24 @@ impl Store {
             }
             Err(error) => {
                 let panicked = matches!(self.env.read_txn(), Err(heed::Error::Mdb(MdbError::Panic)));
-                Err(super::errors::commit_error(error, panicked))
+                let full = !panicked && matches!(error, heed::Error::Io(_)) && self.is_disk_full();
+                Err(commit_error(error, panicked, full))
             }
         }
+    }
+
+    /// Whether the disk has no room for a little more than the file. LMDB reports a write that the disk took
+    /// only in part, which is how most disks fill up, as an input/output error; this tells the two apart.
+    fn is_disk_full(&self) -> bool {
+        let path = self.env.path().join(PROBE_FILE_NAME);
+        let probed = self.env.real_disk_size().map_err(|_| ErrorKind::Other.into()).and_then(|bytes| {
+            let mut probe = File::create(&path)?;
+            probe.seek(SeekFrom::Start(bytes))?;
+            probe.write_all(&vec![1; PROBE_BYTES])
+        });
+        // What cannot be removed is overwritten by the next probe.
+        let _removed = std::fs::remove_file(&path);
+        probed.is_err_and(|error| is_full(&error))
     }
 
     /// Forgets the reads of processes that died, whose states would otherwise be kept for ever.

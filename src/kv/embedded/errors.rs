@@ -10,7 +10,6 @@ use heed::MdbError;
 use crate::kv::KvError;
 
 /// The meaning of an error that came up while reading or writing inside a transaction.
-#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err, which hands the error over")]
 pub(super) fn kv_error(error: heed::Error) -> KvError {
     match error {
         heed::Error::Io(error) => io_error(&error),
@@ -74,14 +73,18 @@ fn mdb_error(error: MdbError) -> KvError {
 
 fn io_error(error: &io::Error) -> KvError {
     if is_full(error) {
-        KvError::Full { detail: format!("the disk or a quota on it is full: {error}") }
+        disk_full(error)
     } else {
         KvError::Unavailable { detail: format!("the operating system failed: {error}") }
     }
 }
 
+fn disk_full(error: &io::Error) -> KvError {
+    KvError::Full { detail: format!("the disk, or a quota on it, is full: {error}") }
+}
+
 /// Whether the operating system had no room.
-fn is_full(error: &io::Error) -> bool {
+pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
@@ -89,16 +92,15 @@ fn is_full(error: &io::Error) -> bool {
 ///
 /// LMDB writes and flushes the data first and the meta page that makes it visible last. If that last write
 /// failed, the environment refuses everything from then on (`panicked`) and nobody knows what the disk
-/// holds. A full map or disk before that point leaves nothing visible, and says so; any other failure of
-/// the disk is reported as unknown, because a device that fails its flush is not to be trusted about what
-/// it did before.
-pub(super) fn commit_error(error: heed::Error, panicked: bool) -> KvError {
-    let detail = format!("the commit failed: {error}");
-    if panicked {
-        return KvError::UnknownOutcome { detail };
-    }
+/// holds. A full map or disk (`disk_is_full`) before that point leaves nothing visible, and says so; any
+/// other failure of the disk is reported as unknown, because a device that fails its flush is not to be
+/// trusted about what it did before.
+pub(super) fn commit_error(error: heed::Error, panicked: bool, disk_is_full: bool) -> KvError {
+    let unknown = |detail: String| KvError::UnknownOutcome { detail: format!("the commit failed: {detail}") };
     match error {
-        heed::Error::Io(error) if !is_full(&error) => KvError::UnknownOutcome { detail },
+        error if panicked => unknown(error.to_string()),
+        heed::Error::Io(error) if disk_is_full || is_full(&error) => disk_full(&error),
+        heed::Error::Io(error) => unknown(error.to_string()),
         error => kv_error(error),
     }
 }

@@ -137,6 +137,12 @@ impl EmbeddedKv {
         Ok((rows, parts))
     }
 
+    /// The number of the newest commit to the directory, whichever process made it.
+    #[cfg(feature = "testing")]
+    pub fn newest_commit(&self) -> Result<usize, KvError> {
+        Ok(self.share()?.store.read_txn()?.id())
+    }
+
     fn share(&self) -> Result<Arc<Shared>, KvError> {
         let share = self.share.lock().unwrap_or_else(PoisonError::into_inner);
         share.clone().ok_or(KvError::Closed)

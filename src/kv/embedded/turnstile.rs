@@ -7,11 +7,16 @@
 //! 1. take the turnstile, 2. begin the write transaction (waits for the mutex), 3. let the turnstile go.
 //!
 //! Whoever waits in step 2 is alone there, and the process that has just committed cannot pass step 1, so
-//! the waiting one comes next. Those who wait in step 1 are woken together when the turnstile is let go,
-//! which its holder does at the start of its transaction: it cannot race them before it has committed.
+//! the waiting one comes next. Measured against a process that commits without a pause: nobody waited for
+//! more than the batch that was running; without the turnstile, for up to 16 of them.
+//!
+//! Those who wait in step 1 are woken together, not in order. The holder lets them go at the start of its
+//! transaction and cannot come back before it has committed, which takes longer than waking up, unless
+//! commits are not flushed (`Relaxed`): then a process with nothing but tiny transactions may have a few
+//! of them in a row.
 //!
 //! The operating system drops the lock of a process that dies. Taking and letting it go costs about one
-//! microsecond when nobody waits, next to some 500 for the flushes of a durable commit.
+//! microsecond when nobody waits, next to some 300 for the flushes of a durable commit.
 
 use std::fs::File;
 use std::io;

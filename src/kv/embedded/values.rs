@@ -27,7 +27,7 @@ use crate::kv::{KeyRange, KvError, Mutation, Scan, Visitor};
 pub(super) const STORED_BYTES_MAX: usize = 4_000;
 /// What fits beside the byte that counts the parts.
 const FIRST_BYTES_MAX: usize = STORED_BYTES_MAX - 1;
-/// The largest value of a row, the same as FoundationDB's.
+/// The largest value of a row, the same on every backend.
 pub(super) const VALUE_BYTES_MAX: usize = 100_000;
 /// The largest key of a row. LMDB takes 1,982 bytes with pages of 4 KiB; the engine needs about 600.
 pub(super) const KEY_BYTES_MAX: usize = 1_024;

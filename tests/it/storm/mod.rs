@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use batondb::env::SystemEnv;
 use batondb::kv::Kv;
-use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
 use batondb::kv::faulty::{Fault, FaultyKv};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -77,15 +76,10 @@ async fn a_child_in_the_storm() {
     let Some(arguments) = child_arguments() else { return };
     let [store, seed] = arguments.as_slice() else { panic!("{arguments:?}") };
     let worker =
-        Worker::new(seed.parse().unwrap(), open(store), |event| tell_parent(&event.to_string())).await;
+        Worker::new(seed.parse().unwrap(), Place::at(store).kv(), |event| tell_parent(&event.to_string()))
+            .await;
     worker.run(Duration::from_secs(SECONDS)).await;
     tell_parent("end");
-}
-
-fn open(store: &str) -> Arc<dyn Kv> {
-    let options =
-        EmbeddedOptions { path: store.into(), durability: Durability::Strict, size_bytes_max: None };
-    Arc::new(EmbeddedKv::open(&options).unwrap())
 }
 
 #[test]
@@ -114,7 +108,6 @@ fn a_minute_of_takeovers_across_processes_loses_and_mixes_nothing() {
     }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let engine = batondb::engine::Engine::open(open(store), Arc::new(SystemEnv)).await.unwrap();
-        audit.finish(&engine).await;
+        audit.finish(&Place::at(store).open().await).await;
     });
 }

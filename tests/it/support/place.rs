@@ -1,5 +1,6 @@
 //! Where a store lives, so that one test runs on every backend.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use batondb::engine::Engine;
@@ -13,6 +14,8 @@ use tempfile::TempDir;
 pub enum Place {
     Memory(MemoryKv),
     Embedded(TempDir, Durability),
+    /// A directory that somebody else removes.
+    At(PathBuf),
 }
 
 impl Place {
@@ -24,11 +27,24 @@ impl Place {
         Self::Embedded(tempfile::tempdir().unwrap(), Durability::Relaxed)
     }
 
+    /// An empty place of the same kind.
+    pub fn afresh(&self) -> Self {
+        match self {
+            Self::Memory(_) => Self::memory(),
+            Self::Embedded(..) | Self::At(_) => Self::embedded(),
+        }
+    }
+
+    /// A directory that other processes use too.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self::At(path.into())
+    }
+
     /// A new handle.
     pub fn kv(&self) -> Arc<dyn Kv> {
         match self {
             Self::Memory(kv) => Arc::new(kv.share()),
-            Self::Embedded(..) => Arc::new(self.embedded_kv()),
+            Self::Embedded(..) | Self::At(_) => Arc::new(self.embedded_kv()),
         }
     }
 
@@ -36,7 +52,9 @@ impl Place {
     pub fn file_bytes(&self) -> u64 {
         match self {
             Self::Memory(_) => 0,
-            Self::Embedded(directory, _) => directory.path().join("data.mdb").metadata().unwrap().len(),
+            Self::Embedded(..) | Self::At(_) => {
+                self.embedded_options().path.join("data.mdb").metadata().unwrap().len()
+            }
         }
     }
 
@@ -44,14 +62,21 @@ impl Place {
     pub fn parts(&self) -> u64 {
         match self {
             Self::Memory(_) => 0,
-            Self::Embedded(..) => self.embedded_kv().entries().unwrap().1,
+            Self::Embedded(..) | Self::At(_) => self.embedded_kv().entries().unwrap().1,
         }
     }
 
     fn embedded_kv(&self) -> EmbeddedKv {
-        let Self::Embedded(directory, durability) = self else { panic!("not an embedded store") };
-        let path = directory.path().to_owned();
-        EmbeddedKv::open(&EmbeddedOptions { path, durability: *durability, size_bytes_max: None }).unwrap()
+        EmbeddedKv::open(&self.embedded_options()).unwrap()
+    }
+
+    fn embedded_options(&self) -> EmbeddedOptions {
+        let (path, durability) = match self {
+            Self::Memory(_) => panic!("not an embedded store"),
+            Self::Embedded(directory, durability) => (directory.path().to_owned(), *durability),
+            Self::At(path) => (path.clone(), Durability::Strict),
+        };
+        EmbeddedOptions { path, durability, size_bytes_max: None }
     }
 
     /// A store on a new handle.
