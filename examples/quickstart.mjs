@@ -56,12 +56,12 @@ async function tour(directory, argument, defer) {
   const original = await scenes.transfer(store, directory, source);
 
   const here = thisProcess(store, actorId);
-  const others = [];
-  for (const name of ['second', 'third']) {
-    const other = await otherProcess(name, path, actorId);
+  const others = ['second', 'third'].map((name) => {
+    const other = otherProcess(name, path, actorId);
     defer(() => other.stop());
-    others.push(other);
-  }
+    return other;
+  });
+  await Promise.all(others.map(({ ready }) => ready));
   const former = await scenes.firstOwner(store, actorId);
   const winner = await scenes.race([here, ...others], former);
   const held = await scenes.fence(here, former, winner, original.userVersion);
@@ -69,34 +69,53 @@ async function tour(directory, argument, defer) {
   await scenes.check(store, directory, source, original, userVersion);
 }
 
+let interrupted = false;
+
 async function main() {
   const args = process.argv.slice(2);
   if (args.length > 1) {
     throw new scenes.Complaint('one file at most: npm run quickstart [file.sqlite]');
   }
   const directory = mkdtempSync(join(tmpdir(), 'baton-quickstart-'));
-  // Also after Ctrl-C, and after the store was closed, for Windows removes no open file.
+  // Last of all: other processes and the store would put files back.
   process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
-  process.once('SIGINT', () => process.exit(130));
-  process.once('SIGTERM', () => process.exit(143));
-
-  const started = performance.now();
   /** @type {(() => unknown)[]} */
   const atEnd = [];
+  /** @type {Promise<void> | undefined} */
+  let ending;
+  // Once, whoever asks first: the tour that is over, or the signal that ends it.
+  const end = () =>
+    (ending ??= (async () => {
+      for (let work = atEnd.shift(); work; work = atEnd.shift()) {
+        await work();
+      }
+    })());
+  // A second Ctrl-C does not wait.
+  for (const [signal, exitCode] of /** @type {const} */ ([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ])) {
+    process.once(signal, () => {
+      interrupted = true;
+      end().finally(() => process.exit(exitCode));
+    });
+  }
+
+  const started = performance.now();
   try {
     await tour(directory, args[0], (work) => atEnd.unshift(work));
   } finally {
-    for (const work of atEnd) {
-      await work();
-    }
+    await end();
   }
   text();
   text(`All of it held, in ${((performance.now() - started) / 1_000).toFixed(1)} s.`);
 }
 
 main().catch((error) => {
-  console.error(
-    `\nquickstart: ${error instanceof scenes.Complaint ? error.message : (error.stack ?? error)}`,
-  );
-  process.exitCode = 1;
+  // What an interrupted tour stumbles over is no news.
+  if (!interrupted) {
+    const words = error instanceof scenes.Complaint ? error.message : (error.stack ?? error);
+    console.error(`\nquickstart: ${words}`);
+    process.exitCode = 1;
+  }
 });

@@ -22,7 +22,13 @@ const opening = Store.open({ path });
 process.on('message', (/** @type {{ method: keyof typeof methods, request: any }} */ { method, request }) => {
   answer(async () => methods[method](await opening, actorId, request));
 });
-process.once('disconnect', async () => (await opening).close());
+process.once('disconnect', () => {
+  // Where it did not open, the parent knows.
+  opening.then(
+    (store) => store.close(),
+    () => {},
+  );
+});
 // Ctrl-C reaches every process of the terminal; the parent says when this one is done.
 process.on('SIGINT', () => {});
 answer(() => opening.then(() => undefined));

@@ -35,14 +35,15 @@ export function thisProcess(store, actorId) {
 }
 
 /**
- * Starts a process that opens the same store for itself. It takes one request at a time.
+ * Starts a process that opens the same store for itself. It takes one request at a time, the first one when it
+ * is `ready`.
  *
  * @param {string} name
  * @param {string} path
  * @param {string} actorId
- * @returns {Promise<Participant>}
+ * @returns {Participant & { ready: Promise<void> }}
  */
-export async function otherProcess(name, path, actorId) {
+export function otherProcess(name, path, actorId) {
   // Structured clone instead of JSON, which knows neither bigints nor bytes.
   const child = fork(new URL('./child.mjs', import.meta.url), [path, actorId], { serialization: 'advanced' });
   const exited = once(child, 'exit');
@@ -66,23 +67,16 @@ export async function otherProcess(name, path, actorId) {
     return result;
   }
 
-  async function stop() {
-    if (child.connected) {
-      child.disconnect();
-    }
-    await exited;
-  }
-
-  try {
-    await answer();
-  } catch (error) {
-    await stop();
-    throw error;
-  }
   return {
     name,
+    ready: answer(),
     race: (request) => ask('race', request),
     setUserVersion: (request) => ask('setUserVersion', request),
-    stop,
+    async stop() {
+      if (child.connected) {
+        child.disconnect();
+      }
+      await exited;
+    },
   };
 }
