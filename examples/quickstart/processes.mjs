@@ -1,0 +1,88 @@
+// Other processes that take part in the quickstart, and this one, under one roof.
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+
+import { race, setUserVersion } from './starters.mjs';
+
+/** @typedef {import('./starters.mjs').Answer} Answer */
+/** @typedef {import('./starters.mjs').Committed} Committed */
+/** @typedef {Parameters<typeof setUserVersion>[2]} CommitRequest */
+/** @typedef {Parameters<typeof race>[2]} RaceRequest */
+
+/**
+ * @typedef Participant
+ * @property {string} name
+ * @property {(request: RaceRequest) => Promise<Answer[]>} race
+ * @property {(request: CommitRequest) => Promise<Committed>} setUserVersion
+ * @property {() => unknown} stop
+ */
+
+/**
+ * This process.
+ *
+ * @param {import('batondb').Store} store
+ * @param {string} actorId
+ * @returns {Participant}
+ */
+export function thisProcess(store, actorId) {
+  return {
+    name: 'this one',
+    race: (request) => race(store, actorId, request),
+    setUserVersion: (request) => setUserVersion(store, actorId, request),
+    stop() {},
+  };
+}
+
+/**
+ * Starts a process that opens the same store for itself. It takes one request at a time.
+ *
+ * @param {string} name
+ * @param {string} path
+ * @param {string} actorId
+ * @returns {Promise<Participant>}
+ */
+export async function otherProcess(name, path, actorId) {
+  // Structured clone instead of JSON, which knows neither bigints nor bytes.
+  const child = fork(new URL('./child.mjs', import.meta.url), [path, actorId], { serialization: 'advanced' });
+  const exited = once(child, 'exit');
+
+  /** The next message of the child. */
+  async function answer() {
+    const gone = exited.then(([code, signal]) => {
+      throw new Error(`the ${name} process ended early (${signal ?? `exit code ${code}`})`);
+    });
+    const [message] = await Promise.race([once(child, 'message'), gone]);
+    if ('error' in message) {
+      throw new Error(`the ${name} process failed: ${message.error}`);
+    }
+    return message.result;
+  }
+
+  /** @param {string} method @param {unknown} request */
+  function ask(method, request) {
+    const result = answer();
+    child.send({ method, request });
+    return result;
+  }
+
+  async function stop() {
+    if (child.connected) {
+      child.disconnect();
+    }
+    await exited;
+  }
+
+  try {
+    await answer();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    name,
+    race: (request) => ask('race', request),
+    setUserVersion: (request) => ask('setUserVersion', request),
+    stop,
+  };
+}
