@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use futures::future::try_join;
 
-use crate::codec::{self, ActorKeys, Fence, Head};
+use crate::codec::{self, ActorKeys, Fence, Head, Row};
 use crate::kv::{Isolation, Scan, View};
 use crate::plan::{Held, Refusal};
 use crate::types::{ActorId, PageNumber, PageRange, PageSize, Txid};
@@ -29,9 +29,7 @@ impl Actor {
         view: &dyn View,
         isolation: Isolation,
     ) -> Result<Option<Fence>, Failure> {
-        let key = self.keys.fence();
-        let Some(value) = view.get(&key, isolation).await? else { return Ok(None) };
-        codec::decode(&key, &value).map(Some).map_err(|error| Failure::corrupt(&self.id, &error))
+        self.row(view, self.keys.fence(), isolation).await
     }
 
     /// The stored head, if a commit ever wrote one.
@@ -40,7 +38,15 @@ impl Actor {
         view: &dyn View,
         isolation: Isolation,
     ) -> Result<Option<Head>, Failure> {
-        let key = self.keys.head();
+        self.row(view, self.keys.head(), isolation).await
+    }
+
+    async fn row<R: Row>(
+        &self,
+        view: &dyn View,
+        key: Vec<u8>,
+        isolation: Isolation,
+    ) -> Result<Option<R>, Failure> {
         let Some(value) = view.get(&key, isolation).await? else { return Ok(None) };
         codec::decode(&key, &value).map(Some).map_err(|error| Failure::corrupt(&self.id, &error))
     }

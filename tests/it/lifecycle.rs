@@ -48,7 +48,7 @@ async fn closing_stops_the_tidying_and_the_next_store_goes_on_with_it(place: Pla
     let generation = start(&engine, &id("a")).await.meta.generation;
     engine.idle().await;
     assert_eq!(rows(&place.kv()).await.len(), 6_000 + OTHER_ROWS);
-    assert_eq!(tags(&engine, &id("a"), generation, 6_000).await, [2; 6_000]);
+    assert_eq!(tags(&engine, &id("a"), generation, 6_000).await, vec![2; 6_000]);
 }
 
 async fn a_closed_store_says_so(place: Place) {
