@@ -23,7 +23,7 @@ pub trait Env: Send + Sync + 'static {
     /// Waits.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 
-    /// Runs a task beside the caller, to its end.
+    /// Runs a task beside the caller. It is dropped, unfinished or unbegun, when the process ends.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 }
 
@@ -54,6 +54,10 @@ impl Env for SystemEnv {
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        tokio::spawn(task);
+        // A future that is dropped while its runtime shuts down may have no runtime left. What it wanted
+        // done is noted in the store, so it is left to the next owner instead of panicking in a drop.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(task);
+        }
     }
 }

@@ -64,9 +64,10 @@ impl PreparedPage {
     }
 }
 
-/// Checks a stored page and appends its bytes, exactly `size` of them, to `out`. On error `out` is as
-/// before.
-pub fn decode_page(key: &[u8], value: &[u8], size: PageSize, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+/// Checks a stored page and fills `out`, which is as long as a page, with its bytes. On error `out` may hold
+/// part of them.
+pub fn decode_page(key: &[u8], value: &[u8], size: PageSize, out: &mut [u8]) -> Result<(), DecodeError> {
+    assert_eq!(out.len(), size.bytes(), "a caller makes room for one page");
     let mut body = Reader::new(NAME, open(NAME, key, value)?);
     let encoding = body.u8()?;
     let stored = body.page_size()?;
@@ -74,21 +75,15 @@ pub fn decode_page(key: &[u8], value: &[u8], size: PageSize, out: &mut Vec<u8>) 
         return Err(body.field(format!("page of {stored} bytes in a database of {size}")));
     }
     let payload = body.rest();
-    let start = out.len();
     match encoding {
         RAW if payload.len() == size.bytes() => {
-            out.extend_from_slice(payload);
+            out.copy_from_slice(payload);
             Ok(())
         }
-        LZ4 => {
-            out.resize(start + size.bytes(), 0);
-            let written = lz4_flex::block::decompress_into(payload, &mut out[start..]);
-            if matches!(written, Ok(bytes) if bytes == size.bytes()) {
-                return Ok(());
-            }
-            out.truncate(start);
-            Err(body.field(format!("LZ4 gives {written:?}, not {size} bytes")))
-        }
+        LZ4 => match lz4_flex::block::decompress_into(payload, out) {
+            Ok(written) if written == size.bytes() => Ok(()),
+            written => Err(body.field(format!("LZ4 gives {written:?}, not {size} bytes"))),
+        },
         RAW => Err(body.field(format!("{} raw bytes, not {size}", payload.len()))),
         other => Err(body.field(format!("encoding {other}"))),
     }
@@ -117,10 +112,9 @@ mod tests {
         let prepared = PreparedPage::new(PageNumber::FIRST, size, data, &mut Vec::new());
         let value = prepared.seal(b"key");
         assert_eq!(value.len(), prepared.value_bytes());
-        let mut out = vec![9];
+        let mut out = vec![9; size.bytes()];
         decode_page(b"key", &value, size, &mut out).unwrap();
-        assert_eq!(out[0], 9);
-        assert_eq!(&out[1..], data);
+        assert_eq!(out, data);
         value
     }
 
@@ -140,11 +134,9 @@ mod tests {
         let size = PageSize::new(512).unwrap();
         for data in [vec![0; 512], noise(512, 3), b"actor ".repeat(86)[..512].to_vec()] {
             let value = PreparedPage::new(PageNumber::FIRST, size, &data, &mut Vec::new()).seal(b"key");
-            check_damage(&value, |bytes| decode_page(b"key", bytes, size, &mut Vec::new()));
-            let mut out = vec![1, 2];
-            assert!(decode_page(b"kez", &value, size, &mut out).is_err());
-            assert!(decode_page(b"key", &value, PageSize::DEFAULT, &mut out).is_err());
-            assert_eq!(out, [1, 2]);
+            check_damage(&value, |bytes| decode_page(b"key", bytes, size, &mut [0; 512]));
+            assert!(decode_page(b"kez", &value, size, &mut [0; 512]).is_err());
+            assert!(decode_page(b"key", &value, PageSize::DEFAULT, &mut [0; 4096]).is_err());
         }
     }
 
@@ -156,7 +148,7 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_are_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-            prop_assert!(decode_page(b"key", &bytes, PageSize::DEFAULT, &mut Vec::new()).is_err());
+            prop_assert!(decode_page(b"key", &bytes, PageSize::DEFAULT, &mut [0; 4096]).is_err());
         }
     }
 }

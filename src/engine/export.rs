@@ -59,7 +59,7 @@ impl Export {
         if first > last {
             return Ok(());
         }
-        let mut page_bytes = Vec::with_capacity(head.page_size.bytes());
+        let mut page_bytes = vec![0; head.page_size.bytes()];
         walk(view, &self.actor, PageRange { first, last }, head.txid, |stored| {
             let last = match stored {
                 Stored::Never(gap) => {
@@ -69,7 +69,6 @@ impl Export {
                     gap.last
                 }
                 Stored::Row { page, txid, key, value } => {
-                    page_bytes.clear();
                     decode_page(&self.actor, (page, txid), (key, value), head.page_size, &mut page_bytes)?;
                     target.file.write_all(&page_bytes).map_err(|error| target.failed(&error))?;
                     page

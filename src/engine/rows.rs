@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use futures::future::try_join;
+use futures::future::{try_join, try_join_all};
 
-use crate::codec::{self, ActorKeys, Fence, Head};
+use crate::codec::{self, ActorKeys, Fence, Head, Row};
 use crate::kv::{Isolation, Scan, View};
 use crate::plan::{Held, Refusal};
 use crate::types::{ActorId, PageNumber, PageRange, PageSize, Txid};
@@ -29,9 +29,7 @@ impl Actor {
         view: &dyn View,
         isolation: Isolation,
     ) -> Result<Option<Fence>, Failure> {
-        let key = self.keys.fence();
-        let Some(value) = view.get(&key, isolation).await? else { return Ok(None) };
-        codec::decode(&key, &value).map(Some).map_err(|error| Failure::corrupt(&self.id, &error))
+        self.row(view, self.keys.fence(), isolation).await
     }
 
     /// The stored head, if a commit ever wrote one.
@@ -40,7 +38,15 @@ impl Actor {
         view: &dyn View,
         isolation: Isolation,
     ) -> Result<Option<Head>, Failure> {
-        let key = self.keys.head();
+        self.row(view, self.keys.head(), isolation).await
+    }
+
+    async fn row<R: Row>(
+        &self,
+        view: &dyn View,
+        key: Vec<u8>,
+        isolation: Isolation,
+    ) -> Result<Option<R>, Failure> {
         let Some(value) = view.get(&key, isolation).await? else { return Ok(None) };
         codec::decode(&key, &value).map(Some).map_err(|error| Failure::corrupt(&self.id, &error))
     }
@@ -140,13 +146,13 @@ fn show_gap(
     }
 }
 
-/// Decodes a stored page, or says which one is damaged.
+/// Decodes a stored page into `out`, which is as long as a page, or says which one is damaged.
 pub(crate) fn decode_page(
     actor: &Actor,
     (page, txid): (PageNumber, Txid),
     (key, value): (&[u8], &[u8]),
     size: PageSize,
-    out: &mut Vec<u8>,
+    out: &mut [u8],
 ) -> Result<(), StoreError> {
     codec::decode_page(key, value, size, out).map_err(|error| StoreError::Corrupt {
         actor: Some(actor.id.clone()),
@@ -156,52 +162,50 @@ pub(crate) fn decode_page(
     })
 }
 
-/// Reads runs of pages at a head, each run as one range read, all side by side.
+/// Reads runs of pages at a head, each run as one range read, all side by side. The runs lie inside the size.
 pub(crate) async fn read_pages(
     view: &dyn View,
     actor: &Actor,
     head: &Head,
     runs: &[PageRange],
 ) -> Result<PageSet, Failure> {
-    let mut set = PageSet::empty(head.txid, head.page_size);
+    let pages: Vec<PageNumber> = runs.iter().flat_map(|run| run.pages()).collect();
+    // Each run has its place in the answer, so nothing is moved once it is decoded.
+    let mut data = vec![0; pages.len() * head.page_size.bytes()];
+    let mut unclaimed = data.as_mut_slice();
+    let mut claim = |run: PageRange| {
+        let bytes = run.count() as usize * head.page_size.bytes();
+        let (place, rest) = std::mem::take(&mut unclaimed).split_at_mut(bytes);
+        unclaimed = rest;
+        place
+    };
     match runs {
         [] => {}
-        [run] => read_run(view, actor, head, *run, &mut set).await?,
+        [run] => read_run(view, actor, head, *run, claim(*run)).await?,
         runs => {
-            let reads = runs.iter().map(|run| async move {
-                let mut part = PageSet::empty(head.txid, head.page_size);
-                read_run(view, actor, head, *run, &mut part).await?;
-                Ok::<_, Failure>(part)
-            });
-            for part in futures::future::try_join_all(reads).await? {
-                set.pages.extend(part.pages);
-                set.data.extend(part.data);
-            }
+            let reads = runs.iter().map(|run| read_run(view, actor, head, *run, claim(*run)));
+            try_join_all(reads).await?;
         }
     }
-    Ok(set)
+    Ok(PageSet { head_txid: head.txid, page_size: head.page_size, pages, data })
 }
 
+/// Fills the run's place, all zeros so far, with its pages.
 async fn read_run(
     view: &dyn View,
     actor: &Actor,
     head: &Head,
     run: PageRange,
-    set: &mut PageSet,
+    place: &mut [u8],
 ) -> Result<(), Failure> {
     let size = head.page_size;
-    let pages = run.count() as usize;
-    set.pages.reserve(pages);
-    set.data.reserve(pages * size.bytes());
     walk(view, actor, run, head.txid, |stored| match stored {
-        Stored::Never(gap) => {
-            set.pages.extend(gap.pages());
-            set.data.resize(set.data.len() + gap.count() as usize * size.bytes(), 0);
-            Ok(())
-        }
+        // It reads as zeros.
+        Stored::Never(_) => Ok(()),
         Stored::Row { page, txid, key, value } => {
-            set.pages.push(page);
-            decode_page(actor, (page, txid), (key, value), size, &mut set.data)
+            let start = (page.get() - run.first.get()) as usize * size.bytes();
+            let out = &mut place[start..start + size.bytes()];
+            decode_page(actor, (page, txid), (key, value), size, out)
         }
     })
     .await

@@ -12,7 +12,7 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::codec::{self, Head, OpenStage, StagePart};
 use crate::kv::{Body, Decision, Isolation, KeyRange, Mutations, Scan, View};
 use crate::plan::{self, Debt};
-use crate::types::{Generation, PageCount, Txid};
+use crate::types::{Generation, PageCount, PageNumber, Txid};
 
 use super::background::Task;
 use super::core::Core;
@@ -73,15 +73,11 @@ impl Step {
         stage: OpenStage,
     ) -> Result<Decision<Progress>, Failure> {
         let keys = &self.actor.keys;
-        let parts = self.manifests(view, keys.stage(stage.txid)).await?;
-        let mut mutations = Mutations::new();
-        for (key, txid, part) in &parts {
-            for page in part.pages() {
-                mutations.delete_guarded(keys.page(page, *txid));
-            }
-            mutations.delete(key.clone());
-        }
-        let more = parts.len() >= PARTS_A_STEP_MAX;
+        let (mut mutations, more) = self
+            .work_off(view, keys.stage(stage.txid), |mutations, page, txid| {
+                mutations.delete_guarded(keys.page(page, txid));
+            })
+            .await?;
         if more && !stage.doomed {
             self.put_head(&mut mutations, &plan::doomed(head));
         }
@@ -91,15 +87,29 @@ impl Step {
     /// Clears the versions that the next manifests' pages have superseded, and the manifests.
     async fn sweep(&self, view: &dyn View, head: &Head) -> Result<Decision<Progress>, Failure> {
         let keys = &self.actor.keys;
-        let parts = self.manifests(view, keys.stages_to(head.txid)).await?;
+        let (mutations, more) = self
+            .work_off(view, keys.stages_to(head.txid), |mutations, page, txid| {
+                mutations.clear_range_guarded(keys.page_before(page, txid));
+            })
+            .await?;
+        Ok(self.end_step(mutations, more, || plan::swept(head)))
+    }
+
+    /// Does something about each page that the next manifests of a range name, and deletes the manifests.
+    /// Also answers whether there may be more of them.
+    async fn work_off(
+        &self,
+        view: &dyn View,
+        range: KeyRange,
+        each: impl Fn(&mut Mutations, PageNumber, Txid),
+    ) -> Result<(Mutations, bool), Failure> {
+        let parts = self.manifests(view, range).await?;
         let mut mutations = Mutations::new();
         for (key, txid, part) in &parts {
-            for page in part.pages() {
-                mutations.clear_range_guarded(keys.page_before(page, *txid));
-            }
+            part.pages().for_each(|page| each(&mut mutations, page, *txid));
             mutations.delete(key.clone());
         }
-        Ok(self.end_step(mutations, parts.len() >= PARTS_A_STEP_MAX, || plan::swept(head)))
+        Ok((mutations, parts.len() >= PARTS_A_STEP_MAX))
     }
 
     /// Deletes the next rows of pages beyond the size that the head notes.
