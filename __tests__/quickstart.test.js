@@ -114,9 +114,12 @@ test(
     writeFileSync(join(scratch, 'text.sqlite'), 'no database '.repeat(100));
     writeFileSync(join(scratch, 'busy.sqlite'), database);
     writeFileSync(join(scratch, 'busy.sqlite-wal'), Buffer.alloc(4152));
+    // A header that says nothing wrong, and no tree on page 1.
+    writeFileSync(join(scratch, 'damaged.sqlite'), database);
     const refusals = {
       'missing.sqlite': /cannot read .*missing\.sqlite/,
       'text.sqlite': /text\.sqlite is not a SQLite database/,
+      'damaged.sqlite': /damaged\.sqlite/,
       'busy.sqlite': /busy\.sqlite has a write-ahead log beside it/,
     };
     for (const [file, message] of Object.entries(refusals)) {

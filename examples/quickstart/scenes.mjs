@@ -68,12 +68,27 @@ export async function transfer(store, directory, { file, actorId, description })
   const copyHash = await sha256(copy);
   facts({ 'sha256 in': hash, 'sha256 out': copyHash });
   expect(hash === copyHash, 'the export differs from the file');
-  // Asked of the copy: SQLite may write to a file that it opens, or beside it.
-  const found = inspect(copy);
+  return { ...inspectOriginal(file, copy), hash };
+}
+
+/**
+ * What SQLite finds in the file. It is asked about the copy, which has the same bytes: SQLite may write to a
+ * file that it opens, or beside it.
+ *
+ * @param {string} file
+ * @param {string} copy
+ */
+function inspectOriginal(file, copy) {
+  let found;
+  try {
+    found = inspect(copy);
+  } catch (error) {
+    throw new Complaint(`SQLite cannot read ${file}: ${error instanceof Error ? error.message : error}`);
+  }
   if (found.integrity !== 'ok') {
     throw new Complaint(`${file} is damaged, says SQLite: ${found.integrity}`);
   }
-  return { ...found, hash };
+  return found;
 }
 
 /**
