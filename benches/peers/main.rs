@@ -1,9 +1,8 @@
 //! Baton against bare LMDB, the engine under it, as ratios measured in one run.
 //!
 //! LMDB stands for what the machine allows. It is asked, through `heed` and from one thread, for the same
-//! rows under the same keys, of the sizes that Baton stores (a page that compresses to a half is a row of
-//! half a page), in one database with the same flags and map size. It does nothing else: no fence, no
-//! checksum, no compression or decompression, no tasks, no queue.
+//! rows under the same keys, of the sizes that Baton stores, in one database with the same flags and map
+//! size. It does nothing else: no fence, no checksum, no compression or decompression, no tasks, no queue.
 //!
 //! - **startup**: Baton's loadStartup of an actor of 1,024 pages with 1 or 256 of them preloaded. The peer:
 //!   one write transaction that puts a row of the fence's size, goes over the rows with a cursor, copies

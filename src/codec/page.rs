@@ -1,4 +1,4 @@
-//! PAGE: one version of one page, compressed where that is smaller.
+//! PAGE: one version of one page, compressed where that makes it much smaller.
 //!
 //! ```text
 //! body byte 0   encoding: 0 raw, 1 LZ4 block (lz4.org, block format, no frame, no size prefix)
@@ -14,6 +14,10 @@ const NAME: &str = "page";
 const RAW: u8 = 0;
 const LZ4: u8 = 1;
 const FIELDS_BYTES: usize = 2;
+/// A page is stored compressed only if that makes it this many times smaller. Less is not worth
+/// decompressing it at each read: the embedded engine gives a row of more than about 2,000 bytes a disk page
+/// of its own, however much of it the row needs.
+const COMPRESSION_MIN: usize = 2;
 
 /// What a raw page row has around the page.
 pub const PAGE_ROW_OVERHEAD_BYTES: usize = HEADER_BYTES + FIELDS_BYTES;
@@ -36,8 +40,11 @@ impl PreparedPage {
         scratch.resize(lz4_flex::block::get_maximum_output_size(data.len()), 0);
         let compressed = lz4_flex::block::compress_into(data, scratch)
             .expect("the scratch space has room for an incompressible page");
-        let (encoding, payload) =
-            if compressed < data.len() { (LZ4, &scratch[..compressed]) } else { (RAW, data) };
+        let (encoding, payload) = if compressed <= data.len() / COMPRESSION_MIN {
+            (LZ4, &scratch[..compressed])
+        } else {
+            (RAW, data)
+        };
         let mut value = Vec::with_capacity(PAGE_ROW_OVERHEAD_BYTES + payload.len());
         value.resize(HEADER_BYTES, 0);
         value.extend([encoding, size.log2()]);

@@ -18,7 +18,7 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 use heed::types::Bytes as Raw;
-use heed::{Database, RoTxn, RwTxn};
+use heed::{Database, ReservedSpace, RoTxn, RwTxn};
 
 use super::errors::kv_error;
 use crate::kv::{KeyRange, KvError, Mutation, Scan, Visitor};
@@ -94,16 +94,24 @@ impl Tables {
     }
 
     fn put(&self, txn: &mut RwTxn<'_>, key: &[u8], value: &[u8]) -> Result<(), KvError> {
-        let parts_before = self.parts_of(txn, key)?;
         let (first, rest) = value.split_at(value.len().min(FIRST_BYTES_MAX));
         let parts = rest.chunks(STORED_BYTES_MAX);
         let parts_after = u8::try_from(parts.len()).expect("the size was checked before the transaction");
-        self.rows
-            .put_reserved(txn, key, 1 + first.len(), |space| {
-                space.write_all(&[parts_after])?;
-                space.write_all(first)
-            })
-            .map_err(kv_error)?;
+        let entry_bytes = 1 + first.len();
+        let write = |space: &mut ReservedSpace<'_>| {
+            space.write_all(&[parts_after])?;
+            space.write_all(first)
+        };
+        // Most rows are new, and are written by the same descent that finds that out.
+        let before = self.rows.get_or_put_reserved(txn, key, entry_bytes, write).map_err(kv_error)?;
+        let parts_before = match before {
+            None => 0,
+            Some(stored) => {
+                let (parts_before, _) = row(key, stored)?;
+                self.rows.put_reserved(txn, key, entry_bytes, write).map_err(kv_error)?;
+                parts_before
+            }
+        };
         let mut part_key = PartKey::new(key);
         for (number, part) in (1..).zip(parts) {
             self.parts
