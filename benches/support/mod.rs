@@ -75,7 +75,7 @@ pub fn runtime() -> Runtime {
 /// How well pages compress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// To about a half, like pages of a SQLite table with text in it.
+    /// To about 60 %, like pages of a SQLite table with text in it.
     Half,
     /// Not at all, like pages of encrypted or compressed values.
     Noise,
