@@ -38,13 +38,14 @@ impl PreparedPage {
     pub fn new(page: PageNumber, size: PageSize, data: &[u8], scratch: &mut Vec<u8>) -> Self {
         assert_eq!(data.len(), size.bytes(), "a page is checked before it is prepared");
         scratch.resize(lz4_flex::block::get_maximum_output_size(data.len()), 0);
-        let compressed = lz4_flex::block::compress_into(data, scratch)
-            .expect("the scratch space has room for an incompressible page");
-        let (encoding, payload) = if compressed <= data.len() / COMPRESSION_MIN {
-            (LZ4, &scratch[..compressed])
+        let worth_it = data.len() / COMPRESSION_MIN;
+        let compressed = if estimate(data, scratch) <= worth_it + worth_it / 16 {
+            compress(data, scratch)
         } else {
-            (RAW, data)
+            data.len()
         };
+        let (encoding, payload) =
+            if compressed <= worth_it { (LZ4, &scratch[..compressed]) } else { (RAW, data) };
         let mut value = Vec::with_capacity(PAGE_ROW_OVERHEAD_BYTES + payload.len());
         value.resize(HEADER_BYTES, 0);
         value.extend([encoding, size.log2()]);
@@ -69,6 +70,22 @@ impl PreparedPage {
         write_header(&mut value, key, self.body_hash);
         value
     }
+}
+
+fn compress(data: &[u8], scratch: &mut [u8]) -> usize {
+    lz4_flex::block::compress_into(data, scratch)
+        .expect("the scratch space has room for incompressible bytes")
+}
+
+/// About how many bytes a page will compress to, for a quarter of the price of trying: zeros vanish, and the
+/// rest is like the end of the page, where SQLite puts cells first. A sample compresses somewhat worse than
+/// the whole, so the caller leaves a margin: with a sixteenth, 89 of the 246 pages of the Chinook database
+/// are tried, and 45 of the 47 that halve are among them.
+fn estimate(data: &[u8], scratch: &mut [u8]) -> usize {
+    let (words, _) = data.as_chunks::<8>();
+    let zeros = 8 * words.iter().filter(|word| **word == [0; 8]).count();
+    let (_, sample) = data.split_at(data.len() - data.len() / 4);
+    (data.len() - zeros) * compress(sample, scratch) / sample.len()
 }
 
 /// Checks a stored page and fills `out`, which is as long as a page, with its bytes. On error `out` may hold
@@ -131,6 +148,12 @@ mod tests {
             let size = PageSize::from_log2(log2).unwrap();
             let zeros = round_trip(size, &vec![0; size.bytes()]);
             assert!(zeros.len() < size.bytes() / 2);
+            let text = b"one row of a table after another, ".repeat(2_000);
+            assert!(round_trip(size, &text[..size.bytes()]).len() < size.bytes() / 2);
+            // A leaf that is filled to a quarter, from its end.
+            let mut sparse = vec![0; size.bytes()];
+            sparse[size.bytes() / 4 * 3..].copy_from_slice(&noise(size.bytes() / 4, 5));
+            assert!(round_trip(size, &sparse).len() < size.bytes() / 2);
             let raw = round_trip(size, &noise(size.bytes(), 7));
             assert_eq!(raw.len(), size.bytes() + PAGE_ROW_OVERHEAD_BYTES);
         }
