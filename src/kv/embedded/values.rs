@@ -18,7 +18,7 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 use heed::types::Bytes as Raw;
-use heed::{Database, ReservedSpace, RoTxn, RwTxn};
+use heed::{Database, ReservedSpace, RoRange, RoTxn, RwTxn};
 
 use super::errors::kv_error;
 use crate::kv::{KeyRange, KvError, Mutation, Scan, Visitor};
@@ -55,7 +55,10 @@ impl Tables {
         };
         match row(key, stored)? {
             (0, whole) => Ok(Some(Bytes::copy_from_slice(whole))),
-            (parts, first) => self.assemble(txn, key, parts, first).map(|value| Some(value.into())),
+            (parts, first) => {
+                let value = assemble(key, parts, first, |part_key| self.parts.get(txn, part_key))?;
+                Ok(Some(value.into()))
+            }
         }
     }
 
@@ -71,11 +74,14 @@ impl Tables {
         }
         let rows = self.rows.range(txn, &bounds(&scan.range)).map_err(kv_error)?;
         let rows_max = if scan.rows_max == 0 { usize::MAX } else { scan.rows_max };
+        let mut parts_in_order = PartsInOrder { parts: self.parts, txn, ahead: None };
         for entry in rows.take(rows_max) {
             let (key, stored) = entry.map_err(kv_error)?;
             let flow = match row(key, stored)? {
                 (0, whole) => visitor(key, whole),
-                (parts, first) => visitor(key, &self.assemble(txn, key, parts, first)?),
+                (parts, first) => {
+                    visitor(key, &assemble(key, parts, first, |part_key| parts_in_order.get(part_key))?)
+                }
             };
             if flow.is_break() {
                 break;
@@ -163,23 +169,52 @@ impl Tables {
         }
         Ok(())
     }
+}
 
-    fn assemble(&self, txn: &RoTxn<'_>, key: &[u8], parts: u8, first: &[u8]) -> Result<Vec<u8>, KvError> {
-        let mut value = Vec::with_capacity(FIRST_BYTES_MAX + usize::from(parts) * STORED_BYTES_MAX);
-        value.extend_from_slice(first);
-        let mut part_key = PartKey::new(key);
-        for number in 1..=parts {
-            let part = self.parts.get(txn, part_key.part(number)).map_err(kv_error)?.unwrap_or_default();
-            let full = part.len() == STORED_BYTES_MAX;
-            let fits = full || (number == parts && !part.is_empty() && part.len() < STORED_BYTES_MAX);
-            if !fits {
-                let length = part.len();
-                return Err(damaged(key, &format!("part {number} of {parts} has {length} bytes")));
-            }
-            value.extend_from_slice(part);
+/// The parts of rows that come in ascending order. Those of neighbouring rows lie side by side, so that the
+/// next one asked for is nearly always the next one there, without another descent from the root.
+struct PartsInOrder<'t> {
+    parts: Database<'static, Raw, Raw>,
+    txn: &'t RoTxn<'t>,
+    ahead: Option<RoRange<'t, Raw, Raw>>,
+}
+
+impl<'t> PartsInOrder<'t> {
+    fn get(&mut self, part_key: &[u8]) -> heed::Result<Option<&'t [u8]>> {
+        if let Some((key, part)) = self.ahead.as_mut().and_then(Iterator::next).transpose()?
+            && key == part_key
+        {
+            return Ok(Some(part));
         }
-        Ok(value)
+        let from = (Bound::Included(part_key), Bound::Unbounded);
+        let mut ahead = self.parts.range(self.txn, &from)?;
+        let found = ahead.next().transpose()?;
+        self.ahead = Some(ahead);
+        Ok(found.filter(|(key, _)| *key == part_key).map(|(_, part)| part))
     }
+}
+
+/// The whole value of a split row; `part_of` finds a part by its key.
+fn assemble<'t>(
+    key: &[u8],
+    parts: u8,
+    first: &[u8],
+    mut part_of: impl FnMut(&[u8]) -> heed::Result<Option<&'t [u8]>>,
+) -> Result<Vec<u8>, KvError> {
+    let mut value = Vec::with_capacity(FIRST_BYTES_MAX + usize::from(parts) * STORED_BYTES_MAX);
+    value.extend_from_slice(first);
+    let mut part_key = PartKey::new(key);
+    for number in 1..=parts {
+        let part = part_of(part_key.part(number)).map_err(kv_error)?.unwrap_or_default();
+        let full = part.len() == STORED_BYTES_MAX;
+        let fits = full || (number == parts && !part.is_empty() && part.len() < STORED_BYTES_MAX);
+        if !fits {
+            let length = part.len();
+            return Err(damaged(key, &format!("part {number} of {parts} has {length} bytes")));
+        }
+        value.extend_from_slice(part);
+    }
+    Ok(value)
 }
 
 /// Refuses what the store cannot hold, before a transaction is touched.
