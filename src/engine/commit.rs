@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::codec::{self, Head, PreparedPage};
+use crate::codec::{Head, PreparedPage};
 use crate::kv::{Body, Decision, Isolation, Mutations, View, transact};
 use crate::plan::{self, CommitPlan, CommitRequest, Debt, Held, Landed, Refusal};
 use crate::types::{ActorId, PageNumber, PageSize, Token, Txid};
@@ -37,7 +37,7 @@ impl Body for SmallCommit {
             match plan::commit(fence.as_ref(), &head, &self.request) {
                 Ok(CommitPlan::Write { head: next, clear_from }) => {
                     let mut mutations = Mutations::with_capacity(2 + 2 * self.pages.len());
-                    put_head(&mut mutations, &self.actor, &next, clear_from);
+                    move_head(&mut mutations, &self.actor, &next, clear_from);
                     write_pages(&mut mutations, &self.actor.keys, &self.pages, next.txid, head.size_pages);
                     let committed = Committed { txid: next.txid, head: next };
                     Ok(Decision::write(mutations, Ok(committed)))
@@ -63,15 +63,13 @@ pub(super) struct Committed {
 }
 
 /// Writes the new head and clears what its size has cut off.
-pub(super) fn put_head(
+pub(super) fn move_head(
     mutations: &mut Mutations,
     actor: &Actor,
     head: &Head,
     clear_from: Option<PageNumber>,
 ) {
-    let key = actor.keys.head();
-    let value = codec::encode(&key, head);
-    mutations.put(key, value);
+    actor.put_head(mutations, head);
     if let Some(first) = clear_from {
         mutations.clear_range_guarded(actor.keys.pages_from(first));
     }
@@ -130,7 +128,7 @@ pub(crate) async fn commit(
         None => commit_small(core, &actor, request, first.into_pages()).await?,
         Some(next) => commit_staged(core, &actor, request, [first, next], pages).await?,
     };
-    settle::in_background(core, &actor, request.held.generation, &committed.head);
+    settle::after_commit(core, &actor, request.held.generation, &committed.head);
     Ok(committed.txid)
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::codec::{self, Fence, Head};
+use crate::codec::{Fence, Head};
 use crate::kv::{Body, Decision, Isolation, Mutations, View};
 use crate::plan::{self, DeletePlan};
 use crate::types::{ActorId, Token};
@@ -37,13 +37,9 @@ impl Body for Delete {
                 }
                 DeletePlan::Delete(fence, head) => {
                     let mut mutations = Mutations::with_capacity(2);
-                    let key = self.actor.keys.fence();
-                    let value = codec::encode(&key, &fence);
-                    mutations.put(key, value);
+                    self.actor.put_fence(&mut mutations, &fence);
                     if let Some(head) = &head {
-                        let key = self.actor.keys.head();
-                        let value = codec::encode(&key, head);
-                        mutations.put(key, value);
+                        self.actor.put_head(&mut mutations, head);
                     }
                     let head = head.unwrap_or_else(Head::empty);
                     Ok(Decision::write(mutations, Some((fence, head))))

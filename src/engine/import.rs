@@ -16,7 +16,7 @@ use super::core::Core;
 use super::error::StoreError;
 use super::rows::Actor;
 use super::stage::{End, StageWriter};
-use super::{Outcome, read, startup};
+use super::{Outcome, read, settle, startup};
 
 /// Imports a file. The actor is taken over first, so that no owner writes in between; the content it had is
 /// replaced only if `replace` says so.
@@ -56,7 +56,7 @@ pub(crate) async fn import_from(
     }
     blocking(move || source.check_unchanged()).await?;
     let committed = stage.finalize(End { size_pages, page_size, rewrites_all: true }).await?;
-    super::settle::in_background(core, &actor, held.generation, &committed.head);
+    settle::after_commit(core, &actor, held.generation, &committed.head);
     Ok(Meta { head_txid: committed.txid, size_pages, page_size, ..started.meta })
 }
 

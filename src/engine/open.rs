@@ -10,6 +10,7 @@ use crate::kv::{Body, Decision, Isolation, Mutations, Scan, View};
 
 use super::core::Core;
 use super::error::{Failure, StoreError};
+use super::rows::put_row;
 
 struct Mark {
     created_at_ms: u64,
@@ -39,9 +40,7 @@ impl Body for Mark {
                 return Err(not_ours(&format!("it has a key {key:02x?} and no store row")).into());
             }
             let mut mutations = Mutations::with_capacity(1);
-            let row = StoreRow { created_at_ms: self.created_at_ms };
-            let value = codec::encode(&mark_key, &row);
-            mutations.put(mark_key, value);
+            put_row(&mut mutations, mark_key, &StoreRow { created_at_ms: self.created_at_ms });
             Ok(Decision::write(mutations, ()))
         }
         .boxed()

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use futures::future::{try_join, try_join_all};
 
 use crate::codec::{self, ActorKeys, Fence, Head, Row};
-use crate::kv::{Isolation, Scan, View};
+use crate::kv::{Isolation, Mutations, Scan, View};
 use crate::plan::{Held, Refusal};
 use crate::types::{ActorId, PageNumber, PageRange, PageSize, Txid};
 
@@ -61,6 +61,14 @@ impl Actor {
         Ok((fence, head.unwrap_or_else(Head::empty)))
     }
 
+    pub(crate) fn put_fence(&self, mutations: &mut Mutations, fence: &Fence) {
+        put_row(mutations, self.keys.fence(), fence);
+    }
+
+    pub(crate) fn put_head(&self, mutations: &mut Mutations, head: &Head) {
+        put_row(mutations, self.keys.head(), head);
+    }
+
     /// What a refusal means for the caller. An unsettled debt is the engine's own business and never
     /// comes here.
     pub(crate) fn refused(&self, refusal: Refusal) -> StoreError {
@@ -83,6 +91,12 @@ impl Actor {
             Refusal::Unsettled(debt) => unreachable!("{debt:?} is settled by whoever asked for the plan"),
         }
     }
+}
+
+/// Writes a small row, with conflict detection.
+pub(crate) fn put_row<R: Row>(mutations: &mut Mutations, key: Vec<u8>, row: &R) {
+    let value = codec::encode(&key, row);
+    mutations.put(key, value);
 }
 
 /// What a run of pages holds at a head, in ascending order.

@@ -79,7 +79,7 @@ impl Step {
             })
             .await?;
         if more && !stage.doomed {
-            self.put_head(&mut mutations, &plan::doomed(head));
+            self.actor.put_head(&mut mutations, &plan::doomed(head));
         }
         Ok(self.end_step(mutations, more, || plan::rolled_back(head)))
     }
@@ -177,14 +177,8 @@ impl Step {
         if more {
             return Decision::write(mutations, Progress::More);
         }
-        self.put_head(&mut mutations, &settled());
+        self.actor.put_head(&mut mutations, &settled());
         Decision::write(mutations, Progress::Done)
-    }
-
-    fn put_head(&self, mutations: &mut Mutations, head: &Head) {
-        let key = self.actor.keys.head();
-        let value = codec::encode(&key, head);
-        mutations.put(key, value);
     }
 }
 
@@ -201,8 +195,14 @@ pub(crate) async fn settle(
     Ok(())
 }
 
-/// Has the debts of a head settled that this caller has just read or written as the holder of `generation`.
-/// A stage that it sees open is not the caller's.
+/// Has the debts settled of a head that a commit as the holder of `generation` has just left behind. The
+/// commit itself left no stage open; one that is seen all the same belongs to another holder at work.
+pub(crate) fn after_commit(core: &Arc<Core>, actor: &Actor, generation: Generation, head: &Head) {
+    in_background(core, actor, generation, &plan::rolled_back(head));
+}
+
+/// Has the debts settled of a head that a takeover to `generation` has just found. A stage that it sees open
+/// is a former owner's.
 pub(crate) fn in_background(core: &Arc<Core>, actor: &Actor, generation: Generation, head: &Head) {
     let debts = plan::debts(head).map(|debt| (generation, debt));
     if !core.background.add(&actor.id, debts) {

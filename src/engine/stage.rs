@@ -9,16 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 
-use crate::codec::{self, OpenStage, PreparedPage, StagePart};
+use crate::codec::{OpenStage, PreparedPage, StagePart};
 use crate::kv::{Body, Decision, Isolation, Mutations, View, transact};
 use crate::plan::{self, CommitPlan, CommitRequest, Debt, FinalizeRequest, Held, Refusal, StagePlan};
 use crate::types::{PageCount, PageSize};
 
 use super::batch::write_pages;
-use super::commit::{Committed, give_up, put_head, refuse};
+use super::commit::{Committed, give_up, move_head, refuse};
 use super::core::{Attempts, Core};
 use super::error::{Failure, StoreError, surface};
-use super::rows::Actor;
+use super::rows::{Actor, put_row};
 use super::settle;
 
 /// Parts on their way to the store at the same time.
@@ -39,7 +39,7 @@ impl Body for Open {
             match plan::open_stage(fence.as_ref(), &head, &self.request) {
                 Ok(StagePlan::Open(next, stage)) => {
                     let mut mutations = Mutations::with_capacity(1);
-                    put_head(&mut mutations, &self.actor, &next, None);
+                    self.actor.put_head(&mut mutations, &next);
                     Ok(Decision::write(mutations, Ok(stage)))
                 }
                 Ok(StagePlan::AlreadyOpen(stage)) => Ok(Decision::answer(Ok(stage))),
@@ -71,11 +71,9 @@ impl Body for Part {
             }
             let keys = &self.actor.keys;
             let mut mutations = Mutations::with_capacity(1 + self.pages.len());
-            let key = keys.stage_part(self.stage.txid, self.number);
             let manifest = StagePart::of(self.pages.iter().map(PreparedPage::page));
-            let value = codec::encode(&key, &manifest);
-            // Declared: a rollback that did not see this manifest must conflict with it.
-            mutations.put(key, value);
+            // With conflict detection: a rollback that did not see this manifest must conflict with it.
+            put_row(&mut mutations, keys.stage_part(self.stage.txid, self.number), &manifest);
             // Older versions stay: the head still shows them.
             write_pages(&mut mutations, keys, &self.pages, self.stage.txid, PageCount(0));
             Ok(Decision::write(mutations, ()))
@@ -100,7 +98,7 @@ impl Body for Finalize {
             match plan::finalize(fence.as_ref(), &head, &self.request) {
                 Ok(CommitPlan::Write { head: next, clear_from }) => {
                     let mut mutations = Mutations::with_capacity(2);
-                    put_head(&mut mutations, &self.actor, &next, clear_from);
+                    move_head(&mut mutations, &self.actor, &next, clear_from);
                     Ok(Decision::write(mutations, Committed { txid: next.txid, head: next }))
                 }
                 Ok(CommitPlan::AlreadyIn(txid)) => Ok(Decision::answer(Committed { txid, head })),

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::codec::{self, Fence, Head};
+use crate::codec::{Fence, Head};
 use crate::kv::{Body, Concurrency, Decision, Isolation, Mutations, ReadBody, View, transact};
 use crate::plan::{self, PreloadRequest, TakeoverPlan, TakeoverRequest};
 use crate::types::{ActorId, Generation, Meta, Token};
@@ -73,7 +73,11 @@ impl Body for Takeover {
                     return Err(StoreError::MigrationIncomplete { actor }.into());
                 }
                 TakeoverPlan::AlreadyWon(fence) => (fence, Mutations::new()),
-                TakeoverPlan::Win(fence) => (fence, self.write(&fence)),
+                TakeoverPlan::Win(fence) => {
+                    let mut mutations = Mutations::with_capacity(1);
+                    self.actor.put_fence(&mut mutations, &fence);
+                    (fence, mutations)
+                }
             };
             let answer = if fence_first {
                 Answer::Raised
@@ -84,16 +88,6 @@ impl Body for Takeover {
             Ok(Decision::write(mutations, answer))
         }
         .boxed()
-    }
-}
-
-impl Takeover {
-    fn write(&self, fence: &Fence) -> Mutations {
-        let mut mutations = Mutations::with_capacity(1);
-        let key = self.actor.keys.fence();
-        let value = codec::encode(&key, fence);
-        mutations.put(key, value);
-        mutations
     }
 }
 
