@@ -32,11 +32,15 @@ on_every_backend!(
 );
 
 async fn a_minute_of_takeovers_in_one_process_loses_and_mixes_nothing(place: Place) {
-    storm(&place, SECONDS, |_, kv| kv).await;
+    let audit = match place {
+        Place::Memory(_) => Audit::default(),
+        Place::Embedded(..) | Place::At(_) => Audit::of_single_transactions(),
+    };
+    storm(&place, SECONDS, audit, |_, kv| kv).await;
 }
 
 async fn takeovers_with_faults_lose_and_mix_nothing(place: Place) {
-    storm(&place, FAULTY_SECONDS, |seed, kv| {
+    storm(&place, FAULTY_SECONDS, Audit::default(), |seed, kv| {
         // One operation in 16 goes wrong, each in its own way, the same for the same seed.
         Arc::new(FaultyKv::new(kv, Arc::new(SystemEnv), move |operation| {
             let draw = operation.number.wrapping_add(seed << 20).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
@@ -52,7 +56,12 @@ async fn takeovers_with_faults_lose_and_mix_nothing(place: Place) {
     .await;
 }
 
-async fn storm(place: &Place, seconds: u64, wrap: impl Fn(u64, Arc<dyn Kv>) -> Arc<dyn Kv>) {
+async fn storm(
+    place: &Place,
+    seconds: u64,
+    mut audit: Audit,
+    wrap: impl Fn(u64, Arc<dyn Kv>) -> Arc<dyn Kv>,
+) {
     drop(place.open().await);
     let (events, mut heard) = unbounded_channel();
     let mut workers = tokio::task::JoinSet::new();
@@ -63,7 +72,6 @@ async fn storm(place: &Place, seconds: u64, wrap: impl Fn(u64, Arc<dyn Kv>) -> A
         workers.spawn(worker.run(Duration::from_secs(seconds)));
     }
     drop(events);
-    let mut audit = Audit::default();
     while let Some(event) = heard.recv().await {
         audit.hear(event);
     }
@@ -102,7 +110,7 @@ fn a_minute_of_takeovers_across_processes_loses_and_mixes_nothing() {
             })
         })
         .collect();
-    let mut audit = Audit::default();
+    let mut audit = Audit::of_single_transactions();
     for listener in listeners {
         listener.join().unwrap().into_iter().for_each(|event| audit.hear(event));
     }
