@@ -14,6 +14,7 @@ on_every_backend!(
     a_lost_commit_is_known_as_ones_own_even_after_a_takeover_and_more_commits,
     a_lost_commit_that_never_happened_is_known_as_such_after_a_takeover,
     a_commit_lost_too_long_ago_is_unknown_and_never_called_fenced,
+    a_winner_whose_answer_was_lost_sees_what_a_loser_has_committed_since,
     a_takeover_whose_answers_are_all_lost_gives_up_without_lying,
     a_commit_whose_store_fails_after_a_lost_answer_is_unknown,
 );
@@ -108,6 +109,31 @@ async fn a_lost_commit_that_never_happened_is_known_as_such_after_a_takeover(pla
 async fn a_commit_lost_too_long_ago_is_unknown_and_never_called_fenced(place: Place) {
     let (answer, _) = with_a_lost_commit(&place, Fault::LostAfter, 9).await;
     assert_eq!(answer.unwrap_err().code(), "ERR_COMMIT_UNKNOWN");
+}
+
+/// The fence is raised, and before its winner hears of it another holder of the same generation commits. That
+/// commit is no old owner's: the winner's answer goes on from it.
+async fn a_winner_whose_answer_was_lost_sees_what_a_loser_has_committed_since(place: Place) {
+    let other = place.open().await;
+    let actor = id("a");
+    let old = start(&other, &actor).await.meta.generation;
+    let base = commit(&other, &actor, old, Txid(0), [1], 0).await.unwrap();
+    let writes = std::sync::atomic::AtomicU64::new(0);
+    let (engine, kv) = faulty(&place, move |operation| {
+        let write = operation.writes.then(|| writes.fetch_add(1, std::sync::atomic::Ordering::SeqCst))?;
+        [Fault::LostAfter, Fault::HoldBefore].get(usize::try_from(write).unwrap()).copied()
+    })
+    .await;
+    let starter = tokio::spawn(async move { start(&engine, &id("a")).await });
+    kv.held(1).await;
+    let raised = other.stat(&actor).await.unwrap().unwrap().generation;
+    assert_eq!(raised, old.next());
+    assert_eq!(commit(&other, &actor, old, base, [1], 1).await.unwrap_err().code(), "ERR_FENCE_MISMATCH");
+    let shared = commit(&other, &actor, raised, base, [1], 2).await.unwrap();
+    kv.release();
+    let started = starter.await.unwrap();
+    assert_eq!((started.outcome, started.meta.generation), (Outcome::Won, raised));
+    assert_eq!((started.meta.head_txid, started.pages.head_txid), (shared, shared));
 }
 
 async fn a_takeover_whose_answers_are_all_lost_gives_up_without_lying(place: Place) {
