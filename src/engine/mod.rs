@@ -11,6 +11,7 @@ mod delete;
 mod error;
 mod export;
 mod import;
+mod large_commit;
 mod list;
 mod open;
 mod read;
@@ -21,6 +22,7 @@ mod startup;
 
 pub use error::StoreError;
 pub(crate) use error::surface;
+pub use large_commit::{LargeCommit, LargeCommitWriter};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -157,6 +159,16 @@ impl Engine {
     /// Commits changes of any size at once. The pages are copied before the first wait.
     pub async fn commit(&self, actor: &ActorId, commit: Commit<'_>) -> Result<Txid, StoreError> {
         commit::commit(&self.core, actor, commit).await
+    }
+
+    /// Begins a commit whose pages come in pieces and whose size is known at its end only: for transactions
+    /// that outgrow memory.
+    pub async fn begin_large_commit(
+        &self,
+        actor: &ActorId,
+        request: LargeCommit,
+    ) -> Result<LargeCommitWriter, StoreError> {
+        large_commit::begin(&self.core, actor, request).await
     }
 
     /// The state of an actor, if it exists.

@@ -19,7 +19,7 @@ use crate::types::{ActorId, Generation, Meta, Token};
 
 use super::core::{Attempts, Core};
 use super::error::{Failure, StoreError, surface};
-use super::rows::{Actor, read_pages};
+use super::rows::{Actor, At, read_pages};
 use super::{Outcome, PageSet, Startup, settle};
 
 /// Conflicts with commits before a start raises the fence first.
@@ -126,7 +126,7 @@ async fn preload(
     request: &PreloadRequest,
 ) -> Result<PageSet, Failure> {
     let runs = plan::preload(request, head.size_pages, head.page_size);
-    read_pages(view, actor, head, &runs).await
+    read_pages(view, actor, At::head(head), &runs).await
 }
 
 /// The generation of an actor.

@@ -11,6 +11,7 @@ mod ids;
 mod interleave;
 mod kv_embedded;
 mod kv_memory;
+mod large;
 mod lifecycle;
 mod model;
 mod races;
