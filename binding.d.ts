@@ -14,7 +14,7 @@ export declare class NativeStore {
   /** Opens a store. */
   static open(options: NativeStoreOptions): Promise<NativeStore | Failure>
   /** Takes an actor over. */
-  loadStartup(actorId: string, pages: Uint32Array, ranges: Array<NativePageRange>, maxBytes: number): Promise<NativeStartup | Failure>
+  loadStartup(actorId: string, pages: Uint32Array, ranges: Array<NativePageRange>, hints: boolean, maxBytes: number): Promise<NativeStartup | Failure>
   /** Reads pages. */
   getPages(actorId: string, generation: bigint, headTxid: bigint | undefined | null, pages: Uint32Array): Promise<NativePageSet | Failure>
   /** Writes pages. They are copied before this returns. */

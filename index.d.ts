@@ -215,14 +215,19 @@ export interface LoadStartupOptions {
 
 /**
  * Which pages a {@link Startup} brings along. Page 1 always comes, then the chosen ones in ascending order
- * until `maxBytes` is spent. Pages past the end of the database are left out.
+ * until `maxBytes` is spent, then the hinted ones. Pages past the end of the database are left out.
  */
 export interface Preload {
   /** Single page numbers, each 1 to 4294967295. */
   pages?: readonly number[] | Uint32Array;
   /** Runs of pages from `start` up to and without `end`, each 1 to 4294967295. */
   ranges?: readonly { start: number; end: number }[];
-  /** Reserved for the pages that earlier starts turned out to need. It has no effect yet. */
+  /**
+   * Whether the pages come too that the last owner's database needed soon after its start, as far as
+   * `maxBytes` has room for them. Databases note them; an actor that was only ever used page by page has none.
+   *
+   * @default true
+   */
   hints?: boolean;
   /**
    * At most this many bytes of pages, 0 to 4294967295.

@@ -107,12 +107,10 @@ function startupOptions(value) {
   const options = check.object(value ?? {}, 'options', ['preload', 'signal']);
   const name = 'options.preload';
   const preload = check.object(options.preload ?? {}, name, ['pages', 'ranges', 'hints', 'maxBytes']);
-  if (preload.hints !== undefined) {
-    check.boolean(preload.hints, `${name}.hints`);
-  }
   return {
     pages: pageNumbers(preload.pages ?? [], `${name}.pages`),
     ranges: pageRanges(preload.ranges ?? [], `${name}.ranges`),
+    hints: check.boolean(preload.hints ?? true, `${name}.hints`),
     maxBytes: check.integer(preload.maxBytes ?? PRELOAD_BYTES_DEFAULT, `${name}.maxBytes`, 0, check.U32_MAX),
     signal: check.signal(options.signal, 'options.signal'),
   };

@@ -10,6 +10,7 @@ mod core;
 mod delete;
 mod error;
 mod export;
+mod hints;
 mod import;
 mod large_commit;
 mod list;
@@ -40,6 +41,9 @@ pub struct Preload {
     pub pages: Vec<PageNumber>,
     /// Runs of pages as `(start, end)`, `end` exclusive.
     pub ranges: Vec<(u32, u32)>,
+    /// Whether the pages come too that earlier owners noted with [`Engine::store_hints`], as far as
+    /// `bytes_max` has room after the pages and ranges.
+    pub hints: bool,
     /// At most this many bytes of pages; page 1 is always there.
     pub bytes_max: u64,
 }
@@ -87,6 +91,8 @@ pub struct Startup {
     pub meta: Meta,
     /// The preloaded pages; none when lost.
     pub pages: PageSet,
+    /// The stored hints, ascending; none when lost or not asked for.
+    pub hints: Vec<PageRange>,
 }
 
 /// A page to write.
@@ -171,6 +177,17 @@ impl Engine {
         large_commit::begin(&self.core, actor, request).await
     }
 
+    /// Notes the pages that the next start should bring along, as the holder of `generation`: at most 256
+    /// runs, ascending without overlap. They replace the ones noted before; none removes those.
+    pub async fn store_hints(
+        &self,
+        actor: &ActorId,
+        generation: Generation,
+        hints: &[PageRange],
+    ) -> Result<(), StoreError> {
+        hints::store(&self.core, actor, generation, hints).await
+    }
+
     /// The state of an actor, if it exists.
     pub async fn stat(&self, actor: &ActorId) -> Result<Option<Meta>, StoreError> {
         read::stat(&self.core, actor).await
@@ -222,5 +239,6 @@ fn preload_request(preload: &Preload) -> Result<PreloadRequest, StoreError> {
             ranges.push(PageRange { first, last });
         }
     }
-    Ok(PreloadRequest { pages: preload.pages.clone(), ranges, bytes_max: preload.bytes_max })
+    let Preload { ref pages, hints, bytes_max, .. } = *preload;
+    Ok(PreloadRequest { pages: pages.clone(), ranges, hints, bytes_max })
 }

@@ -107,8 +107,12 @@ impl Body for Finalize {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
             match plan::finalize(fence.as_ref(), &head, &self.request) {
                 Ok(CommitPlan::Write { head: next, clear_from }) => {
-                    let mut mutations = Mutations::with_capacity(2);
+                    let mut mutations = Mutations::with_capacity(3);
                     move_head(&mut mutations, &self.actor, &next, clear_from);
+                    if self.request.rewrites_all {
+                        // In another database the same pages mean something else.
+                        mutations.delete_guarded(self.actor.keys.hints());
+                    }
                     Ok(Decision::write(mutations, Committed { txid: next.txid, head: next }))
                 }
                 Ok(CommitPlan::AlreadyIn(txid)) => Ok(Decision::answer(Committed { txid, head })),

@@ -52,6 +52,8 @@ pub(super) struct PreloadRequest {
     pub(super) pages: Vec<u32>,
     /// Runs of pages.
     pub(super) ranges: Vec<NativePageRange>,
+    /// Whether what earlier owners needed comes too.
+    pub(super) hints: bool,
     /// At most this many bytes of pages.
     pub(super) bytes_max: u32,
 }
@@ -63,6 +65,7 @@ impl TryFrom<PreloadRequest> for Preload {
         Ok(Self {
             pages: page_numbers(&request.pages)?,
             ranges: request.ranges.iter().map(|range| (range.start, range.end)).collect(),
+            hints: request.hints,
             bytes_max: u64::from(request.bytes_max),
         })
     }

@@ -48,10 +48,11 @@ impl NativeStore {
         actor_id: String,
         pages: Uint32ArraySlice<'_>,
         ranges: Vec<NativePageRange>,
+        hints: bool,
         max_bytes: u32,
     ) -> napi::Result<PromiseRaw<'env, Either<NativeStartup, Failure>>> {
         let engine = Arc::clone(&self.engine);
-        let request = PreloadRequest { pages: pages.to_vec(), ranges, bytes_max: max_bytes };
+        let request = PreloadRequest { pages: pages.to_vec(), ranges, hints, bytes_max: max_bytes };
         let work = async move {
             let actor = ActorId::new(actor_id)?;
             let preload = Preload::try_from(request)?;

@@ -5,6 +5,7 @@ mod actor_id;
 mod meta;
 mod page;
 mod page_bits;
+pub mod runs;
 mod token;
 mod version;
 
