@@ -14,7 +14,7 @@ export declare class NativeDatabase {
   /** How the start went. */
   startup(): NativeOpened
   /** Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate. */
-  call(scope: number, job: number, kind: number, sql: string, params?: Uint8Array | undefined | null): Promise<Chunks | Failure>
+  call(scope: number, job: number, kind: number, sql: string, params?: Uint8Array | undefined | null): Promise<Uint8Array | Array<Uint8Array> | Failure>
   /** What a statement takes and gives. */
   describe(scope: number, job: number, sql: string): Promise<NativeDescription | Failure>
   /** Runs statements as one transaction. `params` runs beside `sqls`. */

@@ -150,8 +150,29 @@ export declare class Store implements AsyncDisposable {
   exportTo(actorId: string, file: string): Promise<Meta>;
 
   /**
-   * Waits for the calls under way, then closes the store. Calls made later reject with `ERR_CLOSED`. Closing
-   * again is the same closing.
+   * Takes an actor over, as {@link Store.loadStartup} does, and opens its pages as a SQLite database.
+   *
+   * **Losing a race is an answer here, too**: `database.startup.outcome` is then `'lost'`. Such a database
+   * works under the generation that it shares with the winner, as long as only one of the two commits; the
+   * other one's next commit fails with `ERR_FENCE_MISMATCH`. Unless you know that the winner is gone, close it.
+   *
+   * Close a database when its actor stops: the store keeps it open until then.
+   *
+   * @example
+   * ```ts
+   * await using db = await store.openDatabase('room-1', { onFenced: () => actor.stop() });
+   * await db.exec('CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY, text TEXT NOT NULL)');
+   * const { lastInsertRowid } = await db.run('INSERT INTO messages (text) VALUES (?)', ['hello']);
+   * const messages = await db.all('SELECT id, text FROM messages ORDER BY id DESC LIMIT 10');
+   * ```
+   * @param actorId 1 to 256 bytes of UTF-8; any characters, without lone surrogates.
+   * @throws {BatonError} As {@link Store.loadStartup}.
+   */
+  openDatabase(actorId: string, options?: DatabaseOptions): Promise<Database>;
+
+  /**
+   * Closes the store's open databases, waits for the calls under way, then closes the store. Calls made later
+   * reject with `ERR_CLOSED`. Closing again is the same closing.
    */
   close(): Promise<void>;
 
@@ -223,8 +244,9 @@ export interface Preload {
   /** Runs of pages from `start` up to and without `end`, each 1 to 4294967295. */
   ranges?: readonly { start: number; end: number }[];
   /**
-   * Whether the pages come too that the last owner's database needed soon after its start, as far as
-   * `maxBytes` has room for them. Databases note them; an actor that was only ever used page by page has none.
+   * Whether the pages come too that earlier databases of this actor needed soon after their start, as far as
+   * `maxBytes` has room for them. With {@link Store.openDatabase} it also says whether this database notes
+   * its own for the next start. An actor that was only ever used page by page has none.
    *
    * @default true
    */
@@ -369,6 +391,398 @@ export declare class PageSet implements Iterable<[number, Uint8Array]> {
   [Symbol.iterator](): Generator<[number, Uint8Array], void, undefined>;
 }
 
+/** How to open a database. */
+export interface DatabaseOptions {
+  /** The pages to bring along, besides page 1. With its `hints`, they are rarely worth choosing by hand. */
+  preload?: Preload;
+  /**
+   * Whether pages are read ahead of a scan or of a walk through a b-tree.
+   *
+   * @default true
+   */
+  readAhead?: boolean;
+  /**
+   * How many calls may wait for their turn, 1 to 4294967295. One more rejects with `ERR_OVERLOADED`.
+   *
+   * @default 1024
+   */
+  maxQueuedCalls?: number;
+  /**
+   * How long a transaction may be open, in milliseconds, 1 to 2147483647. One that is forgotten, or waits for
+   * something that does not come, is rolled back then, so that the calls behind it go on.
+   *
+   * @default 30000
+   */
+  transactionTimeoutMs?: number;
+  /**
+   * Called once, when this database learns that it has lost the actor to a later takeover, with the
+   * `ERR_FENCE_MISMATCH` that all its calls reject with from then on.
+   *
+   * With this option the database does not wait for its next commit to learn it: it asks the store every
+   * second, and at once when the takeover was made through the same {@link Store}. What the callback throws
+   * is an uncaught exception of the process.
+   */
+  onFenced?: (error: BatonErrorOf<'ERR_FENCE_MISMATCH'>) => void;
+  /** See {@link GetPagesRequest.signal}. It stops the opening, not the open database. */
+  signal?: AbortSignal;
+}
+
+/** What a database knows of its start. */
+export interface DatabaseStartup {
+  /** Whether opening it raised the generation. Only then does this database own the actor. */
+  outcome: 'won' | 'lost';
+  /** The generation: won, the one now held; lost, the other owner's. */
+  generation: bigint;
+  /** The state of the actor when the database was opened. */
+  meta: Meta;
+  /** How many pages the start brought along. */
+  preloadedPages: number;
+}
+
+/** A value that SQL can be given. See {@link SqlParams}. */
+export type SqlParam = null | number | bigint | string | boolean | ArrayBufferView | ArrayBufferLike;
+
+/**
+ * The parameters of a statement: an array for `?` and `?1`, a plain object for `:name`, `@name` and `$name`,
+ * with or without the prefix in its keys. There must be exactly as many as the SQL has.
+ *
+ * | JavaScript | SQLite |
+ * |---|---|
+ * | `null` | NULL |
+ * | a safe integer | INTEGER |
+ * | any other number: a fraction, `-0`, `Infinity`, 2^53 and above | REAL |
+ * | `bigint`, -2^63 to 2^63 - 1 | INTEGER |
+ * | `string`, without lone surrogates | TEXT |
+ * | `boolean` | INTEGER 1 or 0 |
+ * | any `ArrayBufferView`, `ArrayBuffer`, `SharedArrayBuffer` | BLOB |
+ *
+ * Everything else is `ERR_INVALID_ARG`: `undefined` and `NaN` (pass `null`), a `Date` (pass
+ * `date.toISOString()` or `date.getTime()`), other objects (pass `JSON.stringify(value)`). A bigint outside
+ * its range is `ERR_OUT_OF_RANGE`, more than 1,000,000,000 bytes are `ERR_TOO_LARGE`.
+ */
+export type SqlParams = readonly SqlParam[] | { readonly [name: string]: SqlParam };
+
+/** A value that SQL answers. INTEGER is a `number`, or a `bigint` with `readBigInts`; BLOB a copy of its own. */
+export type SqlValue = null | number | bigint | string | Uint8Array;
+
+/** A row as an object. Where two columns have one name, the last one counts. */
+export type SqlRow = Record<string, SqlValue>;
+
+/** How long to wait for a call. */
+export interface CallOptions {
+  /**
+   * Aborted before the call: rejects with `ERR_ABORTED`, and nothing was done. Aborted later: the call is
+   * taken out of the queue or interrupted, and rejects with `ERR_ABORTED`; the `cause` is the signal's reason.
+   * An abort that comes too late to stop the call has no effect, and the call resolves.
+   *
+   * A statement that was interrupted has changed nothing. An interrupted write inside a transaction rolls
+   * the whole transaction back, as SQLite has it.
+   */
+  signal?: AbortSignal;
+  /**
+   * How long the call may take, in milliseconds, 1 to 2147483647, the wait for its turn included. It then
+   * rejects as with `signal`; the `cause` is a `DOMException` named `TimeoutError`. In an iteration this is
+   * the time of each single fetch.
+   */
+  timeoutMs?: number;
+}
+
+/** How to answer a query. */
+export interface QueryOptions extends CallOptions {
+  /**
+   * Rows as objects by column name, or as arrays in column order.
+   *
+   * @default 'object'
+   */
+  rowMode?: 'object' | 'array';
+  /**
+   * Whether integers come as `bigint`, all of them. Without it one outside +-(2^53 - 1) is `ERR_OUT_OF_RANGE`
+   * when its row is read; a statement that writes has done so by then.
+   *
+   * @default false
+   */
+  readBigInts?: boolean;
+}
+
+/** {@link QueryOptions} that ask for rows as arrays. */
+export interface ArrayQueryOptions extends QueryOptions {
+  rowMode: 'array';
+}
+
+/** What a statement changed. */
+export interface RunResult {
+  /** How many rows it inserted, updated or deleted itself; those of triggers and foreign keys do not count. */
+  changes: number;
+  /** The rowid of the connection's last insert. A `bigint` past 2^53 - 1 and with `readBigInts`. */
+  lastInsertRowid: number | bigint;
+}
+
+/** One statement of a batch. */
+export interface BatchStatement {
+  sql: string;
+  params?: SqlParams;
+}
+
+/** The answer to one statement of a batch. */
+export interface BatchResult<Row = SqlRow> extends RunResult {
+  /** The names of the columns; none for a statement without rows. */
+  columns: string[];
+  rows: Row[];
+}
+
+/** How to run a transaction. */
+export interface TransactionOptions {
+  /**
+   * The kind of `BEGIN`. The database has no other writer, so it makes no difference to what succeeds.
+   * Without meaning for an inner transaction.
+   *
+   * @default 'deferred'
+   */
+  behavior?: 'deferred' | 'immediate' | 'exclusive';
+  /**
+   * How long the transaction may be open, in milliseconds, 1 to 2147483647, from its begin. It is rolled back
+   * then, and its calls reject. Without it: {@link DatabaseOptions.transactionTimeoutMs}.
+   */
+  timeoutMs?: number;
+  /**
+   * Aborted while the transaction waits for its turn: rejects with `ERR_ABORTED`, and nothing was done.
+   * Aborted later, before the commit: its calls reject with `ERR_ABORTED`, and it is rolled back when `fn`
+   * is done.
+   */
+  signal?: AbortSignal;
+}
+
+/** A column of a prepared statement. */
+export interface ColumnInfo {
+  /** Its name in rows. */
+  name: string;
+  /** The column of a table that it is, or `null` for an expression. */
+  column: string | null;
+  /** The table of that column, or `null`. */
+  table: string | null;
+  /** The type that the column was declared with, or `null`. */
+  type: string | null;
+}
+
+/**
+ * The methods that run SQL: those of a {@link Database}, and inside its transactions those of a
+ * {@link Transaction}.
+ *
+ * SQL runs off the event loop. The calls of one database run one at a time, in the order they were made.
+ * Every method takes exactly one statement, but for `exec`. All reject with a {@link BatonError}:
+ *
+ * - `SQLITE_...`: what SQLite says, with `extendedCode`, `rawCode` and, where the SQL itself is at fault,
+ *   the `offset` into it.
+ * - `ERR_INVALID_ARG`: the arguments are wrong, or parameters do not go with the SQL.
+ * - `ERR_OUT_OF_RANGE`: also an integer past 2^53 - 1 in an answer, without `readBigInts`.
+ * - `ERR_FENCE_MISMATCH`: the actor has another owner, or the other database of a shared generation has
+ *   committed. This call changed nothing, and this database is done: all its calls reject so.
+ * - `ERR_ABORTED`, `ERR_OVERLOADED`, `ERR_CLOSED`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`,
+ *   `ERR_COMMIT_UNKNOWN`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`.
+ */
+export interface Queries {
+  /** Runs any number of statements, without parameters and without rows. It stops at the first that fails. */
+  exec(sql: string, options?: CallOptions): Promise<void>;
+
+  /**
+   * Runs a statement for what it changes. Rows that it answers are dropped.
+   *
+   * @example
+   * ```ts
+   * const { changes } = await db.run('UPDATE users SET name = $name WHERE id = $id', { id: 7, name: 'Ada' });
+   * ```
+   */
+  run(sql: string, params?: SqlParams, options?: QueryOptions): Promise<RunResult>;
+
+  /**
+   * The first row, or `undefined` if there is none. A statement that writes, such as one with `RETURNING`, is
+   * run to its end all the same.
+   */
+  get<Row = SqlRow>(sql: string, params?: SqlParams, options?: ObjectQueryOptions): Promise<Row | undefined>;
+  get<Row = SqlValue[]>(
+    sql: string,
+    params: SqlParams | undefined,
+    options: ArrayQueryOptions,
+  ): Promise<Row | undefined>;
+
+  /** All rows. For more than fit in memory see {@link Queries.iterate}. */
+  all<Row = SqlRow>(sql: string, params?: SqlParams, options?: ObjectQueryOptions): Promise<Row[]>;
+  all<Row = SqlValue[]>(
+    sql: string,
+    params: SqlParams | undefined,
+    options: ArrayQueryOptions,
+  ): Promise<Row[]>;
+
+  /**
+   * The rows one after the other, some hundred to a fetch. The query begins at the first step, and errors in
+   * its arguments are told then. Other calls may run between its fetches; whether the iteration sees what
+   * they write is not defined. Leaving the loop ends the query; an iterator that is neither finished nor
+   * left (`iterator.return()`) keeps it open.
+   *
+   * @example
+   * ```ts
+   * for await (const { id, text } of db.iterate('SELECT id, text FROM messages')) {
+   *   if (!(await send(id, text))) break;
+   * }
+   * ```
+   */
+  iterate<Row = SqlRow>(
+    sql: string,
+    params?: SqlParams,
+    options?: ObjectQueryOptions,
+  ): AsyncGenerator<Row, void, void>;
+  iterate<Row = SqlValue[]>(
+    sql: string,
+    params: SqlParams | undefined,
+    options: ArrayQueryOptions,
+  ): AsyncGenerator<Row, void, void>;
+
+  /** Checks a statement, and tells its columns and parameters. It belongs to what prepared it. */
+  prepare(sql: string, options?: CallOptions): Promise<Statement>;
+
+  /**
+   * Runs statements in one trip and one transaction: all take place, or none and the error names the
+   * `statement` (from 0) that failed.
+   *
+   * @example
+   * ```ts
+   * const [, { rows }] = await db.batch([
+   *   { sql: 'INSERT INTO messages (text) VALUES (?)', params: ['hello'] },
+   *   'SELECT count(*) AS count FROM messages',
+   * ]);
+   * ```
+   */
+  batch<Row = SqlRow>(
+    statements: readonly (string | BatchStatement)[],
+    options?: ObjectQueryOptions,
+  ): Promise<BatchResult<Row>[]>;
+  batch<Row = SqlValue[]>(
+    statements: readonly (string | BatchStatement)[],
+    options: ArrayQueryOptions,
+  ): Promise<BatchResult<Row>[]>;
+
+  /**
+   * Runs `fn` inside a transaction: committed when it returns, rolled back when it throws, with its error
+   * passed on. It is first come, first served: calls that are made on the database meanwhile wait for the end,
+   * so inside use `tx` alone. **Waiting for a call of the database inside its own transaction waits until the
+   * deadline rolls it back.** `tx.transaction` nests, as a savepoint. After the end `tx` rejects with
+   * `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * const id = await db.transaction(async (tx) => {
+   *   const { lastInsertRowid } = await tx.run('INSERT INTO orders (customer) VALUES (?)', [customer]);
+   *   for (const item of items) {
+   *     await tx.run('INSERT INTO items VALUES (?, ?)', [lastInsertRowid, item]);
+   *   }
+   *   return lastInsertRowid;
+   * });
+   * ```
+   */
+  transaction<T>(fn: (tx: Transaction) => T | PromiseLike<T>, options?: TransactionOptions): Promise<T>;
+}
+
+/** {@link QueryOptions} that ask for rows as objects, or say nothing of it. */
+export interface ObjectQueryOptions extends QueryOptions {
+  rowMode?: 'object';
+}
+
+/**
+ * The SQLite database of one actor. Every transaction is one commit of the store, as durable as the store:
+ * what was acknowledged is there, and nothing of an earlier owner comes after it.
+ *
+ * Foreign keys are enforced. `journal_mode`, `locking_mode`, `synchronous` and `mmap_size` are given.
+ */
+export declare class Database implements AsyncDisposable {
+  private constructor();
+  readonly actorId: string;
+  /** How opening it went. */
+  readonly startup: DatabaseStartup;
+  /** Whether {@link Database.close} was called. */
+  readonly closed: boolean;
+  /** What fenced this database, or `undefined` while it does not know of any later owner. */
+  readonly fencedBy: BatonErrorOf<'ERR_FENCE_MISMATCH'> | undefined;
+
+  /**
+   * What this database has done since it was opened.
+   *
+   * @throws {BatonError} `ERR_CLOSED`.
+   */
+  stats(): DatabaseStats;
+
+  /**
+   * Waits for the calls and transactions under way, then closes the database; for a transaction no longer than
+   * to its deadline. Calls made later reject with `ERR_CLOSED`, those of open transactions apart. Closing
+   * again is the same closing.
+   */
+  close(): Promise<void>;
+
+  /** {@link Database.close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+export interface Database extends Queries {}
+
+/** An open transaction. Its methods are those of a {@link Database}; see {@link Queries.transaction}. */
+export declare class Transaction {
+  private constructor();
+}
+export interface Transaction extends Queries {}
+
+/**
+ * SQL that was checked once; its methods are those of {@link Queries} without the SQL. It needs no closing.
+ *
+ * It runs where it was prepared: a statement of the database waits for a transaction to end as any other call
+ * of the database, so inside one use `tx.prepare`.
+ */
+export declare class Statement {
+  private constructor();
+  readonly sql: string;
+  /** One entry a parameter, in order: its name with the prefix, or `null` for `?`. */
+  readonly parameters: readonly (string | null)[];
+  /** Whether it changes nothing. */
+  readonly readonly: boolean;
+  /** Its columns; none for a statement without rows. */
+  columns(): ColumnInfo[];
+  /** See {@link Queries.run}. */
+  run(params?: SqlParams, options?: QueryOptions): Promise<RunResult>;
+  /** See {@link Queries.get}. */
+  get<Row = SqlRow>(params?: SqlParams, options?: ObjectQueryOptions): Promise<Row | undefined>;
+  get<Row = SqlValue[]>(params: SqlParams | undefined, options: ArrayQueryOptions): Promise<Row | undefined>;
+  /** See {@link Queries.all}. */
+  all<Row = SqlRow>(params?: SqlParams, options?: ObjectQueryOptions): Promise<Row[]>;
+  all<Row = SqlValue[]>(params: SqlParams | undefined, options: ArrayQueryOptions): Promise<Row[]>;
+  /** See {@link Queries.iterate}. */
+  iterate<Row = SqlRow>(params?: SqlParams, options?: ObjectQueryOptions): AsyncGenerator<Row, void, void>;
+  iterate<Row = SqlValue[]>(
+    params: SqlParams | undefined,
+    options: ArrayQueryOptions,
+  ): AsyncGenerator<Row, void, void>;
+}
+
+/** Counts of one database since it was opened, and two sizes of now. */
+export interface DatabaseStats {
+  /** Reads that went to the store. */
+  roundTrips: number;
+  /** Pages that these reads brought. */
+  pagesFetched: number;
+  /** Those of them that nobody had asked for yet. */
+  pagesReadAhead: number;
+  /** Pages that the start brought along. */
+  pagesPreloaded: number;
+  /** Reads that a preloaded page answered. */
+  preloadHits: number;
+  /** Reads that the cache answered. */
+  cacheHits: number;
+  /** Commits to the store. */
+  commits: number;
+  /** Pages that these commits wrote. */
+  pagesCommitted: number;
+  /** Calls that wait for their turn now. */
+  queued: number;
+  /** Memory that the database holds now, in bytes. */
+  memoryBytes: number;
+}
+
 /**
  * The stable name of what went wrong.
  *
@@ -385,8 +799,10 @@ export declare class PageSet implements Iterable<[number, Uint8Array]> {
  * | `ERR_COMMIT_UNKNOWN` | a commit took place or not, and nobody can tell | no |
  * | `ERR_UNAVAILABLE` | the store cannot be reached or used now | see `retryable` |
  * | `ERR_CORRUPT` | stored bytes are damaged | no |
- * | `ERR_CLOSED` | the store was closed | no |
- * | `ERR_ABORTED` | the caller's signal was aborted | no |
+ * | `ERR_CLOSED` | the store or database was closed, or the transaction is over | no |
+ * | `ERR_ABORTED` | the caller's signal was aborted, or its time was up | no |
+ * | `ERR_OVERLOADED` | too many calls of a database wait already | yes |
+ * | `SQLITE_...` | SQLite's own: `SQLITE_ERROR`, `SQLITE_CONSTRAINT` and the other primary result codes | no |
  */
 export type ErrorCode =
   | 'ERR_FENCE_MISMATCH'
@@ -401,7 +817,9 @@ export type ErrorCode =
   | 'ERR_UNAVAILABLE'
   | 'ERR_CORRUPT'
   | 'ERR_CLOSED'
-  | 'ERR_ABORTED';
+  | 'ERR_ABORTED'
+  | 'ERR_OVERLOADED'
+  | `SQLITE_${string}`;
 
 /** What an error knows besides its code and message. */
 export interface BatonErrorFields {
@@ -419,6 +837,14 @@ export interface BatonErrorFields {
   readonly heldHeadTxid?: bigint;
   /** `ERR_FENCE_MISMATCH`: the head of the store. */
   readonly currentHeadTxid?: bigint;
+  /** `SQLITE_...`: the extended result code, such as `SQLITE_CONSTRAINT_UNIQUE`. */
+  readonly extendedCode?: string;
+  /** `SQLITE_...`: the extended result code as a number, such as 2067. */
+  readonly rawCode?: number;
+  /** `SQLITE_ERROR`: where in the SQL the error is, in UTF-16 units as `sql.slice(offset)` counts. */
+  readonly offset?: number;
+  /** Which statement of a batch failed, from 0. */
+  readonly statement?: number;
 }
 
 /** What a {@link BatonError} is made from, besides its code and message. */
@@ -443,6 +869,10 @@ export declare class BatonError extends Error implements BatonErrorFields {
   readonly current?: bigint;
   readonly heldHeadTxid?: bigint;
   readonly currentHeadTxid?: bigint;
+  readonly extendedCode?: string;
+  readonly rawCode?: number;
+  readonly offset?: number;
+  readonly statement?: number;
 }
 
 /** The fields that errors of one code always have. */
@@ -454,6 +884,7 @@ export interface FieldsOfCode {
   ERR_MIGRATION_INCOMPLETE: Required<Pick<BatonErrorFields, 'actor'>>;
   ERR_NOT_FOUND: Required<Pick<BatonErrorFields, 'actor'>>;
   ERR_COMMIT_UNKNOWN: Required<Pick<BatonErrorFields, 'actor'>>;
+  [sqlite: `SQLITE_${string}`]: Required<Pick<BatonErrorFields, 'extendedCode' | 'rawCode'>>;
 }
 
 /** A {@link BatonError} of one code, with the fields that this code always has. */

@@ -2,8 +2,11 @@
 
 'use strict';
 
+const { Database } = require('./lib/database.js');
 const { BatonError, isBatonError } = require('./lib/error.js');
 const { PageSet } = require('./lib/page-set.js');
+const { Statement } = require('./lib/statement.js');
 const { Store } = require('./lib/store.js');
+const { Transaction } = require('./lib/transaction.js');
 
-module.exports = { BatonError, PageSet, Store, isBatonError };
+module.exports = { BatonError, Database, PageSet, Statement, Store, Transaction, isBatonError };

@@ -1,9 +1,11 @@
-// AbortSignal: before the addon is called nothing happens; afterwards the caller stops waiting, and is told
-// that this is all that stopped.
+// AbortSignal: before the addon is called nothing happens. Afterwards the caller of a store's method stops
+// waiting, and is told that this is all that stopped; a call of a database is cancelled.
 
 'use strict';
 
 const { BatonError } = require('./error.js');
+
+/** @typedef {InstanceType<typeof import('./error.js').BatonError>} Failed */
 
 /** @param {AbortSignal | undefined} signal */
 function throwIfAborted(signal) {
@@ -47,4 +49,70 @@ async function orAborted(answer, signal) {
 
 const ABORTED = Symbol('aborted');
 
-module.exports = { orAborted, throwIfAborted };
+/**
+ * What can cancel a call of a database: signals and a time limit. Unlike {@link orAborted} it waits for what
+ * becomes of the call, since SQL can be interrupted: the caller learns the truth, and a moment later.
+ */
+class Cancellation {
+  #cancel;
+  #signals;
+  /** @type {NodeJS.Timeout | undefined} */
+  #timer;
+  /** @type {Failed | undefined} */
+  #error;
+
+  /**
+   * @param {() => void} cancel
+   * @param {readonly AbortSignal[]} signals
+   * @param {number | undefined} timeoutMs
+   */
+  constructor(cancel, signals, timeoutMs) {
+    this.#cancel = cancel;
+    this.#signals = signals;
+    for (const signal of signals) {
+      signal.addEventListener('abort', this.#onAbort, { once: true });
+    }
+    if (timeoutMs !== undefined) {
+      this.#timer = setTimeout(() => this.#stop(timedOut(timeoutMs)), timeoutMs);
+    }
+    // A getter among the call's arguments may have aborted between the first check and the listener.
+    if (signals.some(({ aborted }) => aborted)) {
+      this.#onAbort();
+    }
+  }
+
+  /**
+   * The error to throw for one that the call failed with: with the cause, if it was this that stopped it.
+   *
+   * @param {Failed} error
+   */
+  explain(error) {
+    return error.code === 'ERR_ABORTED' ? (this.#error ?? error) : error;
+  }
+
+  end() {
+    clearTimeout(this.#timer);
+    for (const signal of this.#signals) {
+      signal.removeEventListener('abort', this.#onAbort);
+    }
+  }
+
+  #onAbort = () => {
+    const reason = this.#signals.find(({ aborted }) => aborted)?.reason;
+    this.#stop(new BatonError('ERR_ABORTED', 'The operation was aborted', { cause: reason }));
+  };
+
+  /** @param {Failed} error */
+  #stop(error) {
+    this.#error ??= error;
+    this.#cancel();
+  }
+}
+
+/** @param {number} timeoutMs */
+function timedOut(timeoutMs) {
+  const message = `The operation was aborted, because it took longer than its "timeoutMs" of ${timeoutMs} ms`;
+  return new BatonError('ERR_ABORTED', message, { cause: new DOMException(message, 'TimeoutError') });
+}
+
+module.exports = { Cancellation, orAborted, throwIfAborted };

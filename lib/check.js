@@ -9,6 +9,7 @@ const { inspect } = require('node:util');
 
 const { BatonError } = require('./error.js');
 
+const I32_MAX = 2 ** 31 - 1;
 const U32_MAX = 2 ** 32 - 1;
 const U64_MAX = 2n ** 64n - 1n;
 const SHOWN_LENGTH_MAX = 64;
@@ -161,6 +162,17 @@ function integer(value, name, min, max) {
 }
 
 /**
+ * A time limit that a timer of Node can hold.
+ *
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {number}
+ */
+function timeoutMs(value, name) {
+  return integer(value, name, 1, I32_MAX);
+}
+
+/**
  * @param {unknown} value
  * @param {string} name
  * @returns {bigint}
@@ -205,5 +217,6 @@ module.exports = {
   show,
   signal,
   string,
+  timeoutMs,
   u64,
 };

@@ -14,6 +14,10 @@ const FIELDS = /** @type {const} */ ([
   'current',
   'heldHeadTxid',
   'currentHeadTxid',
+  'extendedCode',
+  'rawCode',
+  'offset',
+  'statement',
 ]);
 
 /** @typedef {import('../index.js').ErrorCode} ErrorCode */
@@ -82,4 +86,19 @@ function isFailure(answer) {
   return typeof answer === 'object' && answer !== null && 'code' in answer;
 }
 
-module.exports = { BatonError, isBatonError, fromFailure, isFailure };
+/**
+ * The result, or the error that a failure stands for. Called after the `await` on the addon, so that the
+ * error's stack leads through the callers that wait for it.
+ *
+ * @template T
+ * @param {T | import('../binding.js').Failure} answer
+ * @returns {Exclude<T, import('../binding.js').Failure>}
+ */
+function result(answer) {
+  if (isFailure(answer)) {
+    throw fromFailure(answer);
+  }
+  return /** @type {Exclude<T, import('../binding.js').Failure>} */ (answer);
+}
+
+module.exports = { BatonError, fromFailure, isBatonError, isFailure, result };

@@ -10,6 +10,8 @@ const { BatonError } = require('./error.js');
 const BACKENDS = ['path', 'memory', 'foundationdb'];
 const PRELOAD_BYTES_DEFAULT = 1024 * 1024;
 const STORE_BYTES_MIN = 1024 * 1024;
+const QUEUED_CALLS_DEFAULT = 1_024;
+const TRANSACTION_TIMEOUT_MS_DEFAULT = 30_000;
 
 /**
  * @param {unknown} value
@@ -102,16 +104,54 @@ function pageRanges(value, name) {
   });
 }
 
+/**
+ * @param {unknown} value
+ * @param {string} name
+ */
+function preload(value, name) {
+  const chosen = check.object(value ?? {}, name, ['pages', 'ranges', 'hints', 'maxBytes']);
+  return {
+    pages: pageNumbers(chosen.pages ?? [], `${name}.pages`),
+    ranges: pageRanges(chosen.ranges ?? [], `${name}.ranges`),
+    hints: check.boolean(chosen.hints ?? true, `${name}.hints`),
+    maxBytes: check.integer(chosen.maxBytes ?? PRELOAD_BYTES_DEFAULT, `${name}.maxBytes`, 0, check.U32_MAX),
+  };
+}
+
 /** @param {unknown} value */
 function startupOptions(value) {
   const options = check.object(value ?? {}, 'options', ['preload', 'signal']);
-  const name = 'options.preload';
-  const preload = check.object(options.preload ?? {}, name, ['pages', 'ranges', 'hints', 'maxBytes']);
   return {
-    pages: pageNumbers(preload.pages ?? [], `${name}.pages`),
-    ranges: pageRanges(preload.ranges ?? [], `${name}.ranges`),
-    hints: check.boolean(preload.hints ?? true, `${name}.hints`),
-    maxBytes: check.integer(preload.maxBytes ?? PRELOAD_BYTES_DEFAULT, `${name}.maxBytes`, 0, check.U32_MAX),
+    ...preload(options.preload, 'options.preload'),
+    signal: check.signal(options.signal, 'options.signal'),
+  };
+}
+
+const DATABASE_OPTIONS = [
+  'preload',
+  'readAhead',
+  'maxQueuedCalls',
+  'transactionTimeoutMs',
+  'onFenced',
+  'signal',
+];
+
+/** @param {unknown} value */
+function databaseOptions(value) {
+  const options = check.object(value ?? {}, 'options', DATABASE_OPTIONS);
+  const { maxQueuedCalls = QUEUED_CALLS_DEFAULT, transactionTimeoutMs = TRANSACTION_TIMEOUT_MS_DEFAULT } =
+    options;
+  if (options.onFenced !== undefined && typeof options.onFenced !== 'function') {
+    throw check.invalid('options.onFenced', 'a function', options.onFenced);
+  }
+  return {
+    native: {
+      ...preload(options.preload, 'options.preload'),
+      readAhead: check.boolean(options.readAhead ?? true, 'options.readAhead'),
+      queueMax: check.integer(maxQueuedCalls, 'options.maxQueuedCalls', 1, check.U32_MAX),
+    },
+    transactionTimeoutMs: check.timeoutMs(transactionTimeoutMs, 'options.transactionTimeoutMs'),
+    onFenced: /** @type {import('../index.js').DatabaseOptions['onFenced']} */ (options.onFenced),
     signal: check.signal(options.signal, 'options.signal'),
   };
 }
@@ -164,4 +204,13 @@ function actorId(value) {
   return check.nonEmptyString(value, 'actorId');
 }
 
-module.exports = { actorId, file, importOptions, listOptions, readRequest, startupOptions, storeOptions };
+module.exports = {
+  actorId,
+  databaseOptions,
+  file,
+  importOptions,
+  listOptions,
+  readRequest,
+  startupOptions,
+  storeOptions,
+};

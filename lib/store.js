@@ -7,7 +7,11 @@
 const { NativeStore } = require('../binding.js');
 const { orAborted, throwIfAborted } = require('./abort.js');
 const { commitRequest } = require('./commit-request.js');
-const { BatonError, fromFailure, isFailure } = require('./error.js');
+const { Connection } = require('./connection.js');
+const { Database } = require('./database.js');
+const { BatonError, isFailure, result } = require('./error.js');
+const { toMeta } = require('./meta.js');
+const { OpenDatabases } = require('./open-databases.js');
 const options = require('./options.js');
 const { PageSet } = require('./page-set.js');
 
@@ -17,6 +21,7 @@ const LIST_PAGE_LENGTH = 1_000;
 
 class Store {
   #native;
+  #databases = new OpenDatabases();
   #inFlight = 0;
   /** @type {() => void} */
   #onIdle = () => {};
@@ -49,6 +54,7 @@ class Store {
       signal,
     );
     const meta = toMeta(startup.meta);
+    this.#databases.takenOver(id, meta.generation);
     return {
       outcome: startup.won ? 'won' : 'lost',
       generation: meta.generation,
@@ -112,8 +118,9 @@ class Store {
   /** @param {string} actorId */
   async delete(actorId) {
     const id = options.actorId(actorId);
-    // Not without `await`: the stack of an error would end here.
-    return await this.#call((native) => native.delete(id));
+    const existed = await this.#call((native) => native.delete(id));
+    this.#databases.takenOver(id, Infinity);
+    return existed;
   }
 
   /**
@@ -125,7 +132,9 @@ class Store {
     const id = options.actorId(actorId);
     const path = options.file(file);
     const { replace } = options.importOptions(importOptions);
-    return toMeta(await this.#call((native) => native.importFrom(id, path, replace)));
+    const meta = toMeta(await this.#call((native) => native.importFrom(id, path, replace)));
+    this.#databases.takenOver(id, meta.generation);
+    return meta;
   }
 
   /**
@@ -138,6 +147,32 @@ class Store {
     return toMeta(await this.#call((native) => native.exportTo(id, path)));
   }
 
+  /**
+   * @param {string} actorId
+   * @param {import('../index.js').DatabaseOptions} [databaseOptions]
+   */
+  async openDatabase(actorId, databaseOptions) {
+    const id = options.actorId(actorId);
+    const { native: nativeOptions, signal, ...settings } = options.databaseOptions(databaseOptions);
+    /** @type {Promise<import('../binding.js').NativeDatabase | Failure> | undefined} */
+    let opening;
+    let native;
+    try {
+      native = await this.#call((store) => (opening = store.openDatabase(id, nativeOptions)), signal);
+    } catch (error) {
+      // Nobody is going to have it, so nobody else can close it.
+      opening?.then((late) => (isFailure(late) ? undefined : late.close()));
+      throw error;
+    }
+    const connection = new Connection(id, native, settings);
+    this.#databases.takenOver(id, connection.startup.generation);
+    this.#databases.add(connection);
+    if (this.#closing) {
+      await connection.close();
+    }
+    return new Database(connection);
+  }
+
   close() {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -148,11 +183,15 @@ class Store {
   }
 
   async #close() {
+    const closed = this.#databases.close();
     if (this.#inFlight > 0) {
       await new Promise((resolve) => {
         this.#onIdle = () => resolve(undefined);
       });
     }
+    await closed;
+    // Those whose opening was under way when the first were closed.
+    await this.#databases.close();
     result(await this.#native.close());
   }
 
@@ -178,29 +217,6 @@ class Store {
     answer.then(leave, leave);
     return result(await (signal ? orAborted(answer, signal) : answer));
   }
-}
-
-/**
- * The result, or the error that a failure stands for. Called after the `await` on the addon, so that the
- * error's stack leads through the callers that wait for it.
- *
- * @template T
- * @param {T | Failure} answer
- * @returns {Exclude<T, Failure>}
- */
-function result(answer) {
-  if (isFailure(answer)) {
-    throw fromFailure(answer);
-  }
-  return /** @type {Exclude<T, Failure>} */ (answer);
-}
-
-/**
- * @param {import('../binding.js').NativeMeta} meta
- * @returns {import('../index.js').Meta}
- */
-function toMeta({ createdAtMs, ...meta }) {
-  return { ...meta, createdAt: new Date(createdAtMs) };
 }
 
 module.exports = { Store };

@@ -231,7 +231,7 @@ impl NativeDatabase {
     }
 
     /// Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate.
-    #[napi]
+    #[napi(ts_return_type = "Promise<Uint8Array | Array<Uint8Array> | Failure>")]
     #[expect(clippy::too_many_arguments, reason = "an object for them would be made and read for each call")]
     pub fn call<'env>(
         &self,

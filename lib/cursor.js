@@ -1,0 +1,64 @@
+// The rows of a query one after the other, fetched a chunk at a time.
+
+'use strict';
+
+const { BatonError } = require('./error.js');
+const { ChunkHeader, RowReader } = require('./sql-rows.js');
+
+const ITERATE = 4;
+
+/** @typedef {InstanceType<typeof import('./connection.js').Connection>} Connection */
+/** @typedef {import('./connection.js').Scope} Scope */
+
+/** @typedef {{ sql: string, params: Uint8Array | undefined, query: import('./query-options.js').Query }} Iteration */
+
+/**
+ * @param {Connection} connection
+ * @param {Scope} scope
+ * @param {() => Iteration} iteration It throws what was wrong with the arguments.
+ * @returns {AsyncGenerator<any, void, void>}
+ */
+async function* iterateRows(connection, scope, iteration) {
+  const { sql, params, query } = iteration();
+  const answer = await connection.call(
+    scope,
+    (native, scopeId, job) => native.call(scopeId, job, ITERATE, sql, params),
+    query,
+  );
+  let header = new ChunkHeader(/** @type {Uint8Array} */ (answer));
+  const shape = connection.shapes.get(header);
+  try {
+    for (;;) {
+      const reader = new RowReader(header, shape, query);
+      while (reader.rowsLeft > 0) {
+        // Rows that are here already are no reason to go on after the end.
+        connection.refuseIfOver(scope);
+        throwIfStopped(query.signal);
+        yield reader.next();
+      }
+      const { cursor } = header;
+      if (cursor === 0) {
+        return;
+      }
+      const next = await connection.call(
+        scope,
+        (native, scopeId, job) => native.fetch(scopeId, job, cursor),
+        query,
+      );
+      header = new ChunkHeader(next);
+    }
+  } finally {
+    if (header.cursor !== 0) {
+      await connection.closeCursor(header.cursor);
+    }
+  }
+}
+
+/** @param {AbortSignal | undefined} signal */
+function throwIfStopped(signal) {
+  if (signal?.aborted) {
+    throw new BatonError('ERR_ABORTED', 'The iteration was aborted', { cause: signal.reason });
+  }
+}
+
+module.exports = { iterateRows };

@@ -1,0 +1,55 @@
+// The `Database` class: the SQLite database of one actor.
+
+'use strict';
+
+const { Connection } = require('./connection.js');
+const { BatonError } = require('./error.js');
+const { Queries } = require('./queries.js');
+const { runTransaction } = require('./transaction.js');
+
+class Database extends Queries {
+  #connection;
+
+  /** @param {InstanceType<typeof Connection>} connection */
+  constructor(connection) {
+    if (!(connection instanceof Connection)) {
+      const message = 'A database is made by store.openDatabase(actorId), not by new Database()';
+      throw new BatonError('ERR_INVALID_ARG', message);
+    }
+    super(connection, connection.scope);
+    this.#connection = connection;
+    this.actorId = connection.actorId;
+    this.startup = connection.startup;
+  }
+
+  get closed() {
+    return this.#connection.isClosing;
+  }
+
+  get fencedBy() {
+    return this.#connection.fencedBy;
+  }
+
+  /**
+   * @template T
+   * @param {(tx: InstanceType<typeof import('./transaction.js').Transaction>) => T | Promise<T>} fn
+   * @param {import('../index.js').TransactionOptions} [options]
+   */
+  async transaction(fn, options) {
+    return await runTransaction(this.#connection, this.#connection.scope, fn, options);
+  }
+
+  stats() {
+    return this.#connection.stats();
+  }
+
+  async close() {
+    await this.#connection.close();
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.close();
+  }
+}
+
+module.exports = { Database };

@@ -1,0 +1,82 @@
+// Learns that a database has lost its actor, and tells its user once.
+
+'use strict';
+
+const { fromFailure, isFailure } = require('./error.js');
+
+const CHECK_INTERVAL_MS = 1_000;
+
+/** @typedef {InstanceType<typeof import('./error.js').BatonError>} BatonError */
+/** @typedef {import('../index.js').BatonErrorOf<'ERR_FENCE_MISMATCH'>} FenceError */
+/** @typedef {import('../binding.js').NativeDatabase} NativeDatabase */
+
+class FenceWatch {
+  #native;
+  #onFenced;
+  /** @type {NodeJS.Timeout | undefined} */
+  #timer;
+  /** @type {Promise<void> | undefined} */
+  #checking;
+  #stopped = false;
+  /**
+   * What the database learned when it was fenced.
+   *
+   * @type {FenceError | undefined}
+   */
+  error;
+
+  /**
+   * @param {NativeDatabase} native
+   * @param {((error: FenceError) => void) | undefined} onFenced Without it nobody waits for the news, and
+   * the next commit is soon enough to learn it: nothing is checked in the background.
+   */
+  constructor(native, onFenced) {
+    this.#native = native;
+    this.#onFenced = onFenced;
+    if (onFenced) {
+      this.#timer = setInterval(() => this.check(), CHECK_INTERVAL_MS);
+      // An open database does not keep the process alive, so neither does this.
+      this.#timer.unref();
+    }
+  }
+
+  /** @param {BatonError} error */
+  fenced(error) {
+    if (this.error) {
+      return;
+    }
+    const fence = /** @type {FenceError} */ (/** @type {unknown} */ (error));
+    this.error = fence;
+    clearInterval(this.#timer);
+    const onFenced = this.#onFenced;
+    if (onFenced) {
+      // What it throws is the process's to report, and not the failure of the call that happened to learn it.
+      queueMicrotask(() => onFenced(fence));
+    }
+  }
+
+  /** Asks the store, unless a question is under way already or the answer is known. */
+  check() {
+    if (this.#onFenced && !this.error && !this.#stopped) {
+      this.#checking ??= this.#check();
+    }
+  }
+
+  /** Ends the checks, and waits for the one under way. */
+  async stop() {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    await this.#checking;
+  }
+
+  async #check() {
+    const answer = await this.#native.check();
+    this.#checking = undefined;
+    // Other failures say nothing about the owner; calls that meet them report them.
+    if (isFailure(answer) && answer.code === 'ERR_FENCE_MISMATCH') {
+      this.fenced(fromFailure(answer));
+    }
+  }
+}
+
+module.exports = { FenceWatch };

@@ -1,0 +1,45 @@
+// The open databases of one store: to close them with it, and to tell them of a takeover in this process.
+
+'use strict';
+
+/** @typedef {InstanceType<typeof import('./connection.js').Connection>} Connection */
+
+class OpenDatabases {
+  /** @type {Map<string, Set<Connection>>} */
+  #byActor = new Map();
+
+  /** @param {Connection} connection */
+  add(connection) {
+    const { actorId } = connection;
+    const open = this.#byActor.get(actorId) ?? new Set();
+    this.#byActor.set(actorId, open.add(connection));
+    connection.onClosed = () => {
+      open.delete(connection);
+      if (open.size === 0 && this.#byActor.get(actorId) === open) {
+        this.#byActor.delete(actorId);
+      }
+    };
+  }
+
+  /**
+   * The actor's generation was raised through this store, so databases of earlier ones need not wait for
+   * their next check.
+   *
+   * @param {string} actorId
+   * @param {bigint | number} generation
+   */
+  takenOver(actorId, generation) {
+    for (const connection of this.#byActor.get(actorId) ?? []) {
+      if (connection.startup.generation < generation) {
+        connection.checkOwnership();
+      }
+    }
+  }
+
+  async close() {
+    const open = [...this.#byActor.values()].flatMap((connections) => [...connections]);
+    await Promise.all(open.map((connection) => connection.close()));
+  }
+}
+
+module.exports = { OpenDatabases };

@@ -1,0 +1,167 @@
+// What a database and a transaction have in common: the methods that run SQL.
+//
+// Each one dispatches before its first `await`, so that calls run in the order they were made, and whatever
+// a method was given is copied when it returns.
+
+'use strict';
+
+const { iterateRows } = require('./cursor.js');
+const { batchStatements, limitOptions, queryOptions, sqlText } = require('./query-options.js');
+const { encodeParams, encodeParamsList } = require('./sql-params.js');
+const { allRows, batchResults, firstRow, runResult } = require('./sql-results.js');
+const { Statement } = require('./statement.js');
+
+const EXEC = 0;
+const RUN = 1;
+const GET = 2;
+const ALL = 3;
+
+/** @typedef {InstanceType<typeof import('./connection.js').Connection>} Connection */
+/** @typedef {import('./connection.js').Scope} Scope */
+/** @typedef {import('./query-options.js').Query} Query */
+/** @typedef {import('../index.js').SqlParams} SqlParams */
+/** @typedef {import('../index.js').QueryOptions} QueryOptions */
+
+class Queries {
+  #connection;
+  #scope;
+
+  /**
+   * @param {Connection} connection
+   * @param {Scope} scope
+   */
+  constructor(connection, scope) {
+    this.#connection = connection;
+    this.#scope = scope;
+  }
+
+  /**
+   * @param {string} sql
+   * @param {import('../index.js').CallOptions} [options]
+   */
+  async exec(sql, options) {
+    await this.#call(EXEC, sqlText(sql), undefined, limitOptions(options));
+  }
+
+  /**
+   * @param {string} sql
+   * @param {SqlParams} [params]
+   * @param {QueryOptions} [options]
+   */
+  async run(sql, params, options) {
+    const query = queryOptions(options);
+    return runResult(one(await this.#call(RUN, sqlText(sql), params, query)), query);
+  }
+
+  /**
+   * @param {string} sql
+   * @param {SqlParams} [params]
+   * @param {QueryOptions} [options]
+   * @returns {Promise<any>}
+   */
+  async get(sql, params, options) {
+    const query = queryOptions(options);
+    const answer = one(await this.#call(GET, sqlText(sql), params, query));
+    return firstRow(answer, this.#connection.shapes, query);
+  }
+
+  /**
+   * @param {string} sql
+   * @param {SqlParams} [params]
+   * @param {QueryOptions} [options]
+   * @returns {Promise<any[]>}
+   */
+  async all(sql, params, options) {
+    const query = queryOptions(options);
+    const answer = await this.#call(ALL, sqlText(sql), params, query);
+    return await allRows(answer, this.#connection.shapes, query);
+  }
+
+  /**
+   * @param {string} sql
+   * @param {SqlParams} [params]
+   * @param {QueryOptions} [options]
+   * @returns {AsyncGenerator<any, void, void>}
+   */
+  iterate(sql, params, options) {
+    /** @type {() => import('./cursor.js').Iteration} */
+    let arguments_;
+    try {
+      const iteration = {
+        query: queryOptions(options),
+        sql: sqlText(sql),
+        // A copy, because the iteration begins later, and the bytes are good for this moment only.
+        params: encodeParams(params)?.slice(),
+      };
+      arguments_ = () => iteration;
+    } catch (error) {
+      // Told at the first step, as by every other async generator.
+      arguments_ = () => {
+        throw error;
+      };
+    }
+    return iterateRows(this.#connection, this.#scope, arguments_);
+  }
+
+  /**
+   * @param {string} sql
+   * @param {import('../index.js').CallOptions} [options]
+   */
+  async prepare(sql, options) {
+    const limits = limitOptions(options);
+    const text = sqlText(sql);
+    const description = await this.#connection.call(
+      this.#scope,
+      (native, scope, job) => native.describe(scope, job, text),
+      limits,
+    );
+    return new Statement(this, text, description);
+  }
+
+  /**
+   * @param {readonly (string | import('../index.js').BatchStatement)[]} statements
+   * @param {QueryOptions} [options]
+   * @returns {Promise<any[]>}
+   */
+  async batch(statements, options) {
+    const query = queryOptions(options);
+    const { sqls, params } = batchStatements(statements);
+    const answers = await this.#connection.call(
+      this.#scope,
+      (native, scope, job) =>
+        native.batch(
+          scope,
+          job,
+          sqls,
+          encodeParamsList(params, (index) => `statements[${index}].params`),
+        ),
+      query,
+    );
+    return await batchResults(answers, this.#connection.shapes, query);
+  }
+
+  /**
+   * @param {number} kind
+   * @param {string} sql
+   * @param {unknown} params
+   * @param {import('./connection.js').Limits} limits
+   */
+  async #call(kind, sql, params, limits) {
+    return await this.#connection.call(
+      this.#scope,
+      (native, scope, job) => native.call(scope, job, kind, sql, encodeParams(params)),
+      limits,
+    );
+  }
+}
+
+/**
+ * The one chunk of an answer that has no more.
+ *
+ * @param {Uint8Array | Uint8Array[]} answer
+ */
+function one(answer) {
+  return Array.isArray(answer) ? answer[0] : answer;
+}
+
+module.exports = { Queries };

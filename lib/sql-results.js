@@ -1,0 +1,102 @@
+// Whole answers of the addon, from chunks to results. Large ones are decoded in slices, between which the
+// event loop turns.
+
+'use strict';
+
+const { ChunkHeader, RowReader } = require('./sql-rows.js');
+const { SLICE_MS, nextTurn } = require('./turns.js');
+
+const ROWS_BETWEEN_CLOCKS = 64;
+
+/** @typedef {import('./sql-rows.js').RowFormat} RowFormat */
+/** @typedef {InstanceType<typeof import('./sql-rows.js').ShapeCache>} ShapeCache */
+
+/**
+ * @param {Uint8Array} answer
+ * @param {RowFormat} format
+ */
+function runResult(answer, { readBigInts }) {
+  const header = new ChunkHeader(answer);
+  return { changes: header.changes, lastInsertRowid: header.lastInsertRowid(readBigInts) };
+}
+
+/**
+ * @param {Uint8Array} answer
+ * @param {ShapeCache} shapes
+ * @param {RowFormat} format
+ */
+function firstRow(answer, shapes, format) {
+  const header = new ChunkHeader(answer);
+  return header.rows === 0 ? undefined : new RowReader(header, shapes.get(header), format).next();
+}
+
+/**
+ * @param {Uint8Array | Uint8Array[]} answer
+ * @param {ShapeCache} shapes
+ * @param {RowFormat} format
+ */
+async function allRows(answer, shapes, format) {
+  const rows = new SlicedRows(format);
+  const chunks = Array.isArray(answer) ? answer : [answer];
+  const first = new ChunkHeader(chunks[0]);
+  const shape = shapes.get(first);
+  for (let index = 0; index < chunks.length; index += 1) {
+    const header = index === 0 ? first : new ChunkHeader(chunks[index]);
+    await rows.append(header, shape);
+  }
+  return rows.rows;
+}
+
+/**
+ * @param {Uint8Array[]} answers
+ * @param {ShapeCache} shapes
+ * @param {RowFormat} format
+ */
+async function batchResults(answers, shapes, format) {
+  const slices = new SlicedRows(format);
+  const results = [];
+  for (const answer of answers) {
+    const header = new ChunkHeader(answer);
+    const shape = shapes.get(header);
+    slices.rows = [];
+    await slices.append(header, shape);
+    results.push({ ...runResult(answer, format), columns: [...shape.names], rows: slices.rows });
+  }
+  return results;
+}
+
+/** Rows that are decoded in slices of the event loop's time. */
+class SlicedRows {
+  #format;
+  #sliceBegan = performance.now();
+  /** @type {unknown[]} */
+  rows = [];
+
+  /** @param {RowFormat} format */
+  constructor(format) {
+    this.#format = format;
+  }
+
+  /**
+   * @param {InstanceType<typeof ChunkHeader>} header
+   * @param {import('./sql-rows.js').Shape} shape
+   */
+  async append(header, shape) {
+    const reader = new RowReader(header, shape, this.#format);
+    reader.read(this.rows, ROWS_BETWEEN_CLOCKS);
+    while (reader.rowsLeft > 0) {
+      await this.#yieldIfDue();
+      reader.read(this.rows, ROWS_BETWEEN_CLOCKS);
+    }
+    await this.#yieldIfDue();
+  }
+
+  async #yieldIfDue() {
+    if (performance.now() - this.#sliceBegan > SLICE_MS) {
+      await nextTurn();
+      this.#sliceBegan = performance.now();
+    }
+  }
+}
+
+module.exports = { allRows, batchResults, firstRow, runResult };
