@@ -9,12 +9,40 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** A SQLite database on an actor's pages. Users see `Database`, which checks every argument first. */
+export declare class NativeDatabase {
+  /** How the start went. */
+  startup(): NativeOpened
+  /** Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate. */
+  call(scope: number, job: number, kind: number, sql: string, params?: Uint8Array | undefined | null): Promise<Uint8Array | Array<Uint8Array> | Failure>
+  /** What a statement takes and gives. */
+  describe(scope: number, job: number, sql: string): Promise<NativeDescription | Failure>
+  /** Runs statements as one transaction. `params` runs beside `sqls`. */
+  batch(scope: number, job: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>): Promise<Array<Uint8Array> | Failure>
+  /** Begins a transaction, and answers its scope. Modes: 0 deferred, 1 immediate, 2 exclusive. */
+  begin(scope: number, job: number, mode: number, timeoutMs: number): Promise<number | Failure>
+  /** Ends a transaction. */
+  end(scope: number, commit: boolean): Promise<undefined | Failure>
+  /** More rows of an iteration. */
+  fetch(scope: number, job: number, cursor: number): Promise<Uint8Array | Failure>
+  /** Ends an iteration early. */
+  closeCursor(scope: number, cursor: number): Promise<undefined | Failure>
+  /** Cancels a call, if it is not through yet. */
+  cancel(job: number): void
+  /** Asks the store whether this database is still the actor's owner. */
+  check(): Promise<undefined | Failure>
+  /** What the database has done since it was opened. */
+  stats(): NativeDatabaseStats
+  /** Closes the database, once the calls before are through. */
+  close(): Promise<undefined | Failure>
+}
+
 /** An opened store. Users see `Store`, which checks every argument first. */
 export declare class NativeStore {
   /** Opens a store. */
   static open(options: NativeStoreOptions): Promise<NativeStore | Failure>
   /** Takes an actor over. */
-  loadStartup(actorId: string, pages: Uint32Array, ranges: Array<NativePageRange>, maxBytes: number): Promise<NativeStartup | Failure>
+  loadStartup(actorId: string, pages: Uint32Array, ranges: Array<NativePageRange>, hints: boolean, maxBytes: number): Promise<NativeStartup | Failure>
   /** Reads pages. */
   getPages(actorId: string, generation: bigint, headTxid: bigint | undefined | null, pages: Uint32Array): Promise<NativePageSet | Failure>
   /** Writes pages. They are copied before this returns. */
@@ -29,6 +57,8 @@ export declare class NativeStore {
   importFrom(actorId: string, file: string, replace: boolean): Promise<NativeMeta | Failure>
   /** Writes an actor's database as a SQLite file. */
   exportTo(actorId: string, file: string): Promise<NativeMeta | Failure>
+  /** Takes an actor over and opens SQLite on its pages. */
+  openDatabase(actorId: string, options: NativeDatabaseOptions): Promise<NativeDatabase | Failure>
   /** Ends the store. */
   close(): Promise<undefined | Failure>
 }
@@ -55,6 +85,26 @@ export interface Failure {
   heldHeadTxid?: bigint
   /** The head of the store. */
   currentHeadTxid?: bigint
+  /** The name of SQLite's extended result code. */
+  extendedCode?: string
+  /** SQLite's extended result code. */
+  rawCode?: number
+  /** Where in the SQL text, in UTF-16 code units. */
+  offset?: number
+  /** Which statement of a batch, from 0. */
+  statement?: number
+}
+
+/** A column of a result. */
+export interface NativeColumn {
+  /** Its name in the result. */
+  name: string
+  /** The column of the table that it shows. */
+  column?: string
+  /** That table. */
+  table?: string
+  /** The type declared there. */
+  type?: string
 }
 
 /** What a commit builds on, and how large the database is afterwards. */
@@ -65,6 +115,56 @@ export interface NativeCommitBase {
   headTxid: bigint
   /** The size of the database in pages. */
   sizePages: number
+}
+
+/** How to open a database. */
+export interface NativeDatabaseOptions {
+  /** Single pages to preload. */
+  pages: Uint32Array
+  /** Runs of pages to preload. */
+  ranges: Array<NativePageRange>
+  /** At most this many bytes of preloaded pages. */
+  maxBytes: number
+  /** Whether to preload what earlier starts turned out to need, and to learn for the next one. */
+  hints: boolean
+  /** Whether to fetch pages before they are asked for. */
+  readAhead: boolean
+  /** How many calls may wait. */
+  queueMax: number
+}
+
+/** What a database has done since it was opened. */
+export interface NativeDatabaseStats {
+  /** Reads of the store, the start not counted. */
+  roundTrips: number
+  /** Pages that these brought. */
+  pagesFetched: number
+  /** Pages among them that nobody had asked for yet. */
+  pagesReadAhead: number
+  /** Pages that the start brought along. */
+  pagesPreloaded: number
+  /** Pages among them that were asked for since. */
+  preloadHits: number
+  /** Reads that the page cache answered. */
+  cacheHits: number
+  /** Commits acknowledged by the store. */
+  commits: number
+  /** Pages in them. */
+  pagesCommitted: number
+  /** Calls that wait or run. */
+  queued: number
+  /** Bytes of SQLite's page cache. */
+  memoryBytes: number
+}
+
+/** What a statement takes and gives. */
+export interface NativeDescription {
+  /** The columns of its rows. */
+  columns: Array<NativeColumn>
+  /** The names of its parameters with their prefix; null for one without a name. */
+  parameters: Array<string | null>
+  /** Whether it changes nothing. */
+  readonly: boolean
 }
 
 /** The state of an actor at one moment. */
@@ -81,6 +181,16 @@ export interface NativeMeta {
   createdAtMs: number
   /** Where the data came from. */
   origin: 'native' | 'migrating-from-v1' | 'migrated-from-v1'
+}
+
+/** How a start went. */
+export interface NativeOpened {
+  /** Whether this start raised the generation. */
+  won: boolean
+  /** The state of the actor. */
+  meta: NativeMeta
+  /** How many pages came along. */
+  preloadedPages: number
 }
 
 /** A run of pages. */
@@ -121,4 +231,6 @@ export interface NativeStoreOptions {
   relaxed: boolean
   /** The largest size of the store's file, in bytes. */
   maxSizeBytes?: number
+  /** The memory for pages of SQL databases, in bytes. */
+  cacheBytes?: number
 }

@@ -236,7 +236,7 @@ export interface LoadStartupOptions {
 
 /**
  * Which pages a {@link Startup} brings along. Page 1 always comes, then the chosen ones in ascending order
- * until `maxBytes` is spent. Pages past the end of the database are left out.
+ * until `maxBytes` is spent, then the hinted ones. Pages past the end of the database are left out.
  */
 export interface Preload {
   /** Single page numbers, each 1 to 4294967295. */
@@ -244,8 +244,9 @@ export interface Preload {
   /** Runs of pages from `start` up to and without `end`, each 1 to 4294967295. */
   ranges?: readonly { start: number; end: number }[];
   /**
-   * For {@link Store.openDatabase}: whether the pages that earlier starts turned out to need come along, and
-   * what this start needs is noted for the next one. {@link Store.loadStartup} does neither.
+   * Whether the pages come too that earlier databases of this actor needed soon after their start, as far as
+   * `maxBytes` has room for them. With {@link Store.openDatabase} it also says whether this database notes
+   * its own for the next start. An actor that was only ever used page by page has none.
    *
    * @default true
    */

@@ -17,7 +17,7 @@ use support::{Backend, Content, Holder, Store, runtime};
 const PAGES: u32 = 1_024;
 
 fn preload(pages: u32) -> Preload {
-    Preload { pages: Vec::new(), ranges: vec![(1, pages + 1)], bytes_max: 1 << 20 }
+    Preload { ranges: vec![(1, pages + 1)], bytes_max: 1 << 20, ..Preload::default() }
 }
 
 fn one_actor(criterion: &mut Criterion) {

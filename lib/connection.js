@@ -124,11 +124,12 @@ class Connection {
   /**
    * What it answers is of no interest: a cursor that cannot be closed is gone already.
    *
+   * @param {Scope} scope
    * @param {number} cursor
    */
-  async closeCursor(cursor) {
+  async closeCursor(scope, cursor) {
     if (!this.#isClosed) {
-      await this.#answer(this.#native.closeCursor(cursor));
+      await this.#answer(this.#native.closeCursor(scope.id, cursor));
     }
   }
 

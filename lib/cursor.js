@@ -49,7 +49,7 @@ async function* iterateRows(connection, scope, iteration) {
     }
   } finally {
     if (header.cursor !== 0) {
-      await connection.closeCursor(header.cursor);
+      await connection.closeCursor(scope, header.cursor);
     }
   }
 }

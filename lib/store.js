@@ -48,8 +48,11 @@ class Store {
    */
   async loadStartup(actorId, startupOptions) {
     const id = options.actorId(actorId);
-    const { pages, ranges, maxBytes, signal } = options.startupOptions(startupOptions);
-    const startup = await this.#call((native) => native.loadStartup(id, pages, ranges, maxBytes), signal);
+    const { pages, ranges, hints, maxBytes, signal } = options.startupOptions(startupOptions);
+    const startup = await this.#call(
+      (native) => native.loadStartup(id, pages, ranges, hints, maxBytes),
+      signal,
+    );
     const meta = toMeta(startup.meta);
     this.#databases.takenOver(id, meta.generation);
     return {

@@ -26,7 +26,7 @@ pub fn compare(runtime: &Runtime, backend: Backend, rounds: usize) -> Vec<Line> 
             }
         });
         for pages in [1, 256] {
-            let preload = Preload { pages: Vec::new(), ranges: vec![(1, pages + 1)], bytes_max: 1 << 20 };
+            let preload = Preload { ranges: vec![(1, pages + 1)], bytes_max: 1 << 20, ..Preload::default() };
             let baton = || {
                 median_us(|| {
                     let start = store.engine.load_startup(&holder.actor, &preload);

@@ -6,6 +6,7 @@
 //! 02 id 01                                      HEAD
 //! 02 id 02 page:u32be !txid:u64be               PAGE    newest version of a page first
 //! 02 id 03 txid:u64be part:u32be                STAGE
+//! 02 id 04                                      HINTS
 //! ```
 //!
 //! `id` is the actor id as a string of FoundationDB's tuple layer (design/tuple.md in its repository):
@@ -23,6 +24,7 @@ const ROWS: u8 = 2;
 const HEAD: u8 = 1;
 const PAGE: u8 = 2;
 const STAGE: u8 = 3;
+const HINTS: u8 = 4;
 
 const STRING: u8 = 2;
 const NUL: u8 = 0;
@@ -59,6 +61,11 @@ impl ActorKeys {
     /// The key of the HEAD row.
     pub fn head(&self) -> Vec<u8> {
         self.row(HEAD, &[])
+    }
+
+    /// The key of the HINTS row.
+    pub fn hints(&self) -> Vec<u8> {
+        self.row(HINTS, &[])
     }
 
     /// The key of one version of a page.
@@ -236,7 +243,9 @@ mod tests {
         ) {
             prop_assume!(one != other);
             let (keys, foreign) = (ActorKeys::new(&one), ActorKeys::new(&other));
-            let rows = [foreign.fence(), foreign.head(), foreign.page(page, at), foreign.stage_part(at, part)];
+            let rows = [
+                foreign.fence(), foreign.head(), foreign.page(page, at), foreign.stage_part(at, part), foreign.hints(),
+            ];
             let ranges = [keys.pages_from(PageNumber::FIRST), keys.stages_to(Txid(u64::MAX)), KeyRange::single(keys.head())];
             for (row, range) in rows.iter().flat_map(|row| ranges.iter().map(move |range| (row, range))) {
                 prop_assert!(!range.contains(row));
@@ -291,6 +300,7 @@ mod tests {
             keys.head(),
             keys.page(PageNumber::LAST, Txid(0)),
             keys.stage_part(Txid(u64::MAX), u32::MAX),
+            keys.hints(),
         ] {
             assert!(everything().contains(&key));
         }

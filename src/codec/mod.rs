@@ -15,15 +15,18 @@
 mod envelope;
 mod fence;
 mod head;
+mod hints;
 pub mod key;
 mod page;
 mod reader;
+mod runs;
 mod stage;
 mod store_row;
 
 pub use envelope::{FORMAT_VERSION, decode, encode};
 pub use fence::{Fence, FenceState};
 pub use head::{CommitMark, Head, OpenStage, RECENT_COMMITS_MAX};
+pub use hints::{HINT_RUNS_MAX, Hints};
 pub use key::{ActorKeys, fence_actor, fences};
 pub use page::{PAGE_ROW_OVERHEAD_BYTES, PreparedPage, decode_page};
 pub use stage::StagePart;

@@ -1,6 +1,6 @@
 //! STAGE: the manifest of one part of a stage, which names the pages that the part wrote.
 
-use super::{DecodeError, Reader, Row};
+use super::{DecodeError, Reader, Row, runs};
 use crate::types::{PageNumber, PageRange};
 
 /// The pages that one part of a stage wrote, as runs, so that they can be rolled back, or their older
@@ -27,23 +27,11 @@ impl Row for StagePart {
     const NAME: &'static str = "stage";
 
     fn write(&self, body: &mut Vec<u8>) {
-        for run in &self.runs {
-            body.extend(run.first.get().to_be_bytes());
-            body.extend(run.last.get().to_be_bytes());
-        }
+        runs::write(&self.runs, body);
     }
 
     fn read(body: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut runs: Vec<PageRange> = Vec::new();
-        while !body.is_empty() {
-            let run = PageRange { first: body.page_number()?, last: body.page_number()? };
-            let ascends = runs.last().is_none_or(|before| before.last < run.first);
-            if run.last < run.first || !ascends {
-                return Err(body.field(format!("run {} to {} out of order", run.first, run.last)));
-            }
-            runs.push(run);
-        }
-        Ok(Self { runs })
+        Ok(Self { runs: runs::read(body)? })
     }
 }
 

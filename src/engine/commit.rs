@@ -140,7 +140,7 @@ async fn commit_staged(
     [first, mut next]: [Batch; 2],
     mut pages: impl Iterator<Item = PreparedPage> + Send,
 ) -> Result<Committed, StoreError> {
-    let mut stage = StageWriter::open(core, actor, request).await?;
+    let mut stage = StageWriter::open(core, actor, request.into()).await?;
     stage.write(first.into_pages()).await?;
     while let Some(after) = next.fill(&mut pages) {
         stage.write(std::mem::replace(&mut next, after).into_pages()).await?;

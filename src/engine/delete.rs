@@ -36,8 +36,9 @@ impl Body for Delete {
                     Ok(Decision::answer(Some((fence, head.unwrap_or_else(Head::empty)))))
                 }
                 DeletePlan::Delete(fence, head) => {
-                    let mut mutations = Mutations::with_capacity(2);
+                    let mut mutations = Mutations::with_capacity(3);
                     self.actor.put_fence(&mut mutations, &fence);
+                    mutations.delete_guarded(self.actor.keys.hints());
                     if let Some(head) = &head {
                         self.actor.put_head(&mut mutations, head);
                     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use crate::codec::{ActorKeys, PreparedPage};
-use crate::plan::{self, CommitRequest, FILE_HEADER_BYTES, Held, PreloadRequest, SqliteFile};
+use crate::plan::{self, FILE_HEADER_BYTES, Held, PreloadRequest, SqliteFile, StageRequest};
 use crate::types::{ActorId, Meta, PageNumber};
 
 use super::batch::Batch;
@@ -43,7 +43,9 @@ pub(crate) async fn import_from(
     let actor = Actor::new(id);
     let SqliteFile { page_size, size_pages } = source.file;
     let held = Held { generation: started.meta.generation, head_txid: Some(started.meta.head_txid) };
-    let request = CommitRequest { held, size_pages, page_size: Some(page_size), token: core.env.token() };
+    // Every page is written, so they may be of another size than before.
+    let size = Some(size_pages);
+    let request = StageRequest { held, size_pages: size, page_size: None, token: core.env.token() };
     let mut stage = StageWriter::open(core, &actor, request).await?;
     loop {
         let keys = actor.keys.clone();

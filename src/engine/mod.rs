@@ -10,7 +10,9 @@ mod core;
 mod delete;
 mod error;
 mod export;
+mod hints;
 mod import;
+mod large_commit;
 mod list;
 mod open;
 mod read;
@@ -21,6 +23,7 @@ mod startup;
 
 pub use error::StoreError;
 pub(crate) use error::surface;
+pub use large_commit::{LargeCommit, LargeCommitWriter};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -38,6 +41,9 @@ pub struct Preload {
     pub pages: Vec<PageNumber>,
     /// Runs of pages as `(start, end)`, `end` exclusive.
     pub ranges: Vec<(u32, u32)>,
+    /// Whether the pages come too that earlier owners noted with [`Engine::store_hints`], as far as
+    /// `bytes_max` has room after the pages and ranges.
+    pub hints: bool,
     /// At most this many bytes of pages; page 1 is always there.
     pub bytes_max: u64,
 }
@@ -85,6 +91,8 @@ pub struct Startup {
     pub meta: Meta,
     /// The preloaded pages; none when lost.
     pub pages: PageSet,
+    /// The stored hints, ascending; none when lost or not asked for.
+    pub hints: Vec<PageRange>,
 }
 
 /// A page to write.
@@ -159,6 +167,27 @@ impl Engine {
         commit::commit(&self.core, actor, commit).await
     }
 
+    /// Begins a commit whose pages come in pieces and whose size is known at its end only: for transactions
+    /// that outgrow memory.
+    pub async fn begin_large_commit(
+        &self,
+        actor: &ActorId,
+        request: LargeCommit,
+    ) -> Result<LargeCommitWriter, StoreError> {
+        large_commit::begin(&self.core, actor, request).await
+    }
+
+    /// Notes the pages that the next start should bring along, as the holder of `generation`: at most 256
+    /// runs, ascending without overlap. They replace the ones noted before; none removes those.
+    pub async fn store_hints(
+        &self,
+        actor: &ActorId,
+        generation: Generation,
+        hints: &[PageRange],
+    ) -> Result<(), StoreError> {
+        hints::store(&self.core, actor, generation, hints).await
+    }
+
     /// The state of an actor, if it exists.
     pub async fn stat(&self, actor: &ActorId) -> Result<Option<Meta>, StoreError> {
         read::stat(&self.core, actor).await
@@ -210,5 +239,6 @@ fn preload_request(preload: &Preload) -> Result<PreloadRequest, StoreError> {
             ranges.push(PageRange { first, last });
         }
     }
-    Ok(PreloadRequest { pages: preload.pages.clone(), ranges, bytes_max: preload.bytes_max })
+    let Preload { ref pages, hints, bytes_max, .. } = *preload;
+    Ok(PreloadRequest { pages: pages.clone(), ranges, hints, bytes_max })
 }

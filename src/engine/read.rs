@@ -7,12 +7,12 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::codec::FenceState;
 use crate::kv::{Isolation, ReadBody, View};
 use crate::plan::{self, Held};
-use crate::types::{ActorId, Meta, PageNumber, PageRange};
+use crate::types::{ActorId, Meta, PageNumber, PageRange, PageSize};
 
 use super::PageSet;
 use super::core::Core;
 use super::error::{Failure, StoreError};
-use super::rows::{Actor, read_pages};
+use super::rows::{Actor, At, read_pages};
 
 /// The bytes of pages that one answer may hold.
 const ANSWER_BYTES_MAX: usize = 1 << 30;
@@ -41,17 +41,22 @@ impl ReadBody for GetPages {
                     last: PageNumber::new(head.size_pages.0).map_or(run.last, |end| run.last.min(end)),
                 })
                 .collect();
-            let pages: usize = runs.iter().map(|run| run.count() as usize).sum();
-            let bytes = pages.saturating_mul(head.page_size.bytes());
-            if bytes > ANSWER_BYTES_MAX {
-                let message =
-                    format!("{pages} pages are {bytes} bytes; one answer holds at most {ANSWER_BYTES_MAX}");
-                return Err(StoreError::TooLarge(message).into());
-            }
-            read_pages(view, &self.actor, &head, &runs).await
+            check_answer(&runs, head.page_size)?;
+            read_pages(view, &self.actor, At::head(&head), &runs).await
         }
         .boxed()
     }
+}
+
+/// Whether these pages are few enough for one answer.
+pub(super) fn check_answer(runs: &[PageRange], page_size: PageSize) -> Result<(), StoreError> {
+    let pages: usize = runs.iter().map(|run| run.count() as usize).sum();
+    let bytes = pages.saturating_mul(page_size.bytes());
+    if bytes <= ANSWER_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!("{pages} pages are {bytes} bytes; one answer holds at most {ANSWER_BYTES_MAX}");
+    Err(StoreError::TooLarge(message))
 }
 
 /// Reads pages, in any order and each as often as given; the answer has each once, ascending.

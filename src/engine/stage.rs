@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, TryFutureExt, try_join};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::codec::{OpenStage, PreparedPage, StagePart};
 use crate::kv::{Body, Decision, Isolation, Mutations, View, transact};
-use crate::plan::{self, CommitPlan, CommitRequest, Debt, FinalizeRequest, Held, Refusal, StagePlan};
-use crate::types::{PageCount, PageSize};
+use crate::plan::{self, CommitPlan, Debt, FinalizeRequest, Held, Refusal, StagePlan, StageRequest};
+use crate::types::{PageCount, PageNumber, PageSize};
 
 use super::batch::write_pages;
 use super::commit::{Committed, give_up, move_head, refuse};
@@ -26,7 +26,7 @@ const PARTS_IN_FLIGHT_MAX: usize = 4;
 
 struct Open {
     actor: Actor,
-    request: CommitRequest,
+    request: StageRequest,
 }
 
 impl Body for Open {
@@ -65,15 +65,25 @@ impl Body for Part {
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<()>, Failure>> {
         async move {
-            let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
+            let keys = &self.actor.keys;
+            let manifest_key = keys.stage_part(self.stage.txid, self.number);
+            // The manifest is read so that of several attempts whose answers were lost only one takes
+            // effect. Another one that came in late would undo what a later part has written since.
+            let ((fence, head), written) = try_join(
+                self.actor.fence_and_head(view, Isolation::Serializable),
+                view.get(&manifest_key, Isolation::Serializable).map_err(Failure::from),
+            )
+            .await?;
             if let Err(refusal) = plan::check_part(fence.as_ref(), &head, self.held, self.stage) {
                 return Err(self.actor.refused(refusal).into());
             }
-            let keys = &self.actor.keys;
+            if written.is_some() {
+                return Ok(Decision::answer(()));
+            }
             let mut mutations = Mutations::with_capacity(1 + self.pages.len());
             let manifest = StagePart::of(self.pages.iter().map(PreparedPage::page));
             // With conflict detection: a rollback that did not see this manifest must conflict with it.
-            put_row(&mut mutations, keys.stage_part(self.stage.txid, self.number), &manifest);
+            put_row(&mut mutations, manifest_key.clone(), &manifest);
             // Older versions stay: the head still shows them.
             write_pages(&mut mutations, keys, &self.pages, self.stage.txid, PageCount(0));
             Ok(Decision::write(mutations, ()))
@@ -97,8 +107,12 @@ impl Body for Finalize {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
             match plan::finalize(fence.as_ref(), &head, &self.request) {
                 Ok(CommitPlan::Write { head: next, clear_from }) => {
-                    let mut mutations = Mutations::with_capacity(2);
+                    let mut mutations = Mutations::with_capacity(3);
                     move_head(&mut mutations, &self.actor, &next, clear_from);
+                    if self.request.rewrites_all {
+                        // In another database the same pages mean something else.
+                        mutations.delete_guarded(self.actor.keys.hints());
+                    }
                     Ok(Decision::write(mutations, Committed { txid: next.txid, head: next }))
                 }
                 Ok(CommitPlan::AlreadyIn(txid)) => Ok(Decision::answer(Committed { txid, head })),
@@ -124,24 +138,26 @@ pub(crate) struct End {
     pub(crate) rewrites_all: bool,
 }
 
-/// An open stage and its writer. A page may be written in one part only: parts arrive in any order.
-/// Dropped without [`StageWriter::finalize`], the stage is rolled back.
+/// An open stage and its writer. Parts arrive in any order, so a page may be written again only behind a
+/// [`StageWriter::barrier`]. Dropped without [`StageWriter::finalize`], the stage is rolled back.
 pub(crate) struct StageWriter {
-    core: Arc<Core>,
-    actor: Actor,
-    held: Held,
-    stage: OpenStage,
+    pub(super) core: Arc<Core>,
+    pub(super) actor: Actor,
+    pub(super) held: Held,
+    pub(super) stage: OpenStage,
     parts: u32,
+    /// Pages up to this one may have rows of this stage.
+    staged_to: PageCount,
     in_flight: FuturesUnordered<BoxFuture<'static, Result<(), StoreError>>>,
     finalized: bool,
 }
 
 impl StageWriter {
-    /// Opens a stage, once what a former owner left has been rolled back.
+    /// Opens a stage, once what is in its way has been settled.
     pub(crate) async fn open(
         core: &Arc<Core>,
         actor: &Actor,
-        request: CommitRequest,
+        request: StageRequest,
     ) -> Result<Self, StoreError> {
         let body = Arc::new(Open { actor: actor.clone(), request });
         let stage = loop {
@@ -156,6 +172,7 @@ impl StageWriter {
             held: request.held,
             stage,
             parts: 0,
+            staged_to: PageCount(0),
             in_flight: FuturesUnordered::new(),
             finalized: false,
         })
@@ -167,6 +184,8 @@ impl StageWriter {
         while self.in_flight.len() >= PARTS_IN_FLIGHT_MAX {
             self.in_flight.next().await.transpose()?;
         }
+        let last = pages.iter().map(PreparedPage::page).max();
+        self.staged_to = self.staged_to.max(PageCount(last.map_or(0, PageNumber::get)));
         let part = Arc::new(Part {
             actor: self.actor.clone(),
             held: self.held,
@@ -182,14 +201,20 @@ impl StageWriter {
         Ok(())
     }
 
-    /// Makes the whole stage visible.
-    pub(crate) async fn finalize(mut self, end: End) -> Result<Committed, StoreError> {
+    /// Waits until every part is in. No attempt at one of them takes effect after that.
+    pub(crate) async fn barrier(&mut self) -> Result<(), StoreError> {
         while let Some(written) = self.in_flight.next().await {
             written?;
         }
+        Ok(())
+    }
+
+    /// Makes the whole stage visible.
+    pub(crate) async fn finalize(mut self, end: End) -> Result<Committed, StoreError> {
+        self.barrier().await?;
         let End { size_pages, page_size, rewrites_all } = end;
-        let request =
-            FinalizeRequest { held: self.held, stage: self.stage, size_pages, page_size, rewrites_all };
+        let (held, stage, staged_to) = (self.held, self.stage, self.staged_to);
+        let request = FinalizeRequest { held, stage, size_pages, staged_to, page_size, rewrites_all };
         let unknown = AtomicBool::new(false);
         let body = Arc::new(Finalize { actor: self.actor.clone(), request, unknown });
         let mut attempts = Attempts::default();

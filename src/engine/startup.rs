@@ -10,17 +10,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, try_join, try_join3};
 
 use crate::codec::{Fence, Head};
 use crate::kv::{Body, Concurrency, Decision, Isolation, Mutations, ReadBody, View, transact};
 use crate::plan::{self, PreloadRequest, TakeoverPlan, TakeoverRequest};
-use crate::types::{ActorId, Generation, Meta, Token};
+use crate::types::{ActorId, Generation, Meta, PageRange, Token};
 
 use super::core::{Attempts, Core};
 use super::error::{Failure, StoreError, surface};
-use super::rows::{Actor, read_pages};
-use super::{Outcome, PageSet, Startup, settle};
+use super::rows::{Actor, At, read_pages};
+use super::{Outcome, PageSet, Startup, hints, settle};
 
 /// Conflicts with commits before a start raises the fence first.
 const CONFLICTS_MAX: u32 = 2;
@@ -39,10 +39,16 @@ struct Takeover {
 
 enum Answer {
     /// The generation is ours, and this is what the store holds.
-    Won(Fence, Head, PageSet),
+    Won(Fence, Head, Preloaded),
     /// The generation is ours; the rest is to be read behind the fence.
     Raised,
     Lost(Meta),
+}
+
+/// What a start brings along.
+struct Preloaded {
+    pages: PageSet,
+    hints: Vec<PageRange>,
 }
 
 impl Body for Takeover {
@@ -55,9 +61,10 @@ impl Body for Takeover {
             // Read with conflict detection, the head makes a commit in between a conflict; without, only
             // another takeover is one.
             let head_isolation = if fence_first { Isolation::Snapshot } else { Isolation::Serializable };
-            let (fence, head) = futures::future::try_join(
+            let (fence, head, hints) = try_join3(
                 self.actor.fence(view, Isolation::Serializable),
                 self.actor.stored_head(view, head_isolation),
+                hints(view, &self.actor, !fence_first && self.preload.hints),
             )
             .await?;
             let head = head.unwrap_or_else(Head::empty);
@@ -82,8 +89,8 @@ impl Body for Takeover {
             let answer = if fence_first {
                 Answer::Raised
             } else {
-                let pages = preload(view, &self.actor, &head, &self.preload).await?;
-                Answer::Won(fence, head, pages)
+                let preloaded = preload(view, &self.actor, &head, &self.preload, hints).await?;
+                Answer::Won(fence, head, preloaded)
             };
             Ok(Decision::write(mutations, answer))
         }
@@ -104,7 +111,11 @@ impl ReadBody for BehindFence {
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Answer, Failure>> {
         async move {
-            let (fence, head) = self.actor.fence_and_head(view, Isolation::Snapshot).await?;
+            let ((fence, head), hints) = try_join(
+                self.actor.fence_and_head(view, Isolation::Snapshot),
+                hints(view, &self.actor, self.preload.hints),
+            )
+            .await?;
             let Some(fence) = fence else {
                 return Err(StoreError::NotFound { actor: self.actor.id.clone() }.into());
             };
@@ -112,8 +123,8 @@ impl ReadBody for BehindFence {
                 // A later start has come between: ours is over before it began.
                 return Ok(Answer::Lost(plan::meta(&fence, &head)));
             }
-            let pages = preload(view, &self.actor, &head, &self.preload).await?;
-            Ok(Answer::Won(fence, head, pages))
+            let preloaded = preload(view, &self.actor, &head, &self.preload, hints).await?;
+            Ok(Answer::Won(fence, head, preloaded))
         }
         .boxed()
     }
@@ -124,9 +135,15 @@ async fn preload(
     actor: &Actor,
     head: &Head,
     request: &PreloadRequest,
-) -> Result<PageSet, Failure> {
-    let runs = plan::preload(request, head.size_pages, head.page_size);
-    read_pages(view, actor, head, &runs).await
+    hints: Vec<PageRange>,
+) -> Result<Preloaded, Failure> {
+    let runs = plan::preload(request, &hints, head.size_pages, head.page_size);
+    let pages = read_pages(view, actor, At::head(head), &runs).await?;
+    Ok(Preloaded { pages, hints })
+}
+
+async fn hints(view: &dyn View, actor: &Actor, wanted: bool) -> Result<Vec<PageRange>, Failure> {
+    if wanted { hints::load(view, actor).await } else { Ok(Vec::new()) }
 }
 
 /// The generation of an actor.
@@ -168,10 +185,10 @@ pub(crate) async fn load_startup(
         fence_first: AtomicBool::new(false),
     });
     match take_over(core, &body).await? {
-        Answer::Won(fence, head, pages) => {
+        Answer::Won(fence, head, Preloaded { pages, hints }) => {
             settle::in_background(core, &body.actor, fence.generation, &head);
             let meta = plan::meta(&fence, &head);
-            Ok(Startup { outcome: Outcome::Won, meta, pages })
+            Ok(Startup { outcome: Outcome::Won, meta, pages, hints })
         }
         Answer::Lost(meta) => {
             let noted = body.noted.get().copied().unwrap_or(Generation::NONE);
@@ -180,7 +197,7 @@ pub(crate) async fn load_startup(
                 "lost the start-up race"
             );
             let pages = PageSet::empty(meta.head_txid, meta.page_size);
-            Ok(Startup { outcome: Outcome::Lost, meta, pages })
+            Ok(Startup { outcome: Outcome::Lost, meta, pages, hints: Vec::new() })
         }
         Answer::Raised => unreachable!("take_over reads behind the fence that it raised"),
     }

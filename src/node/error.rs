@@ -5,6 +5,7 @@
 
 use napi_derive::napi;
 
+use crate::database::{DatabaseError, SqlError};
 use crate::engine::StoreError;
 use crate::types::PageNumber;
 
@@ -32,6 +33,51 @@ pub struct Failure {
     pub held_head_txid: Option<u64>,
     /// The head of the store.
     pub current_head_txid: Option<u64>,
+    /// The name of SQLite's extended result code.
+    pub extended_code: Option<String>,
+    /// SQLite's extended result code.
+    pub raw_code: Option<i32>,
+    /// Where in the SQL text, in UTF-16 code units.
+    pub offset: Option<u32>,
+    /// Which statement of a batch, from 0.
+    pub statement: Option<u32>,
+}
+
+impl Failure {
+    fn new(code: &str, message: String) -> Self {
+        Self { code: code.to_owned(), message, ..Self::default() }
+    }
+}
+
+impl From<SqlError> for Failure {
+    fn from(error: SqlError) -> Self {
+        Self {
+            extended_code: Some(error.extended_name().to_owned()),
+            raw_code: Some(error.code),
+            offset: error.offset.and_then(|offset| u32::try_from(offset).ok()),
+            retryable: error.name() == "SQLITE_BUSY",
+            ..Self::new(error.name(), error.message)
+        }
+    }
+}
+
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Self {
+        let message = error.to_string();
+        match error {
+            DatabaseError::Sql(error) => error.into(),
+            DatabaseError::Store(error) => error.into(),
+            DatabaseError::Batch { index, error } => {
+                Self { message, statement: u32::try_from(index).ok(), ..Self::from(*error) }
+            }
+            DatabaseError::Invalid(_) => Self::new("ERR_INVALID_ARG", message),
+            DatabaseError::Overloaded { .. } => {
+                Self { retryable: true, ..Self::new("ERR_OVERLOADED", message) }
+            }
+            DatabaseError::Aborted(_) => Self::new("ERR_ABORTED", message),
+            DatabaseError::Closed(_) => Self::new("ERR_CLOSED", message),
+        }
+    }
 }
 
 impl From<StoreError> for Failure {

@@ -13,6 +13,7 @@
 //!   itself fails.
 
 mod convert;
+mod database;
 mod error;
 mod options;
 mod runtime;

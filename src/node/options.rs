@@ -11,6 +11,9 @@ use crate::kv::memory::MemoryKv;
 
 use super::convert::page_numbers;
 
+/// The page cache of a store's SQL databases, unless told otherwise.
+const CACHE_BYTES_DEFAULT: u64 = 64 << 20;
+
 /// Which store to open.
 #[napi(object, object_to_js = false)]
 pub struct NativeStoreOptions {
@@ -20,9 +23,19 @@ pub struct NativeStoreOptions {
     pub relaxed: bool,
     /// The largest size of the store's file, in bytes.
     pub max_size_bytes: Option<i64>,
+    /// The memory for pages of SQL databases, in bytes.
+    pub cache_bytes: Option<i64>,
 }
 
 impl NativeStoreOptions {
+    /// The bytes that the page cache of SQL databases may take.
+    pub(super) fn cache_bytes_max(&self) -> Result<u64, StoreError> {
+        let bytes = self.cache_bytes.map(u64::try_from).transpose();
+        let bytes = bytes
+            .map_err(|_| StoreError::OutOfRange("options.cacheBytes must not be negative".to_owned()))?;
+        Ok(bytes.unwrap_or(CACHE_BYTES_DEFAULT))
+    }
+
     /// Opens the backend. Blocks on disk.
     pub(super) fn open(self) -> Result<Arc<dyn Kv>, StoreError> {
         let Some(path) = self.path else {
@@ -52,6 +65,8 @@ pub(super) struct PreloadRequest {
     pub(super) pages: Vec<u32>,
     /// Runs of pages.
     pub(super) ranges: Vec<NativePageRange>,
+    /// Whether what earlier owners needed comes too.
+    pub(super) hints: bool,
     /// At most this many bytes of pages.
     pub(super) bytes_max: u32,
 }
@@ -63,6 +78,7 @@ impl TryFrom<PreloadRequest> for Preload {
         Ok(Self {
             pages: page_numbers(&request.pages)?,
             ranges: request.ranges.iter().map(|range| (range.start, range.end)).collect(),
+            hints: request.hints,
             bytes_max: u64::from(request.bytes_max),
         })
     }

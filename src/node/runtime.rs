@@ -8,14 +8,15 @@ use std::future::Future;
 use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use futures::FutureExt;
 use napi::bindgen_prelude::{Either, Env, PromiseRaw, ToNapiValue, create_custom_tokio_runtime};
 use napi_derive::napi;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::error::Failure;
-use crate::engine::StoreError;
+use crate::database::Pool;
 
 /// A machine with fewer cores than this gets as many workers all the same.
 const WORKERS_MIN: usize = 4;
@@ -43,30 +44,41 @@ fn build() -> std::io::Result<Runtime> {
         .build()
 }
 
+/// SQL threads of the process. Most of them wait for a flush at any time, so their number is that of commits
+/// that can share one, not that of cores.
+const SQL_THREADS_MAX: usize = 64;
+
+/// The SQL threads that all stores of the process share. Called on the runtime.
+pub(super) fn sql_pool() -> Arc<Pool> {
+    static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
+    Arc::clone(POOL.get_or_init(|| Pool::new(SQL_THREADS_MAX, Handle::current())))
+}
+
 /// Runs `work` on the runtime. The promise resolves to its result, or to the failure that says why there is
 /// none. `panicked` says what a panic inside `work` means to the caller.
-pub(super) fn answer<T>(
+pub(super) fn answer<T, E>(
     env: &Env,
-    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    panicked: impl FnOnce(String) -> StoreError + Send + 'static,
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+    panicked: impl FnOnce(String) -> E + Send + 'static,
 ) -> napi::Result<PromiseRaw<'_, Either<T, Failure>>>
 where
     T: ToNapiValue + Send + 'static,
+    E: Into<Failure> + 'static,
 {
     env.spawn_future(async move {
         Ok(match contained(work, panicked).await {
             Ok(result) => Either::A(result),
-            Err(error) => Either::B(Failure::from(error)),
+            Err(error) => Either::B(error.into()),
         })
     })
 }
 
 /// `work`, with a panic turned into an error. The engine keeps no state that a panic could leave half
 /// changed in memory (what is stored changes by transactions alone), hence the assertion of unwind safety.
-async fn contained<T>(
-    work: impl Future<Output = Result<T, StoreError>>,
-    panicked: impl FnOnce(String) -> StoreError,
-) -> Result<T, StoreError> {
+async fn contained<T, E>(
+    work: impl Future<Output = Result<T, E>>,
+    panicked: impl FnOnce(String) -> E,
+) -> Result<T, E> {
     AssertUnwindSafe(work)
         .catch_unwind()
         .await
@@ -87,6 +99,7 @@ mod tests {
     use futures::executor::block_on;
 
     use super::*;
+    use crate::engine::StoreError;
 
     /// Only Node calls it, so without this a test build would find it unused.
     const _: fn(Env) -> napi::Result<()> = load;

@@ -9,9 +9,11 @@ use napi_derive::napi;
 use super::convert::{
     NativeCommitBase, NativeMeta, NativePageSet, NativeStartup, PageBlock, page_numbers, unsigned,
 };
+use super::database::{NativeDatabase, NativeDatabaseOptions, OpenRequest};
 use super::error::Failure;
 use super::options::{NativePageRange, NativeStoreOptions, PreloadRequest};
-use super::runtime::answer;
+use super::runtime::{answer, sql_pool};
+use crate::database::{DatabaseError, Databases};
 use crate::engine::{Commit, Engine, ListRequest, Preload, StoreError};
 use crate::env::SystemEnv;
 use crate::types::{ActorId, Generation, PageCount, Txid};
@@ -20,6 +22,7 @@ use crate::types::{ActorId, Generation, PageCount, Txid};
 #[napi]
 pub struct NativeStore {
     engine: Arc<Engine>,
+    databases: Arc<Databases>,
 }
 
 #[napi]
@@ -31,11 +34,14 @@ impl NativeStore {
         options: NativeStoreOptions,
     ) -> napi::Result<PromiseRaw<'_, Either<NativeStore, Failure>>> {
         let work = async move {
+            let cache_bytes_max = options.cache_bytes_max()?;
             let kv = tokio::task::spawn_blocking(move || options.open()).await.map_err(|stopped| {
                 StoreError::Unavailable(format!("the store was not opened: {stopped}"))
             })??;
-            let engine = Engine::open(kv, Arc::new(SystemEnv)).await?;
-            Ok(Self { engine: Arc::new(engine) })
+            let engine = Arc::new(Engine::open(kv, Arc::new(SystemEnv)).await?);
+            let env = Arc::new(SystemEnv);
+            let databases = Databases::new(Arc::clone(&engine), env, cache_bytes_max, sql_pool());
+            Ok(Self { engine, databases: Arc::new(databases) })
         };
         answer(env, work, StoreError::Unavailable)
     }
@@ -48,10 +54,11 @@ impl NativeStore {
         actor_id: String,
         pages: Uint32ArraySlice<'_>,
         ranges: Vec<NativePageRange>,
+        hints: bool,
         max_bytes: u32,
     ) -> napi::Result<PromiseRaw<'env, Either<NativeStartup, Failure>>> {
         let engine = Arc::clone(&self.engine);
-        let request = PreloadRequest { pages: pages.to_vec(), ranges, bytes_max: max_bytes };
+        let request = PreloadRequest { pages: pages.to_vec(), ranges, hints, bytes_max: max_bytes };
         let work = async move {
             let actor = ActorId::new(actor_id)?;
             let preload = Preload::try_from(request)?;
@@ -189,6 +196,24 @@ impl NativeStore {
             Ok(engine.export_to(&actor, &PathBuf::from(file)).await?.into())
         };
         answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Takes an actor over and opens SQLite on its pages.
+    #[napi]
+    pub fn open_database<'env>(
+        &self,
+        env: &'env Env,
+        actor_id: String,
+        options: NativeDatabaseOptions,
+    ) -> napi::Result<PromiseRaw<'env, Either<NativeDatabase, Failure>>> {
+        let databases = Arc::clone(&self.databases);
+        let options = OpenRequest::from(options);
+        let work = async move {
+            let actor = ActorId::new(actor_id).map_err(StoreError::from)?;
+            let database = databases.open(&actor, &options.try_into()?).await?;
+            Ok(NativeDatabase::new(database))
+        };
+        answer(env, work, |detail| DatabaseError::from(StoreError::Unavailable(detail)))
     }
 
     /// Ends the store.

@@ -42,23 +42,24 @@ pub fn commit(fence: Option<&Fence>, head: &Head, request: &CommitRequest) -> Re
         return Ok(CommitPlan::AlreadyIn(txid));
     }
     check_fence(fence, head, request.held)?;
-    check_settled(head, request.size_pages)?;
+    check_settled(head, Some(request.size_pages))?;
     let mut next = head.clone();
     next.page_size = check_page_size(head, request.page_size)?;
     next.txid = head.next_txid;
     next.next_txid = head.next_txid.next();
     next.remember(CommitMark { txid: next.txid, token: request.token });
-    let clear_from = resize(&mut next, request.size_pages);
+    let clear_from = resize(&mut next, head.size_pages, request.size_pages);
     Ok(CommitPlan::Write { head: next, clear_from })
 }
 
-/// What must be done before the head may move to a database of this size.
-pub(super) fn check_settled(head: &Head, size_pages: PageCount) -> Result<(), Refusal> {
+/// What must be done before the head may move to a database of this size; `None` is one that is not known
+/// yet and may be any.
+pub(super) fn check_settled(head: &Head, size_pages: Option<PageCount>) -> Result<(), Refusal> {
     if let Some(stage) = head.open_stage {
         // Its rows would turn visible when the head passes its txid.
         return Err(Refusal::Unsettled(Debt::Rollback(stage)));
     }
-    if head.untrimmed_above.is_some_and(|trimmed| size_pages > trimmed) {
+    if head.untrimmed_above.is_some_and(|trimmed| size_pages.is_none_or(|size| size > trimmed)) {
         // Rows from a former, larger size would turn visible again.
         return Err(Refusal::Unsettled(Debt::Trim));
     }
@@ -74,10 +75,11 @@ pub(super) fn check_page_size(head: &Head, given: Option<PageSize>) -> Result<Pa
     }
 }
 
-/// Sets the new size. The answer is the first page whose rows the same transaction must clear; a shrink by
-/// more than a transaction should carry is noted in the head instead.
-pub(super) fn resize(next: &mut Head, size_pages: PageCount) -> Option<PageNumber> {
-    let dropped = next.size_pages.0.saturating_sub(size_pages.0);
+/// Sets the new size of a database whose pages up to `rows_to` may have rows. The answer is the first page
+/// whose rows the same transaction must clear; more than a transaction should carry are noted in the head
+/// instead.
+pub(super) fn resize(next: &mut Head, rows_to: PageCount, size_pages: PageCount) -> Option<PageNumber> {
+    let dropped = rows_to.0.saturating_sub(size_pages.0);
     next.size_pages = size_pages;
     if dropped == 0 {
         return None;

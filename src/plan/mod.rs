@@ -16,5 +16,5 @@ pub use fence::{Held, Refusal, check_fence, meta};
 pub use preload::{PreloadRequest, preload};
 pub use settle::{Debt, debts, doomed, rolled_back, swept, trimmed};
 pub use sqlite_file::{FILE_HEADER_BYTES, NotADatabase, SqliteFile, is_hot_journal, sqlite_file};
-pub use stage::{FinalizeRequest, StagePlan, check_part, finalize, open_stage};
+pub use stage::{FinalizeRequest, StagePlan, StageRequest, check_part, finalize, open_stage};
 pub use takeover::{TakeoverPlan, TakeoverRequest, takeover};

@@ -1,6 +1,6 @@
 //! Which pages a start brings along.
 
-use crate::types::{PageCount, PageNumber, PageRange, PageSize};
+use crate::types::{PageCount, PageNumber, PageRange, PageSize, runs};
 
 /// The pages that a caller asks for.
 #[derive(Debug, Clone, Default)]
@@ -9,42 +9,28 @@ pub struct PreloadRequest {
     pub pages: Vec<PageNumber>,
     /// Runs of pages, in any order; they may overlap.
     pub ranges: Vec<PageRange>,
+    /// Whether what earlier owners needed comes too.
+    pub hints: bool,
     /// At most this many bytes of pages; page 1 comes whatever it says.
     pub bytes_max: u64,
 }
 
-/// The runs to read: page 1, then the requested pages that exist, ascending, until the budget is spent.
-pub fn preload(request: &PreloadRequest, size_pages: PageCount, page_size: PageSize) -> Vec<PageRange> {
+/// The runs to read, ascending: page 1, then the requested pages that exist, lowest first, until the budget
+/// is spent; what is left of it is for the hinted ones. `hints` are in order.
+pub fn preload(
+    request: &PreloadRequest,
+    hints: &[PageRange],
+    size_pages: PageCount,
+    page_size: PageSize,
+) -> Vec<PageRange> {
     let single = |page| PageRange { first: page, last: page };
-    let mut wanted = vec![single(PageNumber::FIRST)];
-    wanted.extend(request.pages.iter().copied().map(single));
-    wanted.extend_from_slice(&request.ranges);
-    wanted.sort_unstable_by_key(|run| run.first);
-
     let budget_pages = (request.bytes_max / page_size.bytes() as u64).max(1);
-    let mut left = u32::try_from(budget_pages).unwrap_or(u32::MAX);
-    let mut runs: Vec<PageRange> = Vec::new();
-    // The first page that is not covered yet.
-    let mut uncovered = 1;
-    for run in wanted {
-        let first = run.first.get().max(uncovered);
-        let last = run.last.get().min(size_pages.0);
-        if first > last || left == 0 {
-            continue;
-        }
-        let last = last.min(first.saturating_add(left - 1));
-        left -= last - first + 1;
-        uncovered = last.saturating_add(1);
-        let (Some(first), Some(last)) = (PageNumber::new(first), PageNumber::new(last)) else { continue };
-        match runs.last_mut() {
-            Some(before) if before.last.next() == Some(first) => before.last = last,
-            _ => runs.push(PageRange { first, last }),
-        }
-        if last == PageNumber::LAST {
-            break;
-        }
-    }
-    runs
+    let chosen = request.pages.iter().copied().map(single).chain(request.ranges.iter().copied());
+    let chosen = runs::union(chosen.chain([single(PageNumber::FIRST)]));
+    let chosen = runs::first_pages(&chosen, size_pages, budget_pages);
+    let left = budget_pages.saturating_sub(runs::count(&chosen));
+    let hinted = runs::first_pages(&runs::subtract(hints, &chosen), size_pages, left);
+    runs::union(chosen.into_iter().chain(hinted))
 }
 
 #[cfg(test)]
@@ -66,8 +52,8 @@ mod tests {
     #[test]
     fn page_1_comes_without_being_asked_for_and_without_a_budget() {
         let nothing = PreloadRequest::default();
-        assert_eq!(preload(&nothing, PageCount(9), PageSize::DEFAULT), [range(1, 1)]);
-        assert_eq!(preload(&nothing, PageCount(0), PageSize::DEFAULT), []);
+        assert_eq!(preload(&nothing, &[], PageCount(9), PageSize::DEFAULT), [range(1, 1)]);
+        assert_eq!(preload(&nothing, &[], PageCount(0), PageSize::DEFAULT), []);
     }
 
     #[test]
@@ -77,29 +63,35 @@ mod tests {
             bytes_max: u64::MAX,
             ..PreloadRequest::default()
         };
-        assert_eq!(preload(&all, PageCount(u32::MAX), PageSize::DEFAULT), [range(1, u32::MAX)]);
-        assert_eq!(preload(&all, PageCount(3), PageSize::DEFAULT), [range(1, 3)]);
+        assert_eq!(preload(&all, &[], PageCount(u32::MAX), PageSize::DEFAULT), [range(1, u32::MAX)]);
+        assert_eq!(preload(&all, &[], PageCount(3), PageSize::DEFAULT), [range(1, 3)]);
     }
 
     proptest! {
         #[test]
-        fn the_answer_is_the_lowest_wanted_pages_within_size_and_budget(
+        fn the_answer_is_the_lowest_wanted_pages_within_size_and_budget_then_the_lowest_hinted_ones(
             single in prop::collection::vec(1..40u32, 0..8),
             ranges in prop::collection::vec((1..40u32, 0..10u32), 0..5),
+            hints in prop::collection::btree_set(1..60u32, 0..12),
             size in 0..45u32,
             budget_pages in 0..30u64,
         ) {
             let request = PreloadRequest {
                 pages: single.iter().filter_map(|&page| PageNumber::new(page)).collect(),
                 ranges: ranges.iter().map(|&(first, more)| range(first, first + more)).collect(),
+                hints: true,
                 bytes_max: budget_pages * 512 + 511,
             };
             let mut wanted: BTreeSet<u32> = single.into_iter().collect();
             wanted.insert(1);
             wanted.extend(ranges.into_iter().flat_map(|(first, more)| first..=first + more));
             let budget = usize::try_from(budget_pages.max(1)).unwrap();
-            let expected: Vec<u32> = wanted.into_iter().filter(|&page| page <= size).take(budget).collect();
-            let runs = preload(&request, PageCount(size), PageSize::new(512).unwrap());
+            let chosen: BTreeSet<u32> = wanted.into_iter().filter(|&page| page <= size).take(budget).collect();
+            let hinted = hints.iter().copied().filter(|page| *page <= size && !chosen.contains(page));
+            let mut expected: Vec<u32> = chosen.iter().copied().chain(hinted).take(budget).collect();
+            expected.sort_unstable();
+            let hints = PageRange::gather(hints.iter().filter_map(|page| PageNumber::new(*page)));
+            let runs = preload(&request, &hints, PageCount(size), PageSize::new(512).unwrap());
             prop_assert_eq!(pages(&runs), expected);
             // Neighbouring runs are one run: one range read each.
             prop_assert!(runs.windows(2).all(|pair| pair[0].last.get() + 1 < pair[1].first.get()));

@@ -1,10 +1,29 @@
 //! Stages: a commit too large for one transaction, written in parts and made visible by one small step.
 
 use crate::codec::{CommitMark, Fence, Head, OpenStage};
-use crate::types::{PageCount, PageSize, Txid};
+use crate::types::{PageCount, PageSize, Token, Txid};
 
 use super::commit::{CommitPlan, CommitRequest, check_page_size, check_settled, own_mark, resize};
 use super::fence::{Held, Refusal, check_fence};
+
+/// The opening of a stage.
+#[derive(Debug, Clone, Copy)]
+pub struct StageRequest {
+    /// What the caller holds; the head is the one that the stage extends.
+    pub held: Held,
+    /// The size of the database afterwards; `None` while the caller does not know it.
+    pub size_pages: Option<PageCount>,
+    /// The size of the pages to be written; `None` if all of them are, which may change it.
+    pub page_size: Option<PageSize>,
+    /// The mark of this commit, the same in each of its attempts.
+    pub token: Token,
+}
+
+impl From<CommitRequest> for StageRequest {
+    fn from(CommitRequest { held, size_pages, page_size, token }: CommitRequest) -> Self {
+        Self { held, size_pages: Some(size_pages), page_size, token }
+    }
+}
 
 /// What opening a stage does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,11 +35,12 @@ pub enum StagePlan {
 }
 
 /// Decides the opening of a stage for a commit. It takes a txid for good, whatever becomes of it.
-pub fn open_stage(fence: Option<&Fence>, head: &Head, request: &CommitRequest) -> Result<StagePlan, Refusal> {
+pub fn open_stage(fence: Option<&Fence>, head: &Head, request: &StageRequest) -> Result<StagePlan, Refusal> {
     check_fence(fence, head, request.held)?;
     if let Some(stage) = head.open_stage.filter(|stage| stage.token == request.token && !stage.doomed) {
         return Ok(StagePlan::AlreadyOpen(stage));
     }
+    check_page_size(head, request.page_size)?;
     check_settled(head, request.size_pages)?;
     let stage = OpenStage { txid: head.next_txid, token: request.token, doomed: false };
     let next = Head { open_stage: Some(stage), next_txid: head.next_txid.next(), ..head.clone() };
@@ -42,6 +62,8 @@ pub struct FinalizeRequest {
     pub stage: OpenStage,
     /// The size of the database afterwards.
     pub size_pages: PageCount,
+    /// Pages up to this one may have rows of the stage, also where the database ends before.
+    pub staged_to: PageCount,
     /// The size of the pages written.
     pub page_size: PageSize,
     /// Whether the stage wrote every page of the database, so that it may change the page size.
@@ -66,7 +88,9 @@ pub fn finalize(
     let txid: Txid = request.stage.txid;
     let mut next = Head { txid, page_size, open_stage: None, unswept: true, ..head.clone() };
     next.remember(CommitMark { txid, token: request.stage.token });
-    let clear_from = resize(&mut next, request.size_pages);
+    // What was staged beyond the size must go like what a shrink cuts off.
+    let rows_to = head.size_pages.max(request.staged_to);
+    let clear_from = resize(&mut next, rows_to, request.size_pages);
     Ok(CommitPlan::Write { head: next, clear_from })
 }
 
@@ -75,12 +99,12 @@ mod tests {
     use super::super::fence::testing::{fence, held};
     use super::super::settle::Debt;
     use super::*;
-    use crate::types::Token;
+    use crate::types::PageNumber;
 
-    fn request() -> CommitRequest {
-        CommitRequest {
+    fn request() -> StageRequest {
+        StageRequest {
             held: held(1, 3),
-            size_pages: PageCount(50),
+            size_pages: Some(PageCount(50)),
             page_size: Some(PageSize::DEFAULT),
             token: Token([9; 16]),
         }
@@ -102,6 +126,7 @@ mod tests {
             held: held(1, 3),
             stage,
             size_pages: PageCount(50),
+            staged_to: PageCount(50),
             page_size: PageSize::DEFAULT,
             rewrites_all: false,
         }
@@ -118,7 +143,7 @@ mod tests {
     #[test]
     fn somebody_elses_open_stage_is_rolled_back_first() {
         let (staged, stage) = open();
-        let other = CommitRequest { token: Token([8; 16]), ..request() };
+        let other = StageRequest { token: Token([8; 16]), ..request() };
         let unsettled = Refusal::Unsettled(Debt::Rollback(stage));
         assert_eq!(open_stage(Some(&fence(1)), &staged, &other), Err(unsettled));
     }
@@ -151,7 +176,42 @@ mod tests {
     }
 
     #[test]
+    fn what_is_staged_beyond_the_size_is_cleared_at_once_or_noted() {
+        let (staged, stage) = open();
+        // Smaller and larger than the head's 20 pages; up to 1,000 rows go at once.
+        for (size, staged_to, expected) in [
+            (50, 51, (PageNumber::new(51), None)),
+            (50, 1_050, (PageNumber::new(51), None)),
+            (50, 1_051, (None, Some(PageCount(50)))),
+            (10, 0, (PageNumber::new(11), None)),
+            (10, 1_011, (None, Some(PageCount(10)))),
+            (0, u32::MAX, (None, Some(PageCount(0)))),
+        ] {
+            let (size_pages, staged_to) = (PageCount(size), PageCount(staged_to));
+            let request = FinalizeRequest { size_pages, staged_to, ..end(stage) };
+            let plan = finalize(Some(&fence(1)), &staged, &request).unwrap();
+            let CommitPlan::Write { head: next, clear_from } = plan else { panic!("{plan:?}") };
+            assert_eq!((clear_from, next.untrimmed_above), expected, "{size} pages, staged to {staged_to:?}");
+            assert_eq!(next.size_pages, size_pages);
+        }
+    }
+
+    #[test]
+    fn a_stage_of_unknown_size_opens_only_on_trimmed_ground() {
+        let untrimmed = Head { untrimmed_above: Some(PageCount(60)), ..head() };
+        let unknown = StageRequest { size_pages: None, ..request() };
+        let refused = Err(Refusal::Unsettled(Debt::Trim));
+        assert_eq!(open_stage(Some(&fence(1)), &untrimmed, &unknown), refused);
+        // One that stays below the untrimmed rows does not have to wait for them.
+        assert!(open_stage(Some(&fence(1)), &untrimmed, &request()).is_ok());
+        assert!(open_stage(Some(&fence(1)), &head(), &unknown).is_ok());
+    }
+
+    #[test]
     fn only_a_full_rewrite_changes_the_page_size() {
+        let small_pages = StageRequest { page_size: PageSize::new(512).ok(), ..request() };
+        let refused = open_stage(Some(&fence(1)), &head(), &small_pages);
+        assert!(matches!(refused, Err(Refusal::PageSize { .. })), "{refused:?}");
         let (staged, stage) = open();
         let small = FinalizeRequest { page_size: PageSize::new(512).unwrap(), ..end(stage) };
         assert!(matches!(finalize(Some(&fence(1)), &staged, &small), Err(Refusal::PageSize { .. })));

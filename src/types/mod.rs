@@ -4,12 +4,15 @@
 mod actor_id;
 mod meta;
 mod page;
+mod page_bits;
+pub mod runs;
 mod token;
 mod version;
 
 pub use actor_id::{ACTOR_ID_BYTES_MAX, ActorId};
 pub use meta::{Meta, Origin};
 pub use page::{PageCount, PageNumber, PageRange, PageSize, PageSizeError};
+pub use page_bits::PageBits;
 pub use token::Token;
 pub use version::{Generation, Txid};
 

@@ -38,7 +38,7 @@ async fn a_commit_is_read_back_and_brought_along_by_the_next_start(place: Place)
     assert_eq!((first, second), (Txid(1), Txid(2)));
     assert_eq!(tags(&engine, &actor, generation, 9).await, [1, 2, 1, 2, 1, 2]);
 
-    let preload = Preload { pages: vec![page(6)], ranges: vec![(3, 5), (9, 20)], bytes_max: 1 << 20 };
+    let preload = Preload { pages: vec![page(6)], ranges: vec![(3, 5), (9, 20)], ..first_page() };
     let started = engine.load_startup(&actor, &preload).await.unwrap();
     assert_eq!(started.pages.pages, [1, 3, 4, 6].map(page));
     assert_eq!(tags_of(&started.pages), [1, 1, 2, 2]);

@@ -50,7 +50,7 @@ async fn the_cost_of_each_operation_is_known_and_the_same_in_a_small_and_a_large
         };
         assert_eq!(meter.take(), takeover, "loadStartup of page 1, {name}");
 
-        let preload = Preload { ranges: vec![(1, 7)], pages: vec![page(8)], bytes_max: 1 << 20 };
+        let preload = Preload { ranges: vec![(1, 7)], pages: vec![page(8)], ..first_page() };
         engine.load_startup(&actor, &preload).await.unwrap();
         generation = generation.next();
         let expected = Counts { scans: 2, rows_scanned: 7, ..takeover };

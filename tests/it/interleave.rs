@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use batondb::engine::{Engine, Outcome};
+use batondb::engine::{Engine, Outcome, Preload};
 use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv};
 use batondb::kv::{BodyRunner, Concurrency, Kv, KvError, Mutations, ReadRunner, View};
-use batondb::types::{Generation, Txid};
+use batondb::types::{Generation, PageRange, Txid};
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::support::{Place, commit, id, rows, start, tag_of, tags};
+use crate::support::{Place, commit, first_page, id, page, rows, start, tags, tags_of};
 
 /// Done between the reads and the commit of the transaction with this number, from 1.
 type Hook = Box<dyn Fn(u64) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -82,6 +82,8 @@ async fn an_owner_that_commits_in_between_every_time_cannot_starve_a_takeover() 
     let actor = id("a");
     let held = start(&owner, &actor).await.meta.generation;
     commit(&owner, &actor, held, Txid(0), 1..=3, 1).await.unwrap();
+    let hints = [PageRange { first: page(3), last: page(3) }];
+    owner.store_hints(&actor, held, &hints).await.unwrap();
     let committed = Arc::new(AtomicU64::new(1));
     let (starter, transactions) = Interposed::engine(&place, {
         let (owner, committed) = (Arc::clone(&owner), Arc::clone(&committed));
@@ -96,14 +98,16 @@ async fn an_owner_that_commits_in_between_every_time_cannot_starve_a_takeover() 
         }
     })
     .await;
-    let started = start(&starter, &actor).await;
+    let preload = Preload { hints: true, ..first_page() };
+    let started = starter.load_startup(&actor, &preload).await.unwrap();
     assert_eq!((started.outcome, started.meta.generation), (Outcome::Won, held.next()));
     // Two conflicts, then the fence alone, which no commit can make fail.
     assert_eq!(transactions.load(Ordering::SeqCst) - 1, 3);
     // What the owner committed last came before the fence, and is part of the answer.
     let last = committed.load(Ordering::SeqCst);
     assert_eq!((started.meta.head_txid, started.pages.head_txid), (Txid(last), Txid(last)));
-    assert_eq!(tag_of(1, &started.pages.data), last);
+    assert_eq!(tags_of(&started.pages), [last; 2], "page 1 and the hinted one");
+    assert_eq!(started.hints, hints);
     let refused = commit(&owner, &actor, held, Txid(last), [1], 99).await.unwrap_err();
     assert_eq!(refused.code(), "ERR_FENCE_MISMATCH");
 }
@@ -156,6 +160,42 @@ async fn a_takeover_in_the_middle_of_a_commit_fences_it() {
             } else {
                 assert_eq!(answer, Ok(head));
             }
+        }
+    }
+}
+
+/// Hints that passed their check when the takeover came must not land; a commit is nothing to them.
+#[tokio::test]
+async fn a_takeover_in_the_middle_fences_hints_and_a_commit_does_not_disturb_them() {
+    for taken_over in [true, false] {
+        let place = Place::memory();
+        let other = Arc::new(place.open().await);
+        let generation = start(&other, &id("a")).await.meta.generation;
+        commit(&other, &id("a"), generation, Txid(0), 1..=3, 1).await.unwrap();
+        let actor = Arc::clone(&other);
+        let (owner, transactions) = Interposed::engine(&place, move |number| {
+            let actor = Arc::clone(&actor);
+            async move {
+                if number == 1 && taken_over {
+                    start(&actor, &id("a")).await;
+                } else if number == 1 {
+                    commit(&actor, &id("a"), generation, Txid(1), 1..=3, 2).await.unwrap();
+                }
+            }
+            .boxed()
+        })
+        .await;
+        let hints = [PageRange { first: page(2), last: page(3) }];
+        let answer = owner.store_hints(&id("a"), generation, &hints).await;
+        let preload = Preload { hints: true, ..first_page() };
+        let stored = other.load_startup(&id("a"), &preload).await.unwrap().hints;
+        if taken_over {
+            assert_eq!(answer.unwrap_err().code(), "ERR_FENCE_MISMATCH");
+            assert_eq!(stored, []);
+        } else {
+            assert_eq!((answer, stored), (Ok(()), hints.to_vec()));
+            // The store's opening, and one attempt.
+            assert_eq!(transactions.load(Ordering::SeqCst), 2);
         }
     }
 }

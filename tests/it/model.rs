@@ -124,7 +124,8 @@ impl Script {
     async fn start(&mut self, name: &'static str, engine: usize) {
         let (first, last) = (self.draw.page(40), self.draw.page(1_500));
         let bytes_max = self.draw.below(200) * 4096;
-        let preload = Preload { pages: vec![page(last)], ranges: vec![(first, first + 30)], bytes_max };
+        let ranges = vec![(first, first + 30)];
+        let preload = Preload { pages: vec![page(last)], ranges, bytes_max, ..Preload::default() };
         let started = self.engines[engine].load_startup(&id(name), &preload).await.unwrap();
         let actor = self.actors.get_mut(name).unwrap();
         (actor.exists, actor.generation) = (true, actor.generation + 1);

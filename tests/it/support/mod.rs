@@ -116,17 +116,29 @@ pub async fn rows(kv: &Arc<dyn Kv>) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 /// Sets one row behind the engine's back.
 pub async fn put_row(kv: &Arc<dyn Kv>, key: &[u8], value: &[u8]) {
-    struct Put(Vec<u8>, Vec<u8>);
-    impl Body for Put {
+    change_row(kv, key, Some(value)).await;
+}
+
+/// Removes one row behind the engine's back.
+pub async fn remove_row(kv: &Arc<dyn Kv>, key: &[u8]) {
+    change_row(kv, key, None).await;
+}
+
+async fn change_row(kv: &Arc<dyn Kv>, key: &[u8], value: Option<&[u8]>) {
+    struct Change(Vec<u8>, Option<Vec<u8>>);
+    impl Body for Change {
         type Output = ();
         type Error = KvError;
         fn run<'a>(&'a self, _: &'a dyn View) -> BoxFuture<'a, Result<Decision<()>, KvError>> {
             let mut mutations = Mutations::new();
-            mutations.put(self.0.clone(), self.1.clone());
+            match &self.1 {
+                Some(value) => mutations.put(self.0.clone(), value.clone()),
+                None => mutations.delete(self.0.clone()),
+            }
             async move { Ok(Decision::write(mutations, ())) }.boxed()
         }
     }
-    transact(&**kv, &Arc::new(Put(key.to_vec(), value.to_vec()))).await.unwrap();
+    transact(&**kv, &Arc::new(Change(key.to_vec(), value.map(<[u8]>::to_vec)))).await.unwrap();
 }
 
 /// A real database of 1 MB that is not part of the repository. Where it is absent the test says so and is

@@ -1,0 +1,25 @@
+//! Runs of pages as rows store them: first and last page of each, 4 bytes both, in order.
+
+use super::{DecodeError, Reader};
+use crate::types::PageRange;
+
+pub(super) fn write(runs: &[PageRange], body: &mut Vec<u8>) {
+    for run in runs {
+        body.extend(run.first.get().to_be_bytes());
+        body.extend(run.last.get().to_be_bytes());
+    }
+}
+
+/// Reads runs up to the end of the body.
+pub(super) fn read(body: &mut Reader<'_>) -> Result<Vec<PageRange>, DecodeError> {
+    let mut runs: Vec<PageRange> = Vec::new();
+    while !body.is_empty() {
+        let run = PageRange { first: body.page_number()?, last: body.page_number()? };
+        let ascends = runs.last().is_none_or(|before| before.last < run.first);
+        if run.last < run.first || !ascends {
+            return Err(body.field(format!("run {} to {} out of order", run.first, run.last)));
+        }
+        runs.push(run);
+    }
+    Ok(runs)
+}

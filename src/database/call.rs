@@ -1,0 +1,95 @@
+//! What can be asked of a database, and what it answers.
+
+use super::error::DatabaseError;
+
+/// How a statement is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Any number of statements, whose rows do not matter.
+    Exec,
+    /// One statement, whose rows do not matter.
+    Run,
+    /// The first row.
+    Get,
+    /// All rows.
+    All,
+    /// All rows in one chunk.
+    Whole,
+    /// A chunk of rows after the other.
+    Iterate,
+}
+
+/// How a transaction begins (<https://sqlite.org/lang_transaction.html>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behavior {
+    /// With the first statement that needs it.
+    Deferred,
+    /// As one that writes.
+    Immediate,
+    /// As one that writes, alone.
+    Exclusive,
+}
+
+/// A statement and its parameters, in the form of `wire`.
+pub type Sql = (String, Option<Vec<u8>>);
+
+/// What can be asked.
+#[derive(Debug)]
+pub enum Call {
+    /// Run SQL.
+    Run(Kind, Sql),
+    /// Run several statements as one transaction.
+    Batch(Vec<Sql>),
+    /// Say what a statement takes and gives.
+    Describe(String),
+    /// Begin a transaction, which is rolled back if it is not over after so many milliseconds.
+    Begin(Behavior, u64),
+    /// End the transaction that the call belongs to; `true` commits it.
+    End(bool),
+    /// More rows of an iteration.
+    Fetch(u32),
+    /// End an iteration early.
+    CloseCursor(u32),
+    /// Close the database, once the calls before are through.
+    Close,
+}
+
+/// A column of a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name in the result.
+    pub name: String,
+    /// The column of the table that it shows, if it shows one unchanged.
+    pub column: Option<String>,
+    /// That table.
+    pub table: Option<String>,
+    /// The type declared there.
+    pub declared_type: Option<String>,
+}
+
+/// What a statement takes and gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// The columns of its rows.
+    pub columns: Vec<Column>,
+    /// The names of its parameters, with their prefix; none for one without a name.
+    pub parameters: Vec<Option<String>>,
+    /// Whether it changes nothing.
+    pub is_readonly: bool,
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Chunks of rows, in the form of `wire`; of a batch, one for each statement.
+    Rows(Vec<Vec<u8>>),
+    /// What a statement takes and gives.
+    Description(Description),
+    /// The scope of the transaction that has begun.
+    Scope(u32),
+    /// Nothing but that it is done.
+    Done,
+}
+
+/// Who gets the answer.
+pub(super) type Reply = Box<dyn FnOnce(Result<Answer, DatabaseError>) + Send>;

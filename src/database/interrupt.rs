@@ -1,0 +1,60 @@
+//! Stopping a call that runs, and no other: each call has a number, and the one to stop is named by it.
+//!
+//! `sqlite3_interrupt` stops whatever runs on a connection, and keeps stopping while a cursor is open; a
+//! flag that the progress handler reads hits the call that was meant.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The number of a call on one database, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct CallNumber(pub(super) u64);
+
+/// Which call runs, and which one is to stop.
+#[derive(Debug, Default)]
+pub(super) struct Interrupt {
+    running: AtomicU64,
+    stop: AtomicU64,
+}
+
+impl Interrupt {
+    /// A call begins to run.
+    pub(super) fn begin(&self, call: CallNumber) {
+        self.running.store(call.0, Ordering::SeqCst);
+    }
+
+    /// No call runs.
+    pub(super) fn end(&self) {
+        self.running.store(0, Ordering::SeqCst);
+    }
+
+    /// Asks a call to stop. If it is not the one that runs, nothing happens.
+    pub(super) fn stop(&self, call: CallNumber) {
+        self.stop.store(call.0, Ordering::SeqCst);
+    }
+
+    /// Whether the call that runs should stop.
+    pub(super) fn is_set(&self) -> bool {
+        let running = self.running.load(Ordering::SeqCst);
+        running != 0 && running == self.stop.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_call_that_was_meant_stops() {
+        let interrupt = Interrupt::default();
+        assert!(!interrupt.is_set());
+        interrupt.begin(CallNumber(1));
+        interrupt.stop(CallNumber(2));
+        assert!(!interrupt.is_set());
+        interrupt.stop(CallNumber(1));
+        assert!(interrupt.is_set());
+        interrupt.begin(CallNumber(2));
+        assert!(!interrupt.is_set());
+        interrupt.end();
+        assert!(!interrupt.is_set());
+    }
+}

@@ -1,0 +1,36 @@
+//! A SQLite database for each actor: real SQLite on the actor's pages.
+//!
+//! Read from the outside in: [`Database`] is what callers have; `line` says which of their calls is next,
+//! `pool` has the threads that run them, `session` is the SQLite connection they run on. Below SQLite, `vfs`
+//! is the file that it sees, and `source` gets that file's pages from the preload, the cache or the store.
+//!
+//! One database runs one call at a time. What SQLite writes becomes visible to others as one commit of the
+//! engine, with all its guarantees; a database that was fenced answers every call with that error.
+
+mod cache;
+mod call;
+mod error;
+mod hints;
+mod interrupt;
+mod line;
+mod open;
+mod pool;
+mod read_ahead;
+mod residency;
+mod session;
+mod source;
+mod sqlite;
+mod statements;
+mod stats;
+mod turn;
+mod vfs;
+mod wire;
+
+pub use cache::PageCache;
+pub use call::{Answer, Behavior, Call, Column, Description, Kind};
+pub use error::DatabaseError;
+pub use open::{DatabaseOptions, Databases};
+pub use pool::Pool;
+pub use sqlite::SqlError;
+pub use stats::DatabaseStats;
+pub use turn::Database;

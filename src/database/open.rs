@@ -1,0 +1,93 @@
+//! Opening databases: what those of one store share, and the start of one.
+
+use std::sync::Arc;
+
+use super::cache::PageCache;
+use super::error::DatabaseError;
+use super::interrupt::Interrupt;
+use super::pool::Pool;
+use super::residency::Residency;
+use super::session::Session;
+use super::source::{ReadPolicy, Source};
+use super::stats::Counters;
+use super::turn::Database;
+use crate::engine::{Engine, Outcome, Preload};
+use crate::env::Env;
+use crate::types::{ActorId, Meta, PageRange};
+
+/// How a database is opened.
+#[derive(Debug, Clone)]
+pub struct DatabaseOptions {
+    /// The pages that the start brings along.
+    pub preload: Preload,
+    /// Whether pages are fetched before they are asked for.
+    pub read_ahead: bool,
+    /// How many calls may wait.
+    pub queue_max: usize,
+}
+
+/// What the databases of a store share.
+pub(super) struct Shared {
+    pub(super) engine: Arc<Engine>,
+    pub(super) env: Arc<dyn Env>,
+    pub(super) cache: Arc<PageCache>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) residency: Residency,
+}
+
+/// How a start went.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The actor.
+    pub actor: ActorId,
+    /// Whether this start raised the generation.
+    pub outcome: Outcome,
+    /// The state of the actor.
+    pub meta: Meta,
+    /// How many pages came along.
+    pub pages_preloaded: usize,
+    /// The hints that there were.
+    pub(super) hints: Vec<PageRange>,
+}
+
+/// Opens the databases of one store.
+pub struct Databases {
+    shared: Arc<Shared>,
+}
+
+impl Databases {
+    /// For this engine: a cache of its own, threads that may be shared.
+    pub fn new(engine: Arc<Engine>, env: Arc<dyn Env>, cache_bytes_max: u64, pool: Arc<Pool>) -> Self {
+        let cache = Arc::new(PageCache::new(cache_bytes_max));
+        let residency = Residency::default();
+        Self { shared: Arc::new(Shared { engine, env, cache, pool, residency }) }
+    }
+
+    /// Takes an actor over and opens SQLite on its pages. A start that lost the race is opened too, under
+    /// the generation that it shares.
+    pub async fn open(
+        &self,
+        actor: &ActorId,
+        options: &DatabaseOptions,
+    ) -> Result<Arc<Database>, DatabaseError> {
+        let startup = self.shared.engine.load_startup(actor, &options.preload).await?;
+        let opened = Opened {
+            actor: actor.clone(),
+            outcome: startup.outcome,
+            meta: startup.meta.clone(),
+            pages_preloaded: startup.pages.pages.len(),
+            hints: startup.hints.clone(),
+        };
+        let (interrupt, counters) = (Arc::new(Interrupt::default()), Arc::new(Counters::default()));
+        let policy = ReadPolicy { read_ahead: options.read_ahead, learn_hints: options.preload.hints };
+        let source = Source::new(
+            (Arc::clone(&self.shared.engine), Arc::clone(&self.shared.cache), Arc::clone(&counters)),
+            actor.clone(),
+            startup,
+            policy,
+        );
+        let session = Session::open(source, Arc::clone(&interrupt))?;
+        let shared = Arc::clone(&self.shared);
+        Ok(Database::new(shared, opened, session, (interrupt, counters), options.queue_max))
+    }
+}

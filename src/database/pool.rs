@@ -1,0 +1,160 @@
+//! The threads on which SQL runs, away from those of the event loop and of the runtime.
+//!
+//! A thread runs one call of one database, then takes the next database in line. It blocks while the store
+//! flushes, so there are more of them than cores: as many commits can share one flush of the embedded
+//! engine. Threads begin when all others are busy, and end when they have had nothing to do for a while.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+/// How long a thread waits for work before it ends.
+const IDLE: Duration = Duration::from_secs(10);
+/// SQLite's parser and virtual machine are not deep; this is what it reserves, not what it uses.
+const STACK_BYTES: usize = 2 << 20;
+
+/// Something with calls to run.
+pub(super) trait Turns: Send + Sync + 'static {
+    /// Runs one call. Whether another one may run already.
+    fn turn(self: Arc<Self>) -> bool;
+}
+
+#[derive(Default)]
+struct State {
+    ready: VecDeque<Arc<dyn Turns>>,
+    threads: usize,
+    idle: usize,
+}
+
+/// The threads.
+pub struct Pool {
+    state: Mutex<State>,
+    wake: Condvar,
+    threads_max: usize,
+    /// Whose timer and tasks the engine uses when it is called from these threads.
+    runtime: Handle,
+}
+
+impl Pool {
+    /// A pool of at most `threads_max` threads, none of which runs yet.
+    pub fn new(threads_max: usize, runtime: Handle) -> Arc<Self> {
+        let threads_max = threads_max.max(1);
+        Arc::new(Self { state: Mutex::default(), wake: Condvar::new(), threads_max, runtime })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a database in line. It is in line once at a time; that is the caller's to see to.
+    pub(super) fn schedule(self: &Arc<Self>, database: Arc<dyn Turns>) {
+        let mut state = self.lock();
+        state.ready.push_back(database);
+        // An idle thread counts until it has woken, so more in line than idle threads need a new one.
+        let begin = state.ready.len() > state.idle && state.threads < self.threads_max;
+        state.threads += usize::from(begin);
+        drop(state);
+        if begin {
+            self.start();
+        } else {
+            self.wake.notify_one();
+        }
+    }
+
+    fn start(self: &Arc<Self>) {
+        let pool = Arc::clone(self);
+        let started = thread::Builder::new()
+            .name("baton-sql".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || pool.work());
+        if let Err(error) = started {
+            // Those that run take over its work; without any, calls wait until a later one finds a thread.
+            self.lock().threads -= 1;
+            tracing::warn!(%error, "no thread for SQL could be started");
+        }
+    }
+
+    fn work(self: Arc<Self>) {
+        let _entered = self.runtime.enter();
+        let mut state = self.lock();
+        loop {
+            if let Some(database) = state.ready.pop_front() {
+                drop(state);
+                let again = Arc::clone(&database).turn();
+                state = self.lock();
+                if again {
+                    state.ready.push_back(database);
+                } else {
+                    // Outside the lock: it may be the last to hold the database.
+                    drop(state);
+                    drop(database);
+                    state = self.lock();
+                }
+                continue;
+            }
+            state.idle += 1;
+            let (woken, timeout) =
+                self.wake.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            if timeout.timed_out() && state.ready.is_empty() {
+                state.threads -= 1;
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    /// Counts down its turns, and notes how many run at once.
+    struct Counting {
+        left: AtomicUsize,
+        running: Arc<AtomicUsize>,
+        most: Arc<AtomicUsize>,
+        done: Sender<()>,
+    }
+
+    impl Turns for Counting {
+        fn turn(self: Arc<Self>) -> bool {
+            let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(running, Ordering::SeqCst);
+            thread::yield_now();
+            self.running.fetch_sub(1, Ordering::SeqCst);
+            let again = self.left.fetch_sub(1, Ordering::SeqCst) > 1;
+            if !again {
+                self.done.send(()).unwrap();
+            }
+            again
+        }
+    }
+
+    #[test]
+    fn every_turn_is_taken_on_no_more_threads_than_allowed() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let pool = Pool::new(3, runtime.handle().clone());
+        let (done, finished) = channel();
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        for _ in 0..20 {
+            pool.schedule(Arc::new(Counting {
+                left: AtomicUsize::new(50),
+                running: Arc::clone(&running),
+                most: Arc::clone(&most),
+                done: done.clone(),
+            }));
+        }
+        for _ in 0..20 {
+            finished.recv_timeout(Duration::from_secs(60)).unwrap();
+        }
+        assert!(most.load(Ordering::SeqCst) <= 3);
+        assert!(pool.lock().threads <= 3);
+    }
+}

@@ -1,0 +1,189 @@
+//! The committed pages of one opened actor: from the preload and the page cache, else from the store, a few
+//! more at a time than were asked for.
+//!
+//! Every read names the generation held and the head that this database last saw. So either all pages of an
+//! answer come from that head, or the read fails: two lineages never mix.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures::executor::block_on;
+
+use super::cache::{PageCache, Space};
+use super::hints::HintRecorder;
+use super::read_ahead::ReadAhead;
+use super::stats::Counters;
+use crate::engine::{Commit, Engine, LargeCommit, LargeCommitWriter, PageWrite, Startup, StoreError};
+use crate::types::{ActorId, Generation, PageCount, PageNumber, PageRange, PageSize, Txid};
+
+/// How a database reads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadPolicy {
+    /// Whether pages are fetched before they are asked for.
+    pub(super) read_ahead: bool,
+    /// Whether the pages of the first phase are noted, for the next start.
+    pub(super) learn_hints: bool,
+}
+
+/// The bytes that one miss may fetch.
+const READ_AHEAD_BYTES_MAX: usize = 256 << 10;
+
+/// The committed pages, as of one head.
+pub(super) struct Source {
+    engine: Arc<Engine>,
+    actor: ActorId,
+    generation: Generation,
+    head: Txid,
+    size: PageCount,
+    page_size: PageSize,
+    cache: Arc<PageCache>,
+    space: Space,
+    /// Pages of the preload that were not asked for yet.
+    unused_preload: HashSet<PageNumber>,
+    read_ahead: Option<ReadAhead>,
+    recorder: Option<HintRecorder>,
+    counters: Arc<Counters>,
+}
+
+impl Source {
+    /// The pages behind a start. The preload goes into the cache.
+    pub(super) fn new(
+        (engine, cache, counters): (Arc<Engine>, Arc<PageCache>, Arc<Counters>),
+        actor: ActorId,
+        startup: Startup,
+        policy: ReadPolicy,
+    ) -> Self {
+        let space = cache.space();
+        let Startup { meta, pages, .. } = startup;
+        for (index, &page) in pages.pages.iter().enumerate() {
+            let bytes = meta.page_size.bytes();
+            cache.insert(space, page, &pages.data[index * bytes..(index + 1) * bytes]);
+        }
+        counters.pages_preloaded.add(pages.pages.len());
+        let page_size = meta.page_size;
+        Self {
+            engine,
+            actor,
+            generation: meta.generation,
+            head: meta.head_txid,
+            size: meta.size_pages,
+            page_size,
+            cache,
+            space,
+            unused_preload: pages.pages.into_iter().collect(),
+            read_ahead: policy.read_ahead.then(|| ReadAhead::new(page_size, READ_AHEAD_BYTES_MAX)),
+            recorder: policy.learn_hints.then(|| HintRecorder::new(page_size)),
+            counters,
+        }
+    }
+
+    /// How many pages there are.
+    pub(super) fn size(&self) -> PageCount {
+        self.size
+    }
+
+    /// The size of a page; meaningless while there are none.
+    pub(super) fn page_size(&self) -> PageSize {
+        self.page_size
+    }
+
+    /// Copies a page that lies inside the size.
+    pub(super) fn read(&mut self, page: PageNumber, out: &mut [u8]) -> Result<(), StoreError> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.read(page);
+        }
+        if let Some(read_ahead) = &mut self.read_ahead {
+            read_ahead.on_read(page);
+        }
+        if let Some(bytes) = self.cache.get(self.space, page) {
+            self.counters.cache_hits.add(1);
+            self.counters.preload_hits.add(usize::from(self.unused_preload.remove(&page)));
+            out.copy_from_slice(&bytes);
+            return Ok(());
+        }
+        self.fetch(page, out)
+    }
+
+    fn fetch(&mut self, page: PageNumber, out: &mut [u8]) -> Result<(), StoreError> {
+        let mut wanted = vec![page];
+        if let Some(read_ahead) = &mut self.read_ahead {
+            let ahead = read_ahead.on_miss(page, self.size);
+            wanted.extend(ahead.into_iter().filter(|&page| !self.cache.contains(self.space, page)));
+        }
+        let read = self.engine.get_pages(&self.actor, self.generation, Some(self.head), &wanted);
+        let pages = block_on(read)?;
+        self.counters.round_trips.add(1);
+        self.counters.pages_fetched.add(pages.pages.len());
+        self.counters.pages_read_ahead.add(pages.pages.len().saturating_sub(1));
+        let chunks = pages.data.chunks_exact(pages.page_size.bytes());
+        for (&number, bytes) in pages.pages.iter().zip(chunks) {
+            if let Some(read_ahead) = &mut self.read_ahead {
+                read_ahead.on_page(number, bytes);
+            }
+            if number == page {
+                out.copy_from_slice(bytes);
+            }
+            self.cache.insert(self.space, number, bytes);
+        }
+        Ok(())
+    }
+
+    /// Commits pages on top of the head, and goes on from there.
+    pub(super) fn commit(
+        &mut self,
+        size: PageCount,
+        page_size: PageSize,
+        pages: impl IntoIterator<Item = (PageNumber, Box<[u8]>)>,
+    ) -> Result<(), StoreError> {
+        let pages: Vec<(PageNumber, Box<[u8]>)> = pages.into_iter().collect();
+        let writes = pages.iter().map(|(page, data)| PageWrite { page: *page, data }).collect();
+        let (generation, head_txid) = (self.generation, self.head);
+        let commit = Commit { generation, head_txid, size_pages: size, pages: writes };
+        let head = block_on(self.engine.commit(&self.actor, commit))?;
+        self.advance(head, size, page_size, pages.len());
+        for (page, data) in pages {
+            self.cache.insert(self.space, page, data);
+        }
+        Ok(())
+    }
+
+    /// Begins a commit that is too large to be kept in memory.
+    pub(super) fn begin_large_commit(&self, page_size: PageSize) -> Result<LargeCommitWriter, StoreError> {
+        let (generation, head_txid) = (self.generation, self.head);
+        let request = LargeCommit { generation, head_txid, page_size };
+        block_on(self.engine.begin_large_commit(&self.actor, request))
+    }
+
+    /// Makes a large commit visible, and goes on from there.
+    pub(super) fn finish_large_commit(
+        &mut self,
+        writer: LargeCommitWriter,
+        size: PageCount,
+        page_size: PageSize,
+        pages: usize,
+    ) -> Result<(), StoreError> {
+        let head = block_on(writer.finish(size))?;
+        // Which pages have changed is not known one by one any more.
+        self.space = self.cache.space();
+        self.advance(head, size, page_size, pages);
+        Ok(())
+    }
+
+    fn advance(&mut self, head: Txid, size: PageCount, page_size: PageSize, pages: usize) {
+        self.head = head;
+        self.size = size;
+        self.page_size = page_size;
+        self.counters.commits.add(1);
+        self.counters.pages_committed.add(pages);
+    }
+
+    /// The pages that were read early, once; later calls have nothing new to say.
+    pub(super) fn take_hints(&mut self) -> Option<Vec<PageRange>> {
+        self.recorder.take().map(|recorder| recorder.hints())
+    }
+
+    /// Whether as many early reads were noted as hints may be.
+    pub(super) fn hints_are_complete(&self) -> bool {
+        self.recorder.as_ref().is_some_and(HintRecorder::is_complete)
+    }
+}

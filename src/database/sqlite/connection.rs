@@ -1,0 +1,245 @@
+//! A connection: one SQLite database open in one session.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ptr::{NonNull, null, null_mut};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use libsqlite3_sys as ffi;
+
+use super::error::SqlError;
+use super::statement::Statement;
+
+/// Virtual machine instructions between two looks at [`Hooks::is_interrupted`]: some microseconds.
+const INSTRUCTIONS_A_LOOK: c_int = 1_000;
+
+/// What a connection asks and tells while it runs.
+pub(crate) trait Hooks: Send + Sync + 'static {
+    /// Whether the running statement should stop.
+    fn is_interrupted(&self) -> bool;
+    /// A transaction that has written is about to commit.
+    fn before_commit(&self);
+    /// Whether a statement may attach the database file of this name; `None` where the name is computed.
+    fn may_attach(&self, file: Option<&str>) -> bool;
+}
+
+/// Why the last statement was not compiled, where the hooks refused it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// It attaches a file.
+    Attach(Option<String>),
+}
+
+/// An open database handle. Statements share it, so that it is closed after the last of them.
+pub(super) struct Handle(NonNull<ffi::sqlite3>);
+
+// SAFETY: a connection opened with SQLITE_OPEN_NOMUTEX may move between threads as long as one thread at a
+// time uses it (https://sqlite.org/threadsafe.html, "multi-thread"). `Connection` and `Statement` are not
+// `Sync`, and a session owns both.
+unsafe impl Send for Handle {}
+// SAFETY: as above: the handle is shared by a connection and its statements, which all belong to one
+// session, and a session is used by one thread at a time.
+unsafe impl Sync for Handle {}
+
+impl Handle {
+    pub(super) fn as_ptr(&self) -> *mut ffi::sqlite3 {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from sqlite3_open_v2 and is closed once, here, with no statement left:
+        // each holds the handle until it is finalized. Open transactions are
+        // rolled back; an error of that has nobody to go to and changes nothing in the store.
+        unsafe { ffi::sqlite3_close(self.as_ptr()) };
+    }
+}
+
+/// What the hooks of a connection work on. Its address is known to SQLite.
+struct Context {
+    hooks: Arc<dyn Hooks>,
+    denied: Mutex<Option<Denied>>,
+}
+
+/// A connection.
+pub(crate) struct Connection {
+    /// Before `context`, which its callbacks use until it is closed.
+    handle: Arc<Handle>,
+    context: Arc<Context>,
+}
+
+impl Connection {
+    /// Opens the file `name` of a VFS. Nothing is read before the first statement.
+    pub(crate) fn open(name: &CStr, vfs: &CStr, hooks: Arc<dyn Hooks>) -> Result<Self, SqlError> {
+        let flags = ffi::SQLITE_OPEN_READWRITE
+            | ffi::SQLITE_OPEN_CREATE
+            | ffi::SQLITE_OPEN_NOMUTEX
+            | ffi::SQLITE_OPEN_PRIVATECACHE
+            | ffi::SQLITE_OPEN_EXRESCODE;
+        let mut db = null_mut();
+        // SAFETY: all three are valid for the call; SQLite copies the name.
+        let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &raw mut db, flags, vfs.as_ptr()) };
+        let Some(handle) = NonNull::new(db).map(|db| Arc::new(Handle(db))) else {
+            return Err(SqlError::new(ffi::SQLITE_NOMEM, "out of memory"));
+        };
+        if code != ffi::SQLITE_OK {
+            // SAFETY: `db` is what the call above has opened, if only to carry the error.
+            return Err(unsafe { SqlError::last(db, code) });
+        }
+        let context = Arc::new(Context { hooks, denied: Mutex::new(None) });
+        let pointer = Arc::as_ptr(&context).cast::<c_void>().cast_mut();
+        // SAFETY: the context lives in an Arc that every holder of the handle also holds (see `Statement`),
+        // so the pointer is good for as long as the connection can call back.
+        unsafe {
+            ffi::sqlite3_progress_handler(db, INSTRUCTIONS_A_LOOK, Some(on_progress), pointer);
+            ffi::sqlite3_commit_hook(db, Some(on_commit), pointer);
+            ffi::sqlite3_set_authorizer(db, Some(on_authorize), pointer);
+        }
+        Ok(Self { handle, context })
+    }
+
+    fn db(&self) -> *mut ffi::sqlite3 {
+        self.handle.as_ptr()
+    }
+
+    /// Compiles the first statement of `sql`. The answer holds none if there is but space and comments, and
+    /// says where the rest begins.
+    pub(crate) fn prepare(&self, sql: &str, keep: bool) -> Result<(Option<Statement>, usize), SqlError> {
+        let too_long = || SqlError::new(ffi::SQLITE_TOOBIG, "string or blob too big");
+        let length = c_int::try_from(sql.len()).map_err(|_| too_long())?;
+        let flags = if keep { ffi::SQLITE_PREPARE_PERSISTENT } else { 0 };
+        self.denied().take();
+        let mut statement = null_mut();
+        let mut tail: *const c_char = null();
+        let text = sql.as_ptr().cast::<c_char>();
+        // SAFETY: `text` has `length` bytes; SQLite reads no further, and keeps a copy.
+        let code = unsafe {
+            ffi::sqlite3_prepare_v3(self.db(), text, length, flags, &raw mut statement, &raw mut tail)
+        };
+        if code != ffi::SQLITE_OK {
+            return Err(self.error(code));
+        }
+        let rest = (tail as usize).saturating_sub(text as usize).min(sql.len());
+        let keep_alive = (Arc::clone(&self.handle), Arc::clone(&self.context) as Arc<dyn Send + Sync>);
+        let statement = NonNull::new(statement).map(|statement| Statement::new(statement, keep_alive));
+        Ok((statement, rest))
+    }
+
+    /// Runs one statement that has no parameters and whose rows do not matter.
+    pub(crate) fn execute(&self, sql: &str) -> Result<(), SqlError> {
+        let (statement, _) = self.prepare(sql, false)?;
+        let Some(mut statement) = statement else { return Ok(()) };
+        while statement.step()? == super::Step::Row {}
+        Ok(())
+    }
+
+    /// The error of the last call.
+    pub(crate) fn error(&self, code: c_int) -> SqlError {
+        // SAFETY: the connection is open as long as `self` lives.
+        unsafe { SqlError::last(self.db(), code) }
+    }
+
+    /// What the hooks refused while the last statement was compiled.
+    pub(crate) fn take_denied(&self) -> Option<Denied> {
+        self.denied().take()
+    }
+
+    fn denied(&self) -> std::sync::MutexGuard<'_, Option<Denied>> {
+        self.context.denied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether no transaction is open.
+    pub(crate) fn is_autocommit(&self) -> bool {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_get_autocommit(self.db()) != 0 }
+    }
+
+    /// The rows that the last INSERT, UPDATE or DELETE changed.
+    pub(crate) fn changes(&self) -> i64 {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_changes64(self.db()) }
+    }
+
+    /// The rows changed since the connection was opened.
+    pub(crate) fn total_changes(&self) -> i64 {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_total_changes64(self.db()) }
+    }
+
+    /// The rowid of the last INSERT.
+    pub(crate) fn last_insert_rowid(&self) -> i64 {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_last_insert_rowid(self.db()) }
+    }
+
+    /// Frees the memory that a connection can do without.
+    pub(crate) fn release_memory(&self) {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_db_release_memory(self.db()) };
+    }
+
+    /// The bytes that page cache, schema and statements take. It looks at all of them.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let parts = [ffi::SQLITE_DBSTATUS_SCHEMA_USED, ffi::SQLITE_DBSTATUS_STMT_USED];
+        parts.into_iter().map(|what| self.status(what)).sum::<usize>() + self.cache_bytes()
+    }
+
+    /// The bytes that the page cache takes, which is most of what can be given back.
+    pub(crate) fn cache_bytes(&self) -> usize {
+        self.status(ffi::SQLITE_DBSTATUS_CACHE_USED)
+    }
+
+    fn status(&self, what: c_int) -> usize {
+        let (mut current, mut highest) = (0, 0);
+        // SAFETY: the connection is open, and both numbers are written to.
+        unsafe { ffi::sqlite3_db_status(self.db(), what, &raw mut current, &raw mut highest, 0) };
+        usize::try_from(current).unwrap_or(0)
+    }
+}
+
+/// # Safety
+///
+/// `context` is the pointer that [`Connection::open`] gave to SQLite.
+unsafe fn context<'a>(context: *mut c_void) -> &'a Context {
+    // SAFETY: it points into an Arc that lives as long as the connection.
+    unsafe { &*context.cast::<Context>() }
+}
+
+unsafe extern "C" fn on_progress(pointer: *mut c_void) -> c_int {
+    // SAFETY: SQLite hands back what it was given.
+    c_int::from(unsafe { context(pointer) }.hooks.is_interrupted())
+}
+
+unsafe extern "C" fn on_commit(pointer: *mut c_void) -> c_int {
+    // SAFETY: SQLite hands back what it was given.
+    unsafe { context(pointer) }.hooks.before_commit();
+    0
+}
+
+unsafe extern "C" fn on_authorize(
+    pointer: *mut c_void,
+    action: c_int,
+    first: *const c_char,
+    _: *const c_char,
+    _: *const c_char,
+    _: *const c_char,
+) -> c_int {
+    if action != ffi::SQLITE_ATTACH {
+        return ffi::SQLITE_OK;
+    }
+    // SAFETY: SQLite hands back what it was given.
+    let context = unsafe { context(pointer) };
+    // SAFETY: SQLite's arguments of an authorizer are null or texts that live for the call.
+    let file = (!first.is_null()).then(|| unsafe { CStr::from_ptr(first) }.to_string_lossy().into_owned());
+    if context.hooks.may_attach(file.as_deref()) {
+        return ffi::SQLITE_OK;
+    }
+    *context.denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(Denied::Attach(file));
+    ffi::SQLITE_DENY
+}
+
+/// Text for C. What has a NUL inside ends there, as SQLite itself has it.
+pub(super) fn c_string(text: &str) -> CString {
+    let end = text.find('\0').unwrap_or(text.len());
+    CString::new(&text[..end]).unwrap_or_default()
+}

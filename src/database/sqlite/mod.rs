@@ -1,0 +1,13 @@
+//! SQLite's C interface (<https://sqlite.org/c3ref/intro.html>) as three safe types: a connection, a
+//! statement, an error. Nothing here knows about actors or stores.
+//!
+//! It is not `rusqlite`, because a statement here outlives the call that made it (a cursor is stepped by
+//! many calls) and its rows are written straight into an answer; see docs/dependencies.md.
+
+mod connection;
+mod error;
+mod statement;
+
+pub(crate) use connection::{Connection, Denied, Hooks};
+pub use error::SqlError;
+pub(crate) use statement::{Statement, Step, Value};

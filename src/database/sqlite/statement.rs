@@ -1,0 +1,245 @@
+//! A compiled statement: its parameters, its columns, its rows.
+
+use std::borrow::Cow;
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr::NonNull;
+use std::slice;
+use std::sync::Arc;
+
+use libsqlite3_sys as ffi;
+
+use super::connection::{Handle, c_string};
+use super::error::SqlError;
+
+/// A value of SQLite: of a parameter or of a column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Value<'v> {
+    /// NULL.
+    Null,
+    /// INTEGER.
+    Integer(i64),
+    /// REAL.
+    Real(f64),
+    /// TEXT, which in a database need not be UTF-8.
+    Text(&'v [u8]),
+    /// BLOB.
+    Blob(&'v [u8]),
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A row is there.
+    Row,
+    /// The statement is through.
+    Done,
+}
+
+/// A compiled statement.
+pub(crate) struct Statement {
+    statement: NonNull<ffi::sqlite3_stmt>,
+    /// The connection, and what its callbacks use: both outlive the statement.
+    handle: Arc<Handle>,
+    _context: Arc<dyn Send + Sync>,
+}
+
+// SAFETY: see `Handle`: the session that owns the statement is used by one thread at a time.
+unsafe impl Send for Statement {}
+
+impl Statement {
+    pub(super) fn new(
+        statement: NonNull<ffi::sqlite3_stmt>,
+        (handle, context): (Arc<Handle>, Arc<dyn Send + Sync>),
+    ) -> Self {
+        Self { statement, handle, _context: context }
+    }
+
+    fn raw(&self) -> *mut ffi::sqlite3_stmt {
+        self.statement.as_ptr()
+    }
+
+    fn checked(&self, code: c_int) -> Result<(), SqlError> {
+        if code == ffi::SQLITE_OK {
+            return Ok(());
+        }
+        // SAFETY: the connection is open as long as `handle` lives.
+        Err(unsafe { SqlError::last(self.handle.as_ptr(), code) })
+    }
+
+    /// How many parameters there are: the largest number of one.
+    pub(crate) fn parameter_count(&self) -> usize {
+        // SAFETY: the statement is not finalized before it is dropped.
+        usize::try_from(unsafe { ffi::sqlite3_bind_parameter_count(self.raw()) }).unwrap_or(0)
+    }
+
+    /// The name of parameter `number` (from 1) with its prefix, if it has one.
+    pub(crate) fn parameter_name(&self, number: usize) -> Option<&str> {
+        let number = c_int::try_from(number).ok()?;
+        // SAFETY: as above; the name lives as long as the statement.
+        unsafe { text_of(ffi::sqlite3_bind_parameter_name(self.raw(), number)) }
+    }
+
+    /// The number of the parameter with this name, which has its prefix.
+    pub(crate) fn parameter_number(&self, name: &str) -> Option<usize> {
+        let name = c_string(name);
+        // SAFETY: as above; the name is valid for the call.
+        let number = unsafe { ffi::sqlite3_bind_parameter_index(self.raw(), name.as_ptr()) };
+        usize::try_from(number).ok().filter(|number| *number > 0)
+    }
+
+    /// Sets parameter `number` (from 1). Bytes are copied.
+    pub(crate) fn bind(&mut self, number: usize, value: Value<'_>) -> Result<(), SqlError> {
+        let number = c_int::try_from(number).unwrap_or(c_int::MAX);
+        let raw = self.raw();
+        // SAFETY: the statement is alive; texts and blobs are copied by SQLite before the call returns.
+        let code = unsafe {
+            match value {
+                Value::Null => ffi::sqlite3_bind_null(raw, number),
+                Value::Integer(value) => ffi::sqlite3_bind_int64(raw, number, value),
+                Value::Real(value) => ffi::sqlite3_bind_double(raw, number, value),
+                Value::Text(text) => ffi::sqlite3_bind_text64(
+                    raw,
+                    number,
+                    text.as_ptr().cast::<c_char>(),
+                    text.len() as u64,
+                    ffi::SQLITE_TRANSIENT(),
+                    UTF8,
+                ),
+                Value::Blob([]) => ffi::sqlite3_bind_zeroblob(raw, number, 0),
+                Value::Blob(bytes) => ffi::sqlite3_bind_blob64(
+                    raw,
+                    number,
+                    bytes.as_ptr().cast(),
+                    bytes.len() as u64,
+                    ffi::SQLITE_TRANSIENT(),
+                ),
+            }
+        };
+        self.checked(code)
+    }
+
+    /// Runs to the next row or to the end.
+    pub(crate) fn step(&mut self) -> Result<Step, SqlError> {
+        // SAFETY: the statement is alive.
+        match unsafe { ffi::sqlite3_step(self.raw()) } {
+            ffi::SQLITE_ROW => Ok(Step::Row),
+            ffi::SQLITE_DONE => Ok(Step::Done),
+            // SAFETY: the connection is open as long as `handle` lives.
+            code => Err(unsafe { SqlError::last(self.handle.as_ptr(), code) }),
+        }
+    }
+
+    /// Ends a run. A statement that has written without a transaction commits here at the latest, so the
+    /// answer counts.
+    pub(crate) fn reset(&mut self) -> Result<(), SqlError> {
+        // SAFETY: the statement is alive.
+        let code = unsafe { ffi::sqlite3_reset(self.raw()) };
+        self.checked(code)
+    }
+
+    /// Forgets the parameters.
+    pub(crate) fn clear_bindings(&mut self) {
+        // SAFETY: the statement is alive; the call cannot fail.
+        unsafe { ffi::sqlite3_clear_bindings(self.raw()) };
+    }
+
+    /// Whether it changes nothing in the database.
+    pub(crate) fn is_readonly(&self) -> bool {
+        // SAFETY: the statement is alive.
+        unsafe { ffi::sqlite3_stmt_readonly(self.raw()) != 0 }
+    }
+
+    /// How many columns its rows have; 0 for a statement without rows.
+    pub(crate) fn column_count(&self) -> usize {
+        // SAFETY: the statement is alive.
+        usize::try_from(unsafe { ffi::sqlite3_column_count(self.raw()) }).unwrap_or(0)
+    }
+
+    /// The name of a column of the result.
+    pub(crate) fn column_name(&self, index: usize) -> Cow<'_, str> {
+        // SAFETY: the statement is alive, and the text lives until the next step or preparation.
+        self.column_text(index, |raw, index| unsafe { ffi::sqlite3_column_name(raw, index) })
+            .unwrap_or_default()
+    }
+
+    /// The column of a table that a column of the result shows, if it shows one.
+    pub(crate) fn column_origin(&self, index: usize) -> Option<Cow<'_, str>> {
+        // SAFETY: as above.
+        self.column_text(index, |raw, index| unsafe { ffi::sqlite3_column_origin_name(raw, index) })
+    }
+
+    /// The table of that column.
+    pub(crate) fn column_table(&self, index: usize) -> Option<Cow<'_, str>> {
+        // SAFETY: as above.
+        self.column_text(index, |raw, index| unsafe { ffi::sqlite3_column_table_name(raw, index) })
+    }
+
+    /// The type that the table declares for that column.
+    pub(crate) fn column_type(&self, index: usize) -> Option<Cow<'_, str>> {
+        // SAFETY: as above.
+        self.column_text(index, |raw, index| unsafe { ffi::sqlite3_column_decltype(raw, index) })
+    }
+
+    fn column_text(
+        &self,
+        index: usize,
+        get: impl FnOnce(*mut ffi::sqlite3_stmt, c_int) -> *const c_char,
+    ) -> Option<Cow<'_, str>> {
+        let text = get(self.raw(), c_int::try_from(index).ok()?);
+        // SAFETY: SQLite answers null or a text that ends with a NUL and lives as long as the statement is
+        // not stepped, which takes a mutable reference.
+        (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy())
+    }
+
+    /// A value of the current row.
+    pub(crate) fn column(&self, index: usize) -> Value<'_> {
+        let raw = self.raw();
+        let Ok(index) = c_int::try_from(index) else { return Value::Null };
+        // SAFETY: the statement is alive. The bytes live until the next step, which takes a mutable
+        // reference; the length is asked for after the pointer, as SQLite wants it.
+        unsafe {
+            match ffi::sqlite3_column_type(raw, index) {
+                ffi::SQLITE_INTEGER => Value::Integer(ffi::sqlite3_column_int64(raw, index)),
+                ffi::SQLITE_FLOAT => Value::Real(ffi::sqlite3_column_double(raw, index)),
+                ffi::SQLITE_TEXT => {
+                    let text = ffi::sqlite3_column_text(raw, index);
+                    Value::Text(bytes_of(text, ffi::sqlite3_column_bytes(raw, index)))
+                }
+                ffi::SQLITE_BLOB => {
+                    let blob = ffi::sqlite3_column_blob(raw, index).cast::<u8>();
+                    Value::Blob(bytes_of(blob, ffi::sqlite3_column_bytes(raw, index)))
+                }
+                _ => Value::Null,
+            }
+        }
+    }
+}
+
+impl Drop for Statement {
+    fn drop(&mut self) {
+        // SAFETY: it is finalized once, here. The code repeats the last step's error, which is told already.
+        unsafe { ffi::sqlite3_finalize(self.raw()) };
+    }
+}
+
+/// `SQLITE_UTF8`, in the type that the call takes.
+const UTF8: u8 = 1;
+
+/// # Safety
+///
+/// `text` is null or a C string that lives for `'a`.
+unsafe fn text_of<'a>(text: *const c_char) -> Option<&'a str> {
+    // SAFETY: the caller's promise.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_str().ok()).flatten()
+}
+
+/// # Safety
+///
+/// `start` is null or has `length` bytes that live for `'a`.
+unsafe fn bytes_of<'a>(start: *const u8, length: c_int) -> &'a [u8] {
+    match usize::try_from(length) {
+        // SAFETY: the caller's promise.
+        Ok(length) if length > 0 && !start.is_null() => unsafe { slice::from_raw_parts(start, length) },
+        _ => &[],
+    }
+}

@@ -1,0 +1,73 @@
+//! What a database has done so far, counted where it happens.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(super) fn add(&self, amount: usize) {
+        self.0.fetch_add(amount as u64, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counters of one database.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) round_trips: Counter,
+    pub(super) pages_fetched: Counter,
+    pub(super) pages_read_ahead: Counter,
+    pub(super) pages_preloaded: Counter,
+    pub(super) preload_hits: Counter,
+    pub(super) cache_hits: Counter,
+    pub(super) commits: Counter,
+    pub(super) pages_committed: Counter,
+}
+
+/// What a database has done since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DatabaseStats {
+    /// Reads of the store, each of one or more pages, the start not counted.
+    pub round_trips: u64,
+    /// Pages that these brought, those read ahead included.
+    pub pages_fetched: u64,
+    /// Pages among them that nobody had asked for yet.
+    pub pages_read_ahead: u64,
+    /// Pages that the start brought along.
+    pub pages_preloaded: u64,
+    /// Pages among them that were asked for since.
+    pub preload_hits: u64,
+    /// Reads by SQLite that the page cache answered.
+    pub cache_hits: u64,
+    /// Commits acknowledged by the store.
+    pub commits: u64,
+    /// Pages in them.
+    pub pages_committed: u64,
+    /// Calls that wait or run.
+    pub queued: u64,
+    /// Bytes that SQLite holds for this database: page cache, schema, statements.
+    pub memory_bytes: u64,
+}
+
+impl Counters {
+    /// The numbers as they stand.
+    pub(super) fn read(&self, queued: usize, memory_bytes: usize) -> DatabaseStats {
+        DatabaseStats {
+            round_trips: self.round_trips.get(),
+            pages_fetched: self.pages_fetched.get(),
+            pages_read_ahead: self.pages_read_ahead.get(),
+            pages_preloaded: self.pages_preloaded.get(),
+            preload_hits: self.preload_hits.get(),
+            cache_hits: self.cache_hits.get(),
+            commits: self.commits.get(),
+            pages_committed: self.pages_committed.get(),
+            queued: queued as u64,
+            memory_bytes: memory_bytes as u64,
+        }
+    }
+}

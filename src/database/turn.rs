@@ -1,0 +1,415 @@
+//! A database: its line of calls, and how a turn on a thread of the pool takes one of them through.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use futures::executor::block_on;
+use futures::future::{AbortHandle, FutureExt, abortable};
+
+use super::call::{Answer, Call, Reply};
+use super::error::DatabaseError;
+use super::interrupt::{CallNumber, Interrupt};
+use super::line::{DATABASE, Line, Waiting};
+use super::open::{Opened, Shared};
+use super::pool::Turns;
+use super::residency::Resident;
+use super::session::Session;
+use super::stats::{Counters, DatabaseStats};
+use crate::engine::StoreError;
+use crate::types::PageRange;
+
+/// An open transaction's deadline.
+struct Deadline {
+    scope: u32,
+    timer: AbortHandle,
+}
+
+/// What a turn is to do.
+enum Work {
+    Call(Waiting<(Call, Reply)>),
+    /// The transaction's time is up.
+    Expire(u32),
+    /// Give memory back.
+    Shrink,
+}
+
+struct State {
+    line: Line<(Call, Reply)>,
+    running: Option<(CallNumber, u32, u32)>,
+    deadlines: Vec<Deadline>,
+    expired: VecDeque<u32>,
+    shrink: bool,
+    /// Whether the database is in the line of the pool, or on one of its threads.
+    scheduled: bool,
+    closed: bool,
+}
+
+/// A SQLite database on an actor's pages.
+pub struct Database {
+    shared: Arc<Shared>,
+    opened: Opened,
+    queue_max: usize,
+    counters: Arc<Counters>,
+    interrupt: Arc<Interrupt>,
+    state: Mutex<State>,
+    /// `None` once it is closed. Locked by the thread whose turn it is.
+    session: Mutex<Option<Session>>,
+    resident: Mutex<Resident>,
+    memory_bytes: AtomicUsize,
+    itself: Weak<Self>,
+}
+
+impl Database {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        opened: Opened,
+        session: Session,
+        (interrupt, counters): (Arc<Interrupt>, Arc<Counters>),
+        queue_max: usize,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|itself| Self {
+            shared,
+            opened,
+            queue_max,
+            counters,
+            interrupt,
+            state: Mutex::new(State {
+                line: Line::default(),
+                running: None,
+                deadlines: Vec::new(),
+                expired: VecDeque::new(),
+                shrink: false,
+                scheduled: false,
+                closed: false,
+            }),
+            session: Mutex::new(Some(session)),
+            resident: Mutex::default(),
+            memory_bytes: AtomicUsize::new(0),
+            itself: Weak::clone(itself),
+        })
+    }
+
+    /// How the start went.
+    pub fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a call in the line of its scope; `reply` gets the answer. `job` is a number by which
+    /// [`Self::cancel`] finds it, 0 for none.
+    pub fn submit(
+        &self,
+        scope: u32,
+        job: u32,
+        call: Call,
+        reply: impl FnOnce(Result<Answer, DatabaseError>) + Send + 'static,
+    ) {
+        let mut state = self.state();
+        let refused = if state.closed {
+            Some(DatabaseError::Closed("the database is closed".to_owned()))
+        } else if !state.line.is_open(scope) {
+            Some(DatabaseError::Closed("the transaction is over".to_owned()))
+        } else if state.line.len() >= self.queue_max && !matches!(call, Call::End(_) | Call::Close) {
+            // What ends something is let in: it makes room.
+            Some(DatabaseError::Overloaded { waiting: state.line.len() })
+        } else {
+            None
+        };
+        if let Some(error) = refused {
+            drop(state);
+            return reply(Err(error));
+        }
+        state.closed = matches!(call, Call::Close);
+        state.line.push(job, scope, (call, Box::new(reply)));
+        self.schedule(state);
+    }
+
+    fn schedule(&self, mut state: MutexGuard<'_, State>) {
+        if state.scheduled {
+            return;
+        }
+        if let Some(itself) = self.itself.upgrade() {
+            state.scheduled = true;
+            drop(state);
+            self.shared.pool.schedule(itself);
+        }
+    }
+
+    /// Cancels a call: one that waits is taken out of the line, one that runs is interrupted. One that is
+    /// through already stays so.
+    pub fn cancel(&self, job: u32) {
+        let mut state = self.state();
+        if let Some(waiting) = state.line.take(job) {
+            drop(state);
+            let message = "the call was cancelled before it began; nothing was done";
+            return (waiting.item.1)(Err(DatabaseError::Aborted(message.to_owned())));
+        }
+        if let Some((number, ..)) = state.running.filter(|(_, running, _)| *running == job) {
+            self.interrupt.stop(number);
+        }
+    }
+
+    /// Asks the store whether this database is still the actor's owner.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let Opened { actor, meta, .. } = &self.opened;
+        let held = meta.generation;
+        match self.shared.engine.stat(actor).await? {
+            None => Err(StoreError::NotFound { actor: actor.clone() }),
+            Some(now) if now.generation == held => Ok(()),
+            Some(now) => Err(StoreError::FenceMismatch {
+                actor: actor.clone(),
+                held,
+                current: now.generation,
+                held_head_txid: now.head_txid,
+                current_head_txid: now.head_txid,
+            }),
+        }
+    }
+
+    /// What the database has done so far.
+    pub fn stats(&self) -> DatabaseStats {
+        let state = self.state();
+        let queued = state.line.len() + usize::from(state.running.is_some());
+        self.counters.read(queued, self.memory_bytes.load(Ordering::Relaxed))
+    }
+
+    /// The deadline of a transaction has come.
+    fn expire(&self, scope: u32) {
+        let mut state = self.state();
+        let Some(depth) = state.line.depth_of(scope) else { return };
+        if let Some((number, _, running)) = state.running
+            && state.line.depth_of(running).is_some_and(|running| running >= depth)
+        {
+            self.interrupt.stop(number);
+        }
+        state.expired.push_back(scope);
+        self.schedule(state);
+    }
+
+    /// Asks for memory back, when nothing else is to be done.
+    fn ask_to_shrink(&self) {
+        let mut state = self.state();
+        state.shrink = true;
+        self.schedule(state);
+    }
+
+    fn next_work(state: &mut State) -> Option<Work> {
+        if let Some(scope) = state.expired.pop_front() {
+            return Some(Work::Expire(scope));
+        }
+        if let Some(waiting) = state.line.next() {
+            return Some(Work::Call(waiting));
+        }
+        std::mem::take(&mut state.shrink).then_some(Work::Shrink)
+    }
+
+    /// Runs `body` on the session. After a panic nobody knows what state SQLite is in, so the session ends
+    /// with it; nothing of an open transaction is in the store.
+    fn on_session<T>(
+        &self,
+        body: impl FnOnce(&mut Session) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(open) = session.as_mut() else {
+            return Err(DatabaseError::Closed("the database is closed".to_owned()));
+        };
+        catch_unwind(AssertUnwindSafe(|| body(open))).unwrap_or_else(|_| {
+            *session = None;
+            let message = "a bug in batondb ended this database, please report it; open it again";
+            Err(DatabaseError::Closed(message.to_owned()))
+        })
+    }
+
+    fn run(&self, call: Call, scope: u32) -> Result<Answer, DatabaseError> {
+        let depth = {
+            let state = self.state();
+            state.line.depth_of(scope).map_or(0, |depth| depth + 1)
+        };
+        match call {
+            Call::Run(kind, (sql, params)) => {
+                self.on_session(|session| session.run(kind, sql, params.as_deref(), depth)).map(Answer::Rows)
+            }
+            Call::Batch(statements) => {
+                self.on_session(|session| session.batch(statements, depth)).map(Answer::Rows)
+            }
+            Call::Describe(sql) => self.on_session(|session| session.describe(sql)).map(Answer::Description),
+            Call::Begin(behavior, timeout_ms) => {
+                self.on_session(|session| session.begin(depth, behavior))?;
+                Ok(Answer::Scope(self.open_scope(timeout_ms)))
+            }
+            Call::End(commit) => {
+                let ended = self.on_session(|session| session.end(depth.saturating_sub(1), commit));
+                self.close_scopes(depth.saturating_sub(1));
+                ended.map(|()| Answer::Done)
+            }
+            Call::Fetch(cursor) => {
+                self.on_session(|session| session.fetch(cursor)).map(|chunk| Answer::Rows(vec![chunk]))
+            }
+            Call::CloseCursor(cursor) => {
+                self.on_session(|session| session.close_cursor(cursor)).map(|()| Answer::Done)
+            }
+            Call::Close => {
+                self.close();
+                Ok(Answer::Done)
+            }
+        }
+    }
+
+    fn open_scope(&self, timeout_ms: u64) -> u32 {
+        let mut state = self.state();
+        let scope = state.line.open();
+        let database = Weak::clone(&self.itself);
+        let sleep = self.shared.env.sleep(Duration::from_millis(timeout_ms));
+        let (task, timer) = abortable(async move {
+            sleep.await;
+            if let Some(database) = database.upgrade() {
+                database.expire(scope);
+            }
+        });
+        state.deadlines.push(Deadline { scope, timer });
+        drop(state);
+        self.shared.env.spawn(task.map(|_| ()).boxed());
+        scope
+    }
+
+    /// Ends the transactions from this depth on, and tells the calls that waited for them.
+    fn close_scopes(&self, depth: usize) {
+        let mut state = self.state();
+        let left = state.line.close_from(depth);
+        let State { line, deadlines, .. } = &mut *state;
+        deadlines.retain(|deadline| {
+            let open = line.is_open(deadline.scope);
+            if !open {
+                deadline.timer.abort();
+            }
+            open
+        });
+        drop(state);
+        for waiting in left {
+            (waiting.item.1)(Err(DatabaseError::Closed("the transaction is over".to_owned())));
+        }
+    }
+
+    /// SQLite ends a transaction by itself after some errors. Calls that belong to it must not run outside
+    /// of it, each as a transaction of its own.
+    fn notice_rollback(&self) {
+        if self.state().line.depth() == 0 {
+            return;
+        }
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if session.as_ref().is_none_or(Session::is_autocommit) {
+            drop(session);
+            self.close_scopes(0);
+        }
+    }
+
+    fn expire_now(&self, scope: u32) {
+        let Some(depth) = self.state().line.depth_of(scope) else { return };
+        tracing::warn!(actor = %self.opened.actor, "a transaction has reached its deadline and is rolled back");
+        if let Err(error) = self.on_session(|session| session.end(depth, false)) {
+            tracing::warn!(actor = %self.opened.actor, %error, "the rollback failed");
+        }
+        self.close_scopes(depth);
+    }
+
+    fn close(&self) {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(hints) = session.as_ref().and_then(|session| session.take_hints(true)) {
+            block_on(store_hints(&self.shared, &self.opened, hints));
+        }
+        drop(session);
+        self.shared.residency.gone(&mut self.resident.lock().unwrap_or_else(PoisonError::into_inner));
+        self.memory_bytes.store(0, Ordering::Relaxed);
+        let left = self.state().line.drain();
+        for waiting in left {
+            (waiting.item.1)(Err(DatabaseError::Closed("the database is closed".to_owned())));
+        }
+    }
+
+    /// What is to be done after each call, before anybody hears of it.
+    fn after_call(&self) {
+        self.notice_rollback();
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(open) = session.as_ref() else { return };
+        let bytes = open.cache_bytes();
+        let hints = open.take_hints(false);
+        drop(session);
+        self.memory_bytes.store(bytes, Ordering::Relaxed);
+        let mut resident = self.resident.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = self.shared.residency.used(&mut resident, bytes, Weak::clone(&self.itself));
+        drop(resident);
+        for database in idle.iter().filter_map(Weak::upgrade) {
+            database.ask_to_shrink();
+        }
+        if let Some(hints) = hints {
+            let (shared, opened) = (Arc::clone(&self.shared), self.opened.clone());
+            self.shared.env.spawn(async move { store_hints(&shared, &opened, hints).await }.boxed());
+        }
+    }
+
+    fn shrink_now(&self) {
+        if let Ok(bytes) = self.on_session(|session| Ok(session.shrink())) {
+            self.memory_bytes.store(bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Turns for Database {
+    fn turn(self: Arc<Self>) -> bool {
+        let mut state = self.state();
+        let Some(work) = Self::next_work(&mut state) else {
+            state.scheduled = false;
+            return false;
+        };
+        let (number, job, scope) = match &work {
+            Work::Call(waiting) => (waiting.number, waiting.job, waiting.scope),
+            Work::Expire(_) | Work::Shrink => (state.line.number(), 0, DATABASE),
+        };
+        state.running = Some((number, job, scope));
+        drop(state);
+        self.interrupt.begin(number);
+        let answered = match work {
+            Work::Call(Waiting { scope, item: (call, reply), .. }) => {
+                let answer = self.run(call, scope);
+                Some((answer, reply))
+            }
+            Work::Expire(scope) => {
+                self.expire_now(scope);
+                None
+            }
+            Work::Shrink => {
+                self.shrink_now();
+                None
+            }
+        };
+        self.interrupt.end();
+        self.after_call();
+        let mut state = self.state();
+        state.running = None;
+        let again = !state.expired.is_empty() || state.line.has_next() || state.shrink;
+        state.scheduled = again;
+        drop(state);
+        if let Some((answer, reply)) = answered {
+            reply(answer);
+        }
+        again
+    }
+}
+
+/// Stores what a start has learned, for the next one. It is a help and no promise: what goes wrong is only
+/// noted.
+async fn store_hints(shared: &Shared, opened: &Opened, hints: Vec<PageRange>) {
+    let Opened { actor, meta, hints: before, .. } = opened;
+    if !super::hints::worth_storing(before, &hints) {
+        return;
+    }
+    if let Err(error) = shared.engine.store_hints(actor, meta.generation, &hints).await {
+        tracing::debug!(actor = %actor, %error, "hints were not stored");
+    }
+}

@@ -1,0 +1,370 @@
+//! The main file of a database: an actor's committed pages, and above them what the transaction under way
+//! has written.
+//!
+//! SQLite writes pages when it commits, or earlier where its cache overflows. They are kept in memory, and
+//! beyond [`TRANSACTION_BYTES_MAX`] in a stage of the store, which nobody else sees. `sync` hands all of it
+//! to the store as one commit.
+//!
+//! SQLite also syncs after it has undone a transaction, with every page written back. That must not become
+//! a commit: what the transaction wrote is dropped instead, since below it the committed pages are what
+//! they were. [`Signals`] tell which of the two it is; neither is ever guessed.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use libsqlite3_sys as ffi;
+
+use super::file::{Code, PragmaAnswer, VfsFile};
+use super::pragma::{self, Standing};
+use crate::database::source::Source;
+use crate::engine::{LargeCommitWriter, StoreError};
+use crate::types::{PageCount, PageNumber, PageSize};
+
+/// The bytes that a transaction keeps in memory, besides SQLite's own page cache.
+const TRANSACTION_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes 18 and 19 of page 1 say whether the file wants a write-ahead log: 1 no, 2 yes
+/// (<https://sqlite.org/fileformat2.html>, section 1.3.3).
+const FORMAT_VERSIONS: std::ops::Range<usize> = 18..20;
+
+/// What is known of a `sync` before it comes.
+#[derive(Debug, Default)]
+pub(crate) struct Signals {
+    committing: AtomicBool,
+    journal_read: AtomicBool,
+}
+
+impl Signals {
+    /// A statement begins to run: what an earlier one has signalled is over.
+    pub(crate) fn reset(&self) {
+        self.committing.store(false, Ordering::Relaxed);
+        self.journal_read.store(false, Ordering::Relaxed);
+    }
+
+    /// The transaction is about to commit (`sqlite3_commit_hook`). A journal that is read from here on
+    /// undoes a commit that has failed.
+    pub(crate) fn before_commit(&self) {
+        self.committing.store(true, Ordering::Relaxed);
+        self.journal_read.store(false, Ordering::Relaxed);
+    }
+
+    /// The journal was read, which only an undo does.
+    pub(super) fn journal_was_read(&self) {
+        self.journal_read.store(true, Ordering::Relaxed);
+    }
+
+    fn take_committing(&self) -> bool {
+        self.committing.swap(false, Ordering::Relaxed)
+    }
+
+    pub(super) fn take_journal_read(&self) -> bool {
+        self.journal_read.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// The main file.
+pub(crate) struct MainFile {
+    source: Source,
+    signals: Arc<Signals>,
+    /// Pages written and not committed.
+    dirty: BTreeMap<PageNumber, Box<[u8]>>,
+    dirty_bytes: usize,
+    stage: Option<LargeCommitWriter>,
+    staged_pages: usize,
+    /// The size with what is not committed.
+    size: PageCount,
+    /// That of the pages, once there are any.
+    page_size: Option<PageSize>,
+    /// A VACUUM is writing.
+    overwriting: bool,
+    /// Pages of the transaction are lost, so it can only be undone.
+    broken: bool,
+    /// Whether pragmas are answered here. Not while the connection is being set up.
+    pinned: bool,
+    /// Why the last operation failed, for the session to tell.
+    failure: Option<StoreError>,
+    /// Why no operation will ever succeed again.
+    dead: Option<StoreError>,
+}
+
+impl MainFile {
+    pub(crate) fn new(source: Source, signals: Arc<Signals>) -> Self {
+        let size = source.size();
+        let page_size = (size != PageCount(0)).then(|| source.page_size());
+        Self {
+            source,
+            signals,
+            dirty: BTreeMap::new(),
+            dirty_bytes: 0,
+            stage: None,
+            staged_pages: 0,
+            size,
+            page_size,
+            overwriting: false,
+            broken: false,
+            pinned: false,
+            failure: None,
+            dead: None,
+        }
+    }
+
+    /// From now on pragmas that would break the database are answered here.
+    pub(crate) fn pin_pragmas(&mut self) {
+        self.pinned = true;
+    }
+
+    /// Why the last operation failed, if the store was the reason.
+    pub(crate) fn take_failure(&mut self) -> Option<StoreError> {
+        self.failure.take()
+    }
+
+    /// Why nothing will ever work here again.
+    pub(crate) fn dead(&self) -> Option<&StoreError> {
+        self.dead.as_ref()
+    }
+
+    /// The committed pages.
+    pub(crate) fn source(&mut self) -> &mut Source {
+        &mut self.source
+    }
+
+    /// Notes why an operation fails. An owner that was fenced stays fenced.
+    fn fail(&mut self, error: StoreError, code: i32) -> Code {
+        if matches!(error, StoreError::FenceMismatch { .. } | StoreError::NotFound { .. }) {
+            self.dead.get_or_insert_with(|| error.clone());
+        }
+        self.failure = Some(error);
+        Code(code)
+    }
+
+    fn alive(&mut self, code: i32) -> Result<(), Code> {
+        match self.dead.clone() {
+            Some(error) => Err(self.fail(error, code)),
+            None => Ok(()),
+        }
+    }
+
+    /// Copies a page that lies inside the size.
+    fn read_page(&mut self, page: PageNumber, out: &mut [u8]) -> Result<(), StoreError> {
+        if let Some(bytes) = self.dirty.get(&page) {
+            out.copy_from_slice(bytes);
+            return Ok(());
+        }
+        if let Some(stage) = self.stage.as_mut().filter(|stage| stage.contains(page)) {
+            let pages = futures::executor::block_on(stage.read(&[page]))?;
+            out.copy_from_slice(&pages.data);
+            return Ok(());
+        }
+        if !self.source.size().contains(page) {
+            // Inside the new size, and not written yet.
+            out.fill(0);
+            return Ok(());
+        }
+        self.source.read(page, out)
+    }
+
+    fn read_within(&mut self, page_size: PageSize, offset: u64, out: &mut [u8]) -> Result<usize, Code> {
+        let bytes = page_size.bytes();
+        let file_bytes = u64::from(self.size.0) * bytes as u64;
+        let there = usize::try_from(file_bytes.saturating_sub(offset)).unwrap_or(usize::MAX).min(out.len());
+        let (found, missing) = out.split_at_mut(there);
+        missing.fill(0);
+        if found.is_empty() {
+            return Ok(0);
+        }
+        let (page, start) = place(offset, page_size).ok_or(Code(ffi::SQLITE_IOERR_READ))?;
+        if start == 0 && found.len() == bytes {
+            self.read_page(page, found).map_err(|error| self.fail(error, ffi::SQLITE_IOERR_READ))?;
+        } else {
+            // SQLite reads parts of the header only, so this is within one page.
+            let mut whole = vec![0; bytes];
+            self.read_page(page, &mut whole).map_err(|error| self.fail(error, ffi::SQLITE_IOERR_READ))?;
+            let part = whole.get(start..start + found.len()).ok_or(Code(ffi::SQLITE_IOERR_READ))?;
+            found.copy_from_slice(part);
+        }
+        if page == PageNumber::FIRST {
+            hide_write_ahead_log(start, found);
+        }
+        Ok(there)
+    }
+
+    /// Moves what is in memory to the stage, which is opened if there is none.
+    fn spill(&mut self, page_size: PageSize) -> Result<(), StoreError> {
+        let mut stage = match self.stage.take() {
+            Some(stage) => stage,
+            None => self.source.begin_large_commit(page_size)?,
+        };
+        let pages: Vec<_> = std::mem::take(&mut self.dirty).into_iter().collect();
+        self.dirty_bytes = 0;
+        self.staged_pages += pages.len();
+        // On an error the stage is dropped here, which has its rows removed.
+        futures::executor::block_on(stage.write(pages))?;
+        self.stage = Some(stage);
+        Ok(())
+    }
+
+    /// Forgets what the transaction wrote.
+    fn discard(&mut self) {
+        self.dirty.clear();
+        self.dirty_bytes = 0;
+        self.stage = None;
+        self.staged_pages = 0;
+        self.size = self.source.size();
+        self.page_size = (self.size != PageCount(0)).then(|| self.source.page_size());
+        self.broken = false;
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        let page_size = self.page_size.unwrap_or(PageSize::DEFAULT);
+        if self.stage.is_some() && !self.dirty.is_empty() {
+            self.spill(page_size)?;
+        }
+        match self.stage.take() {
+            Some(stage) => {
+                let pages = std::mem::take(&mut self.staged_pages);
+                self.source.finish_large_commit(stage, self.size, page_size, pages)
+            }
+            None => {
+                let pages = std::mem::take(&mut self.dirty);
+                self.dirty_bytes = 0;
+                self.source.commit(self.size, page_size, pages)
+            }
+        }
+    }
+
+    fn is_changed(&self) -> bool {
+        !self.dirty.is_empty() || self.stage.is_some() || self.size != self.source.size()
+    }
+}
+
+/// The page at an offset, and where in it.
+fn place(offset: u64, page_size: PageSize) -> Option<(PageNumber, usize)> {
+    let bytes = page_size.bytes() as u64;
+    let page = u32::try_from(offset / bytes).ok()?.checked_add(1).and_then(PageNumber::new)?;
+    Some((page, usize::try_from(offset % bytes).ok()?))
+}
+
+/// A database that was imported from a file in WAL mode still asks for a log of its own. It has none here,
+/// so SQLite is told what a database without one says.
+fn hide_write_ahead_log(start: usize, part: &mut [u8]) {
+    for at in FORMAT_VERSIONS {
+        if let Some(version) = at.checked_sub(start).and_then(|index| part.get_mut(index))
+            && *version == 2
+        {
+            *version = 1;
+        }
+    }
+}
+
+/// The main file as its connection has it.
+pub(super) struct OpenMain(pub(super) Arc<Mutex<MainFile>>);
+
+impl OpenMain {
+    fn file(&self) -> std::sync::MutexGuard<'_, MainFile> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl VfsFile for OpenMain {
+    fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<usize, Code> {
+        let mut file = self.file();
+        file.alive(ffi::SQLITE_IOERR_READ)?;
+        if file.broken {
+            return Err(Code(ffi::SQLITE_IOERR_READ));
+        }
+        let Some(page_size) = file.page_size else {
+            out.fill(0);
+            return Ok(0);
+        };
+        file.read_within(page_size, offset, out)
+    }
+
+    fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), Code> {
+        let mut file = self.file();
+        file.alive(ffi::SQLITE_IOERR_WRITE)?;
+        if file.broken {
+            // An undo writes pages back that are to be forgotten anyway.
+            return Ok(());
+        }
+        // The first page written to an empty database tells the size of all.
+        let page_size = match file.page_size {
+            Some(page_size) => page_size,
+            None => PageSize::new(data.len()).map_err(|_| Code(ffi::SQLITE_IOERR_WRITE))?,
+        };
+        let (Some((page, 0)), true) = (place(offset, page_size), data.len() == page_size.bytes()) else {
+            return Err(Code(ffi::SQLITE_IOERR_WRITE));
+        };
+        file.page_size = Some(page_size);
+        file.size = PageCount(file.size.0.max(page.get()));
+        if file.dirty.insert(page, data.into()).is_none() {
+            file.dirty_bytes += data.len();
+        }
+        if file.dirty_bytes > TRANSACTION_BYTES_MAX
+            && let Err(error) = file.spill(page_size)
+        {
+            file.broken = true;
+            return Err(file.fail(error, ffi::SQLITE_IOERR_WRITE));
+        }
+        Ok(())
+    }
+
+    fn truncate(&mut self, size: u64) -> Result<(), Code> {
+        let mut file = self.file();
+        file.alive(ffi::SQLITE_IOERR_TRUNCATE)?;
+        let Some(page_size) = file.page_size else { return Ok(()) };
+        let pages = size.div_ceil(page_size.bytes() as u64);
+        let pages = PageCount(u32::try_from(pages).map_err(|_| Code(ffi::SQLITE_IOERR_TRUNCATE))?);
+        if let Some(first) = pages.first_past_end() {
+            let dropped = file.dirty.split_off(&first);
+            file.dirty_bytes -= dropped.len() * page_size.bytes();
+        }
+        file.size = PageCount(pages.0.min(file.size.0));
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), Code> {
+        let mut file = self.file();
+        file.alive(ffi::SQLITE_IOERR_FSYNC)?;
+        let (committing, undone) = (file.signals.take_committing(), file.signals.take_journal_read());
+        // A VACUUM commits without the hook.
+        let overwriting = std::mem::take(&mut file.overwriting);
+        if undone {
+            file.discard();
+            return Ok(());
+        }
+        if file.broken {
+            return Err(Code(ffi::SQLITE_IOERR_FSYNC));
+        }
+        if !file.is_changed() {
+            return Ok(());
+        }
+        if !committing && !overwriting {
+            // Neither a commit nor an undo is known to be meant, and to guess could lose or invent data.
+            return Err(Code(ffi::SQLITE_IOERR_FSYNC));
+        }
+        if let Err(error) = file.commit() {
+            file.broken = true;
+            return Err(file.fail(error, ffi::SQLITE_IOERR_FSYNC));
+        }
+        Ok(())
+    }
+
+    fn size(&mut self) -> Result<u64, Code> {
+        let file = self.file();
+        Ok(file.page_size.map_or(0, |page_size| u64::from(file.size.0) * page_size.bytes() as u64))
+    }
+
+    fn pragma(&mut self, name: &str, argument: Option<&str>) -> PragmaAnswer {
+        let file = self.file();
+        if !file.pinned {
+            return PragmaAnswer::Pass;
+        }
+        // The pages of a transaction under way count: SQLite has chosen their size.
+        pragma::answer(name, argument, Standing { page_bytes: file.page_size.map(PageSize::bytes) })
+    }
+
+    fn overwrite(&mut self) {
+        self.file().overwriting = true;
+    }
+}

@@ -1,0 +1,234 @@
+//! The functions that SQLite calls on an open file (<https://sqlite.org/c3ref/io_methods.html>), in the
+//! terms of [`VfsFile`].
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::{ManuallyDrop, size_of};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
+use std::slice;
+
+use libsqlite3_sys as ffi;
+
+use super::file::{Code, PragmaAnswer, VfsFile};
+
+/// An open file as SQLite knows it: its own part first.
+#[repr(C)]
+pub(super) struct RawFile {
+    base: ffi::sqlite3_file,
+    file: ManuallyDrop<Box<dyn VfsFile>>,
+}
+
+/// The bytes that SQLite sets aside for a file.
+pub(super) const RAW_FILE_BYTES: usize = size_of::<RawFile>();
+
+impl RawFile {
+    /// Puts an open file in the place that SQLite has for it.
+    ///
+    /// # Safety
+    ///
+    /// `place` has [`RAW_FILE_BYTES`] bytes that nobody else uses, aligned for a pointer.
+    pub(super) unsafe fn open_at(place: *mut ffi::sqlite3_file, file: Box<dyn VfsFile>) {
+        let base = ffi::sqlite3_file { pMethods: &raw const METHODS };
+        // SAFETY: the caller's promise.
+        unsafe { place.cast::<Self>().write(Self { base, file: ManuallyDrop::new(file) }) };
+    }
+}
+
+/// The pointers of an io_methods table are plain functions, so it may be shared.
+static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
+    // 1: no shared memory (so no WAL but with a lock that keeps others out), no memory mapping.
+    iVersion: 1,
+    xClose: Some(close),
+    xRead: Some(read),
+    xWrite: Some(write),
+    xTruncate: Some(truncate),
+    xSync: Some(sync),
+    xFileSize: Some(file_size),
+    xLock: Some(lock),
+    xUnlock: Some(lock),
+    xCheckReservedLock: Some(check_reserved_lock),
+    xFileControl: Some(file_control),
+    xSectorSize: Some(sector_size),
+    xDeviceCharacteristics: Some(device_characteristics),
+    xShmMap: None,
+    xShmLock: None,
+    xShmBarrier: None,
+    xShmUnmap: None,
+    xFetch: None,
+    xUnfetch: None,
+};
+
+/// Runs `body` on the file. A panic must not cross into C; it ends as an I/O error.
+///
+/// # Safety
+///
+/// `raw` is a file that [`RawFile::open_at`] made and that is not closed.
+unsafe fn on_file(
+    raw: *mut ffi::sqlite3_file,
+    body: impl FnOnce(&mut dyn VfsFile) -> Result<(), Code>,
+) -> c_int {
+    // SAFETY: the caller's promise; SQLite uses a file from one thread at a time.
+    let file = unsafe { &mut **(*raw.cast::<RawFile>()).file };
+    match catch_unwind(AssertUnwindSafe(|| body(file))) {
+        Ok(Ok(())) => ffi::SQLITE_OK,
+        Ok(Err(Code(code))) => code,
+        Err(_) => ffi::SQLITE_IOERR,
+    }
+}
+
+/// An offset or size from SQLite, which has no negative ones.
+fn unsigned(value: ffi::sqlite3_int64) -> Result<u64, Code> {
+    u64::try_from(value).map_err(|_| Code(ffi::SQLITE_MISUSE))
+}
+
+unsafe extern "C" fn close(raw: *mut ffi::sqlite3_file) -> c_int {
+    // SAFETY: SQLite closes a file once, and does not use it afterwards.
+    let file = unsafe { ManuallyDrop::take(&mut (*raw.cast::<RawFile>()).file) };
+    match catch_unwind(AssertUnwindSafe(|| drop(file))) {
+        Ok(()) => ffi::SQLITE_OK,
+        Err(_) => ffi::SQLITE_IOERR_CLOSE,
+    }
+}
+
+unsafe extern "C" fn read(
+    raw: *mut ffi::sqlite3_file,
+    out: *mut c_void,
+    amount: c_int,
+    offset: ffi::sqlite3_int64,
+) -> c_int {
+    let amount = usize::try_from(amount).unwrap_or(0);
+    // SAFETY: SQLite gives a buffer of `amount` bytes.
+    let out = unsafe { slice::from_raw_parts_mut(out.cast::<u8>(), amount) };
+    // SAFETY: SQLite calls this on open files only.
+    unsafe {
+        on_file(raw, |file| match file.read(unsigned(offset)?, out)? {
+            there if there < amount => Err(Code(ffi::SQLITE_IOERR_SHORT_READ)),
+            _ => Ok(()),
+        })
+    }
+}
+
+unsafe extern "C" fn write(
+    raw: *mut ffi::sqlite3_file,
+    data: *const c_void,
+    amount: c_int,
+    offset: ffi::sqlite3_int64,
+) -> c_int {
+    let amount = usize::try_from(amount).unwrap_or(0);
+    // SAFETY: SQLite gives a buffer of `amount` bytes.
+    let data = unsafe { slice::from_raw_parts(data.cast::<u8>(), amount) };
+    // SAFETY: SQLite calls this on open files only.
+    unsafe { on_file(raw, |file| file.write(unsigned(offset)?, data)) }
+}
+
+unsafe extern "C" fn truncate(raw: *mut ffi::sqlite3_file, size: ffi::sqlite3_int64) -> c_int {
+    // SAFETY: SQLite calls this on open files only.
+    unsafe { on_file(raw, |file| file.truncate(unsigned(size)?)) }
+}
+
+unsafe extern "C" fn sync(raw: *mut ffi::sqlite3_file, _flags: c_int) -> c_int {
+    // SAFETY: SQLite calls this on open files only.
+    unsafe { on_file(raw, |file| file.sync()) }
+}
+
+unsafe extern "C" fn file_size(raw: *mut ffi::sqlite3_file, out: *mut ffi::sqlite3_int64) -> c_int {
+    // SAFETY: SQLite calls this on open files only, with a place for the answer.
+    unsafe {
+        on_file(raw, |file| {
+            *out = i64::try_from(file.size()?).map_err(|_| Code(ffi::SQLITE_IOERR_FSTAT))?;
+            Ok(())
+        })
+    }
+}
+
+/// Locks among connections mean nothing here: a file has one connection, and owners in other processes
+/// are told apart by the fence of the store.
+unsafe extern "C" fn lock(_: *mut ffi::sqlite3_file, _level: c_int) -> c_int {
+    ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn check_reserved_lock(_: *mut ffi::sqlite3_file, out: *mut c_int) -> c_int {
+    // SAFETY: SQLite gives a place for the answer.
+    unsafe { *out = 0 };
+    ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn file_control(
+    raw: *mut ffi::sqlite3_file,
+    operation: c_int,
+    argument: *mut c_void,
+) -> c_int {
+    match operation {
+        // SAFETY: SQLite calls this on open files only, with a pragma's array of texts.
+        ffi::SQLITE_FCNTL_PRAGMA => unsafe { pragma(raw, argument.cast()) },
+        ffi::SQLITE_FCNTL_OVERWRITE => {
+            // SAFETY: SQLite calls this on open files only.
+            unsafe {
+                on_file(raw, |file| {
+                    file.overwrite();
+                    Ok(())
+                })
+            }
+        }
+        _ => ffi::SQLITE_NOTFOUND,
+    }
+}
+
+/// <https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html#sqlitefcntlpragma>: the array holds a place
+/// for the answer, the pragma's name, and its argument or null.
+///
+/// # Safety
+///
+/// `raw` is an open file and `texts` such an array.
+unsafe fn pragma(raw: *mut ffi::sqlite3_file, texts: *mut *mut c_char) -> c_int {
+    // SAFETY: the caller's promise.
+    let text = |index: usize| unsafe {
+        let text = *texts.add(index);
+        (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy())
+    };
+    let (name, argument) = (text(1).unwrap_or_default(), text(2));
+    let mut answer = PragmaAnswer::Pass;
+    // SAFETY: the caller's promise.
+    let code = unsafe {
+        on_file(raw, |file| {
+            answer = file.pragma(&name, argument.as_deref());
+            Ok(())
+        })
+    };
+    let (words, code) = match (answer, code) {
+        (PragmaAnswer::Pass, ffi::SQLITE_OK) => return ffi::SQLITE_NOTFOUND,
+        (PragmaAnswer::Pinned(value), ffi::SQLITE_OK) => (value, ffi::SQLITE_OK),
+        (PragmaAnswer::Refused(words), ffi::SQLITE_OK) => (words, ffi::SQLITE_ERROR),
+        (_, code) => return code,
+    };
+    // SAFETY: the caller's promise; SQLite frees the text.
+    unsafe { *texts = sqlite_text(&words) };
+    code
+}
+
+/// A copy of a text in memory that SQLite frees; null where there is none.
+fn sqlite_text(text: &str) -> *mut c_char {
+    // SAFETY: memory of that size is asked for and filled, with a NUL at its end.
+    unsafe {
+        let copy = ffi::sqlite3_malloc64(text.len() as u64 + 1).cast::<u8>();
+        if copy.is_null() {
+            return null_mut();
+        }
+        copy.copy_from_nonoverlapping(text.as_ptr(), text.len());
+        copy.add(text.len()).write(0);
+        copy.cast()
+    }
+}
+
+unsafe extern "C" fn sector_size(_: *mut ffi::sqlite3_file) -> c_int {
+    4096
+}
+
+/// A commit takes place as a whole, so nothing is ever torn, and what was appended stays in order: SQLite
+/// need not sync its journal before it writes pages.
+unsafe extern "C" fn device_characteristics(_: *mut ffi::sqlite3_file) -> c_int {
+    ffi::SQLITE_IOCAP_SAFE_APPEND
+        | ffi::SQLITE_IOCAP_SEQUENTIAL
+        | ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE
+        | ffi::SQLITE_IOCAP_UNDELETABLE_WHEN_OPEN
+}

@@ -1,0 +1,129 @@
+//! Files that nobody else needs: rollback journals, sorters, temporary tables. In memory while they are
+//! small, then in an anonymous file in the system's temporary directory, gone with the process.
+
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use libsqlite3_sys as ffi;
+use tempfile::SpooledTempFile;
+
+use super::file::{Code, VfsFile};
+use super::main_file::Signals;
+
+/// Bytes that a file has in memory before it moves to disk.
+const MEMORY_BYTES_MAX: usize = 1 << 20;
+/// An emptied file keeps its memory up to this size, for the next transaction.
+const KEPT_BYTES_MAX: u64 = 64 << 10;
+
+/// A scratch file.
+pub(super) struct Scratch {
+    file: SpooledTempFile,
+    size: u64,
+    /// The largest size since the memory was given back.
+    largest: u64,
+    /// Where the main file of this journal hears that it is being read; none for a temporary file.
+    signals: Option<Arc<Signals>>,
+}
+
+impl Scratch {
+    pub(super) fn new(signals: Option<Arc<Signals>>) -> Self {
+        Self { file: SpooledTempFile::new(MEMORY_BYTES_MAX), size: 0, largest: 0, signals }
+    }
+
+    fn write_at(&mut self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        self.file.seek(SeekFrom::Start(offset))?;
+        self.file.write_all(data)
+    }
+
+    fn read_at(&mut self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        self.file.seek(SeekFrom::Start(offset))?;
+        self.file.read_exact(out)
+    }
+}
+
+impl VfsFile for Scratch {
+    fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<usize, Code> {
+        if let Some(signals) = &self.signals {
+            signals.journal_was_read();
+        }
+        let there = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX).min(out.len());
+        let (found, missing) = out.split_at_mut(there);
+        missing.fill(0);
+        self.read_at(offset, found).map_err(|_| Code(ffi::SQLITE_IOERR_READ))?;
+        Ok(there)
+    }
+
+    fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), Code> {
+        // The usual reason is a full disk, and SQLite has a code for it.
+        self.write_at(offset, data).map_err(|_| Code(ffi::SQLITE_FULL))?;
+        self.size = self.size.max(offset + data.len() as u64);
+        self.largest = self.largest.max(self.size);
+        Ok(())
+    }
+
+    fn truncate(&mut self, size: u64) -> Result<(), Code> {
+        if size == 0 && self.largest > KEPT_BYTES_MAX {
+            self.file = SpooledTempFile::new(MEMORY_BYTES_MAX);
+            self.largest = 0;
+        } else {
+            self.file.set_len(size).map_err(|_| Code(ffi::SQLITE_IOERR_TRUNCATE))?;
+        }
+        self.size = size;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), Code> {
+        // Nobody reads it after a crash.
+        Ok(())
+    }
+
+    fn size(&mut self) -> Result<u64, Code> {
+        Ok(self.size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_reads_what_was_written_also_when_it_has_moved_to_disk() {
+        let mut file = Scratch::new(None);
+        let far = MEMORY_BYTES_MAX as u64 + 10;
+        file.write(0, b"start").unwrap();
+        file.write(far, b"end").unwrap();
+        assert_eq!(file.size(), Ok(far + 3));
+        let mut bytes = [1; 5];
+        assert_eq!(file.read(0, &mut bytes), Ok(5));
+        assert_eq!(&bytes, b"start");
+        assert_eq!(file.read(far, &mut bytes), Ok(3));
+        assert_eq!(&bytes, b"end\0\0");
+        assert_eq!(file.read(far + 100, &mut bytes), Ok(0));
+        assert_eq!(bytes, [0; 5]);
+    }
+
+    #[test]
+    fn an_emptied_file_starts_over() {
+        for size in [10, KEPT_BYTES_MAX + 1] {
+            let mut file = Scratch::new(None);
+            file.write(0, &vec![7; usize::try_from(size).unwrap()]).unwrap();
+            file.truncate(0).unwrap();
+            assert_eq!(file.size(), Ok(0));
+            file.write(4, b"x").unwrap();
+            let mut bytes = [1; 5];
+            assert_eq!(file.read(0, &mut bytes), Ok(5));
+            assert_eq!(&bytes, b"\0\0\0\0x");
+        }
+    }
+
+    #[test]
+    fn reading_a_journal_is_a_signal_and_writing_it_is_none() {
+        let signals = Arc::new(Signals::default());
+        let mut journal = Scratch::new(Some(Arc::clone(&signals)));
+        journal.write(0, b"header").unwrap();
+        assert!(!signals.take_journal_read());
+        journal.read(0, &mut [0; 6]).unwrap();
+        assert!(signals.take_journal_read());
+        assert!(!signals.take_journal_read());
+    }
+}
