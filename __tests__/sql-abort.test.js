@@ -138,6 +138,29 @@ test('a write that is interrupted has changed nothing', async () => {
   expect(await db.get('PRAGMA integrity_check')).toEqual({ integrity_check: 'ok' });
 });
 
+describe('inside a transaction', () => {
+  const endlessInsert = `INSERT INTO t ${ENDLESS.replace('count(*)', 'i')}`;
+
+  test('a read that is interrupted leaves the rest', async () => {
+    await db.transaction(async (tx) => {
+      await tx.run('INSERT INTO t VALUES (1)');
+      expect((await rejection(tx.get(ENDLESS, [], { timeoutMs: 20 }))).code).toBe('ERR_ABORTED');
+      await tx.run('INSERT INTO t VALUES (2)');
+    });
+    expect(await count()).toBe(2);
+  });
+
+  test('a write that is interrupted rolls all of it back, and later calls do not run outside', async () => {
+    const failed = db.transaction(async (tx) => {
+      await tx.run('INSERT INTO t VALUES (1)');
+      expect((await rejection(tx.run(endlessInsert, [], { timeoutMs: 20 }))).code).toBe('ERR_ABORTED');
+      await tx.run('INSERT INTO t VALUES (2)');
+    });
+    expect((await rejection(failed)).code).toBe('ERR_CLOSED');
+    expect(await count()).toBe(0);
+  });
+});
+
 test('a getter among the parameters that aborts is noticed', async () => {
   const controller = new AbortController();
   const params = {
