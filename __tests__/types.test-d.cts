@@ -5,6 +5,9 @@ import { Store, type Startup } from 'batondb';
 import implementation = require('../lib/store.js');
 import errors = require('../lib/error.js');
 import pageSet = require('../lib/page-set.js');
+import database = require('../lib/database.js');
+import statement = require('../lib/statement.js');
+import transaction = require('../lib/transaction.js');
 
 export async function surface(): Promise<Startup> {
   const store: batondb.Store = await Store.open({ memory: true });
@@ -19,6 +22,10 @@ type ErrorClass = new (
 export const error: ErrorClass = errors.BatonError;
 export type PagesFit = InstanceType<typeof pageSet.PageSet> extends batondb.PageSet ? true : never;
 export const pagesFit: PagesFit = true;
+type Fits<Made, Declared> = Made extends Declared ? true : never;
+export const databaseFits: Fits<InstanceType<typeof database.Database>, batondb.Database> = true;
+export const transactionFits: Fits<InstanceType<typeof transaction.Transaction>, batondb.Transaction> = true;
+export const statementFits: Fits<InstanceType<typeof statement.Statement>, batondb.Statement> = true;
 
 // @ts-expect-error Nothing but the package itself can be imported.
 import hidden = require('batondb/lib/store.js');

@@ -1,7 +1,23 @@
 // Compiled, never run: the types as users of ES modules see them.
 
-import { BatonError, PageSet, Store, isBatonError } from 'batondb';
-import type { BatonErrorFields, ErrorCode, Meta, Preload, Startup, StoreOptions } from 'batondb';
+import { BatonError, Database, PageSet, Statement, Store, Transaction, isBatonError } from 'batondb';
+import type {
+  BatchResult,
+  BatonErrorFields,
+  ColumnInfo,
+  DatabaseOptions,
+  DatabaseStats,
+  ErrorCode,
+  Meta,
+  Preload,
+  Queries,
+  RunResult,
+  SqlParams,
+  SqlRow,
+  SqlValue,
+  Startup,
+  StoreOptions,
+} from 'batondb';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 declare function same<A, B>(..._: Equal<A, B> extends true ? [] : ['the types differ']): void;
@@ -53,6 +69,83 @@ export async function surface() {
   await store.close();
 }
 
+export async function sql(store: Store) {
+  const options: DatabaseOptions = {
+    preload: { hints: false, maxBytes: 0 },
+    readAhead: false,
+    maxQueuedCalls: 10,
+    transactionTimeoutMs: 5_000,
+    onFenced: (error) => same<typeof error.current, bigint>(),
+    signal: AbortSignal.timeout(1_000),
+  };
+  await using db = await store.openDatabase('a', options);
+  same<typeof db, Database>();
+  same<typeof db.startup.outcome, 'won' | 'lost'>();
+  same<typeof db.startup.preloadedPages, number>();
+  const lost: bigint | undefined = db.fencedBy?.current;
+
+  same<Awaited<ReturnType<typeof db.exec>>, void>();
+  const ran = await db.run('INSERT INTO t VALUES (?, ?)', [1, new Uint8Array(1)], { timeoutMs: 5 });
+  same<typeof ran, RunResult>();
+  same<typeof ran.lastInsertRowid, number | bigint>();
+
+  const row = await db.get('SELECT 1', { a: 1, ':b': 2n, $c: null, '@d': true });
+  same<typeof row, SqlRow | undefined>();
+  const rows = await db.all('SELECT 1');
+  same<typeof rows, SqlRow[]>();
+  const arrays = await db.all('SELECT 1', undefined, { rowMode: 'array', readBigInts: true });
+  same<typeof arrays, SqlValue[][]>();
+  const typed = await db.all<{ id: number }>('SELECT id FROM t');
+  same<typeof typed, { id: number }[]>();
+  const pair = await db.get<[number, string]>('SELECT 1, 2', [], { rowMode: 'array' });
+  same<typeof pair, [number, string] | undefined>();
+  for await (const each of db.iterate<{ id: number }>('SELECT id FROM t')) {
+    same<typeof each, { id: number }>();
+  }
+  for await (const each of db.iterate('SELECT id FROM t', [], { rowMode: 'array' })) {
+    same<typeof each, SqlValue[]>();
+  }
+
+  const statement = await db.prepare('SELECT ?');
+  same<typeof statement, Statement>();
+  same<ReturnType<Statement['columns']>, ColumnInfo[]>();
+  same<typeof statement.parameters, readonly (string | null)[]>();
+  same<Awaited<ReturnType<typeof statement.run>>, RunResult>();
+  const params: SqlParams = [
+    'a',
+    new ArrayBuffer(1),
+    new SharedArrayBuffer(1),
+    new DataView(new ArrayBuffer(1)),
+  ];
+  const got = await statement.get<{ id: number }>(params);
+  same<typeof got, { id: number } | undefined>();
+
+  const results = await db.batch(['SELECT 1', { sql: 'SELECT ?', params: [1] }]);
+  same<typeof results, BatchResult[]>();
+  same<(typeof results)[0]['rows'], SqlRow[]>();
+  const inArrays = await db.batch(['SELECT 1'], { rowMode: 'array' });
+  same<(typeof inArrays)[0]['rows'], SqlValue[][]>();
+
+  const answer = await db.transaction(
+    async (tx) => {
+      same<typeof tx, Transaction>();
+      const inner = await tx.transaction((nested) => nested.get('SELECT 1'));
+      same<typeof inner, SqlRow | undefined>();
+      return helper(tx);
+    },
+    { behavior: 'immediate', timeoutMs: 5, signal: AbortSignal.timeout(1) },
+  );
+  same<typeof answer, number>();
+  same<ReturnType<typeof db.stats>, DatabaseStats>();
+  await db.close();
+  return { lost, closed: db.closed satisfies boolean };
+}
+
+/** Takes a database and a transaction alike. */
+async function helper(queries: Queries): Promise<number> {
+  return (await queries.run('SELECT 1')).changes;
+}
+
 export function errors(error: unknown) {
   if (isBatonError(error)) {
     same<typeof error, BatonError>();
@@ -67,6 +160,14 @@ export function errors(error: unknown) {
   if (isBatonError(error, 'ERR_CORRUPT')) {
     const place: BatonErrorFields['page'] = error.page;
     return place;
+  }
+  if (isBatonError(error, 'SQLITE_CONSTRAINT')) {
+    const details: [string, number, number | undefined] = [error.extendedCode, error.rawCode, error.offset];
+    const code: 'SQLITE_CONSTRAINT' = error.code;
+    return { details, code };
+  }
+  if (isBatonError(error, 'ERR_OVERLOADED')) {
+    return error.retryable satisfies boolean;
   }
   return new BatonError('ERR_CLOSED', 'for a test', { cause: error, retryable: true });
 }
@@ -90,6 +191,28 @@ export async function refused(store: Store) {
   new Store();
   // @ts-expect-error Made by the store alone.
   new PageSet();
+  // @ts-expect-error Made by the store alone.
+  new Database();
+  // @ts-expect-error Made by the database alone.
+  new Transaction();
+  // @ts-expect-error Made by `prepare` alone.
+  new Statement();
+
+  const db = await store.openDatabase('a');
+  // @ts-expect-error A date is no value of SQLite.
+  await db.all('SELECT ?', [new Date()]);
+  // @ts-expect-error Nor is undefined.
+  await db.all('SELECT ?', [undefined]);
+  // @ts-expect-error A single value is no list of parameters.
+  await db.all('SELECT ?', 5);
+  // @ts-expect-error No such form of rows.
+  await db.all('SELECT 1', [], { rowMode: 'map' });
+  // @ts-expect-error There are no rows to have a form.
+  await db.exec('SELECT 1', { rowMode: 'array' });
+  // @ts-expect-error No such kind of transaction.
+  await db.transaction(() => {}, { behavior: 'concurrent' });
+  // @ts-expect-error An option that is misspelt.
+  await store.openDatabase('a', { onFence: () => {} });
 }
 
 export const options: StoreOptions[] = [

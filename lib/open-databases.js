@@ -26,7 +26,7 @@ class OpenDatabases {
    * their next check.
    *
    * @param {string} actorId
-   * @param {bigint | number} generation
+   * @param {bigint} generation
    */
   takenOver(actorId, generation) {
     for (const connection of this.#byActor.get(actorId) ?? []) {

@@ -119,9 +119,8 @@ class Store {
   /** @param {string} actorId */
   async delete(actorId) {
     const id = options.actorId(actorId);
-    const existed = await this.#call((native) => native.delete(id));
-    this.#databases.takenOver(id, Infinity);
-    return existed;
+    // Not without `await`: the stack of an error would end here.
+    return await this.#call((native) => native.delete(id));
   }
 
   /**

@@ -220,9 +220,11 @@ impl Session {
         kind: Kind,
         statement: &mut Statement,
     ) -> Result<(Vec<Vec<u8>>, RowWriter), DatabaseError> {
+        let mut step = statement.step().map_err(|error| self.failed(error))?;
+        // Not before: the first step compiles a kept statement again if the schema has changed.
         let mut writer = RowWriter::new(Some(statement), kind != Kind::Run);
         let mut chunks = Vec::new();
-        while statement.step().map_err(|error| self.failed(error))? == Step::Row {
+        while step == Step::Row {
             if kind != Kind::Run {
                 writer.push(statement);
             }
@@ -232,6 +234,7 @@ impl Session {
             if kind == Kind::All && writer.is_full() {
                 chunks.push(writer.finish(Summary::default()));
             }
+            step = statement.step().map_err(|error| self.failed(error))?;
         }
         Ok((chunks, writer))
     }
@@ -285,9 +288,12 @@ impl Session {
         before: i64,
         with_names: bool,
     ) -> Result<Vec<u8>, DatabaseError> {
-        let mut writer = RowWriter::new(Some(&cursor.statement), with_names);
+        let mut writer = None;
         loop {
-            match cursor.statement.step() {
+            let step = cursor.statement.step();
+            // As in `step_through`, after the first step.
+            let writer = writer.get_or_insert_with(|| RowWriter::new(Some(&cursor.statement), with_names));
+            match step {
                 Ok(Step::Row) => writer.push(&cursor.statement),
                 Ok(Step::Done) => {
                     self.put_away(cursor.sql, cursor.statement).map_err(|error| self.failed(error))?;
@@ -327,6 +333,8 @@ impl Session {
     /// What a statement takes and gives.
     pub(super) fn describe(&mut self, sql: String) -> Result<Description, DatabaseError> {
         self.enter()?;
+        // A kept statement may be older than the schema.
+        drop(self.statements.take(&sql));
         let statement = self.prepare(&sql)?;
         let owned = |text: Option<std::borrow::Cow<'_, str>>| text.map(std::borrow::Cow::into_owned);
         let columns = (0..statement.column_count())

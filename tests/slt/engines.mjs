@@ -1,0 +1,67 @@
+// What runs the SQL: Baton through its public API, or for comparison the SQLite of the `libsql` package.
+
+import { createRequire } from 'node:module';
+
+import { Store } from '../../index.mjs';
+
+/**
+ * An empty database.
+ *
+ * @typedef {object} Session
+ * @property {(sql: string) => Promise<void>} exec
+ * @property {(sql: string) => Promise<number>} count How many rows a statement changed.
+ * @property {(sql: string) => Promise<import('./format.mjs').Value[][]>} query
+ * @property {() => Promise<void>} close
+ */
+
+/**
+ * @typedef {object} Engine
+ * @property {string[]} names What `onlyif` and `skipif` call it.
+ * @property {() => Promise<Session>} open
+ * @property {() => Promise<void>} close
+ */
+
+/**
+ * @param {string | undefined} path The directory of an embedded store. Without it: a store in memory.
+ * @returns {Promise<Engine>}
+ */
+export async function batonEngine(path) {
+  const store = await Store.open(path === undefined ? { memory: true } : { path, durability: 'relaxed' });
+  let opened = 0;
+  return {
+    names: ['sqlite', 'baton'],
+    async open() {
+      opened += 1;
+      const actorId = `slt-${opened}`;
+      // The directory may be one of an earlier run.
+      await store.delete(actorId);
+      const database = await store.openDatabase(actorId);
+      return {
+        exec: (sql) => database.exec(sql),
+        count: async (sql) => (await database.run(sql)).changes,
+        query: (sql) => database.all(sql, [], { rowMode: 'array', readBigInts: true }),
+        close: () => database.close(),
+      };
+    },
+    close: () => store.close(),
+  };
+}
+
+/** @returns {Promise<Engine>} */
+export async function libsqlEngine() {
+  const Database = createRequire(import.meta.url)('libsql');
+  return {
+    names: ['sqlite', 'libsql'],
+    async open() {
+      const database = new Database(':memory:');
+      database.defaultSafeIntegers(true);
+      return {
+        exec: async (sql) => void database.exec(sql),
+        count: async (sql) => database.prepare(sql).run().changes,
+        query: async (sql) => database.prepare(sql).raw().all(),
+        close: async () => database.close(),
+      };
+    },
+    close: async () => {},
+  };
+}
