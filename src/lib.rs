@@ -5,6 +5,7 @@
 //! others. Dependencies point down this list only:
 //!
 //! - `node`: the addon: checks arguments, spawns, converts
+//! - [`database`]: SQLite on an actor's pages
 //! - [`engine`]: the operations: transactions, retries, lost answers
 //! - [`plan`]: the decisions, as pure functions
 //! - [`codec`]: keys and values, byte by byte
@@ -14,6 +15,7 @@
 //! `docs/ARCHITECTURE.md` is the map.
 
 pub mod codec;
+pub mod database;
 pub mod engine;
 pub mod env;
 pub mod kv;
