@@ -9,32 +9,45 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
-/** A SQLite database on an actor's pages. Users see `Database`, which checks every argument first. */
+/**
+ * A SQLite database on an actor's pages. Users see `Database`, which checks every argument first.
+ *
+ * Answers arrive in the inbox that the database was opened with, under the number that the caller gives its
+ * call.
+ */
 export declare class NativeDatabase {
   /** How the start went. */
   startup(): NativeOpened
   /** Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate. */
-  call(scope: number, job: number, kind: number, sql: string, params?: Uint8Array | undefined | null): Promise<Uint8Array | Array<Uint8Array> | Failure>
+  run(call: number, scope: number, job: number, kind: number, sql: string, params?: Uint8Array | undefined | null): void
   /** What a statement takes and gives. */
-  describe(scope: number, job: number, sql: string): Promise<NativeDescription | Failure>
+  describe(call: number, scope: number, job: number, sql: string): void
   /** Runs statements as one transaction. `params` runs beside `sqls`. */
-  batch(scope: number, job: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>): Promise<Array<Uint8Array> | Failure>
+  batch(call: number, scope: number, job: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>): void
   /** Begins a transaction, and answers its scope. Modes: 0 deferred, 1 immediate, 2 exclusive. */
-  begin(scope: number, job: number, mode: number, timeoutMs: number): Promise<number | Failure>
+  begin(call: number, scope: number, job: number, mode: number, timeoutMs: number): void
   /** Ends a transaction. */
-  end(scope: number, commit: boolean): Promise<undefined | Failure>
+  end(call: number, scope: number, commit: boolean): void
   /** More rows of an iteration. */
-  fetch(scope: number, job: number, cursor: number): Promise<Uint8Array | Failure>
+  fetch(call: number, scope: number, job: number, cursor: number): void
   /** Ends an iteration early. */
-  closeCursor(scope: number, cursor: number): Promise<undefined | Failure>
+  closeCursor(call: number, scope: number, cursor: number): void
+  /** Closes the database, once the calls before are through. */
+  close(call: number): void
   /** Cancels a call, if it is not through yet. */
   cancel(job: number): void
   /** Asks the store whether this database is still the actor's owner. */
   check(): Promise<undefined | Failure>
   /** What the database has done since it was opened. */
   stats(): NativeDatabaseStats
-  /** Closes the database, once the calls before are through. */
-  close(): Promise<undefined | Failure>
+}
+
+/** Where the answers of databases arrive. `lib/inbox.js` has one for each copy of itself. */
+export declare class NativeInbox {
+  /** `wake` is called when there is something to take. */
+  constructor(wake: () => void)
+  /** Takes up to `count` answers: the number of a call, its answer, and so on. */
+  take(count: number): Array<unknown>
 }
 
 /** An opened store. Users see `Store`, which checks every argument first. */
@@ -58,7 +71,7 @@ export declare class NativeStore {
   /** Writes an actor's database as a SQLite file. */
   exportTo(actorId: string, file: string): Promise<NativeMeta | Failure>
   /** Takes an actor over and opens SQLite on its pages. */
-  openDatabase(actorId: string, options: NativeDatabaseOptions): Promise<NativeDatabase | Failure>
+  openDatabase(actorId: string, options: NativeDatabaseOptions, inbox: NativeInbox): Promise<NativeDatabase | Failure>
   /** Ends the store. */
   close(): Promise<undefined | Failure>
 }

@@ -8,7 +8,7 @@ const CHECK_INTERVAL_MS = 1_000;
 
 /** @typedef {InstanceType<typeof import('./error.js').BatonError>} BatonError */
 /** @typedef {import('../index.js').BatonErrorOf<'ERR_FENCE_MISMATCH'>} FenceError */
-/** @typedef {import('../binding.js').NativeDatabase} NativeDatabase */
+/** @typedef {InstanceType<typeof import('./inbox.js').InboxDatabase>} NativeDatabase */
 
 class FenceWatch {
   #native;

@@ -12,6 +12,7 @@ const { Database } = require('./database.js');
 const { BatonError, isFailure, result } = require('./error.js');
 const { toMeta } = require('./meta.js');
 const { OpenDatabases } = require('./open-databases.js');
+const { InboxDatabase, inbox } = require('./inbox.js');
 const options = require('./options.js');
 const { PageSet } = require('./page-set.js');
 
@@ -157,13 +158,13 @@ class Store {
     let opening;
     let native;
     try {
-      native = await this.#call((store) => (opening = store.openDatabase(id, nativeOptions)), signal);
+      native = await this.#call((store) => (opening = store.openDatabase(id, nativeOptions, inbox)), signal);
     } catch (error) {
       // Nobody is going to have it, so nobody else can close it.
-      opening?.then((late) => (isFailure(late) ? undefined : late.close()));
+      opening?.then((late) => (isFailure(late) ? undefined : new InboxDatabase(late).close()));
       throw error;
     }
-    const connection = new Connection(id, native, settings);
+    const connection = new Connection(id, new InboxDatabase(native), settings);
     this.#databases.takenOver(id, connection.startup.generation);
     this.#databases.add(connection);
     if (this.#closing) {

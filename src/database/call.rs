@@ -81,8 +81,10 @@ pub struct Description {
 /// What is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Chunks of rows, in the form of `wire`; of a batch, one for each statement.
+    /// Chunks of rows, in the form of `wire`.
     Rows(Vec<Vec<u8>>),
+    /// Of each statement of a batch one chunk.
+    Batch(Vec<Vec<u8>>),
     /// What a statement takes and gives.
     Description(Description),
     /// The scope of the transaction that has begun.

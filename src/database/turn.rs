@@ -236,7 +236,7 @@ impl Database {
                 self.on_session(|session| session.run(kind, sql, params.as_deref(), depth)).map(Answer::Rows)
             }
             Call::Batch(statements) => {
-                self.on_session(|session| session.batch(statements, depth)).map(Answer::Rows)
+                self.on_session(|session| session.batch(statements, depth)).map(Answer::Batch)
             }
             Call::Describe(sql) => self.on_session(|session| session.describe(sql)).map(Answer::Description),
             Call::Begin(behavior, timeout_ms) => {

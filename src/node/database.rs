@@ -3,17 +3,15 @@
 
 use std::sync::Arc;
 
-use futures::channel::oneshot;
-use napi::bindgen_prelude::{Either, Env, PromiseRaw, Uint8Array, Uint8ArraySlice, Uint32Array};
+use napi::bindgen_prelude::{Either, Env, PromiseRaw, Uint8ArraySlice, Uint32Array};
 use napi_derive::napi;
 
 use super::convert::NativeMeta;
 use super::error::Failure;
+use super::inbox::Inbox;
 use super::options::{NativePageRange, PreloadRequest};
 use super::runtime::answer;
-use crate::database::{
-    Answer, Behavior, Call, Database, DatabaseError, DatabaseOptions, DatabaseStats, Description, Kind,
-};
+use crate::database::{Behavior, Call, Database, DatabaseOptions, DatabaseStats, Kind};
 use crate::engine::{Outcome, StoreError};
 
 /// How to open a database.
@@ -75,47 +73,6 @@ pub struct NativeOpened {
     pub preloaded_pages: u32,
 }
 
-/// A column of a result.
-#[napi(object, object_from_js = false)]
-pub struct NativeColumn {
-    /// Its name in the result.
-    pub name: String,
-    /// The column of the table that it shows.
-    pub column: Option<String>,
-    /// That table.
-    pub table: Option<String>,
-    /// The type declared there.
-    pub r#type: Option<String>,
-}
-
-/// What a statement takes and gives.
-#[napi(object, object_from_js = false)]
-pub struct NativeDescription {
-    /// The columns of its rows.
-    pub columns: Vec<NativeColumn>,
-    /// The names of its parameters with their prefix; null for one without a name.
-    pub parameters: Vec<Either<String, napi::bindgen_prelude::Null>>,
-    /// Whether it changes nothing.
-    pub readonly: bool,
-}
-
-impl From<Description> for NativeDescription {
-    fn from(description: Description) -> Self {
-        let columns = description.columns.into_iter().map(|column| NativeColumn {
-            name: column.name,
-            column: column.column,
-            table: column.table,
-            r#type: column.declared_type,
-        });
-        let name = |name: Option<String>| name.map_or(Either::B(napi::bindgen_prelude::Null), Either::A);
-        Self {
-            columns: columns.collect(),
-            parameters: description.parameters.into_iter().map(name).collect(),
-            readonly: description.is_readonly,
-        }
-    }
-}
-
 /// What a database has done since it was opened.
 #[napi(object, object_from_js = false)]
 pub struct NativeDatabaseStats {
@@ -160,61 +117,25 @@ impl From<DatabaseStats> for NativeDatabaseStats {
     }
 }
 
-type Chunks = Either<Uint8Array, Vec<Uint8Array>>;
-
 /// A SQLite database on an actor's pages. Users see `Database`, which checks every argument first.
+///
+/// Answers arrive in the inbox that the database was opened with, under the number that the caller gives its
+/// call.
 #[napi]
 pub struct NativeDatabase {
     database: Arc<Database>,
+    inbox: Arc<Inbox>,
 }
 
 impl NativeDatabase {
-    pub(super) fn new(database: Arc<Database>) -> Self {
-        Self { database }
+    pub(super) fn new(database: Arc<Database>, inbox: Arc<Inbox>) -> Self {
+        Self { database, inbox }
     }
 
-    /// Puts a call in the line now, and answers from the runtime. `expect` takes the answer of its kind.
-    fn submit<'env, T>(
-        &self,
-        env: &'env Env,
-        (scope, job): (u32, u32),
-        call: Call,
-        expect: impl FnOnce(Answer) -> Option<T> + Send + 'static,
-    ) -> napi::Result<PromiseRaw<'env, Either<T, Failure>>>
-    where
-        T: napi::bindgen_prelude::ToNapiValue + Send + 'static,
-    {
-        let (sender, receiver) = oneshot::channel();
-        self.database.submit(scope, job, call, move |answer| {
-            // Nobody waits for it any more if the thread of Node has ended.
-            let _ = sender.send(answer);
-        });
-        let work = async move {
-            let gone = |_| DatabaseError::Closed("the database is gone".to_owned());
-            let answer = receiver.await.map_err(gone)??;
-            expect(answer).ok_or_else(|| DatabaseError::Closed("an answer of another kind".to_owned()))
-        };
-        answer(env, work, |detail| DatabaseError::from(StoreError::Unavailable(detail)))
+    fn submit(&self, call: u32, (scope, job): (u32, u32), what: Call) {
+        let inbox = Arc::clone(&self.inbox);
+        self.database.submit(scope, job, what, move |answer| inbox.put(call, answer));
     }
-}
-
-fn chunks(answer: Answer) -> Option<Chunks> {
-    let Answer::Rows(mut chunks) = answer else { return None };
-    match chunks.len() {
-        1 => chunks.pop().map(|chunk| Either::A(chunk.into())),
-        _ => Some(Either::B(chunks.into_iter().map(Uint8Array::from).collect())),
-    }
-}
-
-fn chunk(answer: Answer) -> Option<Uint8Array> {
-    match answer {
-        Answer::Rows(mut chunks) => chunks.pop().map(Uint8Array::from),
-        _ => None,
-    }
-}
-
-fn done(answer: Answer) -> Option<()> {
-    (answer == Answer::Done).then_some(())
 }
 
 #[napi]
@@ -231,17 +152,16 @@ impl NativeDatabase {
     }
 
     /// Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate.
-    #[napi(ts_return_type = "Promise<Uint8Array | Array<Uint8Array> | Failure>")]
-    #[expect(clippy::too_many_arguments, reason = "an object for them would be made and read for each call")]
-    pub fn call<'env>(
+    #[napi]
+    pub fn run(
         &self,
-        env: &'env Env,
+        call: u32,
         scope: u32,
         job: u32,
         kind: u32,
         sql: String,
         params: Option<Uint8ArraySlice<'_>>,
-    ) -> napi::Result<PromiseRaw<'env, Either<Chunks, Failure>>> {
+    ) {
         let kind = match kind {
             0 => Kind::Exec,
             1 => Kind::Run,
@@ -250,96 +170,62 @@ impl NativeDatabase {
             _ => Kind::Iterate,
         };
         let params = params.map(|params| params.to_vec());
-        self.submit(env, (scope, job), Call::Run(kind, (sql, params)), chunks)
+        self.submit(call, (scope, job), Call::Run(kind, (sql, params)));
     }
 
     /// What a statement takes and gives.
     #[napi]
-    pub fn describe<'env>(
-        &self,
-        env: &'env Env,
-        scope: u32,
-        job: u32,
-        sql: String,
-    ) -> napi::Result<PromiseRaw<'env, Either<NativeDescription, Failure>>> {
-        self.submit(env, (scope, job), Call::Describe(sql), |answer| match answer {
-            Answer::Description(description) => Some(description.into()),
-            _ => None,
-        })
+    pub fn describe(&self, call: u32, scope: u32, job: u32, sql: String) {
+        self.submit(call, (scope, job), Call::Describe(sql));
     }
 
     /// Runs statements as one transaction. `params` runs beside `sqls`.
     #[napi]
-    pub fn batch<'env>(
+    pub fn batch(
         &self,
-        env: &'env Env,
+        call: u32,
         scope: u32,
         job: u32,
         sqls: Vec<String>,
         params: Vec<Option<Uint8ArraySlice<'_>>>,
-    ) -> napi::Result<PromiseRaw<'env, Either<Vec<Uint8Array>, Failure>>> {
+    ) {
         let params = params.into_iter().map(|params| params.map(|params| params.to_vec()));
-        let statements = sqls.into_iter().zip(params).collect();
-        self.submit(env, (scope, job), Call::Batch(statements), |answer| match answer {
-            Answer::Rows(chunks) => Some(chunks.into_iter().map(Uint8Array::from).collect()),
-            _ => None,
-        })
+        self.submit(call, (scope, job), Call::Batch(sqls.into_iter().zip(params).collect()));
     }
 
     /// Begins a transaction, and answers its scope. Modes: 0 deferred, 1 immediate, 2 exclusive.
     #[napi]
-    pub fn begin<'env>(
-        &self,
-        env: &'env Env,
-        scope: u32,
-        job: u32,
-        mode: u32,
-        timeout_ms: u32,
-    ) -> napi::Result<PromiseRaw<'env, Either<u32, Failure>>> {
+    pub fn begin(&self, call: u32, scope: u32, job: u32, mode: u32, timeout_ms: u32) {
         let behavior = match mode {
             0 => Behavior::Deferred,
             1 => Behavior::Immediate,
             _ => Behavior::Exclusive,
         };
-        let call = Call::Begin(behavior, u64::from(timeout_ms));
-        self.submit(env, (scope, job), call, |answer| match answer {
-            Answer::Scope(scope) => Some(scope),
-            _ => None,
-        })
+        self.submit(call, (scope, job), Call::Begin(behavior, u64::from(timeout_ms)));
     }
 
     /// Ends a transaction.
     #[napi]
-    pub fn end<'env>(
-        &self,
-        env: &'env Env,
-        scope: u32,
-        commit: bool,
-    ) -> napi::Result<PromiseRaw<'env, Either<(), Failure>>> {
-        self.submit(env, (scope, 0), Call::End(commit), done)
+    pub fn end(&self, call: u32, scope: u32, commit: bool) {
+        self.submit(call, (scope, 0), Call::End(commit));
     }
 
     /// More rows of an iteration.
     #[napi]
-    pub fn fetch<'env>(
-        &self,
-        env: &'env Env,
-        scope: u32,
-        job: u32,
-        cursor: u32,
-    ) -> napi::Result<PromiseRaw<'env, Either<Uint8Array, Failure>>> {
-        self.submit(env, (scope, job), Call::Fetch(cursor), chunk)
+    pub fn fetch(&self, call: u32, scope: u32, job: u32, cursor: u32) {
+        self.submit(call, (scope, job), Call::Fetch(cursor));
     }
 
     /// Ends an iteration early.
     #[napi]
-    pub fn close_cursor<'env>(
-        &self,
-        env: &'env Env,
-        scope: u32,
-        cursor: u32,
-    ) -> napi::Result<PromiseRaw<'env, Either<(), Failure>>> {
-        self.submit(env, (scope, 0), Call::CloseCursor(cursor), done)
+    pub fn close_cursor(&self, call: u32, scope: u32, cursor: u32) {
+        self.submit(call, (scope, 0), Call::CloseCursor(cursor));
+    }
+
+    /// Closes the database, once the calls before are through.
+    #[napi]
+    pub fn close(&self, call: u32) {
+        self.submit(call, (0, 0), Call::Close);
     }
 
     /// Cancels a call, if it is not through yet.
@@ -359,11 +245,5 @@ impl NativeDatabase {
     #[napi]
     pub fn stats(&self) -> NativeDatabaseStats {
         self.database.stats().into()
-    }
-
-    /// Closes the database, once the calls before are through.
-    #[napi]
-    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Either<(), Failure>>> {
-        self.submit(env, (0, 0), Call::Close, done)
     }
 }

@@ -15,6 +15,7 @@
 mod convert;
 mod database;
 mod error;
+mod inbox;
 mod options;
 mod runtime;
 mod store;

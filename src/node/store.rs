@@ -11,6 +11,7 @@ use super::convert::{
 };
 use super::database::{NativeDatabase, NativeDatabaseOptions, OpenRequest};
 use super::error::Failure;
+use super::inbox::NativeInbox;
 use super::options::{NativePageRange, NativeStoreOptions, PreloadRequest};
 use super::runtime::{answer, sql_pool};
 use crate::database::{DatabaseError, Databases};
@@ -205,13 +206,15 @@ impl NativeStore {
         env: &'env Env,
         actor_id: String,
         options: NativeDatabaseOptions,
+        inbox: &NativeInbox,
     ) -> napi::Result<PromiseRaw<'env, Either<NativeDatabase, Failure>>> {
         let databases = Arc::clone(&self.databases);
         let options = OpenRequest::from(options);
+        let inbox = inbox.share();
         let work = async move {
             let actor = ActorId::new(actor_id).map_err(StoreError::from)?;
             let database = databases.open(&actor, &options.try_into()?).await?;
-            Ok(NativeDatabase::new(database))
+            Ok(NativeDatabase::new(database, inbox))
         };
         answer(env, work, |detail| DatabaseError::from(StoreError::Unavailable(detail)))
     }
