@@ -15,6 +15,9 @@ use crate::engine::{Engine, Outcome, Preload};
 use crate::env::Env;
 use crate::types::{ActorId, Meta, PageRange};
 
+/// How long after a start pages are noted as hints for the next one.
+const LEARNING_MS: u64 = 10_000;
+
 /// How a database is opened.
 #[derive(Debug, Clone)]
 pub struct DatabaseOptions {
@@ -48,6 +51,8 @@ pub struct Opened {
     pub pages_preloaded: usize,
     /// The hints that there were.
     pub(super) hints: Vec<PageRange>,
+    /// When what is read is no matter of the start any more.
+    pub(super) learns_until_ms: u64,
 }
 
 /// Opens the databases of one store.
@@ -77,6 +82,7 @@ impl Databases {
             meta: startup.meta.clone(),
             pages_preloaded: startup.pages.pages.len(),
             hints: startup.hints.clone(),
+            learns_until_ms: self.shared.env.now_ms().saturating_add(LEARNING_MS),
         };
         let (interrupt, counters) = (Arc::new(Interrupt::default()), Arc::new(Counters::default()));
         let policy = ReadPolicy { read_ahead: options.read_ahead, learn_hints: options.preload.hints };

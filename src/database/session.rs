@@ -442,12 +442,12 @@ impl Session {
         self.connection.cache_bytes()
     }
 
-    /// The pages that were read early, once they are worth storing: when there are as many as may be, or
-    /// when the database is closed.
-    pub(super) fn take_hints(&self, closing: bool) -> Option<Vec<PageRange>> {
+    /// What the next start should bring along, once it is known: when the first phase after the start is
+    /// over, or when as many pages were read as hints may name.
+    pub(super) fn take_hints(&self, phase_is_over: bool, given: &[PageRange]) -> Option<Vec<PageRange>> {
         let mut file = self.file();
         let source = file.source();
-        if closing || source.hints_are_complete() { source.take_hints() } else { None }
+        if phase_is_over || source.hints_are_complete() { source.take_hints(given) } else { None }
     }
 }
 

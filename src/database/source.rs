@@ -10,8 +10,8 @@ use std::sync::Arc;
 use futures::executor::block_on;
 
 use super::cache::{PageCache, Space};
-use super::hints::HintRecorder;
-use super::read_ahead::ReadAhead;
+use super::hints::{HINT_BYTES_DEFAULT, HintRecorder};
+use super::read_ahead::{READ_AHEAD_BYTES_DEFAULT, ReadAhead};
 use super::stats::Counters;
 use crate::engine::{Commit, Engine, LargeCommit, LargeCommitWriter, PageWrite, Startup, StoreError};
 use crate::types::{ActorId, Generation, PageCount, PageNumber, PageRange, PageSize, Txid};
@@ -24,9 +24,6 @@ pub(super) struct ReadPolicy {
     /// Whether the pages of the first phase are noted, for the next start.
     pub(super) learn_hints: bool,
 }
-
-/// The bytes that one miss may fetch.
-const READ_AHEAD_BYTES_MAX: usize = 256 << 10;
 
 /// The committed pages, as of one head.
 pub(super) struct Source {
@@ -71,8 +68,8 @@ impl Source {
             cache,
             space,
             unused_preload: pages.pages.into_iter().collect(),
-            read_ahead: policy.read_ahead.then(|| ReadAhead::new(page_size, READ_AHEAD_BYTES_MAX)),
-            recorder: policy.learn_hints.then(|| HintRecorder::new(page_size)),
+            read_ahead: policy.read_ahead.then(|| ReadAhead::new(page_size, READ_AHEAD_BYTES_DEFAULT)),
+            recorder: policy.learn_hints.then(|| HintRecorder::new(page_size, HINT_BYTES_DEFAULT)),
             counters,
         }
     }
@@ -89,7 +86,8 @@ impl Source {
 
     /// Copies a page that lies inside the size.
     pub(super) fn read(&mut self, page: PageNumber, out: &mut [u8]) -> Result<(), StoreError> {
-        if let Some(recorder) = &mut self.recorder {
+        // Page 1 comes with every start anyway.
+        if let Some(recorder) = self.recorder.as_mut().filter(|_| page != PageNumber::FIRST) {
             recorder.read(page);
         }
         if let Some(read_ahead) = &mut self.read_ahead {
@@ -177,13 +175,14 @@ impl Source {
         self.counters.pages_committed.add(pages);
     }
 
-    /// The pages that were read early, once; later calls have nothing new to say.
-    pub(super) fn take_hints(&mut self) -> Option<Vec<PageRange>> {
-        self.recorder.take().map(|recorder| recorder.hints())
+    /// The pages that the next start should bring along, given those that this one was given. Once: later
+    /// calls have nothing new to say.
+    pub(super) fn take_hints(&mut self, given: &[PageRange]) -> Option<Vec<PageRange>> {
+        self.recorder.take().map(|recorder| recorder.hints_after(given))
     }
 
     /// Whether as many early reads were noted as hints may be.
     pub(super) fn hints_are_complete(&self) -> bool {
-        self.recorder.as_ref().is_some_and(HintRecorder::is_complete)
+        self.recorder.as_ref().is_some_and(|recorder| !recorder.is_recording())
     }
 }

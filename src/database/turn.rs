@@ -320,7 +320,8 @@ impl Database {
 
     fn close(&self) {
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(hints) = session.as_ref().and_then(|session| session.take_hints(true)) {
+        if let Some(hints) = session.as_ref().and_then(|session| session.take_hints(true, &self.opened.hints))
+        {
             block_on(store_hints(&self.shared, &self.opened, hints));
         }
         drop(session);
@@ -338,7 +339,8 @@ impl Database {
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(open) = session.as_ref() else { return };
         let bytes = open.cache_bytes();
-        let hints = open.take_hints(false);
+        let phase_is_over = self.shared.env.now_ms() >= self.opened.learns_until_ms;
+        let hints = open.take_hints(phase_is_over, &self.opened.hints);
         drop(session);
         self.memory_bytes.store(bytes, Ordering::Relaxed);
         let mut resident = self.resident.lock().unwrap_or_else(PoisonError::into_inner);

@@ -21,6 +21,7 @@ mod settle;
 mod stage;
 mod startup;
 
+pub use crate::codec::HINT_RUNS_MAX;
 pub use error::StoreError;
 pub(crate) use error::surface;
 pub use large_commit::{LargeCommit, LargeCommitWriter};
