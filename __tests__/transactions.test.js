@@ -87,9 +87,7 @@ onEachBackend((open) => {
       await insert(tx, 2);
       order.push('one ends');
     });
-    const between = db
-      .get('SELECT count(*) AS count FROM t')
-      .then(({ count }) => order.push(`read ${count}`));
+    const between = db.get('SELECT count(*) AS count FROM t');
     const other = db.transaction(async (tx) => {
       order.push('other begins');
       await insert(tx, 3);
