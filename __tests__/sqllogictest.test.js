@@ -78,6 +78,11 @@ describe('the runner tells', () => {
     ],
     ['an error', ['statement ok', 'SELEC 1'], ['expected no error, got', 'syntax error']],
     ['an error of a query', ['query I', 'SELECT x', '----', '1'], ['expected no error', 'no such column: x']],
+    [
+      'an error where no row is expected',
+      ['query I', 'SELECT x', '----'],
+      ['expected no error', 'no such column'],
+    ],
     ['the lack of an error', ['statement error', 'SELECT 1'], ['expected an error, got none']],
     [
       'another error',
@@ -128,6 +133,17 @@ describe('the runner tells', () => {
 });
 
 describe('the runner reads', () => {
+  test('reals as SQLite prints them, and a sum that overflows as no row', async () => {
+    const lines = [
+      ['query RRR', 'SELECT -9223372036854775808.0, 123456789012345.678, 1e21', '----'],
+      ['-9223372036854776000.000', '123456789012345.700', '1000000000000000000000.000', ''],
+      ['query I', 'SELECT sum(x) FROM (SELECT 9223372036854775807 AS x UNION ALL SELECT 1)', '----', ''],
+    ];
+    expect(await runLines('reals.test', lines.flat())).toEqual(
+      passed(/^1 files: 2 passed, 0 failed, 0 skipped\n$/),
+    );
+  });
+
   test('a hash, conditions, a halt and another file', async () => {
     mkdirSync(join(scratch, 'parts'), { recursive: true });
     writeFileSync(join(scratch, 'parts', 'one.inc'), 'statement ok\nCREATE TABLE t (x)\n');

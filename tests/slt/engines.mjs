@@ -11,6 +11,7 @@ import { Store } from '../../index.mjs';
  * @property {(sql: string) => Promise<void>} exec
  * @property {(sql: string) => Promise<number>} count How many rows a statement changed.
  * @property {(sql: string) => Promise<import('./format.mjs').Value[][]>} query
+ * @property {(sql: string) => Promise<unknown>} prepare Rejects if the statement does not compile.
  * @property {() => Promise<void>} close
  */
 
@@ -40,6 +41,7 @@ export async function batonEngine(path) {
         exec: (sql) => database.exec(sql),
         count: async (sql) => (await database.run(sql)).changes,
         query: (sql) => database.all(sql, [], { rowMode: 'array', readBigInts: true }),
+        prepare: (sql) => database.prepare(sql),
         close: () => database.close(),
       };
     },
@@ -59,6 +61,7 @@ export async function libsqlEngine() {
         exec: async (sql) => void database.exec(sql),
         count: async (sql) => database.prepare(sql).run().changes,
         query: async (sql) => database.prepare(sql).raw().all(),
+        prepare: async (sql) => database.prepare(sql),
         close: async () => database.close(),
       };
     },

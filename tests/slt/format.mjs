@@ -8,6 +8,9 @@ const I64_MIN = -(2n ** 63n);
 const I64_MAX = 2n ** 63n - 1n;
 /** As many digits of a real as SQLite writes. */
 const REAL_DIGITS = 15;
+/** As many as its `printf` does with `%.3f`. */
+const FIXED_DIGITS = 16;
+const DECIMALS = 3;
 
 /**
  * @param {Value} value
@@ -154,8 +157,15 @@ function fixed(value) {
   if (!Number.isFinite(value)) {
     return infinity(value);
   }
-  // From here on `toFixed` would write an exponent.
-  return Math.abs(value) >= 1e21 ? `${BigInt(value)}.000` : value.toFixed(3);
+  const [digits, exponent] = value.toExponential(FIXED_DIGITS - 1).split('e');
+  const power = Number(exponent);
+  if (power + 1 + DECIMALS <= FIXED_DIGITS) {
+    return value.toFixed(DECIMALS);
+  }
+  // Digits past the 16th are zeros in SQLite's `printf`, whatever the value is.
+  const [, sign, known] = /** @type {RegExpExecArray} */ (/^(-?)(.*)$/.exec(digits.replace('.', '')));
+  const padded = known.padEnd(power + 1 + DECIMALS, '0');
+  return `${sign}${padded.slice(0, power + 1)}.${padded.slice(power + 1, power + 1 + DECIMALS)}`;
 }
 
 /**

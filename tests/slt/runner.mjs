@@ -86,6 +86,9 @@ class Run {
     } catch (error) {
       const message = describe(error);
       if (record.outcome !== 'error') {
+        if (await this.#endsEarly(record)) {
+          return undefined;
+        }
         return `expected no error, got\n${indented(message)}`;
       }
       const isExpected = record.pattern === undefined || record.pattern.test(message);
@@ -98,6 +101,21 @@ class Run {
       return answer === record.count ? undefined : `expected ${record.count} changed rows, got ${answer}`;
     }
     return Array.isArray(answer) ? this.#difference(record, answer) : undefined;
+  }
+
+  /**
+   * Whether a query that failed has the result that its file expects. SQLite's own runner takes an error that
+   * comes while rows are read for the end of the rows, and files rely on it: a sum that overflows has none.
+   *
+   * @param {Record} record
+   */
+  async #endsEarly({ kind, expected, sql }) {
+    const compiles = () =>
+      this.#session.prepare(sql).then(
+        () => true,
+        () => false,
+      );
+    return kind === 'query' && expected.length === 0 && (await compiles());
   }
 
   /** @param {Record} record */
