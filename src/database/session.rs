@@ -107,12 +107,24 @@ impl Session {
         }
         self.signals.reset();
         self.file().take_failure();
+        self.forget_what_failed()?;
         if !self.ready {
             for pragma in SETUP {
                 self.connection.execute(pragma).map_err(|error| self.failed(error))?;
             }
             self.file().pin_pragmas();
             self.ready = true;
+        }
+        Ok(())
+    }
+
+    /// After a failure of the store SQLite has rolled back, but virtual tables may keep what they have read
+    /// by half: FTS5 takes the counts of its documents for zero, and writes that with its next change. So
+    /// they are made anew, with the schema.
+    fn forget_what_failed(&mut self) -> Result<(), DatabaseError> {
+        if self.is_autocommit() && self.file().take_has_failed() {
+            self.statements.clear();
+            self.connection.execute("PRAGMA writable_schema = RESET").map_err(|error| self.failed(error))?;
         }
         Ok(())
     }
