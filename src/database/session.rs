@@ -10,7 +10,7 @@ use super::error::DatabaseError;
 use super::interrupt::Interrupt;
 use super::source::Source;
 use super::sqlite::{Connection, Denied, Hooks, SqlError, Statement, Step};
-use super::statements::StatementCache;
+use super::statements::{self, StatementCache};
 use super::vfs::{self, Announced, MainFile, Signals};
 use super::wire::{self, RowWriter, Summary};
 use super::{Behavior, Column, Description, Kind};
@@ -76,7 +76,11 @@ impl Session {
         let file = Arc::new(Mutex::new(MainFile::new(source, Arc::clone(&signals))));
         let name = vfs::announce(&file, &signals);
         let hooks = SessionHooks { interrupt: Arc::clone(&interrupt), signals: Arc::clone(&signals) };
-        let connection = Connection::open(name.name(), vfs::NAME, Arc::new(hooks))?;
+        // SQLite looks at the header, which may have to come from the store.
+        let connection = Connection::open(name.name(), vfs::NAME, Arc::new(hooks)).map_err(|error| {
+            let failure = file.lock().unwrap_or_else(PoisonError::into_inner).take_failure();
+            failure.map_or_else(|| error.into(), DatabaseError::from)
+        })?;
         Ok(Self {
             cursors: HashMap::new(),
             next_cursor: 1,
@@ -107,12 +111,24 @@ impl Session {
         }
         self.signals.reset();
         self.file().take_failure();
+        self.forget_what_failed()?;
         if !self.ready {
             for pragma in SETUP {
                 self.connection.execute(pragma).map_err(|error| self.failed(error))?;
             }
             self.file().pin_pragmas();
             self.ready = true;
+        }
+        Ok(())
+    }
+
+    /// After a failure of the store SQLite has rolled back, but virtual tables may keep what they have read
+    /// by half: FTS5 takes the counts of its documents for zero, and writes that with its next change. So
+    /// they are made anew, with the schema.
+    fn forget_what_failed(&mut self) -> Result<(), DatabaseError> {
+        if self.is_autocommit() && self.file().take_has_failed() {
+            self.statements.clear();
+            self.connection.execute("PRAGMA writable_schema = RESET").map_err(|error| self.failed(error))?;
         }
         Ok(())
     }
@@ -197,7 +213,9 @@ impl Session {
         let before = self.connection.total_changes();
         let mut statement = self.prepare(&sql)?;
         let ran = match wire::bind(&mut statement, params) {
-            Ok(()) if kind == Kind::Iterate => {
+            // One that writes commits at its end, and so would all others before it. Its rows are in memory
+            // anyway, so they are all handed over at once.
+            Ok(()) if kind == Kind::Iterate && statement.is_readonly() => {
                 return self.iterate(Cursor { statement, sql, depth }, before);
             }
             Ok(()) => self.step_through(kind, &mut statement),
@@ -220,10 +238,10 @@ impl Session {
         kind: Kind,
         statement: &mut Statement,
     ) -> Result<(Vec<Vec<u8>>, RowWriter), DatabaseError> {
-        let mut step = statement.step().map_err(|error| self.failed(error))?;
-        // Not before: the first step compiles a kept statement again if the schema has changed.
-        let mut writer = RowWriter::new(Some(statement), kind != Kind::Run);
         let mut chunks = Vec::new();
+        let mut step = statement.step().map_err(|error| self.failed(error))?;
+        // Where the schema has changed the first step compiles the statement anew, with other columns perhaps.
+        let mut writer = RowWriter::new(Some(statement), kind != Kind::Run);
         while step == Step::Row {
             if kind != Kind::Run {
                 writer.push(statement);
@@ -288,11 +306,10 @@ impl Session {
         before: i64,
         with_names: bool,
     ) -> Result<Vec<u8>, DatabaseError> {
-        let mut writer = None;
+        let mut step = cursor.statement.step();
+        // After the first step, as in `step_through`.
+        let mut writer = RowWriter::new(Some(&cursor.statement), with_names);
         loop {
-            let step = cursor.statement.step();
-            // As in `step_through`, after the first step.
-            let writer = writer.get_or_insert_with(|| RowWriter::new(Some(&cursor.statement), with_names));
             match step {
                 Ok(Step::Row) => writer.push(&cursor.statement),
                 Ok(Step::Done) => {
@@ -309,6 +326,7 @@ impl Session {
                 self.cursors.insert(id, cursor);
                 return Ok(writer.finish(Summary { cursor: id, ..self.summary(before) }));
             }
+            step = cursor.statement.step();
         }
     }
 
@@ -333,7 +351,7 @@ impl Session {
     /// What a statement takes and gives.
     pub(super) fn describe(&mut self, sql: String) -> Result<Description, DatabaseError> {
         self.enter()?;
-        // A kept statement may be older than the schema.
+        // One that was compiled before may know an earlier schema.
         drop(self.statements.take(&sql));
         let statement = self.prepare(&sql)?;
         let owned = |text: Option<std::borrow::Cow<'_, str>>| text.map(std::borrow::Cow::into_owned);
@@ -356,13 +374,19 @@ impl Session {
     /// Runs statements one after the other; all of them take effect or none.
     pub(super) fn batch(
         &mut self,
-        statements: Vec<(String, Option<Vec<u8>>)>,
+        batch: Vec<(String, Option<Vec<u8>>)>,
         depth: usize,
     ) -> Result<Vec<Vec<u8>>, DatabaseError> {
         self.begin(depth, Behavior::Deferred)?;
-        let mut answers = Vec::with_capacity(statements.len());
-        for (index, (sql, params)) in statements.into_iter().enumerate() {
-            match self.run(Kind::Whole, sql, params.as_deref(), depth + 1) {
+        let mut answers = Vec::with_capacity(batch.len());
+        for (index, (sql, params)) in batch.into_iter().enumerate() {
+            let ran = if statements::ends_transaction(&sql) {
+                let message = "a batch is a transaction, which none of its statements may end";
+                Err(DatabaseError::Invalid(message.to_owned()))
+            } else {
+                self.run(Kind::Whole, sql, params.as_deref(), depth + 1)
+            };
+            match ran {
                 Ok(chunks) => answers.extend(chunks),
                 Err(error) => {
                     // The reason is the statement's; a rollback that fails too has left nothing behind.

@@ -46,8 +46,25 @@ impl StatementCache {
     }
 }
 
-/// The first word of a statement, after spaces and comments (<https://sqlite.org/lang_comment.html>).
+/// Whether a statement ends the transaction that it runs in.
+pub(super) fn ends_transaction(sql: &str) -> bool {
+    let (first, rest) = next_word(sql);
+    let is = |word: &str, expected: &str| word.eq_ignore_ascii_case(expected);
+    if !is(first, "rollback") {
+        return is(first, "commit") || is(first, "end");
+    }
+    let (second, rest) = next_word(rest);
+    let to = if is(second, "transaction") { next_word(rest).0 } else { second };
+    !is(to, "to")
+}
+
+/// The first word of a statement, after spaces and comments.
 fn first_word(sql: &str) -> &str {
+    next_word(sql).0
+}
+
+/// The next word, after spaces and comments (<https://sqlite.org/lang_comment.html>), and what follows it.
+fn next_word(sql: &str) -> (&str, &str) {
     let mut rest = sql;
     loop {
         rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == ';' || c == '\u{feff}');
@@ -57,7 +74,7 @@ fn first_word(sql: &str) -> &str {
             comment.split_once("*/").map(|(_, after)| after)
         } else {
             let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-            return &rest[..end];
+            return rest.split_at(end);
         };
         // A comment that does not end takes all of the rest.
         rest = after.unwrap_or_default();
@@ -80,6 +97,16 @@ mod tests {
             ("(select 1)", ""),
         ] {
             assert_eq!(first_word(sql), word, "{sql:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_transaction_is_told_from_that_of_a_savepoint() {
+        for sql in ["COMMIT", "end", " /* x */ Commit transaction", "ROLLBACK", "rollback transaction;"] {
+            assert!(ends_transaction(sql), "{sql}");
+        }
+        for sql in ["ROLLBACK TO s", "rollback transaction /* x */ to s", "RELEASE s", "BEGIN", "SELECT 1"] {
+            assert!(!ends_transaction(sql), "{sql}");
         }
     }
 

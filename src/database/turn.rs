@@ -111,7 +111,8 @@ impl Database {
         reply: impl FnOnce(Result<Answer, DatabaseError>) + Send + 'static,
     ) {
         let mut state = self.state();
-        let refused = if state.closed {
+        // While the database waits for a transaction to end, the calls of that transaction go on.
+        let refused = if state.closed && scope == DATABASE {
             Some(DatabaseError::Closed("the database is closed".to_owned()))
         } else if !state.line.is_open(scope) {
             Some(DatabaseError::Closed("the transaction is over".to_owned()))
@@ -125,7 +126,7 @@ impl Database {
             drop(state);
             return reply(Err(error));
         }
-        state.closed = matches!(call, Call::Close);
+        state.closed |= matches!(call, Call::Close);
         state.line.push(job, scope, (call, Box::new(reply)));
         self.schedule(state);
     }

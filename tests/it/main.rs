@@ -17,6 +17,7 @@ mod lifecycle;
 mod model;
 mod races;
 mod space;
+mod sql;
 mod stages;
 mod storm;
 mod support;

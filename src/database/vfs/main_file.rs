@@ -84,6 +84,8 @@ pub(crate) struct MainFile {
     pinned: bool,
     /// Why the last operation failed, for the session to tell.
     failure: Option<StoreError>,
+    /// Whether any operation has failed since [`MainFile::take_has_failed`].
+    has_failed: bool,
     /// Why no operation will ever succeed again.
     dead: Option<StoreError>,
 }
@@ -105,6 +107,7 @@ impl MainFile {
             broken: false,
             pinned: false,
             failure: None,
+            has_failed: false,
             dead: None,
         }
     }
@@ -117,6 +120,11 @@ impl MainFile {
     /// Why the last operation failed, if the store was the reason.
     pub(crate) fn take_failure(&mut self) -> Option<StoreError> {
         self.failure.take()
+    }
+
+    /// Whether the store was the reason of any failure since the last time that this was asked.
+    pub(crate) fn take_has_failed(&mut self) -> bool {
+        std::mem::take(&mut self.has_failed)
     }
 
     /// Why nothing will ever work here again.
@@ -135,6 +143,7 @@ impl MainFile {
             self.dead.get_or_insert_with(|| error.clone());
         }
         self.failure = Some(error);
+        self.has_failed = true;
         Code(code)
     }
 

@@ -1,0 +1,13 @@
+//! SQLite databases on actors: against plain SQLite, under faults and kills, at sizes beyond memory, and when
+//! they lose their actor.
+
+mod costs;
+mod crash;
+mod faults;
+mod fencing;
+mod files;
+mod large;
+mod line;
+mod model;
+mod statements;
+mod support;
