@@ -1,8 +1,9 @@
 // A tour of Baton on a real SQLite file: npm run quickstart [file.sqlite]
 //
 // It imports the file as an actor, lets eight starters in three processes race for it, shows how the store
-// refuses every owner but the last one, and has an independent SQLite check what comes out. The file given
-// is only read. Everything else happens in a temporary directory that is gone afterwards.
+// refuses every owner but the last one, and has an independent SQLite check what comes out. Then an actor
+// with a table moves from this process to another, in SQL. The file given is only read. Everything else
+// happens in a temporary directory that is gone afterwards.
 //
 // This file runs the tour; what happens to the store is in quickstart/scenes.mjs.
 
@@ -67,6 +68,7 @@ async function tour(directory, argument, defer) {
   const held = await scenes.fence(here, former, winner, original.userVersion);
   const userVersion = await scenes.oneLineage(others, held, original.userVersion);
   await scenes.check(store, directory, source, original, userVersion);
+  await scenes.moveWithSql(store, others[0]);
 }
 
 let interrupted = false;

@@ -2,10 +2,16 @@
 
 import { Store } from 'batondb';
 
+import { writeLine } from './sql.mjs';
 import { race, setUserVersion } from './starters.mjs';
 
 const [path, actorId] = process.argv.slice(2);
-const methods = { race, setUserVersion };
+const methods = {
+  race,
+  setUserVersion,
+  writeLine: (/** @type {Store} */ store, /** @type {string} */ _, /** @type {any} */ request) =>
+    writeLine(store, request.actorId, request),
+};
 
 /** @param {() => Promise<unknown>} work */
 async function answer(work) {

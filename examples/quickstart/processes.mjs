@@ -3,18 +3,21 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 
+import { writeLine } from './sql.mjs';
 import { race, setUserVersion } from './starters.mjs';
 
 /** @typedef {import('./starters.mjs').Answer} Answer */
 /** @typedef {import('./starters.mjs').Committed} Committed */
 /** @typedef {Parameters<typeof setUserVersion>[2]} CommitRequest */
 /** @typedef {Parameters<typeof race>[2]} RaceRequest */
+/** @typedef {Parameters<typeof writeLine>[2] & { actorId: string }} LineRequest */
 
 /**
  * @typedef Participant
  * @property {string} name
  * @property {(request: RaceRequest) => Promise<Answer[]>} race
  * @property {(request: CommitRequest) => Promise<Committed>} setUserVersion
+ * @property {(request: LineRequest) => ReturnType<typeof writeLine>} writeLine
  * @property {() => unknown} stop
  */
 
@@ -30,6 +33,7 @@ export function thisProcess(store, actorId) {
     name: 'this one',
     race: (request) => race(store, actorId, request),
     setUserVersion: (request) => setUserVersion(store, actorId, request),
+    writeLine: (request) => writeLine(store, request.actorId, request),
     stop() {},
   };
 }
@@ -72,6 +76,7 @@ export function otherProcess(name, path, actorId) {
     ready: answer(),
     race: (request) => ask('race', request),
     setUserVersion: (request) => ask('setUserVersion', request),
+    writeLine: (request) => ask('writeLine', request),
     async stop() {
       if (child.connected) {
         child.disconnect();

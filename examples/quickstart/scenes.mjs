@@ -7,6 +7,7 @@ import { isBatonError } from 'batondb';
 import { sha256 } from './file.mjs';
 import { raceUntilMet, soon } from './race.mjs';
 import { count, facts, many, section, table, text } from './report.mjs';
+import { makeTable, tryTwoLines } from './sql.mjs';
 import { inspect, sqliteVersion } from './sqlite.mjs';
 
 /** @typedef {import('batondb').Store} Store */
@@ -264,4 +265,51 @@ export async function check(store, directory, source, original, userVersion) {
   const differing = names.filter((name) => original.rows.get(name) !== result.rows.get(name));
   expect(differing.length === 0, `the numbers of rows differ: ${differing.join(', ')}`);
   expect((await sha256(source.file)) === original.hash, `${source.file} is not what it was`);
+}
+
+/**
+ * An actor with a table, moved from this process to another one.
+ *
+ * @param {Store} store
+ * @param {Participant} other
+ */
+export async function moveWithSql(store, other) {
+  section('The same in SQL: an actor with a table moves to another process');
+  const actorId = 'chat-1';
+  /** @type {unknown[]} */
+  const told = [];
+  const database = await store.openDatabase(actorId, { onFenced: (error) => told.push(error) });
+  await makeTable(database);
+  await database.run('INSERT INTO line(author, text) VALUES (?, ?)', ['this process', 'hello']);
+  const { generation, found } = await other.writeLine({
+    actorId,
+    author: `the ${other.name}`,
+    text: 'mine now',
+  });
+  expect(found.length === 1, `the ${other.name} process found ${found.length} lines`);
+  const refused = await tryTwoLines(database, 'this process');
+  expect(refused, 'a database that was fenced has committed');
+  expect(told.length === 1, `onFenced was called ${many(told.length, 'time')}`);
+  table(
+    ['process', 'generation', 'found', 'wrote'],
+    [
+      ['this one', database.startup.generation, 'an empty database', 'a table, 1 line'],
+      [other.name, generation, many(found.length, 'line'), '1 line'],
+      ['this one', database.startup.generation, '', refused.code],
+    ],
+    ([, , , wrote]) => wrote === '1 line',
+  );
+  await database.close();
+
+  const again = await store.openDatabase(actorId);
+  const lines = await again.all('SELECT author, text FROM line ORDER BY id');
+  await again.close();
+  text();
+  text('What is there, in order:');
+  for (const { author, text: words } of lines) {
+    text(`   ${author}: ${words}`);
+  }
+  expect(lines.length === 2, `${lines.length} lines instead of 2`);
+  text();
+  text('Nothing of the refused transaction; the actor was told that it is over.');
 }

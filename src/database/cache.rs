@@ -10,10 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::types::PageNumber;
+use crate::types::{PageCount, PageNumber, PageSize};
 
 /// What an entry costs besides its page: key, links, allocation.
 const ENTRY_BYTES: u64 = 96;
+/// A database that one reads from end to end may take one part in so many of the cache.
+const SCANNED_PART_MAX: u64 = 4;
 /// To size the cache's tables: pages of SQLite's default size.
 const TYPICAL_PAGE_BYTES: u64 = 4_096;
 
@@ -41,6 +43,12 @@ impl PageCache {
     pub fn new(bytes_max: u64) -> Self {
         let pages = usize::try_from(bytes_max / TYPICAL_PAGE_BYTES).unwrap_or(usize::MAX);
         Self { pages: Cache::with_weighter(pages, bytes_max, PageBytes), next: AtomicU64::new(0) }
+    }
+
+    /// Whether a database of this size may fill the cache with what it reads in passing.
+    pub(super) fn has_room_for(&self, size: PageCount, page_size: PageSize) -> bool {
+        let bytes = u64::from(size.0) * (page_size.bytes() as u64 + ENTRY_BYTES);
+        bytes <= self.pages.capacity() / SCANNED_PART_MAX
     }
 
     /// A space that nobody has used.

@@ -425,6 +425,13 @@ impl Session {
         self.connection.execute(sql).map_err(|error| self.failed(error))
     }
 
+    /// A call is through.
+    pub(super) fn rest(&self) {
+        if self.cursors.is_empty() {
+            self.file().source().forget_fetched();
+        }
+    }
+
     /// Gives back the memory that an idle database can do without. The answer is what it still takes.
     pub(super) fn shrink(&mut self) -> usize {
         self.statements.clear();

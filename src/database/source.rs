@@ -13,7 +13,9 @@ use super::cache::{PageCache, Space};
 use super::hints::{HINT_BYTES_DEFAULT, HintRecorder};
 use super::read_ahead::{READ_AHEAD_BYTES_DEFAULT, ReadAhead};
 use super::stats::Counters;
-use crate::engine::{Commit, Engine, LargeCommit, LargeCommitWriter, PageWrite, Startup, StoreError};
+use crate::engine::{
+    Commit, Engine, LargeCommit, LargeCommitWriter, PageSet, PageWrite, Startup, StoreError,
+};
 use crate::types::{ActorId, Generation, PageCount, PageNumber, PageRange, PageSize, Txid};
 
 /// How a database reads.
@@ -35,6 +37,8 @@ pub(super) struct Source {
     page_size: PageSize,
     cache: Arc<PageCache>,
     space: Space,
+    /// What the last miss has fetched, which is asked for next if it was fetched ahead.
+    fetched: Option<PageSet>,
     /// Pages of the preload that were not asked for yet.
     unused_preload: HashSet<PageNumber>,
     read_ahead: Option<ReadAhead>,
@@ -52,12 +56,15 @@ impl Source {
     ) -> Self {
         let space = cache.space();
         let Startup { meta, pages, .. } = startup;
-        for (index, &page) in pages.pages.iter().enumerate() {
-            let bytes = meta.page_size.bytes();
-            cache.insert(space, page, &pages.data[index * bytes..(index + 1) * bytes]);
+        let page_size = meta.page_size;
+        let mut read_ahead = policy.read_ahead.then(|| ReadAhead::new(page_size, READ_AHEAD_BYTES_DEFAULT));
+        for (&page, bytes) in pages.pages.iter().zip(pages.data.chunks_exact(page_size.bytes())) {
+            if let Some(read_ahead) = &mut read_ahead {
+                read_ahead.on_page(page, bytes);
+            }
+            cache.insert(space, page, bytes);
         }
         counters.pages_preloaded.add(pages.pages.len());
-        let page_size = meta.page_size;
         Self {
             engine,
             actor,
@@ -67,8 +74,9 @@ impl Source {
             page_size,
             cache,
             space,
+            fetched: None,
             unused_preload: pages.pages.into_iter().collect(),
-            read_ahead: policy.read_ahead.then(|| ReadAhead::new(page_size, READ_AHEAD_BYTES_DEFAULT)),
+            read_ahead,
             recorder: policy.learn_hints.then(|| HintRecorder::new(page_size, HINT_BYTES_DEFAULT)),
             counters,
         }
@@ -93,6 +101,10 @@ impl Source {
         if let Some(read_ahead) = &mut self.read_ahead {
             read_ahead.on_read(page);
         }
+        if let Some(bytes) = self.fetched.as_ref().and_then(|fetched| fetched.get(page)) {
+            out.copy_from_slice(bytes);
+            return Ok(());
+        }
         if let Some(bytes) = self.cache.get(self.space, page) {
             self.counters.cache_hits.add(1);
             self.counters.preload_hits.add(usize::from(self.unused_preload.remove(&page)));
@@ -113,6 +125,8 @@ impl Source {
         self.counters.round_trips.add(1);
         self.counters.pages_fetched.add(pages.pages.len());
         self.counters.pages_read_ahead.add(pages.pages.len().saturating_sub(1));
+        // A scan of a database that the cache cannot hold would only push out what others need.
+        let keep = pages.pages.len() == 1 || self.cache.has_room_for(self.size, self.page_size);
         let chunks = pages.data.chunks_exact(pages.page_size.bytes());
         for (&number, bytes) in pages.pages.iter().zip(chunks) {
             if let Some(read_ahead) = &mut self.read_ahead {
@@ -121,9 +135,17 @@ impl Source {
             if number == page {
                 out.copy_from_slice(bytes);
             }
-            self.cache.insert(self.space, number, bytes);
+            if keep {
+                self.cache.insert(self.space, number, bytes);
+            }
         }
+        self.fetched = (!keep).then_some(pages);
         Ok(())
+    }
+
+    /// Lets go of what was fetched ahead and is not in the cache: nobody goes on reading there.
+    pub(super) fn forget_fetched(&mut self) {
+        self.fetched = None;
     }
 
     /// Commits pages on top of the head, and goes on from there.
@@ -171,6 +193,7 @@ impl Source {
         self.head = head;
         self.size = size;
         self.page_size = page_size;
+        self.fetched = None;
         self.counters.commits.add(1);
         self.counters.pages_committed.add(pages);
     }

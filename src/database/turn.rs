@@ -338,6 +338,7 @@ impl Database {
         self.notice_rollback();
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(open) = session.as_ref() else { return };
+        open.rest();
         let bytes = open.cache_bytes();
         let phase_is_over = self.shared.env.now_ms() >= self.opened.learns_until_ms;
         let hints = open.take_hints(phase_is_over, &self.opened.hints);

@@ -197,6 +197,25 @@ fn lookups_fetch_next_to_nothing_ahead() {
 }
 
 #[test]
+fn lookups_in_pages_that_happen_to_lie_side_by_side_are_no_scan() {
+    let tree = Tree::new(32, true);
+    let mut reader = Reader::new(&tree, 200);
+    reader.read(2);
+    let (interior, leaves) = &tree.interiors[0];
+    reader.read(*interior);
+    let mut by_number = leaves.clone();
+    by_number.sort_unstable();
+    let neighbours: Vec<u32> =
+        by_number.windows(2).filter(|pair| pair[0] + 1 == pair[1]).flatten().copied().collect();
+    assert!(neighbours.len() >= 10, "{} pages", neighbours.len());
+    reader.ahead = 0;
+    for number in neighbours {
+        reader.read(number);
+    }
+    assert_eq!(reader.ahead, 0);
+}
+
+#[test]
 fn lookups_after_a_scan_soon_fetch_nothing_ahead() {
     let tree = Tree::new(32, true);
     let mut reader = Reader::new(&tree, 200);
