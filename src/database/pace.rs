@@ -91,9 +91,11 @@ impl Ahead {
         self.waiting.extend(pages.into_iter().map(|page| Fetched { page, run, at }));
     }
 
-    /// Whether the page was fetched ahead and waits to be read.
-    pub fn is_waiting(&self, page: u32) -> bool {
-        self.waiting.iter().any(|fetched| fetched.page == page)
+    /// The pages that were fetched ahead and wait to be read, ascending.
+    pub fn waiting(&self) -> Vec<u32> {
+        let mut pages: Vec<u32> = self.waiting.iter().map(|fetched| fetched.page).collect();
+        pages.sort_unstable();
+        pages
     }
 
     /// Notes a read, and what was fetched in vain.

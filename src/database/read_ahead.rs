@@ -106,7 +106,9 @@ impl ReadAhead {
 
     /// Leaves only pages that exist and are not on their way already.
     fn admit(&self, missed: u32, size_pages: PageCount, pages: &mut Vec<u32>) {
-        pages.retain(|page| *page != missed && *page <= size_pages.0 && !self.ahead.is_waiting(*page));
+        let waiting = self.ahead.waiting();
+        let admitted = |page: u32| page != missed && page <= size_pages.0;
+        pages.retain(|page| admitted(*page) && waiting.binary_search(page).is_err());
         pages.sort_unstable();
         pages.dedup();
     }
