@@ -38,9 +38,14 @@ impl Hooks for SessionHooks {
         self.signals.before_commit();
     }
 
-    fn may_attach(&self, file: Option<&str>) -> bool {
-        // Memory, and the temporary file that a VACUUM copies through.
-        matches!(file, Some("" | ":memory:"))
+    fn may_attach(&self, file: Option<&str>, by_statement: bool) -> bool {
+        // Memory, and the temporary file that a VACUUM copies through. One that a statement attached could
+        // not commit together with the main file.
+        file == Some(":memory:") || (file == Some("") && !by_statement)
+    }
+
+    fn may_ask(&self, pragma: &str) -> bool {
+        !vfs::is_of_the_process(pragma)
     }
 }
 
@@ -150,6 +155,10 @@ impl Session {
                     "ATTACH or VACUUM INTO {file} is refused: a database is one actor's pages and reaches no \
                      other file; use store.exportTo for a copy"
                 );
+                SqlError { message, ..error }.into()
+            }
+            Some(Denied::Pragma(name)) if error.code & 0xFF == ffi::SQLITE_AUTH => {
+                let message = format!("PRAGMA {name} is refused: it would change the whole process");
                 SqlError { message, ..error }.into()
             }
             _ if error.code & 0xFF == ffi::SQLITE_INTERRUPT && self.interrupt.is_set() => {

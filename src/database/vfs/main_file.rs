@@ -33,6 +33,8 @@ const FORMAT_VERSIONS: std::ops::Range<usize> = 18..20;
 pub(crate) struct Signals {
     committing: AtomicBool,
     journal_read: AtomicBool,
+    /// Whether the journal holds anything, which it does while a transaction writes.
+    journal_filled: AtomicBool,
 }
 
 impl Signals {
@@ -52,6 +54,11 @@ impl Signals {
     /// The journal was read, which only an undo does.
     pub(super) fn journal_was_read(&self) {
         self.journal_read.store(true, Ordering::Relaxed);
+    }
+
+    /// The journal was written, or emptied.
+    pub(super) fn journal_holds_something(&self, filled: bool) {
+        self.journal_filled.store(filled, Ordering::Relaxed);
     }
 
     fn take_committing(&self) -> bool {
@@ -370,7 +377,9 @@ impl VfsFile for OpenMain {
             return PragmaAnswer::Pass;
         }
         // The pages of a transaction under way count: SQLite has chosen their size.
-        pragma::answer(name, argument, Standing { page_bytes: file.page_size.map(PageSize::bytes) })
+        let page_bytes = file.page_size.map(PageSize::bytes);
+        let writing = file.signals.journal_filled.load(Ordering::Relaxed);
+        pragma::answer(name, argument, Standing { page_bytes, writing })
     }
 
     fn overwrite(&mut self) {

@@ -18,6 +18,7 @@ mod system;
 
 pub(crate) use directory::{Announced, announce};
 pub(crate) use main_file::{MainFile, Signals};
+pub(crate) use pragma::is_of_the_process;
 
 use std::ffi::CStr;
 
