@@ -10,6 +10,7 @@
 
 mod directory;
 mod file;
+mod header;
 mod main_file;
 mod methods;
 mod pragma;
