@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use batondb::database::DatabaseError;
+use batondb::types::PageCount;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -313,5 +314,8 @@ impl Pair {
             assert!(ours == plain, "{ours:.2000?}\nexpected {plain:.2000?}\n{}", self.log);
         }
         assert_eq!(ours.len(), plain.len(), "{}", self.log);
+        let Ok(pages) = self.plain.query_row("PRAGMA page_count", [], |row| row.get(0)) else { panic!() };
+        let stored = self.host.engine.stat(&crate::support::id("a")).await.unwrap().unwrap();
+        assert_eq!(stored.size_pages, PageCount(pages), "{}", self.log);
     }
 }
