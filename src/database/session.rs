@@ -65,6 +65,8 @@ pub(super) struct Session {
     statements: StatementCache,
     connection: Connection,
     ready: bool,
+    /// Failures of the store that are dealt with.
+    failures_seen: u64,
     /// Whether what was begun at depth 0 is a savepoint, in a transaction that a statement had begun.
     is_nested: bool,
     file: Arc<Mutex<MainFile>>,
@@ -92,6 +94,7 @@ impl Session {
             statements: StatementCache::default(),
             connection,
             ready: false,
+            failures_seen: 0,
             is_nested: false,
             file,
             signals,
@@ -131,7 +134,9 @@ impl Session {
     /// by half: FTS5 takes the counts of its documents for zero, and writes that with its next change. So
     /// they are made anew, with the schema.
     fn forget_what_failed(&mut self) -> Result<(), DatabaseError> {
-        if self.is_autocommit() && self.file().take_has_failed() {
+        let failures = self.file().failures();
+        if self.failures_seen != failures && self.is_autocommit() {
+            self.failures_seen = failures;
             self.statements.clear();
             self.connection.execute("PRAGMA writable_schema = RESET").map_err(|error| self.failed(error))?;
         }

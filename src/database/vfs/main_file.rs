@@ -88,8 +88,8 @@ pub(crate) struct MainFile {
     pinned: bool,
     /// Why the last operation failed, for the session to tell.
     failure: Option<StoreError>,
-    /// Whether any operation has failed since [`MainFile::take_has_failed`].
-    has_failed: bool,
+    /// How often the store was the reason of a failure.
+    failures: u64,
     /// Why no operation will ever succeed again.
     dead: Option<StoreError>,
 }
@@ -111,7 +111,7 @@ impl MainFile {
             broken: false,
             pinned: false,
             failure: None,
-            has_failed: false,
+            failures: 0,
             dead: None,
         }
     }
@@ -126,9 +126,9 @@ impl MainFile {
         self.failure.take()
     }
 
-    /// Whether the store was the reason of any failure since the last time that this was asked.
-    pub(crate) fn take_has_failed(&mut self) -> bool {
-        std::mem::take(&mut self.has_failed)
+    /// How often the store was the reason of a failure so far.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures
     }
 
     /// Why nothing will ever work here again.
@@ -147,7 +147,7 @@ impl MainFile {
             self.dead.get_or_insert_with(|| error.clone());
         }
         self.failure = Some(error);
-        self.has_failed = true;
+        self.failures += 1;
         Code(code)
     }
 

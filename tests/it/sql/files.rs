@@ -179,7 +179,7 @@ async fn other_files_are_out_of_reach(place: Place) {
     for sql in [
         format!("ATTACH '{name}' AS other"),
         format!("ATTACH 'file:{name}?vfs=unix' AS other"),
-        format!("ATTACH '{}' || '' AS other", name),
+        format!("ATTACH '{name}' || '' AS other"),
         "ATTACH 'actor-1' AS other".to_owned(),
         format!("VACUUM INTO '{name}.copy'"),
         format!("VACUUM INTO '{name}' || '.copy'"),

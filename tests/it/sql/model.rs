@@ -139,7 +139,7 @@ impl Pair {
         let (text, blob) = (self.text(), self.blob());
         match self.draw.below(7) {
             0..3 => {
-                self.both(&format!("INSERT {or} INTO note VALUES (?, ?, ?, ?)"), &[id, a, text, blob]).await
+                self.both(&format!("INSERT {or} INTO note VALUES (?, ?, ?, ?)"), &[id, a, text, blob]).await;
             }
             3 => {
                 let upsert =
@@ -153,7 +153,7 @@ impl Pair {
                     &format!("INSERT {or} INTO kept(id, a, r) VALUES (?, ?, ?)"),
                     &[id, a, Value::Real(0.25)],
                 )
-                .await
+                .await;
             }
             5 => self.both("INSERT INTO page(body) VALUES (?)", &[text]).await,
             _ => {
@@ -178,10 +178,11 @@ impl Pair {
             4 => self.both("INSERT INTO child(of) VALUES (?)", &[Value::Integer(low)]).await,
             5 => {
                 self.both("DELETE FROM page WHERE page MATCH 'egg' AND rowid > ?", &[Value::Integer(low)])
-                    .await
+                    .await;
             }
             6 => {
-                self.both("UPDATE note SET c = zeroblob(?) WHERE a = ?", &[(low * 90).into(), a.into()]).await
+                self.both("UPDATE note SET c = zeroblob(?) WHERE a = ?", &[(low * 90).into(), a.into()])
+                    .await;
             }
             _ => self.both("DELETE FROM kept WHERE id = ?", &[Value::Integer(low)]).await,
         }
