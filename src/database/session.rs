@@ -38,9 +38,14 @@ impl Hooks for SessionHooks {
         self.signals.before_commit();
     }
 
-    fn may_attach(&self, file: Option<&str>) -> bool {
-        // Memory, and the temporary file that a VACUUM copies through.
-        matches!(file, Some("" | ":memory:"))
+    fn may_attach(&self, file: Option<&str>, by_statement: bool) -> bool {
+        // Memory, and the temporary file that a VACUUM copies through. One that a statement attached could
+        // not commit together with the main file.
+        file == Some(":memory:") || (file == Some("") && !by_statement)
+    }
+
+    fn may_ask(&self, pragma: &str) -> bool {
+        !vfs::is_of_the_process(pragma)
     }
 }
 
@@ -60,6 +65,8 @@ pub(super) struct Session {
     statements: StatementCache,
     connection: Connection,
     ready: bool,
+    /// Failures of the store that are dealt with.
+    failures_seen: u64,
     /// Whether what was begun at depth 0 is a savepoint, in a transaction that a statement had begun.
     is_nested: bool,
     file: Arc<Mutex<MainFile>>,
@@ -87,6 +94,7 @@ impl Session {
             statements: StatementCache::default(),
             connection,
             ready: false,
+            failures_seen: 0,
             is_nested: false,
             file,
             signals,
@@ -126,7 +134,9 @@ impl Session {
     /// by half: FTS5 takes the counts of its documents for zero, and writes that with its next change. So
     /// they are made anew, with the schema.
     fn forget_what_failed(&mut self) -> Result<(), DatabaseError> {
-        if self.is_autocommit() && self.file().take_has_failed() {
+        let failures = self.file().failures();
+        if self.failures_seen != failures && self.is_autocommit() {
+            self.failures_seen = failures;
             self.statements.clear();
             self.connection.execute("PRAGMA writable_schema = RESET").map_err(|error| self.failed(error))?;
         }
@@ -150,6 +160,10 @@ impl Session {
                     "ATTACH or VACUUM INTO {file} is refused: a database is one actor's pages and reaches no \
                      other file; use store.exportTo for a copy"
                 );
+                SqlError { message, ..error }.into()
+            }
+            Some(Denied::Pragma(name)) if error.code & 0xFF == ffi::SQLITE_AUTH => {
+                let message = format!("PRAGMA {name} is refused: it would change the whole process");
                 SqlError { message, ..error }.into()
             }
             _ if error.code & 0xFF == ffi::SQLITE_INTERRUPT && self.interrupt.is_set() => {

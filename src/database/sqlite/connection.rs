@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::{NonNull, null, null_mut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use libsqlite3_sys as ffi;
@@ -18,8 +19,11 @@ pub(crate) trait Hooks: Send + Sync + 'static {
     fn is_interrupted(&self) -> bool;
     /// A transaction that has written is about to commit.
     fn before_commit(&self);
-    /// Whether a statement may attach the database file of this name; `None` where the name is computed.
-    fn may_attach(&self, file: Option<&str>) -> bool;
+    /// Whether a database file of this name may be attached; `None` where the name is computed. `by_statement`
+    /// says whether a statement wants it, or SQLite on its own while it runs one.
+    fn may_attach(&self, file: Option<&str>, by_statement: bool) -> bool;
+    /// Whether a statement may be this pragma.
+    fn may_ask(&self, pragma: &str) -> bool;
 }
 
 /// Why the last statement was not compiled, where the hooks refused it.
@@ -27,6 +31,8 @@ pub(crate) trait Hooks: Send + Sync + 'static {
 pub(crate) enum Denied {
     /// It attaches a file.
     Attach(Option<String>),
+    /// It is this pragma.
+    Pragma(String),
 }
 
 /// An open database handle. Statements share it, so that it is closed after the last of them.
@@ -59,6 +65,8 @@ impl Drop for Handle {
 struct Context {
     hooks: Arc<dyn Hooks>,
     denied: Mutex<Option<Denied>>,
+    /// Whether [`Connection::prepare`] is at work.
+    preparing: AtomicBool,
 }
 
 /// A connection.
@@ -86,7 +94,8 @@ impl Connection {
             // SAFETY: `db` is what the call above has opened, if only to carry the error.
             return Err(unsafe { SqlError::last(db, code) });
         }
-        let context = Arc::new(Context { hooks, denied: Mutex::new(None) });
+        let context =
+            Arc::new(Context { hooks, denied: Mutex::new(None), preparing: AtomicBool::new(false) });
         let pointer = Arc::as_ptr(&context).cast::<c_void>().cast_mut();
         // SAFETY: the context lives in an Arc that every holder of the handle also holds (see `Statement`),
         // so the pointer is good for as long as the connection can call back.
@@ -112,10 +121,12 @@ impl Connection {
         let mut statement = null_mut();
         let mut tail: *const c_char = null();
         let text = sql.as_ptr().cast::<c_char>();
+        self.context.preparing.store(true, Ordering::Relaxed);
         // SAFETY: `text` has `length` bytes; SQLite reads no further, and keeps a copy.
         let code = unsafe {
             ffi::sqlite3_prepare_v3(self.db(), text, length, flags, &raw mut statement, &raw mut tail)
         };
+        self.context.preparing.store(false, Ordering::Relaxed);
         if code != ffi::SQLITE_OK {
             return Err(self.error(code));
         }
@@ -224,17 +235,22 @@ unsafe extern "C" fn on_authorize(
     _: *const c_char,
     _: *const c_char,
 ) -> c_int {
-    if action != ffi::SQLITE_ATTACH {
+    if action != ffi::SQLITE_ATTACH && action != ffi::SQLITE_PRAGMA {
         return ffi::SQLITE_OK;
     }
     // SAFETY: SQLite hands back what it was given.
     let context = unsafe { context(pointer) };
     // SAFETY: SQLite's arguments of an authorizer are null or texts that live for the call.
-    let file = (!first.is_null()).then(|| unsafe { CStr::from_ptr(first) }.to_string_lossy().into_owned());
-    if context.hooks.may_attach(file.as_deref()) {
-        return ffi::SQLITE_OK;
-    }
-    *context.denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(Denied::Attach(file));
+    let first = (!first.is_null()).then(|| unsafe { CStr::from_ptr(first) }.to_string_lossy().into_owned());
+    let by_statement = context.preparing.load(Ordering::Relaxed);
+    let denied = match (action, first) {
+        (ffi::SQLITE_PRAGMA, Some(name)) if !context.hooks.may_ask(&name) => Denied::Pragma(name),
+        (ffi::SQLITE_ATTACH, file) if !context.hooks.may_attach(file.as_deref(), by_statement) => {
+            Denied::Attach(file)
+        }
+        _ => return ffi::SQLITE_OK,
+    };
+    *context.denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(denied);
     ffi::SQLITE_DENY
 }
 

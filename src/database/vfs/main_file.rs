@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use libsqlite3_sys as ffi;
 
 use super::file::{Code, PragmaAnswer, VfsFile};
+use super::header::{hide_write_ahead_log, pages_counted};
 use super::pragma::{self, Standing};
 use crate::database::source::Source;
 use crate::engine::{LargeCommitWriter, StoreError};
@@ -24,15 +25,13 @@ use crate::types::{PageCount, PageNumber, PageSize};
 /// The bytes that a transaction keeps in memory, besides SQLite's own page cache.
 const TRANSACTION_BYTES_MAX: usize = 4 << 20;
 
-/// Bytes 18 and 19 of page 1 say whether the file wants a write-ahead log: 1 no, 2 yes
-/// (<https://sqlite.org/fileformat2.html>, section 1.3.3).
-const FORMAT_VERSIONS: std::ops::Range<usize> = 18..20;
-
 /// What is known of a `sync` before it comes.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
     committing: AtomicBool,
     journal_read: AtomicBool,
+    /// Whether the journal holds anything, which it does while a transaction writes.
+    journal_filled: AtomicBool,
 }
 
 impl Signals {
@@ -52,6 +51,11 @@ impl Signals {
     /// The journal was read, which only an undo does.
     pub(super) fn journal_was_read(&self) {
         self.journal_read.store(true, Ordering::Relaxed);
+    }
+
+    /// The journal was written, or emptied.
+    pub(super) fn journal_holds_something(&self, filled: bool) {
+        self.journal_filled.store(filled, Ordering::Relaxed);
     }
 
     fn take_committing(&self) -> bool {
@@ -84,8 +88,8 @@ pub(crate) struct MainFile {
     pinned: bool,
     /// Why the last operation failed, for the session to tell.
     failure: Option<StoreError>,
-    /// Whether any operation has failed since [`MainFile::take_has_failed`].
-    has_failed: bool,
+    /// How often the store was the reason of a failure.
+    failures: u64,
     /// Why no operation will ever succeed again.
     dead: Option<StoreError>,
 }
@@ -107,7 +111,7 @@ impl MainFile {
             broken: false,
             pinned: false,
             failure: None,
-            has_failed: false,
+            failures: 0,
             dead: None,
         }
     }
@@ -122,9 +126,9 @@ impl MainFile {
         self.failure.take()
     }
 
-    /// Whether the store was the reason of any failure since the last time that this was asked.
-    pub(crate) fn take_has_failed(&mut self) -> bool {
-        std::mem::take(&mut self.has_failed)
+    /// How often the store was the reason of a failure so far.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures
     }
 
     /// Why nothing will ever work here again.
@@ -143,7 +147,7 @@ impl MainFile {
             self.dead.get_or_insert_with(|| error.clone());
         }
         self.failure = Some(error);
-        self.has_failed = true;
+        self.failures += 1;
         Code(code)
     }
 
@@ -224,8 +228,32 @@ impl MainFile {
         self.broken = false;
     }
 
+    /// Drops what the transaction has cut off. SQLite cuts its file only behind the sync, when everything is
+    /// committed; the header says before how many pages are left.
+    fn cut(&mut self, page_size: PageSize) -> Result<(), StoreError> {
+        let mut first = vec![0; page_size.bytes()];
+        let staged = self.stage.as_ref().is_some_and(|stage| stage.contains(PageNumber::FIRST));
+        if !staged && !self.dirty.contains_key(&PageNumber::FIRST) {
+            return Ok(());
+        }
+        self.read_page(PageNumber::FIRST, &mut first)?;
+        if let Some(pages) = pages_counted(&first) {
+            self.truncate(pages, page_size);
+        }
+        Ok(())
+    }
+
+    fn truncate(&mut self, pages: PageCount, page_size: PageSize) {
+        if let Some(first) = pages.first_past_end() {
+            let dropped = self.dirty.split_off(&first);
+            self.dirty_bytes -= dropped.len() * page_size.bytes();
+        }
+        self.size = PageCount(pages.0.min(self.size.0));
+    }
+
     fn commit(&mut self) -> Result<(), StoreError> {
         let page_size = self.page_size.unwrap_or(PageSize::DEFAULT);
+        self.cut(page_size)?;
         if self.stage.is_some() && !self.dirty.is_empty() {
             self.spill(page_size)?;
         }
@@ -252,18 +280,6 @@ fn place(offset: u64, page_size: PageSize) -> Option<(PageNumber, usize)> {
     let bytes = page_size.bytes() as u64;
     let page = u32::try_from(offset / bytes).ok()?.checked_add(1).and_then(PageNumber::new)?;
     Some((page, usize::try_from(offset % bytes).ok()?))
-}
-
-/// A database that was imported from a file in WAL mode still asks for a log of its own. It has none here,
-/// so SQLite is told what a database without one says.
-fn hide_write_ahead_log(start: usize, part: &mut [u8]) {
-    for at in FORMAT_VERSIONS {
-        if let Some(version) = at.checked_sub(start).and_then(|index| part.get_mut(index))
-            && *version == 2
-        {
-            *version = 1;
-        }
-    }
 }
 
 /// The main file as its connection has it.
@@ -324,11 +340,7 @@ impl VfsFile for OpenMain {
         let Some(page_size) = file.page_size else { return Ok(()) };
         let pages = size.div_ceil(page_size.bytes() as u64);
         let pages = PageCount(u32::try_from(pages).map_err(|_| Code(ffi::SQLITE_IOERR_TRUNCATE))?);
-        if let Some(first) = pages.first_past_end() {
-            let dropped = file.dirty.split_off(&first);
-            file.dirty_bytes -= dropped.len() * page_size.bytes();
-        }
-        file.size = PageCount(pages.0.min(file.size.0));
+        file.truncate(pages, page_size);
         Ok(())
     }
 
@@ -370,7 +382,9 @@ impl VfsFile for OpenMain {
             return PragmaAnswer::Pass;
         }
         // The pages of a transaction under way count: SQLite has chosen their size.
-        pragma::answer(name, argument, Standing { page_bytes: file.page_size.map(PageSize::bytes) })
+        let page_bytes = file.page_size.map(PageSize::bytes);
+        let writing = file.signals.journal_filled.load(Ordering::Relaxed);
+        pragma::answer(name, argument, Standing { page_bytes, writing })
     }
 
     fn overwrite(&mut self) {

@@ -10,6 +10,7 @@
 
 mod directory;
 mod file;
+mod header;
 mod main_file;
 mod methods;
 mod pragma;
@@ -18,6 +19,7 @@ mod system;
 
 pub(crate) use directory::{Announced, announce};
 pub(crate) use main_file::{MainFile, Signals};
+pub(crate) use pragma::is_of_the_process;
 
 use std::ffi::CStr;
 

@@ -2,7 +2,8 @@
 //!
 //! Pinned are those that would take the database out of the store's hands: how it journals, locks, syncs
 //! and maps, and the page size of a database that has pages. They answer what holds, and change nothing.
-//! Refused are those that reach beyond the database, into the process.
+//! Refused are those that reach beyond the database, into the process; the connection asks for these, since
+//! a pragma on another schema never comes to the main file.
 
 use super::file::PragmaAnswer;
 
@@ -11,6 +12,15 @@ use super::file::PragmaAnswer;
 pub(super) struct Standing {
     /// The size of a page, once the database has pages.
     pub(super) page_bytes: Option<usize>,
+    /// Whether a transaction is writing, pages of a size that is not known here perhaps.
+    pub(super) writing: bool,
+}
+
+/// Whether a pragma changes the process, not only the database.
+pub(crate) fn is_of_the_process(name: &str) -> bool {
+    ["temp_store_directory", "data_store_directory", "soft_heap_limit", "hard_heap_limit"]
+        .iter()
+        .any(|refused| name.eq_ignore_ascii_case(refused))
 }
 
 /// The answer to a pragma on the main database.
@@ -25,11 +35,12 @@ pub(super) fn answer(name: &str, argument: Option<&str>, standing: Standing) -> 
         "mmap_size" => pinned("0"),
         "page_size" => match (standing.page_bytes, argument) {
             (Some(bytes), Some(_)) => pinned(&bytes.to_string()),
+            // SQLite would keep it in mind for the next VACUUM.
+            (None, Some(_)) if standing.writing => PragmaAnswer::Refused(
+                "PRAGMA page_size is refused: the transaction has made pages of another size".to_owned(),
+            ),
             _ => PragmaAnswer::Pass,
         },
-        name @ ("temp_store_directory" | "data_store_directory" | "soft_heap_limit" | "hard_heap_limit") => {
-            PragmaAnswer::Refused(format!("PRAGMA {name} is refused: it would change the whole process"))
-        }
         _ => PragmaAnswer::Pass,
     }
 }
@@ -38,8 +49,8 @@ pub(super) fn answer(name: &str, argument: Option<&str>, standing: Standing) -> 
 mod tests {
     use super::*;
 
-    const EMPTY: Standing = Standing { page_bytes: None };
-    const FILLED: Standing = Standing { page_bytes: Some(4096) };
+    const EMPTY: Standing = Standing { page_bytes: None, writing: false };
+    const FILLED: Standing = Standing { page_bytes: Some(4096), writing: true };
 
     #[test]
     fn what_the_store_relies_on_is_pinned_whatever_is_asked() {
@@ -60,12 +71,14 @@ mod tests {
         assert_eq!(answer("page_size", Some("8192"), EMPTY), PragmaAnswer::Pass);
         assert_eq!(answer("page_size", Some("8192"), FILLED), PragmaAnswer::Pinned("4096".to_owned()));
         assert_eq!(answer("page_size", None, FILLED), PragmaAnswer::Pass);
+        let filling = Standing { page_bytes: None, writing: true };
+        assert!(matches!(answer("page_size", Some("8192"), filling), PragmaAnswer::Refused(_)));
+        assert_eq!(answer("page_size", None, filling), PragmaAnswer::Pass);
     }
 
     #[test]
-    fn what_reaches_into_the_process_is_refused_by_name() {
-        let PragmaAnswer::Refused(words) = answer("hard_heap_limit", Some("1"), FILLED) else { panic!() };
-        assert!(words.contains("PRAGMA hard_heap_limit"), "{words}");
-        assert_eq!(answer("foreign_keys", Some("off"), FILLED), PragmaAnswer::Pass);
+    fn what_reaches_into_the_process_is_known_by_name() {
+        assert!(is_of_the_process("Hard_Heap_Limit"));
+        assert!(!is_of_the_process("foreign_keys"));
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Scratch {
     size: u64,
     /// The largest size since the memory was given back.
     largest: u64,
-    /// Where the main file of this journal hears that it is being read; none for a temporary file.
+    /// Where the main file of this journal hears what becomes of it; none for a temporary file.
     signals: Option<Arc<Signals>>,
 }
 
@@ -56,6 +56,9 @@ impl VfsFile for Scratch {
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), Code> {
         // The usual reason is a full disk, and SQLite has a code for it.
         self.write_at(offset, data).map_err(|_| Code(ffi::SQLITE_FULL))?;
+        if let Some(signals) = &self.signals {
+            signals.journal_holds_something(true);
+        }
         self.size = self.size.max(offset + data.len() as u64);
         self.largest = self.largest.max(self.size);
         Ok(())
@@ -69,6 +72,9 @@ impl VfsFile for Scratch {
             self.file.set_len(size).map_err(|_| Code(ffi::SQLITE_IOERR_TRUNCATE))?;
         }
         self.size = size;
+        if let Some(signals) = &self.signals {
+            signals.journal_holds_something(size > 0);
+        }
         Ok(())
     }
 

@@ -99,9 +99,8 @@ impl Script {
         writeln!(self.log, "{number}: {result:?}").unwrap();
         let known = match &result {
             Ok(true) => Known::In,
-            Ok(false) => Known::Out,
             Err(error) if is_unknown(error) => Known::Either,
-            Err(_) => Known::Out,
+            Ok(false) | Err(_) => Known::Out,
         };
         self.known.insert(number, known);
         if matches!(&result, Err(error) if is_fenced(error)) {

@@ -50,7 +50,8 @@ async fn until_it_runs(db: &Db) {
 
 #[track_caller]
 fn assert_over<T: std::fmt::Debug>(answer: Result<T, DatabaseError>) {
-    assert!(matches!(answer, Err(DatabaseError::Closed(_))), "{answer:?}");
+    let error = answer.unwrap_err();
+    assert!(matches!(error, DatabaseError::Closed(_)), "{error:?}");
 }
 
 async fn a_transaction_is_alone_until_it_ends_and_then_the_line_goes_on(place: Place) {

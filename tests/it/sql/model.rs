@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use batondb::database::DatabaseError;
+use batondb::types::PageCount;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -138,7 +139,7 @@ impl Pair {
         let (text, blob) = (self.text(), self.blob());
         match self.draw.below(7) {
             0..3 => {
-                self.both(&format!("INSERT {or} INTO note VALUES (?, ?, ?, ?)"), &[id, a, text, blob]).await
+                self.both(&format!("INSERT {or} INTO note VALUES (?, ?, ?, ?)"), &[id, a, text, blob]).await;
             }
             3 => {
                 let upsert =
@@ -152,7 +153,7 @@ impl Pair {
                     &format!("INSERT {or} INTO kept(id, a, r) VALUES (?, ?, ?)"),
                     &[id, a, Value::Real(0.25)],
                 )
-                .await
+                .await;
             }
             5 => self.both("INSERT INTO page(body) VALUES (?)", &[text]).await,
             _ => {
@@ -177,10 +178,11 @@ impl Pair {
             4 => self.both("INSERT INTO child(of) VALUES (?)", &[Value::Integer(low)]).await,
             5 => {
                 self.both("DELETE FROM page WHERE page MATCH 'egg' AND rowid > ?", &[Value::Integer(low)])
-                    .await
+                    .await;
             }
             6 => {
-                self.both("UPDATE note SET c = zeroblob(?) WHERE a = ?", &[(low * 90).into(), a.into()]).await
+                self.both("UPDATE note SET c = zeroblob(?) WHERE a = ?", &[(low * 90).into(), a.into()])
+                    .await;
             }
             _ => self.both("DELETE FROM kept WHERE id = ?", &[Value::Integer(low)]).await,
         }
@@ -313,5 +315,8 @@ impl Pair {
             assert!(ours == plain, "{ours:.2000?}\nexpected {plain:.2000?}\n{}", self.log);
         }
         assert_eq!(ours.len(), plain.len(), "{}", self.log);
+        let Ok(pages) = self.plain.query_row("PRAGMA page_count", [], |row| row.get(0)) else { panic!() };
+        let stored = self.host.engine.stat(&crate::support::id("a")).await.unwrap().unwrap();
+        assert_eq!(stored.size_pages, PageCount(pages), "{}", self.log);
     }
 }

@@ -51,7 +51,7 @@ async fn values_of_every_kind_come_back_as_they_were_given(place: Place) {
     assert_eq!(stored, values);
     let named = encode_named(&[("a", Value::Integer(1)), ("b", Value::Integer(2))]);
     let call = Call::Run(Kind::All, ("SELECT :a, @b, $a".to_owned(), Some(named)));
-    let rows = rows_of(db.call(call).await.unwrap()).unwrap().rows;
+    let rows = rows_of(&db.call(call).await.unwrap()).rows;
     assert_eq!(rows, [[1, 2, 1].map(Value::Integer).to_vec()]);
 }
 
@@ -251,11 +251,11 @@ async fn what_a_statement_has_changed_is_told(place: Place) {
     let (_host, db) = open(&place).await;
     db.exec("CREATE TABLE t(n INTEGER PRIMARY KEY, m UNIQUE)").await.unwrap();
     let inserted = db.run("INSERT INTO t VALUES (41, 1), (42, 2)", &[]).await.unwrap();
-    assert_eq!((inserted.changes, inserted.last_insert_rowid), (2.0, 42));
-    assert_eq!(db.run("UPDATE t SET m = 3 WHERE n = 7", &[]).await.unwrap().changes, 0.0);
-    assert_eq!(db.run("SELECT * FROM t", &[]).await.unwrap().changes, 0.0);
+    assert_eq!((inserted.changes, inserted.last_insert_rowid), (2, 42));
+    assert_eq!(db.run("UPDATE t SET m = 3 WHERE n = 7", &[]).await.unwrap().changes, 0);
+    assert_eq!(db.run("SELECT * FROM t", &[]).await.unwrap().changes, 0);
     let returned = db.get("DELETE FROM t RETURNING n", &[]).await.unwrap();
-    assert_eq!((returned.changes, returned.rows.len()), (2.0, 1));
+    assert_eq!((returned.changes, returned.rows.len()), (2, 1));
     assert_eq!(db.integer("SELECT count(*) FROM t").await, 0);
     db.run("INSERT INTO t VALUES (1, 1)", &[]).await.unwrap();
     let error = db.run("INSERT INTO t VALUES (2, 1)", &[]).await.unwrap_err();

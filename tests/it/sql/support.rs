@@ -71,13 +71,13 @@ pub type Row = Vec<Value>;
 
 /// A decoded answer.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Rows {
+pub struct Answered {
     /// A JSON array.
     pub names: String,
     pub rows: Vec<Row>,
     /// 0 if there is no more to fetch.
     pub cursor: u32,
-    pub changes: f64,
+    pub changes: i64,
     pub last_insert_rowid: i64,
 }
 
@@ -152,8 +152,8 @@ impl Db {
         self.submit(0, call).await.unwrap()
     }
 
-    async fn rows(&self, kind: Kind, sql: &str, params: &[Value]) -> Result<Rows, DatabaseError> {
-        rows_of(self.call(run(kind, sql, params)).await?)
+    async fn rows(&self, kind: Kind, sql: &str, params: &[Value]) -> Result<Answered, DatabaseError> {
+        Ok(rows_of(&self.call(run(kind, sql, params)).await?))
     }
 
     pub async fn exec(&self, sql: &str) -> Result<(), DatabaseError> {
@@ -161,24 +161,24 @@ impl Db {
         self.call(call).await.map(drop)
     }
 
-    pub async fn run(&self, sql: &str, params: &[Value]) -> Result<Rows, DatabaseError> {
+    pub async fn run(&self, sql: &str, params: &[Value]) -> Result<Answered, DatabaseError> {
         self.rows(Kind::Run, sql, params).await
     }
 
-    pub async fn get(&self, sql: &str, params: &[Value]) -> Result<Rows, DatabaseError> {
+    pub async fn get(&self, sql: &str, params: &[Value]) -> Result<Answered, DatabaseError> {
         self.rows(Kind::Get, sql, params).await
     }
 
-    pub async fn all(&self, sql: &str, params: &[Value]) -> Result<Rows, DatabaseError> {
+    pub async fn all(&self, sql: &str, params: &[Value]) -> Result<Answered, DatabaseError> {
         self.rows(Kind::All, sql, params).await
     }
 
-    pub async fn iterate(&self, sql: &str) -> Result<Rows, DatabaseError> {
+    pub async fn iterate(&self, sql: &str) -> Result<Answered, DatabaseError> {
         self.rows(Kind::Iterate, sql, &[]).await
     }
 
-    pub async fn fetch(&self, cursor: u32) -> Result<Rows, DatabaseError> {
-        rows_of(self.call(Call::Fetch(cursor)).await?)
+    pub async fn fetch(&self, cursor: u32) -> Result<Answered, DatabaseError> {
+        Ok(rows_of(&self.call(Call::Fetch(cursor)).await?))
     }
 
     /// The one value of a query that has one.
@@ -196,7 +196,7 @@ impl Db {
         }
     }
 
-    pub async fn batch(&self, statements: &[(&str, &[Value])]) -> Result<Vec<Rows>, DatabaseError> {
+    pub async fn batch(&self, statements: &[(&str, &[Value])]) -> Result<Vec<Answered>, DatabaseError> {
         let statements =
             statements.iter().map(|(sql, params)| ((*sql).to_owned(), Some(encode(params)))).collect();
         let Answer::Rows(chunks) = self.call(Call::Batch(statements)).await? else { panic!("not rows") };
@@ -236,12 +236,12 @@ pub fn run(kind: Kind, sql: &str, params: &[Value]) -> Call {
     Call::Run(kind, (sql.to_owned(), (!params.is_empty()).then(|| encode(params))))
 }
 
-pub fn rows_of(answer: Answer) -> Result<Rows, DatabaseError> {
+pub fn rows_of(answer: &Answer) -> Answered {
     let Answer::Rows(chunks) = answer else { panic!("not rows: {answer:?}") };
     let mut decoded = chunks.iter().map(|chunk| decode(chunk));
     let mut all = decoded.next().unwrap();
     all.rows.extend(decoded.flat_map(|chunk| chunk.rows));
-    Ok(all)
+    all
 }
 
 /// The extended code of an error of SQLite.
@@ -266,7 +266,9 @@ pub fn store_error(error: DatabaseError) -> StoreError {
 pub fn encode(params: &[Value]) -> Vec<u8> {
     let mut bytes = vec![1];
     bytes.extend(length(params.len()));
-    params.iter().for_each(|value| encode_value(&mut bytes, value));
+    for value in params {
+        encode_value(&mut bytes, value);
+    }
     bytes
 }
 
@@ -329,11 +331,16 @@ impl<'b> Reader<'b> {
     }
 }
 
+/// A count, which is sent as a number of JavaScript.
+fn whole(number: f64) -> i64 {
+    format!("{number}").parse().unwrap()
+}
+
 /// The rows of one chunk.
-pub fn decode(chunk: &[u8]) -> Rows {
+pub fn decode(chunk: &[u8]) -> Answered {
     let mut header = Reader(chunk);
     let (count, cursor) = (header.u32(), header.u32());
-    let changes = f64::from_be_bytes(header.array());
+    let changes = whole(f64::from_be_bytes(header.array()));
     let last_insert_rowid = i64::from_be_bytes(header.array());
     let [names_bytes, columns, text_bytes] = [header.u32(), header.u32(), header.u32()];
     let [is_ascii, ..] = header.array::<4>();
@@ -344,7 +351,7 @@ pub fn decode(chunk: &[u8]) -> Rows {
     let (mut cells, mut units) = (header, units.as_slice());
     let rows = (0..count).map(|_| (0..columns).map(|_| cell(&mut cells, &mut units)).collect()).collect();
     assert!(cells.0.is_empty() && units.is_empty(), "a chunk is longer than its rows");
-    Rows { names, rows, cursor, changes, last_insert_rowid }
+    Answered { names, rows, cursor, changes, last_insert_rowid }
 }
 
 fn cell(cells: &mut Reader<'_>, units: &mut &[u16]) -> Value {
