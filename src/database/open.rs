@@ -79,7 +79,7 @@ impl Databases {
         let opened = Opened {
             actor: actor.clone(),
             outcome: startup.outcome,
-            meta: startup.meta.clone(),
+            meta: startup.meta,
             pages_preloaded: startup.pages.pages.len(),
             hints: startup.hints.clone(),
             learns_until_ms: self.shared.env.now_ms().saturating_add(LEARNING_MS),

@@ -15,6 +15,7 @@
 //! ```
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use super::error::DatabaseError;
 use super::sqlite::{Statement, Value};
@@ -276,7 +277,7 @@ fn json_array(texts: &[Cow<'_, str>]) -> String {
                 '"' => json.push_str("\\\""),
                 '\\' => json.push_str("\\\\"),
                 control if (control as u32) < 0x20 => {
-                    json.push_str(&format!("\\u{:04x}", control as u32));
+                    let _ = write!(json, "\\u{:04x}", control as u32);
                 }
                 other => json.push(other),
             }

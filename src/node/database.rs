@@ -146,7 +146,7 @@ impl NativeDatabase {
         let opened = self.database.opened();
         NativeOpened {
             won: opened.outcome == Outcome::Won,
-            meta: opened.meta.clone().into(),
+            meta: opened.meta.into(),
             preloaded_pages: u32::try_from(opened.pages_preloaded).unwrap_or(u32::MAX),
         }
     }

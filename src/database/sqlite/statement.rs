@@ -37,7 +37,7 @@ pub(crate) enum Step {
 
 /// A compiled statement.
 pub(crate) struct Statement {
-    statement: NonNull<ffi::sqlite3_stmt>,
+    raw: NonNull<ffi::sqlite3_stmt>,
     /// The connection, and what its callbacks use: both outlive the statement.
     handle: Arc<Handle>,
     _context: Arc<dyn Send + Sync>,
@@ -48,14 +48,14 @@ unsafe impl Send for Statement {}
 
 impl Statement {
     pub(super) fn new(
-        statement: NonNull<ffi::sqlite3_stmt>,
+        raw: NonNull<ffi::sqlite3_stmt>,
         (handle, context): (Arc<Handle>, Arc<dyn Send + Sync>),
     ) -> Self {
-        Self { statement, handle, _context: context }
+        Self { raw, handle, _context: context }
     }
 
     fn raw(&self) -> *mut ffi::sqlite3_stmt {
-        self.statement.as_ptr()
+        self.raw.as_ptr()
     }
 
     fn checked(&self, code: c_int) -> Result<(), SqlError> {

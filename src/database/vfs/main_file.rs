@@ -257,17 +257,13 @@ impl MainFile {
         if self.stage.is_some() && !self.dirty.is_empty() {
             self.spill(page_size)?;
         }
-        match self.stage.take() {
-            Some(stage) => {
-                let pages = std::mem::take(&mut self.staged_pages);
-                self.source.finish_large_commit(stage, self.size, page_size, pages)
-            }
-            None => {
-                let pages = std::mem::take(&mut self.dirty);
-                self.dirty_bytes = 0;
-                self.source.commit(self.size, page_size, pages)
-            }
+        if let Some(stage) = self.stage.take() {
+            let pages = std::mem::take(&mut self.staged_pages);
+            return self.source.finish_large_commit(stage, self.size, page_size, pages);
         }
+        let pages = std::mem::take(&mut self.dirty);
+        self.dirty_bytes = 0;
+        self.source.commit(self.size, page_size, pages)
     }
 
     fn is_changed(&self) -> bool {

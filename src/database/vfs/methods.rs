@@ -34,7 +34,7 @@ impl RawFile {
     }
 }
 
-/// The pointers of an io_methods table are plain functions, so it may be shared.
+/// The pointers of such a table are plain functions, so it may be shared.
 static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
     // 1: no shared memory (so no WAL but with a lock that keeps others out), no memory mapping.
     iVersion: 1,
