@@ -201,6 +201,12 @@ export interface EmbeddedStoreOptions {
    * @default 1 TiB
    */
   maxSizeBytes?: number;
+  /**
+   * The memory for pages of SQL databases, shared by all databases of the store, in bytes.
+   *
+   * @default 67108864
+   */
+  cacheBytes?: number;
   memory?: undefined;
   foundationdb?: undefined;
 }
@@ -208,6 +214,12 @@ export interface EmbeddedStoreOptions {
 /** A store in memory, gone when it is closed. Each one opened is a store of its own. */
 export interface MemoryStoreOptions {
   memory: true;
+  /**
+   * The memory for pages of SQL databases, shared by all databases of the store, in bytes.
+   *
+   * @default 67108864
+   */
+  cacheBytes?: number;
   path?: undefined;
   foundationdb?: undefined;
 }

@@ -57,6 +57,8 @@ describe('Store.open refuses', () => {
     [{ path: 'x', durability: true }, INVALID, ['options.durability', 'true']],
     [{ path: 'x', maxSizeBytes: '1' }, INVALID, ['options.maxSizeBytes', "type string ('1')"]],
     [{ path: 'x', maxSizeBytes: 1n }, INVALID, ['options.maxSizeBytes', '1n']],
+    [{ path: 'x', cacheBytes: '1' }, INVALID, ['options.cacheBytes', "type string ('1')"]],
+    [{ memory: true, cacheBytes: -1 }, 'ERR_OUT_OF_RANGE', ['options.cacheBytes', '-1']],
     ...[0, -1, 2_000_000.5, NaN, Infinity, 2 ** 53, 1_048_575].map((value) => [
       { path: 'x', maxSizeBytes: value },
       RANGE,

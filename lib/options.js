@@ -18,7 +18,7 @@ const TRANSACTION_TIMEOUT_MS_DEFAULT = 30_000;
  * @returns {import('../binding.js').NativeStoreOptions}
  */
 function storeOptions(value) {
-  const options = check.object(value, 'options', [...BACKENDS, 'durability', 'maxSizeBytes']);
+  const options = check.object(value, 'options', [...BACKENDS, 'durability', 'maxSizeBytes', 'cacheBytes']);
   const named = BACKENDS.filter((backend) => options[backend] !== undefined);
   if (named.length !== 1) {
     const choice = BACKENDS.map((backend) => `"${backend}"`).join(', ');
@@ -43,7 +43,7 @@ function storeOptions(value) {
     if (options.memory !== true) {
       throw check.invalid('options.memory', 'true', options.memory);
     }
-    return { relaxed: false };
+    return { relaxed: false, cacheBytes: cacheBytes(options.cacheBytes) };
   }
   if (typeof options.foundationdb !== 'object' || options.foundationdb === null) {
     throw check.invalid('options.foundationdb', 'an object', options.foundationdb);
@@ -55,7 +55,7 @@ function storeOptions(value) {
  * @param {Record<string, unknown>} options
  * @returns {import('../binding.js').NativeStoreOptions}
  */
-function embeddedOptions({ path, durability = 'strict', maxSizeBytes }) {
+function embeddedOptions({ path, durability = 'strict', maxSizeBytes, ...options }) {
   if (durability !== 'strict' && durability !== 'relaxed') {
     throw check.invalid('options.durability', "'strict' or 'relaxed'", durability);
   }
@@ -67,7 +67,18 @@ function embeddedOptions({ path, durability = 'strict', maxSizeBytes }) {
       maxSizeBytes === undefined
         ? undefined
         : check.integer(maxSizeBytes, 'options.maxSizeBytes', STORE_BYTES_MIN, Number.MAX_SAFE_INTEGER),
+    cacheBytes: cacheBytes(options.cacheBytes),
   };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {number | undefined}
+ */
+function cacheBytes(value) {
+  return value === undefined
+    ? undefined
+    : check.integer(value, 'options.cacheBytes', 0, Number.MAX_SAFE_INTEGER);
 }
 
 /**
