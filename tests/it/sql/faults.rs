@@ -40,9 +40,12 @@ struct Script {
     log: String,
 }
 
-/// Operations go wrong now and then, a few of them for good.
+/// Operations go wrong now and then, a few of them for good: above all those that ask what became of a
+/// lost answer.
 fn fault(seed: u64, number: u64) -> Option<Fault> {
-    match Draw::new(seed ^ number.wrapping_mul(0x9E37_79B9)).below(90) {
+    let draw = |number: u64| Draw::new(seed ^ number.wrapping_mul(0x9E37_79B9)).below(90);
+    match draw(number) {
+        11..50 if draw(number - 1) < 6 => Some(Fault::Unavailable),
         0..3 => Some(Fault::LostAfter),
         3..6 => Some(Fault::LostBefore),
         6..9 => Some(Fault::Conflict),
@@ -66,7 +69,7 @@ async fn acknowledged_transactions_are_there_and_refused_ones_are_not(place: Pla
         script.check(&place).await;
     }
     println!("{} acknowledged, {} refused, {} unknown", seen[0], seen[1], seen[2]);
-    assert!(seen[0] > 100 && seen[1] > 20 && seen[2] > 0, "{seen:?}");
+    assert!(seen[0] > 100 && seen[1] > 20 && seen[2] > 4, "{seen:?}");
 }
 
 impl Script {

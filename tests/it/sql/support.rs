@@ -199,7 +199,7 @@ impl Db {
     pub async fn batch(&self, statements: &[(&str, &[Value])]) -> Result<Vec<Answered>, DatabaseError> {
         let statements =
             statements.iter().map(|(sql, params)| ((*sql).to_owned(), Some(encode(params)))).collect();
-        let Answer::Rows(chunks) = self.call(Call::Batch(statements)).await? else { panic!("not rows") };
+        let Answer::Batch(chunks) = self.call(Call::Batch(statements)).await? else { panic!("not a batch") };
         Ok(chunks.iter().map(|chunk| decode(chunk)).collect())
     }
 
