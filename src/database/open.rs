@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::cache::PageCache;
 use super::error::DatabaseError;
+use super::handle::Database;
 use super::interrupt::Interrupt;
 use super::pool::Pool;
 use super::residency::Residency;
 use super::session::Session;
 use super::source::{ReadPolicy, Source};
 use super::stats::Counters;
-use super::turn::Database;
 use crate::engine::{Engine, Outcome, Preload};
 use crate::env::Env;
 use crate::types::{ActorId, Meta, PageRange};

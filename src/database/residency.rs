@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError, Weak};
 
-use super::turn::Database;
+use super::handle::Database;
 
 /// The budget.
 const BYTES_MAX: usize = 256 << 20;

@@ -1,6 +1,9 @@
 //! A connection and what is open on it: compiled statements, cursors, transactions. Its methods run on one
 //! worker at a time and block until the store has answered.
 
+mod queries;
+mod transactions;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,11 +12,9 @@ use libsqlite3_sys as ffi;
 use super::error::DatabaseError;
 use super::interrupt::Interrupt;
 use super::source::Source;
-use super::sqlite::{Connection, Denied, Hooks, SqlError, Statement, Step};
-use super::statements::{self, StatementCache};
+use super::sqlite::{Connection, Denied, Hooks, SqlError, Statement};
+use super::statements::StatementCache;
 use super::vfs::{self, Announced, MainFile, Signals};
-use super::wire::{self, RowWriter, Summary};
-use super::{Behavior, Column, Description, Kind};
 use crate::engine::StoreError;
 use crate::types::PageRange;
 
@@ -212,257 +213,6 @@ impl Session {
         ended
     }
 
-    /// Runs SQL. The answer is one chunk of rows, or several.
-    pub(super) fn run(
-        &mut self,
-        kind: Kind,
-        sql: String,
-        params: Option<&[u8]>,
-        depth: usize,
-    ) -> Result<Vec<Vec<u8>>, DatabaseError> {
-        self.enter()?;
-        if kind == Kind::Exec {
-            return self.exec(&sql);
-        }
-        let before = self.connection.total_changes();
-        let mut statement = self.prepare(&sql)?;
-        let ran = match wire::bind(&mut statement, params) {
-            // One that writes commits at its end, and so would all others before it. Its rows are in memory
-            // anyway, so they are all handed over at once.
-            Ok(()) if kind == Kind::Iterate && statement.is_readonly() => {
-                return self.iterate(Cursor { statement, sql, depth }, before);
-            }
-            Ok(()) => self.step_through(kind, &mut statement),
-            Err(error) => Err(error),
-        };
-        // A statement without a transaction commits at its end, so only then is it known to have succeeded.
-        let ended = self.put_away(sql, statement);
-        let (mut chunks, mut writer) = ran?;
-        ended.map_err(|error| self.failed(error))?;
-        chunks.push(writer.finish(self.summary(before)));
-        if let [first, .., _] = chunks.as_mut_slice() {
-            self.restate(first, before);
-        }
-        Ok(chunks)
-    }
-
-    /// Steps as far as the kind of call wants it. The last chunk is left in the writer.
-    fn step_through(
-        &mut self,
-        kind: Kind,
-        statement: &mut Statement,
-    ) -> Result<(Vec<Vec<u8>>, RowWriter), DatabaseError> {
-        let mut chunks = Vec::new();
-        let mut step = statement.step().map_err(|error| self.failed(error))?;
-        // Where the schema has changed the first step compiles the statement anew, with other columns perhaps.
-        let mut writer = RowWriter::new(Some(statement), kind != Kind::Run);
-        while step == Step::Row {
-            if kind != Kind::Run {
-                writer.push(statement);
-            }
-            if kind == Kind::Get {
-                break;
-            }
-            if kind == Kind::All && writer.is_full() {
-                chunks.push(writer.finish(Summary::default()));
-            }
-            step = statement.step().map_err(|error| self.failed(error))?;
-        }
-        Ok((chunks, writer))
-    }
-
-    /// The first chunk of several was made before the statement was through: it gets the final numbers.
-    fn restate(&self, first: &mut [u8], before: i64) {
-        wire::restate(first, self.summary(before));
-    }
-
-    fn summary(&self, before: i64) -> Summary {
-        let changed = self.connection.total_changes() != before;
-        Summary {
-            cursor: 0,
-            changes: if changed { self.connection.changes() } else { 0 },
-            last_insert_rowid: self.connection.last_insert_rowid(),
-        }
-    }
-
-    fn exec(&mut self, sql: &str) -> Result<Vec<Vec<u8>>, DatabaseError> {
-        let mut start = 0;
-        while start < sql.len() {
-            let prepared = self.connection.prepare(&sql[start..], false);
-            let (statement, end) = prepared.map_err(|error| self.failed(placed(error, sql, start)))?;
-            if let Some(mut statement) = statement {
-                if statement.parameter_count() > 0 {
-                    let message = "exec takes no parameters; run, get and all do";
-                    return Err(DatabaseError::Invalid(message.to_owned()));
-                }
-                self.signals.reset();
-                while statement.step().map_err(|error| self.failed(error))? == Step::Row {}
-            }
-            if end == 0 {
-                break;
-            }
-            start += end;
-        }
-        Ok(vec![RowWriter::new(None, false).finish(Summary::default())])
-    }
-
-    fn iterate(&mut self, cursor: Cursor, before: i64) -> Result<Vec<Vec<u8>>, DatabaseError> {
-        let id = self.next_cursor;
-        self.next_cursor = self.next_cursor.checked_add(1).unwrap_or(1);
-        self.advance(id, cursor, before, true).map(|chunk| vec![chunk])
-    }
-
-    /// The next rows of a cursor, which is put back if there may be more.
-    fn advance(
-        &mut self,
-        id: u32,
-        mut cursor: Cursor,
-        before: i64,
-        with_names: bool,
-    ) -> Result<Vec<u8>, DatabaseError> {
-        let mut step = cursor.statement.step();
-        // After the first step, as in `step_through`.
-        let mut writer = RowWriter::new(Some(&cursor.statement), with_names);
-        loop {
-            match step {
-                Ok(Step::Row) => writer.push(&cursor.statement),
-                Ok(Step::Done) => {
-                    self.put_away(cursor.sql, cursor.statement).map_err(|error| self.failed(error))?;
-                    return Ok(writer.finish(self.summary(before)));
-                }
-                Err(error) => {
-                    let failed = self.failed(error);
-                    drop(cursor);
-                    return Err(failed);
-                }
-            }
-            if writer.is_full() {
-                self.cursors.insert(id, cursor);
-                return Ok(writer.finish(Summary { cursor: id, ..self.summary(before) }));
-            }
-            step = cursor.statement.step();
-        }
-    }
-
-    /// More rows of an iteration.
-    pub(super) fn fetch(&mut self, id: u32) -> Result<Vec<u8>, DatabaseError> {
-        self.enter()?;
-        let Some(cursor) = self.cursors.remove(&id) else {
-            let message = "the iteration is over: its transaction has ended or it was closed";
-            return Err(DatabaseError::Closed(message.to_owned()));
-        };
-        let before = self.connection.total_changes();
-        self.advance(id, cursor, before, false)
-    }
-
-    /// Ends an iteration early. A cursor that is gone already is none to complain about.
-    pub(super) fn close_cursor(&mut self, id: u32) -> Result<(), DatabaseError> {
-        let Some(cursor) = self.cursors.remove(&id) else { return Ok(()) };
-        self.signals.reset();
-        self.put_away(cursor.sql, cursor.statement).map_err(|error| self.failed(error))
-    }
-
-    /// What a statement takes and gives.
-    pub(super) fn describe(&mut self, sql: String) -> Result<Description, DatabaseError> {
-        self.enter()?;
-        // One that was compiled before may know an earlier schema.
-        drop(self.statements.take(&sql));
-        let statement = self.prepare(&sql)?;
-        let owned = |text: Option<std::borrow::Cow<'_, str>>| text.map(std::borrow::Cow::into_owned);
-        let columns = (0..statement.column_count())
-            .map(|index| Column {
-                name: statement.column_name(index).into_owned(),
-                column: owned(statement.column_origin(index)),
-                table: owned(statement.column_table(index)),
-                declared_type: owned(statement.column_type(index)),
-            })
-            .collect();
-        let parameters = (1..=statement.parameter_count())
-            .map(|number| statement.parameter_name(number).map(str::to_owned))
-            .collect();
-        let description = Description { columns, parameters, is_readonly: statement.is_readonly() };
-        self.put_away(sql, statement).map_err(|error| self.failed(error))?;
-        Ok(description)
-    }
-
-    /// Runs statements one after the other; all of them take effect or none.
-    pub(super) fn batch(
-        &mut self,
-        batch: Vec<(String, Option<Vec<u8>>)>,
-        depth: usize,
-    ) -> Result<Vec<Vec<u8>>, DatabaseError> {
-        self.begin(depth, Behavior::Deferred)?;
-        let mut answers = Vec::with_capacity(batch.len());
-        for (index, (sql, params)) in batch.into_iter().enumerate() {
-            let ran = if statements::ends_transaction(&sql) {
-                let message = "a batch is a transaction, which none of its statements may end";
-                Err(DatabaseError::Invalid(message.to_owned()))
-            } else {
-                self.run(Kind::Whole, sql, params.as_deref(), depth + 1)
-            };
-            match ran {
-                Ok(chunks) => answers.extend(chunks),
-                Err(error) => {
-                    // The reason is the statement's; a rollback that fails too has left nothing behind.
-                    let _ = self.end(depth, false);
-                    return Err(DatabaseError::Batch { index, error: Box::new(error) });
-                }
-            }
-        }
-        self.end(depth, true)?;
-        Ok(answers)
-    }
-
-    /// Begins a transaction at depth 0, a savepoint below.
-    pub(super) fn begin(&mut self, depth: usize, behavior: Behavior) -> Result<(), DatabaseError> {
-        self.enter()?;
-        if depth == 0 {
-            self.is_nested = !self.is_autocommit();
-        }
-        let sql = match behavior {
-            _ if depth > 0 || self.is_nested => savepoint("SAVEPOINT", depth),
-            Behavior::Deferred => "BEGIN".to_owned(),
-            Behavior::Immediate => "BEGIN IMMEDIATE".to_owned(),
-            Behavior::Exclusive => "BEGIN EXCLUSIVE".to_owned(),
-        };
-        self.connection.execute(&sql).map_err(|error| self.failed(error))
-    }
-}
-
-impl Session {
-    /// Ends what was begun at this depth.
-    pub(super) fn end(&mut self, depth: usize, commit: bool) -> Result<(), DatabaseError> {
-        self.cursors.retain(|_, cursor| cursor.depth <= depth);
-        self.enter()?;
-        if self.is_autocommit() {
-            if commit {
-                let message = "the transaction was rolled back before, by a statement or an error";
-                return Err(DatabaseError::Closed(message.to_owned()));
-            }
-            return Ok(());
-        }
-        if depth > 0 || self.is_nested {
-            if !commit {
-                self.execute(&savepoint("ROLLBACK TO", depth))?;
-            }
-            return self.execute(&savepoint("RELEASE", depth));
-        }
-        if !commit {
-            return self.execute("ROLLBACK");
-        }
-        self.execute("COMMIT").inspect_err(|_| {
-            // A commit that was refused, for a foreign key say, leaves the transaction open.
-            if !self.is_autocommit() {
-                let _ = self.connection.execute("ROLLBACK");
-            }
-        })
-    }
-
-    fn execute(&self, sql: &str) -> Result<(), DatabaseError> {
-        self.signals.reset();
-        self.connection.execute(sql).map_err(|error| self.failed(error))
-    }
-
     /// A call is through.
     pub(super) fn rest(&self) {
         if self.cursors.is_empty() {
@@ -494,10 +244,6 @@ impl Session {
         let source = file.source();
         if phase_is_over || source.hints_are_complete() { source.take_hints(given) } else { None }
     }
-}
-
-fn savepoint(verb: &str, depth: usize) -> String {
-    format!("{verb} baton_{depth}")
 }
 
 /// The error with its place counted in the whole text, from which the part at `start` was compiled, and in

@@ -1,31 +1,22 @@
-//! A database: its line of calls, and how a turn on a thread of the pool takes one of them through.
+//! How a turn on a thread of the pool takes one call of a database through.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::executor::block_on;
-use futures::future::{AbortHandle, FutureExt, abortable};
+use futures::future::{FutureExt, abortable};
 
-use super::call::{Answer, Call, Reply};
-use super::error::DatabaseError;
-use super::interrupt::{CallNumber, Interrupt};
-use super::line::{DATABASE, Line, Waiting};
-use super::open::{Opened, Shared};
-use super::pool::Turns;
-use super::residency::Resident;
-use super::session::Session;
-use super::stats::{Counters, DatabaseStats};
-use crate::engine::StoreError;
+use super::{Database, Deadline, State};
+use crate::database::call::{Answer, Call, Reply};
+use crate::database::error::DatabaseError;
+use crate::database::hints;
+use crate::database::line::{DATABASE, Waiting};
+use crate::database::open::{Opened, Shared};
+use crate::database::pool::Turns;
+use crate::database::session::Session;
 use crate::types::PageRange;
-
-/// An open transaction's deadline.
-struct Deadline {
-    scope: u32,
-    timer: AbortHandle,
-}
 
 /// What a turn is to do.
 enum Work {
@@ -36,170 +27,7 @@ enum Work {
     Shrink,
 }
 
-struct State {
-    line: Line<(Call, Reply)>,
-    running: Option<(CallNumber, u32, u32)>,
-    deadlines: Vec<Deadline>,
-    expired: VecDeque<u32>,
-    shrink: bool,
-    /// Whether the database is in the line of the pool, or on one of its threads.
-    scheduled: bool,
-    closed: bool,
-}
-
-/// A SQLite database on an actor's pages.
-pub struct Database {
-    shared: Arc<Shared>,
-    opened: Opened,
-    queue_max: usize,
-    counters: Arc<Counters>,
-    interrupt: Arc<Interrupt>,
-    state: Mutex<State>,
-    /// `None` once it is closed. Locked by the thread whose turn it is.
-    session: Mutex<Option<Session>>,
-    resident: Mutex<Resident>,
-    memory_bytes: AtomicUsize,
-    itself: Weak<Self>,
-}
-
 impl Database {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        opened: Opened,
-        session: Session,
-        (interrupt, counters): (Arc<Interrupt>, Arc<Counters>),
-        queue_max: usize,
-    ) -> Arc<Self> {
-        Arc::new_cyclic(|itself| Self {
-            shared,
-            opened,
-            queue_max,
-            counters,
-            interrupt,
-            state: Mutex::new(State {
-                line: Line::default(),
-                running: None,
-                deadlines: Vec::new(),
-                expired: VecDeque::new(),
-                shrink: false,
-                scheduled: false,
-                closed: false,
-            }),
-            session: Mutex::new(Some(session)),
-            resident: Mutex::default(),
-            memory_bytes: AtomicUsize::new(0),
-            itself: Weak::clone(itself),
-        })
-    }
-
-    /// How the start went.
-    pub fn opened(&self) -> &Opened {
-        &self.opened
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts a call in the line of its scope; `reply` gets the answer. `job` is a number by which
-    /// [`Self::cancel`] finds it, 0 for none.
-    pub fn submit(
-        &self,
-        scope: u32,
-        job: u32,
-        call: Call,
-        reply: impl FnOnce(Result<Answer, DatabaseError>) + Send + 'static,
-    ) {
-        let mut state = self.state();
-        // While the database waits for a transaction to end, the calls of that transaction go on.
-        let refused = if state.closed && scope == DATABASE {
-            Some(DatabaseError::Closed("the database is closed".to_owned()))
-        } else if !state.line.is_open(scope) {
-            Some(DatabaseError::Closed("the transaction is over".to_owned()))
-        } else if state.line.len() >= self.queue_max && !matches!(call, Call::End(_) | Call::Close) {
-            // What ends something is let in: it makes room.
-            Some(DatabaseError::Overloaded { waiting: state.line.len() })
-        } else {
-            None
-        };
-        if let Some(error) = refused {
-            drop(state);
-            return reply(Err(error));
-        }
-        state.closed |= matches!(call, Call::Close);
-        state.line.push(job, scope, (call, Box::new(reply)));
-        self.schedule(state);
-    }
-
-    fn schedule(&self, mut state: MutexGuard<'_, State>) {
-        if state.scheduled {
-            return;
-        }
-        if let Some(itself) = self.itself.upgrade() {
-            state.scheduled = true;
-            drop(state);
-            self.shared.pool.schedule(itself);
-        }
-    }
-
-    /// Cancels a call: one that waits is taken out of the line, one that runs is interrupted. One that is
-    /// through already stays so.
-    pub fn cancel(&self, job: u32) {
-        let mut state = self.state();
-        if let Some(waiting) = state.line.take(job) {
-            drop(state);
-            let message = "the call was cancelled before it began; nothing was done";
-            return (waiting.item.1)(Err(DatabaseError::Aborted(message.to_owned())));
-        }
-        if let Some((number, ..)) = state.running.filter(|(_, running, _)| *running == job) {
-            self.interrupt.stop(number);
-        }
-    }
-
-    /// Asks the store whether this database is still the actor's owner.
-    pub async fn check(&self) -> Result<(), StoreError> {
-        let Opened { actor, meta, .. } = &self.opened;
-        let held = meta.generation;
-        match self.shared.engine.stat(actor).await? {
-            None => Err(StoreError::NotFound { actor: actor.clone() }),
-            Some(now) if now.generation == held => Ok(()),
-            Some(now) => Err(StoreError::FenceMismatch {
-                actor: actor.clone(),
-                held,
-                current: now.generation,
-                held_head_txid: now.head_txid,
-                current_head_txid: now.head_txid,
-            }),
-        }
-    }
-
-    /// What the database has done so far.
-    pub fn stats(&self) -> DatabaseStats {
-        let state = self.state();
-        let queued = state.line.len() + usize::from(state.running.is_some());
-        self.counters.read(queued, self.memory_bytes.load(Ordering::Relaxed))
-    }
-
-    /// The deadline of a transaction has come.
-    fn expire(&self, scope: u32) {
-        let mut state = self.state();
-        let Some(depth) = state.line.depth_of(scope) else { return };
-        if let Some((number, _, running)) = state.running
-            && state.line.depth_of(running).is_some_and(|running| running >= depth)
-        {
-            self.interrupt.stop(number);
-        }
-        state.expired.push_back(scope);
-        self.schedule(state);
-    }
-
-    /// Asks for memory back, when nothing else is to be done.
-    fn ask_to_shrink(&self) {
-        let mut state = self.state();
-        state.shrink = true;
-        self.schedule(state);
-    }
-
     fn next_work(state: &mut State) -> Option<Work> {
         if let Some(scope) = state.expired.pop_front() {
             return Some(Work::Expire(scope));
@@ -410,7 +238,7 @@ impl Turns for Database {
 /// noted.
 async fn store_hints(shared: &Shared, opened: &Opened, hints: Vec<PageRange>) {
     let Opened { actor, meta, hints: before, .. } = opened;
-    if !super::hints::worth_storing(before, &hints) {
+    if !hints::worth_storing(before, &hints) {
         return;
     }
     if let Err(error) = shared.engine.store_hints(actor, meta.generation, &hints).await {

@@ -1,0 +1,91 @@
+//! Transactions of a session: begun, ended, and batches, which are both.
+
+use super::Session;
+use crate::database::error::DatabaseError;
+use crate::database::statements;
+use crate::database::{Behavior, Kind};
+
+impl Session {
+    /// Runs statements one after the other; all of them take effect or none.
+    pub(in crate::database) fn batch(
+        &mut self,
+        batch: Vec<(String, Option<Vec<u8>>)>,
+        depth: usize,
+    ) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        self.begin(depth, Behavior::Deferred)?;
+        let mut answers = Vec::with_capacity(batch.len());
+        for (index, (sql, params)) in batch.into_iter().enumerate() {
+            let ran = if statements::ends_transaction(&sql) {
+                let message = "a batch is a transaction, which none of its statements may end";
+                Err(DatabaseError::Invalid(message.to_owned()))
+            } else {
+                self.run(Kind::Whole, sql, params.as_deref(), depth + 1)
+            };
+            match ran {
+                Ok(chunks) => answers.extend(chunks),
+                Err(error) => {
+                    // The reason is the statement's; a rollback that fails too has left nothing behind.
+                    let _ = self.end(depth, false);
+                    return Err(DatabaseError::Batch { index, error: Box::new(error) });
+                }
+            }
+        }
+        self.end(depth, true)?;
+        Ok(answers)
+    }
+
+    /// Begins a transaction at depth 0, a savepoint below.
+    pub(in crate::database) fn begin(
+        &mut self,
+        depth: usize,
+        behavior: Behavior,
+    ) -> Result<(), DatabaseError> {
+        self.enter()?;
+        if depth == 0 {
+            self.is_nested = !self.is_autocommit();
+        }
+        let sql = match behavior {
+            _ if depth > 0 || self.is_nested => savepoint("SAVEPOINT", depth),
+            Behavior::Deferred => "BEGIN".to_owned(),
+            Behavior::Immediate => "BEGIN IMMEDIATE".to_owned(),
+            Behavior::Exclusive => "BEGIN EXCLUSIVE".to_owned(),
+        };
+        self.connection.execute(&sql).map_err(|error| self.failed(error))
+    }
+    /// Ends what was begun at this depth.
+    pub(in crate::database) fn end(&mut self, depth: usize, commit: bool) -> Result<(), DatabaseError> {
+        self.cursors.retain(|_, cursor| cursor.depth <= depth);
+        self.enter()?;
+        if self.is_autocommit() {
+            if commit {
+                let message = "the transaction was rolled back before, by a statement or an error";
+                return Err(DatabaseError::Closed(message.to_owned()));
+            }
+            return Ok(());
+        }
+        if depth > 0 || self.is_nested {
+            if !commit {
+                self.execute(&savepoint("ROLLBACK TO", depth))?;
+            }
+            return self.execute(&savepoint("RELEASE", depth));
+        }
+        if !commit {
+            return self.execute("ROLLBACK");
+        }
+        self.execute("COMMIT").inspect_err(|_| {
+            // A commit that was refused, for a foreign key say, leaves the transaction open.
+            if !self.is_autocommit() {
+                let _ = self.connection.execute("ROLLBACK");
+            }
+        })
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), DatabaseError> {
+        self.signals.reset();
+        self.connection.execute(sql).map_err(|error| self.failed(error))
+    }
+}
+
+fn savepoint(verb: &str, depth: usize) -> String {
+    format!("{verb} baton_{depth}")
+}
