@@ -5,7 +5,8 @@ use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::main_file::{MainFile, Signals};
+use super::main_file::MainFile;
+use super::signals::Signals;
 
 const JOURNAL_SUFFIX: &str = "-journal";
 

@@ -10,7 +10,6 @@
 //! they were. [`Signals`] tell which of the two it is; neither is ever guessed.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use libsqlite3_sys as ffi;
@@ -18,54 +17,13 @@ use libsqlite3_sys as ffi;
 use super::file::{Code, PragmaAnswer, VfsFile};
 use super::header::{hide_write_ahead_log, pages_counted};
 use super::pragma::{self, Standing};
+use super::signals::Signals;
 use crate::database::source::Source;
 use crate::engine::{LargeCommitWriter, StoreError};
 use crate::types::{PageCount, PageNumber, PageSize};
 
 /// The bytes that a transaction keeps in memory, besides SQLite's own page cache.
 const TRANSACTION_BYTES_MAX: usize = 4 << 20;
-
-/// What is known of a `sync` before it comes.
-#[derive(Debug, Default)]
-pub(crate) struct Signals {
-    committing: AtomicBool,
-    journal_read: AtomicBool,
-    /// Whether the journal holds anything, which it does while a transaction writes.
-    journal_filled: AtomicBool,
-}
-
-impl Signals {
-    /// A statement begins to run: what an earlier one has signalled is over.
-    pub(crate) fn reset(&self) {
-        self.committing.store(false, Ordering::Relaxed);
-        self.journal_read.store(false, Ordering::Relaxed);
-    }
-
-    /// The transaction is about to commit (`sqlite3_commit_hook`). A journal that is read from here on
-    /// undoes a commit that has failed.
-    pub(crate) fn before_commit(&self) {
-        self.committing.store(true, Ordering::Relaxed);
-        self.journal_read.store(false, Ordering::Relaxed);
-    }
-
-    /// The journal was read, which only an undo does.
-    pub(super) fn journal_was_read(&self) {
-        self.journal_read.store(true, Ordering::Relaxed);
-    }
-
-    /// The journal was written, or emptied.
-    pub(super) fn journal_holds_something(&self, filled: bool) {
-        self.journal_filled.store(filled, Ordering::Relaxed);
-    }
-
-    fn take_committing(&self) -> bool {
-        self.committing.swap(false, Ordering::Relaxed)
-    }
-
-    pub(super) fn take_journal_read(&self) -> bool {
-        self.journal_read.swap(false, Ordering::Relaxed)
-    }
-}
 
 /// The main file.
 pub(crate) struct MainFile {
@@ -379,7 +337,7 @@ impl VfsFile for OpenMain {
         }
         // The pages of a transaction under way count: SQLite has chosen their size.
         let page_bytes = file.page_size.map(PageSize::bytes);
-        let writing = file.signals.journal_filled.load(Ordering::Relaxed);
+        let writing = file.signals.journal_is_filled();
         pragma::answer(name, argument, Standing { page_bytes, writing })
     }
 

@@ -15,11 +15,13 @@ mod main_file;
 mod methods;
 mod pragma;
 mod scratch;
+mod signals;
 mod system;
 
 pub(crate) use directory::{Announced, announce};
-pub(crate) use main_file::{MainFile, Signals};
+pub(crate) use main_file::MainFile;
 pub(crate) use pragma::is_of_the_process;
+pub(crate) use signals::Signals;
 
 use std::ffi::CStr;
 

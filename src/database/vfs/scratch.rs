@@ -8,7 +8,7 @@ use libsqlite3_sys as ffi;
 use tempfile::SpooledTempFile;
 
 use super::file::{Code, VfsFile};
-use super::main_file::Signals;
+use super::signals::Signals;
 
 /// Bytes that a file has in memory before it moves to disk.
 const MEMORY_BYTES_MAX: usize = 1 << 20;

@@ -17,6 +17,7 @@ use crate::support::{Place, on_every_backend};
 on_every_backend!(
     acknowledged_transactions_are_there_and_refused_ones_are_not,
     a_transaction_whose_pages_cannot_be_staged_is_undone_and_the_next_one_works,
+    a_large_transaction_is_undone_without_the_store,
     a_commit_that_the_store_refuses_leaves_the_connection_usable,
     a_read_that_fails_is_told_as_what_it_was_and_the_next_one_works,
 );
@@ -230,7 +231,7 @@ fn is_fenced(error: &DatabaseError) -> bool {
 }
 
 /// A host whose store is down while the switch is on.
-async fn with_a_switch(place: &Place) -> (Host, Arc<AtomicBool>, Arc<AtomicU64>) {
+async fn with_a_switch(place: &Place, cache_bytes: u64) -> (Host, Arc<AtomicBool>, Arc<AtomicU64>) {
     let (down, failed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let (switch, count) = (Arc::clone(&down), Arc::clone(&failed));
     let kv = FaultyKv::new(place.kv(), Arc::new(SystemEnv), move |_| {
@@ -238,12 +239,11 @@ async fn with_a_switch(place: &Place) -> (Host, Arc<AtomicBool>, Arc<AtomicU64>)
         count.fetch_add(u64::from(is_down), Ordering::SeqCst);
         is_down.then_some(Fault::Unavailable)
     });
-    // No page cache, so that every read below SQLite's own cache asks the store.
-    (Host::new(Arc::new(kv), 0).await, down, failed)
+    (Host::new(Arc::new(kv), cache_bytes).await, down, failed)
 }
 
 async fn a_transaction_whose_pages_cannot_be_staged_is_undone_and_the_next_one_works(place: Place) {
-    let (host, down, failed) = with_a_switch(&place).await;
+    let (host, down, failed) = with_a_switch(&place, 0).await;
     let db = host.open("a").await;
     db.exec("CREATE TABLE t(n INTEGER PRIMARY KEY, c BLOB); INSERT INTO t VALUES (1, zeroblob(1 << 20))")
         .await
@@ -268,8 +268,34 @@ async fn a_transaction_whose_pages_cannot_be_staged_is_undone_and_the_next_one_w
     assert_eq!(rows, [[1, 1 << 20], [5, 12 << 20]].map(|row| row.map(Value::Integer).to_vec()));
 }
 
+async fn a_large_transaction_is_undone_without_the_store(place: Place) {
+    let (host, down, _) = with_a_switch(&place, 64 << 20).await;
+    let db = host.open("a").await;
+    db.exec(
+        "CREATE TABLE t(n INTEGER PRIMARY KEY, c); CREATE TABLE u(n); INSERT INTO u VALUES (7);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+         INSERT INTO t SELECT i, zeroblob(3900) FROM n",
+    )
+    .await
+    .unwrap();
+    // All of it from the store, and so through the cache.
+    let db = host.open("a").await;
+    let whole = "SELECT sum(length(c)) FROM t WHERE c >= x'00'";
+    assert_eq!((db.integer(whole).await, db.integer("SELECT n FROM u").await), (3000 * 3900, 7));
+    let head = host.head("a").await;
+    down.store(true, Ordering::SeqCst);
+    let error = db.run("UPDATE t SET c = zeroblob(3800)", &[]).await.unwrap_err();
+    assert_eq!(super::support::store_error(error).code(), "ERR_UNAVAILABLE");
+    // The store is still down, but all pages are in memory, and what was written to them is forgotten.
+    assert_eq!(db.integer("SELECT n FROM u").await, 7);
+    assert_eq!(db.integer(whole).await, 3000 * 3900);
+    down.store(false, Ordering::SeqCst);
+    db.run("UPDATE t SET c = zeroblob(3700) WHERE n = 1", &[]).await.unwrap();
+    assert_eq!((db.integer(whole).await, host.head("a").await > head), (3000 * 3900 - 200, true));
+}
+
 async fn a_commit_that_the_store_refuses_leaves_the_connection_usable(place: Place) {
-    let (host, down, _) = with_a_switch(&place).await;
+    let (host, down, _) = with_a_switch(&place, 0).await;
     let db = host.open("a").await;
     db.exec("CREATE TABLE t(n INTEGER PRIMARY KEY, c)").await.unwrap();
     let head = host.head("a").await;
@@ -292,7 +318,7 @@ async fn a_commit_that_the_store_refuses_leaves_the_connection_usable(place: Pla
 }
 
 async fn a_read_that_fails_is_told_as_what_it_was_and_the_next_one_works(place: Place) {
-    let (host, down, _) = with_a_switch(&place).await;
+    let (host, down, _) = with_a_switch(&place, 0).await;
     let db = host.open("a").await;
     db.exec("CREATE TABLE t(n INTEGER PRIMARY KEY, c); INSERT INTO t VALUES (1, zeroblob(100000))")
         .await
