@@ -188,3 +188,10 @@ impl Database {
         self.schedule(state);
     }
 }
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let resident = self.resident.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.shared.residency.gone(resident);
+    }
+}

@@ -13,7 +13,7 @@ use super::source::{ReadPolicy, Source};
 use super::stats::Counters;
 use crate::engine::{Engine, Outcome, Preload};
 use crate::env::Env;
-use crate::types::{ActorId, Meta, PageRange};
+use crate::types::{ActorId, Meta, PageCount, PageNumber, PageRange};
 
 /// How long after a start pages are noted as hints for the next one.
 const LEARNING_MS: u64 = 10_000;
@@ -75,7 +75,7 @@ impl Databases {
         actor: &ActorId,
         options: &DatabaseOptions,
     ) -> Result<Arc<Database>, DatabaseError> {
-        let startup = self.shared.engine.load_startup(actor, &options.preload).await?;
+        let mut startup = self.shared.engine.load_startup(actor, &options.preload).await?;
         let opened = Opened {
             actor: actor.clone(),
             outcome: startup.outcome,
@@ -84,6 +84,13 @@ impl Databases {
             hints: startup.hints.clone(),
             learns_until_ms: self.shared.env.now_ms().saturating_add(LEARNING_MS),
         };
+        let has_pages = startup.meta.size_pages != PageCount(0);
+        if has_pages && startup.pages.get(PageNumber::FIRST).is_none() {
+            // SQLite looks at the header when it opens the file, and must not block this thread for it.
+            let Meta { generation, head_txid, .. } = startup.meta;
+            let first = [PageNumber::FIRST];
+            startup.pages = self.shared.engine.get_pages(actor, generation, Some(head_txid), &first).await?;
+        }
         let (interrupt, counters) = (Arc::new(Interrupt::default()), Arc::new(Counters::default()));
         let policy = ReadPolicy { read_ahead: options.read_ahead, learn_hints: options.preload.hints };
         let source = Source::new(
