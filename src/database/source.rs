@@ -4,7 +4,7 @@
 //! Every read names the generation held and the head that this database last saw. So either all pages of an
 //! answer come from that head, or the read fails: two lineages never mix.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use futures::executor::block_on;
@@ -27,6 +27,10 @@ pub(super) struct ReadPolicy {
     pub(super) learn_hints: bool,
 }
 
+/// Answers to misses that are kept for what is asked next, as long as read-ahead waits for their pages: each
+/// of at most [`READ_AHEAD_BYTES_DEFAULT`].
+const FETCHED_MAX: usize = 4;
+
 /// The committed pages, as of one head.
 pub(super) struct Source {
     engine: Arc<Engine>,
@@ -37,8 +41,8 @@ pub(super) struct Source {
     page_size: PageSize,
     cache: Arc<PageCache>,
     space: Space,
-    /// What the last miss has fetched, which is asked for next if it was fetched ahead.
-    fetched: Option<PageSet>,
+    /// What the last misses have fetched ahead, which is asked for next.
+    fetched: VecDeque<PageSet>,
     /// Pages of the preload that were not asked for yet.
     unused_preload: HashSet<PageNumber>,
     read_ahead: Option<ReadAhead>,
@@ -74,7 +78,7 @@ impl Source {
             page_size,
             cache,
             space,
-            fetched: None,
+            fetched: VecDeque::new(),
             unused_preload: pages.pages.into_iter().collect(),
             read_ahead,
             recorder: policy.learn_hints.then(|| HintRecorder::new(page_size, HINT_BYTES_DEFAULT)),
@@ -101,7 +105,7 @@ impl Source {
         if let Some(read_ahead) = &mut self.read_ahead {
             read_ahead.on_read(page);
         }
-        if let Some(bytes) = self.fetched.as_ref().and_then(|fetched| fetched.get(page)) {
+        if let Some(bytes) = self.fetched.iter().rev().find_map(|fetched| fetched.get(page)) {
             out.copy_from_slice(bytes);
             return Ok(());
         }
@@ -139,13 +143,18 @@ impl Source {
                 self.cache.insert(self.space, number, bytes);
             }
         }
-        self.fetched = (!keep).then_some(pages);
+        if !keep {
+            self.fetched.push_back(pages);
+            if self.fetched.len() > FETCHED_MAX {
+                self.fetched.pop_front();
+            }
+        }
         Ok(())
     }
 
     /// Lets go of what was fetched ahead and is not in the cache: nobody goes on reading there.
     pub(super) fn forget_fetched(&mut self) {
-        self.fetched = None;
+        self.fetched.clear();
     }
 
     /// Commits pages on top of the head, and goes on from there.
@@ -193,7 +202,7 @@ impl Source {
         self.head = head;
         self.size = size;
         self.page_size = page_size;
-        self.fetched = None;
+        self.fetched.clear();
         self.counters.commits.add(1);
         self.counters.pages_committed.add(pages);
     }

@@ -13,6 +13,7 @@ on_every_backend!(
     a_page_that_is_in_memory_costs_nothing,
     a_commit_is_one_transaction_whatever_it_holds,
     idle_databases_take_little_memory,
+    a_scan_takes_few_round_trips_also_where_the_cache_has_no_room_for_it,
 );
 
 async fn metered(place: &Place) -> (Host, Arc<MeteredKv>) {
@@ -63,6 +64,37 @@ async fn a_start_with_its_first_query_and_a_write_takes_one_transaction_each(pla
     // Alone on its file, SQLite counts its changes once.
     let expected = Counts { transactions: 1, gets: 2, puts: 2, range_clears: 1, ..Counts::default() };
     assert_eq!(meter.take(), expected);
+}
+
+async fn a_scan_takes_few_round_trips_also_where_the_cache_has_no_room_for_it(place: Place) {
+    let rows = 12_000;
+    for cache_bytes in [0, 64 << 20] {
+        let host = Host::new(place.kv(), cache_bytes).await;
+        let actor = format!("with {cache_bytes}");
+        let db = host.open(&actor).await;
+        // Two tables that grow in turns, so that neither lies in one piece.
+        db.exec("CREATE TABLE t(n INTEGER PRIMARY KEY, c); CREATE TABLE u(n INTEGER PRIMARY KEY, c)")
+            .await
+            .unwrap();
+        db.exec(&format!(
+            "CREATE TRIGGER both AFTER INSERT ON t BEGIN INSERT INTO u VALUES (new.n, new.c); END;
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+             INSERT INTO t SELECT i, hex(zeroblob(100)) FROM n"
+        ))
+        .await
+        .unwrap();
+        db.close().await;
+        let options = DatabaseOptions { preload: first_page(), read_ahead: true, queue_max: 100 };
+        let db = host.open_with(&actor, &options).await.unwrap();
+        let pages = u64::try_from(db.integer("SELECT count(*) FROM t JOIN u USING (n)").await).unwrap() / 18;
+        assert_eq!(pages, 12_000 / 18);
+        let stats = db.stats();
+        assert!(stats.pages_fetched > pages, "{stats:?}");
+        assert!(stats.pages_fetched < 3 * pages, "{stats:?}");
+        // One for each of several pages: without read-ahead it would be one for each of them.
+        assert!(stats.round_trips * 10 < stats.pages_fetched, "{cache_bytes}: {stats:?}");
+        db.close().await;
+    }
 }
 
 async fn a_page_that_is_in_memory_costs_nothing(place: Place) {
