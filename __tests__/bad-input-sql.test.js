@@ -1,7 +1,7 @@
 'use strict';
 
 const { Store } = require('..');
-const { rejection } = require('./helpers.js');
+const { expectRefusal, rejection } = require('./helpers.js');
 
 const INVALID = 'ERR_INVALID_ARG';
 const RANGE = 'ERR_OUT_OF_RANGE';
@@ -13,15 +13,6 @@ beforeAll(async () => {
   db = await store.openDatabase('a');
 });
 afterAll(() => store.close());
-
-async function expectRefusal(call, code, ...fragments) {
-  const error = await rejection(call());
-  expect({ code: error.code, message: error.message }).toEqual({ code, message: expect.any(String) });
-  for (const fragment of fragments) {
-    // Without regard to case, because Node's versions differ in how they write an escape.
-    expect(error.message.toLowerCase()).toContain(fragment.toLowerCase());
-  }
-}
 
 describe('openDatabase refuses', () => {
   test.each([

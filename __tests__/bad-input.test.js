@@ -1,7 +1,7 @@
 'use strict';
 
 const { Store } = require('..');
-const { page, rejection } = require('./helpers.js');
+const { expectRefusal, page, rejection } = require('./helpers.js');
 
 const INVALID = 'ERR_INVALID_ARG';
 const RANGE = 'ERR_OUT_OF_RANGE';
@@ -11,17 +11,6 @@ beforeAll(async () => {
   store = await Store.open({ memory: true });
 });
 afterAll(() => store.close());
-
-/** Each wrong call fails with the code, and with a message that has every one of the fragments. */
-async function expectRefusal(call, code, ...fragments) {
-  const error = await rejection(call());
-  expect({ code: error.code, message: error.message }).toEqual({ code, message: expect.any(String) });
-  for (const fragment of fragments) {
-    // Without regard to case, because Node's versions differ in how they write an escape.
-    expect(error.message.toLowerCase()).toContain(fragment.toLowerCase());
-  }
-  expect(error.retryable).toBe(false);
-}
 
 class Custom {}
 

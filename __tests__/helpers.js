@@ -36,6 +36,17 @@ async function rejection(promise) {
   return error;
 }
 
+/** Each wrong call fails with the code, and with a message that has every one of the fragments. */
+async function expectRefusal(call, code, ...fragments) {
+  const error = await rejection(call());
+  expect({ code: error.code, message: error.message }).toEqual({ code, message: expect.any(String) });
+  for (const fragment of fragments) {
+    // Without regard to case, because Node's versions differ in how they write an escape.
+    expect(error.message.toLowerCase()).toContain(fragment.toLowerCase());
+  }
+  expect(error.retryable).toBe(false);
+}
+
 /** A directory that is gone after the test file. */
 function temporaryDirectory() {
   const directory = mkdtempSync(join(tmpdir(), 'baton-test-'));
@@ -83,6 +94,7 @@ module.exports = {
   PAGE_SIZE,
   ROOT,
   expectBytes,
+  expectRefusal,
   onEachBackend,
   page,
   rejection,
