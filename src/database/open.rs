@@ -92,7 +92,9 @@ impl Databases {
             startup.pages = self.shared.engine.get_pages(actor, generation, Some(head_txid), &first).await?;
         }
         let (interrupt, counters) = (Arc::new(Interrupt::default()), Arc::new(Counters::default()));
-        let policy = ReadPolicy { read_ahead: options.read_ahead, learn_hints: options.preload.hints };
+        // A start that lost was not told the hints there are, and would write over them.
+        let learn_hints = options.preload.hints && startup.outcome == Outcome::Won;
+        let policy = ReadPolicy { read_ahead: options.read_ahead, learn_hints };
         let source = Source::new(
             (Arc::clone(&self.shared.engine), Arc::clone(&self.shared.cache), Arc::clone(&counters)),
             actor.clone(),

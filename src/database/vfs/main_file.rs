@@ -189,11 +189,11 @@ impl MainFile {
     /// Drops what the transaction has cut off. SQLite cuts its file only behind the sync, when everything is
     /// committed; the header says before how many pages are left.
     fn cut(&mut self, page_size: PageSize) -> Result<(), StoreError> {
-        let mut first = vec![0; page_size.bytes()];
         let staged = self.stage.as_ref().is_some_and(|stage| stage.contains(PageNumber::FIRST));
         if !staged && !self.dirty.contains_key(&PageNumber::FIRST) {
             return Ok(());
         }
+        let mut first = vec![0; page_size.bytes()];
         self.read_page(PageNumber::FIRST, &mut first)?;
         if let Some(pages) = pages_counted(&first) {
             self.truncate(pages, page_size);

@@ -7,9 +7,10 @@ use batondb::database::{Answer, Call, DatabaseError, DatabaseOptions};
 use batondb::engine::{Outcome, Preload, StoreError};
 use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv};
+use batondb::types::PageRange;
 
 use super::support::{Db, Host, Value, store_error};
-use crate::support::{Place, first_page, id, on_every_backend};
+use crate::support::{Place, first_page, id, on_every_backend, page};
 
 on_every_backend!(
     an_older_owner_is_told_with_its_next_write_and_is_dead_from_then_on,
@@ -256,4 +257,18 @@ async fn of_two_holders_of_one_generation_neither_reads_what_the_other_commits()
     // The generation is the same, and only the head tells that the page is not of the state read before.
     assert_fenced(won.all("SELECT tag FROM two", &[]).await, 2, 2);
     assert_eq!(lost.integer("SELECT sum(tag) FROM two").await, 15);
+}
+
+/// A start that lost was not told the hints, so what it reads must not take their place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_start_that_lost_leaves_the_hints_alone() {
+    let place = Place::embedded();
+    let preload = Preload { hints: true, ..first_page() };
+    let (won, lost, winner, _loser) = one_generation_twice(&place, preload.clone()).await;
+    let noted = vec![PageRange { first: page(70), last: page(71) }];
+    let generation = won.database.opened().meta.generation;
+    winner.engine.store_hints(&id("a"), generation, &noted).await.unwrap();
+    assert_eq!(lost.integer("SELECT count(*) FROM one").await, 3);
+    lost.close().await;
+    assert_eq!(winner.engine.load_startup(&id("a"), &preload).await.unwrap().hints, noted);
 }

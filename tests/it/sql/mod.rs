@@ -6,6 +6,7 @@ mod crash;
 mod faults;
 mod fencing;
 mod files;
+mod hints;
 mod large;
 mod line;
 mod model;
