@@ -183,7 +183,7 @@ pub(crate) fn corrupt(actor: &ActorId, error: &DecodeError) -> StoreError {
 /// A backend's error as the caller learns of it, once nothing more can be done about it.
 pub(crate) fn surface(error: KvError) -> StoreError {
     match error {
-        KvError::Conflict | KvError::TooOld | KvError::UnknownOutcome { .. } => {
+        KvError::Conflict | KvError::TooOld | KvError::Busy { .. } | KvError::UnknownOutcome { .. } => {
             StoreError::Unavailable(format!("gave up: {error}"))
         }
         KvError::TooLarge { detail } => StoreError::TooLarge(detail),

@@ -15,6 +15,13 @@ pub enum KvError {
     /// The transaction took longer than the backend keeps a state. Try again (FoundationDB: 1007, 1009).
     #[error("the transaction read a state that the store no longer keeps")]
     TooOld,
+    /// The backend asks to come back later: it is catching up, recovering or throttling. Nothing was written
+    /// (FoundationDB: 1037, 1042, 1051, 1078, 1213).
+    #[error("the store is busy: {detail}")]
+    Busy {
+        /// What the backend said.
+        detail: String,
+    },
     /// The transaction, a key or a value is larger than the backend takes.
     #[error("too large for the store: {detail}")]
     TooLarge {
@@ -56,8 +63,8 @@ impl KvError {
         matches!(self, Self::UnknownOutcome { .. })
     }
 
-    /// Whether the same transaction, executed again at once, may well succeed.
+    /// Whether the same transaction, executed again soon, may well succeed.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Conflict | Self::TooOld)
+        matches!(self, Self::Conflict | Self::TooOld | Self::Busy { .. })
     }
 }

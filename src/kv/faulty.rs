@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{Semaphore, watch};
 
-use super::{BodyRunner, Concurrency, Kv, KvError, Mutations, ReadRunner, View};
+use super::{BodyRunner, Concurrency, Kv, KvError, Limits, Mutations, ReadRunner, View};
 use crate::env::Env;
 
 /// What goes wrong with one operation, and what a caller may observe.
@@ -133,6 +133,10 @@ fn lost() -> KvError {
 impl Kv for FaultyKv {
     fn concurrency(&self) -> Concurrency {
         self.inner.concurrency()
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
     }
 
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {

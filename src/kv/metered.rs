@@ -8,7 +8,8 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 
 use super::{
-    BodyRunner, Concurrency, Isolation, Kv, KvError, Mutation, Mutations, ReadRunner, Scan, View, Visitor,
+    BodyRunner, Concurrency, Isolation, Kv, KvError, Limits, Mutation, Mutations, ReadRunner, Scan, View,
+    Visitor,
 };
 
 /// What was asked of a backend.
@@ -143,6 +144,10 @@ impl ReadRunner for MeteredRead {
 impl Kv for MeteredKv {
     fn concurrency(&self) -> Concurrency {
         self.inner.concurrency()
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
     }
 
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {

@@ -45,6 +45,7 @@ mod error;
 #[cfg(feature = "testing")]
 pub mod faulty;
 mod key_range;
+mod limits;
 pub mod memory;
 #[cfg(feature = "testing")]
 pub mod metered;
@@ -53,6 +54,7 @@ mod mutation;
 pub use body::{Body, BodyRunner, Decision, ReadBody, ReadRunner, read, transact};
 pub use error::KvError;
 pub use key_range::KeyRange;
+pub use limits::Limits;
 pub use mutation::{Mutation, Mutations, WriteConflict};
 
 use std::ops::ControlFlow;
@@ -132,6 +134,11 @@ pub trait View: Send + Sync {
 pub trait Kv: Send + Sync + 'static {
     /// How this backend orders transactions that meet.
     fn concurrency(&self) -> Concurrency;
+
+    /// What this backend takes at once, and how long it is worth asking again.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
 
     /// Runs one transaction, once. Use [`transact`], which carries the answer out.
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>>;
