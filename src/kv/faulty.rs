@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{Semaphore, watch};
 
-use super::{BodyRunner, Concurrency, Kv, KvError, Limits, Mutations, ReadRunner, View};
+use super::{BodyRunner, Concurrency, Kv, KvError, Limits, Mutations, ReadRunner, Status, View};
 use crate::env::Env;
 
 /// What goes wrong with one operation, and what a caller may observe.
@@ -131,6 +131,10 @@ fn lost() -> KvError {
 }
 
 impl Kv for FaultyKv {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
     fn concurrency(&self) -> Concurrency {
         self.inner.concurrency()
     }
@@ -178,6 +182,10 @@ impl Kv for FaultyKv {
             answer
         }
         .boxed()
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<Status, KvError>> {
+        self.inner.status()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

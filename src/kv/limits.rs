@@ -2,6 +2,15 @@
 
 use std::time::Duration;
 
+use super::{KvError, Mutation, Mutations};
+
+/// The longest key of a backend with FoundationDB's rules, in bytes.
+pub const KEY_BYTES_MAX: usize = 10_000;
+/// The longest value of a backend with FoundationDB's rules, in bytes.
+pub const VALUE_BYTES_MAX: usize = 100_000;
+/// The largest transaction of a backend with FoundationDB's rules, in bytes of keys and values written.
+pub const TRANSACTION_BYTES_MAX: usize = 10_000_000;
+
 /// The bounds of a backend. They guide the engine; the backend itself refuses what it cannot take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -31,4 +40,30 @@ impl Default for Limits {
             patience: None,
         }
     }
+}
+
+/// Refuses what FoundationDB would refuse, before anything is written, and says what it was.
+pub(super) fn check_transaction(mutations: &Mutations) -> Result<(), KvError> {
+    let too_large = |what, bytes, limit| {
+        let detail = format!("a {what} of {bytes} bytes, the limit is {limit}");
+        Err(KvError::TooLarge { detail })
+    };
+    for mutation in mutations.iter() {
+        let (key_bytes, value_bytes) = match mutation {
+            Mutation::Put { key, value, .. } => (key.len(), value.len()),
+            Mutation::Delete { key, .. } => (key.len(), 0),
+            Mutation::ClearRange { range, .. } => (range.start().len().max(range.end().len()), 0),
+        };
+        if key_bytes > KEY_BYTES_MAX {
+            return too_large("key", key_bytes, KEY_BYTES_MAX);
+        }
+        if value_bytes > VALUE_BYTES_MAX {
+            return too_large("value", value_bytes, VALUE_BYTES_MAX);
+        }
+    }
+    let bytes = mutations.bytes();
+    if bytes > TRANSACTION_BYTES_MAX {
+        return too_large("transaction", bytes, TRANSACTION_BYTES_MAX);
+    }
+    Ok(())
 }

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 
 use super::{
-    BodyRunner, Concurrency, Isolation, Kv, KvError, Limits, Mutation, Mutations, ReadRunner, Scan, View,
-    Visitor,
+    BodyRunner, Concurrency, Isolation, Kv, KvError, Limits, Mutation, Mutations, ReadRunner, Scan, Status,
+    View, Visitor,
 };
 
 /// What was asked of a backend.
@@ -142,6 +142,10 @@ impl ReadRunner for MeteredRead {
 }
 
 impl Kv for MeteredKv {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
     fn concurrency(&self) -> Concurrency {
         self.inner.concurrency()
     }
@@ -156,6 +160,10 @@ impl Kv for MeteredKv {
 
     fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         self.inner.read(Arc::new(MeteredRead { inner: body, meter: Arc::clone(&self.meter) }))
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<Status, KvError>> {
+        self.inner.status()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

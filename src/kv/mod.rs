@@ -44,18 +44,21 @@ pub mod embedded;
 mod error;
 #[cfg(feature = "testing")]
 pub mod faulty;
+pub mod foundationdb;
 mod key_range;
 mod limits;
 pub mod memory;
 #[cfg(feature = "testing")]
 pub mod metered;
 mod mutation;
+mod status;
 
 pub use body::{Body, BodyRunner, Decision, ReadBody, ReadRunner, read, transact};
 pub use error::KvError;
 pub use key_range::KeyRange;
-pub use limits::Limits;
+pub use limits::{KEY_BYTES_MAX, Limits, TRANSACTION_BYTES_MAX, VALUE_BYTES_MAX};
 pub use mutation::{Mutation, Mutations, WriteConflict};
+pub use status::{ClusterStatus, Coordinator, ProbeLatency, Status};
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -132,6 +135,9 @@ pub trait View: Send + Sync {
 
 /// An opened backend. See the module's documentation for what an implementation must keep.
 pub trait Kv: Send + Sync + 'static {
+    /// Which backend this is, in one word.
+    fn name(&self) -> &'static str;
+
     /// How this backend orders transactions that meet.
     fn concurrency(&self) -> Concurrency;
 
@@ -145,6 +151,11 @@ pub trait Kv: Send + Sync + 'static {
 
     /// Runs one read against one committed state. Use [`read`], which carries the answer out.
     fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>>;
+
+    /// How the backend is, as far as it can tell. One that serves no transactions now answers so, if it can.
+    fn status(&self) -> BoxFuture<'_, Result<Status, KvError>> {
+        Box::pin(std::future::ready(Ok(Status::local(self.name()))))
+    }
 
     /// Ends the backend: what was queued is finished, what comes later answers [`KvError::Closed`].
     /// Calling it again does nothing.

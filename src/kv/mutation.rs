@@ -40,6 +40,15 @@ pub enum Mutation {
 }
 
 impl Mutation {
+    /// Whether it takes part in conflict detection.
+    pub fn conflict(&self) -> WriteConflict {
+        match self {
+            Self::Put { conflict, .. }
+            | Self::Delete { conflict, .. }
+            | Self::ClearRange { conflict, .. } => *conflict,
+        }
+    }
+
     /// The bytes that count towards a transaction's limit, much as FoundationDB counts them.
     pub fn bytes(&self) -> usize {
         match self {

@@ -156,6 +156,10 @@ impl fmt::Debug for EmbeddedKv {
 }
 
 impl Kv for EmbeddedKv {
+    fn name(&self) -> &'static str {
+        "embedded"
+    }
+
     fn concurrency(&self) -> Concurrency {
         Concurrency::Serial
     }

@@ -18,14 +18,8 @@ use futures::future::{BoxFuture, FutureExt};
 
 use self::state::State;
 use self::view::MemoryView;
-use super::{BodyRunner, Concurrency, Kv, KvError, Mutation, Mutations, ReadRunner};
-
-/// The longest key, in bytes, as in FoundationDB.
-pub const KEY_BYTES_MAX: usize = 10_000;
-/// The longest value, in bytes, as in FoundationDB.
-pub const VALUE_BYTES_MAX: usize = 100_000;
-/// The largest transaction, in bytes of keys and values written, as in FoundationDB.
-pub const TRANSACTION_BYTES_MAX: usize = 10_000_000;
+use super::limits::check_transaction;
+use super::{BodyRunner, Concurrency, Kv, KvError, ReadRunner};
 
 /// How many commits a transaction may fall behind before it is too old, unless told otherwise.
 const VERSIONS_KEPT: u64 = 100_000;
@@ -75,32 +69,11 @@ fn lock(shared: &Shared) -> MutexGuard<'_, State> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Refuses what FoundationDB would refuse, before anything is written.
-fn check_limits(mutations: &Mutations) -> Result<(), KvError> {
-    for mutation in mutations.iter() {
-        let (key_bytes, value_bytes) = match mutation {
-            Mutation::Put { key, value, .. } => (key.len(), value.len()),
-            Mutation::Delete { key, .. } => (key.len(), 0),
-            Mutation::ClearRange { range, .. } => (range.start().len().max(range.end().len()), 0),
-        };
-        if key_bytes > KEY_BYTES_MAX {
-            let detail = format!("a key of {key_bytes} bytes, the limit is {KEY_BYTES_MAX}");
-            return Err(KvError::TooLarge { detail });
-        }
-        if value_bytes > VALUE_BYTES_MAX {
-            let detail = format!("a value of {value_bytes} bytes, the limit is {VALUE_BYTES_MAX}");
-            return Err(KvError::TooLarge { detail });
-        }
-    }
-    let bytes = mutations.bytes();
-    if bytes > TRANSACTION_BYTES_MAX {
-        let detail = format!("a transaction of {bytes} bytes, the limit is {TRANSACTION_BYTES_MAX}");
-        return Err(KvError::TooLarge { detail });
-    }
-    Ok(())
-}
-
 impl Kv for MemoryKv {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
     fn concurrency(&self) -> Concurrency {
         Concurrency::Optimistic
     }
@@ -109,7 +82,7 @@ impl Kv for MemoryKv {
         async move {
             let view = self.begin()?;
             let mutations = body.run(&view).await;
-            check_limits(&mutations)?;
+            check_transaction(&mutations)?;
             if self.closed.load(Ordering::Acquire) {
                 return Err(KvError::Closed);
             }

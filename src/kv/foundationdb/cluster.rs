@@ -1,0 +1,159 @@
+//! The cluster file, and errors in the words of somebody who has to find out what is wrong with a cluster.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use foundationdb::FdbError;
+
+use super::errors::{code, commit_error, read_error};
+use crate::kv::KvError;
+
+/// Which cluster is meant.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    path: Option<PathBuf>,
+    timeout: Duration,
+}
+
+impl Cluster {
+    /// Checks what can be known of a named cluster file without a cluster.
+    pub(super) fn new(path: Option<PathBuf>, timeout: Duration) -> Result<Self, KvError> {
+        if let Some(path) = &path {
+            check_file(path)?;
+        }
+        Ok(Self { path, timeout })
+    }
+
+    /// The path as the client takes it.
+    pub(super) fn path_text(&self) -> Option<&str> {
+        self.path.as_deref().and_then(Path::to_str)
+    }
+
+    /// How messages name the cluster.
+    fn name(&self) -> String {
+        match &self.path {
+            Some(path) => format!("the FoundationDB cluster of {}", path.display()),
+            None => "the FoundationDB cluster of the default cluster file".to_owned(),
+        }
+    }
+
+    /// An error before the first transaction.
+    pub(super) fn opening(&self, error: FdbError) -> KvError {
+        self.explained(error)
+            .unwrap_or_else(|| KvError::Unavailable { detail: format!("{}: {}", self.name(), text(error)) })
+    }
+
+    /// An error of a read, or of anything else before the commit.
+    pub(super) fn reading(&self, error: FdbError) -> KvError {
+        self.explained(error).unwrap_or_else(|| read_error(error, &self.name()))
+    }
+
+    /// An error of the commit itself. A time-out says nothing about the outcome here.
+    pub(super) fn committing(&self, error: FdbError) -> KvError {
+        match error.code() {
+            code::TIMED_OUT => KvError::UnknownOutcome { detail: self.no_answer() },
+            _ => commit_error(error, &self.name()),
+        }
+    }
+
+    fn no_answer(&self) -> String {
+        format!(
+            "no answer from {} within {} ms: is it running, reachable from here and configured?",
+            self.name(),
+            self.timeout.as_millis()
+        )
+    }
+
+    /// Errors that a person has to do something about.
+    fn explained(&self, error: FdbError) -> Option<KvError> {
+        let name = self.name();
+        let error = match error.code() {
+            code::TIMED_OUT => KvError::Unavailable { detail: self.no_answer() },
+            code::DATABASE_LOCKED => KvError::Unavailable {
+                detail: format!(
+                    "the database of {name} is locked (by a restore, a switch-over or an operator; fdbcli: unlock)"
+                ),
+            },
+            code::NO_CLUSTER_FILE => KvError::Invalid {
+                detail: "no FoundationDB cluster file: set clusterFile or FDB_CLUSTER_FILE, or put fdb.cluster in the \
+                         working directory or where FoundationDB's packages have it"
+                    .to_owned(),
+            },
+            code::CONNECTION_STRING_INVALID | code::FILE_NOT_FOUND | code::FILE_NOT_READABLE => {
+                KvError::Invalid { detail: format!("{name} cannot be used: {}", text(error)) }
+            }
+            _ => return None,
+        };
+        Some(error)
+    }
+}
+
+/// What the client says of an error, with its number to look it up by.
+pub(super) fn text(error: FdbError) -> String {
+    format!("{} ({})", error.message(), error.code())
+}
+
+fn check_file(path: &Path) -> Result<(), KvError> {
+    let invalid = |what: String| {
+        let detail = format!("the cluster file {} {what}", path.display());
+        Err(KvError::Invalid { detail })
+    };
+    if path.to_str().is_none() {
+        return invalid("has a path that is not UTF-8, which FoundationDB's client does not take".to_owned());
+    }
+    let content = match fs::read(path) {
+        Ok(content) => content,
+        Err(error) => return invalid(format!("cannot be read: {error}")),
+    };
+    if is_connection_string(&String::from_utf8_lossy(&content)) {
+        return Ok(());
+    }
+    invalid("does not hold a connection string (description:id@host:port,...)".to_owned())
+}
+
+/// Whether a cluster file's content has the shape `description:id@address,...`; its first line that is no comment counts.
+/// Only what can be told with certainty: the client reads it again.
+fn is_connection_string(content: &str) -> bool {
+    let mut lines = content.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let Some((name, addresses)) = lines.next().and_then(|line| line.split_once('@')) else { return false };
+    let Some((description, id)) = name.split_once(':') else { return false };
+    !description.is_empty() && !id.is_empty() && addresses.split(',').all(|address| address.contains(':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_string_has_a_description_an_id_and_addresses() {
+        for good in [
+            "docker:docker@10.0.0.1:4500",
+            "a:b@[::1]:4500:tls,example.org:4501\n",
+            "# a comment\n\n  a:b@127.0.0.1:4500  \n",
+        ] {
+            assert!(is_connection_string(good), "{good:?}");
+        }
+        for bad in
+            ["", "hello", "a:b", "@127.0.0.1:4500", "a@127.0.0.1:4500", ":b@h:1", "a:b@host", "#a:b@h:1"]
+        {
+            assert!(!is_connection_string(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_file_is_named() {
+        let missing = Cluster::new(Some("/nowhere/fdb.cluster".into()), Duration::from_secs(1)).unwrap_err();
+        assert!(
+            matches!(&missing, KvError::Invalid { detail } if detail.contains("/nowhere/fdb.cluster")),
+            "{missing}"
+        );
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "not a cluster").unwrap();
+        let wrong = Cluster::new(Some(file.path().to_owned()), Duration::from_secs(1)).unwrap_err();
+        assert!(
+            matches!(&wrong, KvError::Invalid { detail } if detail.contains("connection string")),
+            "{wrong}"
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! FoundationDB: the store on a cluster, for many machines.
+//!
+//! The client library is loaded at run time ([`network`]), so the addon needs none to start. All rows of a
+//! store lie below its prefix, packed as a tuple's string: no prefix is the beginning of another one.
+//!
+//! Transactions are FoundationDB's own. They read without "read your writes", since a body writes only once
+//! it has read, and write conflict ranges only for what asks for them. Nothing is retried here: a conflict or
+//! an unknown outcome goes up to the engine, which knows what the operation means. `database.run` of the
+//! client would execute a body again after an unknown outcome, and a takeover would then lose against itself.
+
+mod cluster;
+mod errors;
+mod network;
+mod status;
+mod view;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use foundationdb::Database;
+use foundationdb::options::{DatabaseOption, TransactionOption};
+use foundationdb::tuple::Subspace;
+use futures::future::{BoxFuture, FutureExt};
+
+use self::cluster::Cluster;
+use self::view::ClusterView;
+use super::{BodyRunner, Concurrency, Kv, KvError, Limits, ReadRunner, Status};
+
+pub use foundationdb_sys::Loaded as ClientLibrary;
+
+/// The longest prefix of a store, in bytes of UTF-8.
+pub const PREFIX_BYTES_MAX: usize = 256;
+/// How long one transaction may take, unless told otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of rows that one reply to a range read brings: the servers stop at 80,000 and never within a row.
+const REPLY_BYTES: usize = 64 << 10;
+/// Bytes that one read fetches before another one goes on. A state is kept for five seconds, so this asks for
+/// no more than 2 MiB a second.
+const READ_BYTES: usize = 8 << 20;
+
+/// Which store on which cluster, and how patient to be.
+#[derive(Debug, Clone)]
+pub struct FoundationDbOptions {
+    /// The cluster file. `None`: the client's own rule (`FDB_CLUSTER_FILE`, `./fdb.cluster`, then the
+    /// system's).
+    pub cluster_file: Option<PathBuf>,
+    /// What the keys of the store begin with: 1 to [`PREFIX_BYTES_MAX`] bytes.
+    pub prefix: String,
+    /// The client library. `None`: `FDB_CLIENT_LIBRARY`, then the usual places.
+    pub client_library: Option<PathBuf>,
+    /// How long one transaction may take, waiting for the cluster included, and how long one operation goes
+    /// on beginning further ones.
+    pub timeout: Duration,
+    /// Attempts at one operation, the first one included.
+    pub attempts: u32,
+    /// The bytes that one transaction writes at most; larger commits become stages. Up to 5,000,000.
+    pub transaction_bytes: usize,
+}
+
+impl FoundationDbOptions {
+    /// A store below `prefix`, everything else by default.
+    pub fn new(prefix: impl Into<String>) -> Self {
+        let Limits { attempts, transaction_bytes, .. } = Limits::default();
+        Self {
+            cluster_file: None,
+            prefix: prefix.into(),
+            client_library: None,
+            timeout: TIMEOUT,
+            attempts,
+            transaction_bytes,
+        }
+    }
+}
+
+/// A store on a cluster.
+pub struct FoundationDbKv {
+    database: Database,
+    prefix: Arc<[u8]>,
+    cluster: Arc<Cluster>,
+    limits: Limits,
+    closed: AtomicBool,
+}
+
+impl FoundationDbKv {
+    /// Opens a store. Loads the client library and starts its thread, once a process; waits for nothing, so a
+    /// cluster that is away shows in the first transaction.
+    pub fn open(options: &FoundationDbOptions) -> Result<Self, KvError> {
+        check_prefix(&options.prefix)?;
+        let timeout_ms = i32::try_from(options.timeout.as_millis()).unwrap_or(i32::MAX).max(1);
+        let cluster = Cluster::new(options.cluster_file.clone(), options.timeout)?;
+        let library = network::start(options.client_library.as_deref())?;
+        let database = Database::new(cluster.path_text()).map_err(|error| cluster.opening(error))?;
+        database
+            .set_option(DatabaseOption::TransactionTimeout(timeout_ms))
+            .map_err(|error| cluster.opening(error))?;
+        tracing::debug!(library = %library.path.display(), version = library.version, "FoundationDB opened");
+        let limits = Limits {
+            transaction_bytes: options.transaction_bytes,
+            round_trip_bytes: Some(REPLY_BYTES),
+            read_bytes: Some(READ_BYTES),
+            attempts: options.attempts,
+            patience: Some(options.timeout),
+        };
+        let prefix = Subspace::all().subspace(&options.prefix).bytes().into();
+        Ok(Self { database, prefix, cluster: Arc::new(cluster), limits, closed: AtomicBool::new(false) })
+    }
+
+    fn begin(&self) -> Result<ClusterView, KvError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(KvError::Closed);
+        }
+        let transaction = self.database.create_trx().map_err(|error| self.cluster.reading(error))?;
+        transaction
+            .set_option(TransactionOption::ReadYourWritesDisable)
+            .map_err(|error| self.cluster.reading(error))?;
+        Ok(ClusterView::new(transaction, Arc::clone(&self.prefix), Arc::clone(&self.cluster)))
+    }
+}
+
+fn check_prefix(prefix: &str) -> Result<(), KvError> {
+    if (1..=PREFIX_BYTES_MAX).contains(&prefix.len()) {
+        return Ok(());
+    }
+    let detail = format!(
+        "the prefix of a FoundationDB store has 1 to {PREFIX_BYTES_MAX} bytes, got {} bytes",
+        prefix.len()
+    );
+    Err(KvError::Invalid { detail })
+}
+
+impl Kv for FoundationDbKv {
+    fn name(&self) -> &'static str {
+        "foundationdb"
+    }
+
+    fn concurrency(&self) -> Concurrency {
+        Concurrency::Optimistic
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+        async move {
+            let view = self.begin()?;
+            let mutations = body.run(&view).await;
+            if mutations.is_empty() {
+                // Its reads all come from one version, so there is nothing to conflict with.
+                return Ok(());
+            }
+            if self.closed.load(Ordering::Acquire) {
+                return Err(KvError::Closed);
+            }
+            view.commit(&mutations).await
+        }
+        .boxed()
+    }
+
+    fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+        async move {
+            let view = self.begin()?;
+            body.run(&view).await;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<Status, KvError>> {
+        async move {
+            if self.closed.load(Ordering::Acquire) {
+                return Err(KvError::Closed);
+            }
+            status::status(&self.database, &self.cluster).await
+        }
+        .boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.closed.store(true, Ordering::Release);
+        async {}.boxed()
+    }
+}

@@ -1,0 +1,92 @@
+//! The client's network thread: started once a process by whoever opens the first store, shared by all (worker threads
+//! and module registries included, since they share this library's statics), stopped when the process ends.
+//!
+//! The C API can be started once and never again, so nothing stops it earlier.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use foundationdb::api::{FdbApiBuilder, NetworkStop};
+use foundationdb_sys::Loaded;
+
+use super::cluster::text;
+use crate::kv::KvError;
+
+enum Network {
+    NotStarted,
+    Running(NetworkStop, JoinHandle<()>),
+    /// The C API cannot be started a second time, so the reason stays.
+    Failed(String),
+    Stopped,
+}
+
+static NETWORK: Mutex<Network> = Mutex::new(Network::NotStarted);
+
+/// Loads the client library and starts its thread, unless that was done before.
+pub(super) fn start(client_library: Option<&Path>) -> Result<&'static Loaded, KvError> {
+    let mut network = NETWORK.lock().unwrap_or_else(PoisonError::into_inner);
+    let loaded = foundationdb_sys::load(client_library).map_err(|error| KvError::Unavailable {
+        detail: format!(
+            "{error}. Install the FoundationDB clients package (7.3 or later, from \
+             https://github.com/apple/foundationdb/releases), or say where libfdb_c is with foundationdb.clientLibrary \
+             or FDB_CLIENT_LIBRARY"
+        ),
+    })?;
+    if matches!(*network, Network::NotStarted) {
+        *network = boot().unwrap_or_else(Network::Failed);
+    }
+    match &*network {
+        Network::Running(..) => Ok(loaded),
+        Network::Failed(detail) => Err(KvError::Unavailable { detail: detail.clone() }),
+        Network::NotStarted | Network::Stopped => {
+            Err(KvError::Unavailable { detail: "the process is ending".to_owned() })
+        }
+    }
+}
+
+fn boot() -> Result<Network, String> {
+    let failed = |error| format!("the FoundationDB client does not start: {}", text(error));
+    // Selecting the API version comes before every other call: the others crash without it.
+    let builder = FdbApiBuilder::default().build().map_err(failed)?;
+    let (runner, started) = builder.build().map_err(failed)?;
+    let run = move || {
+        // SAFETY: the thread is stopped before the process ends, by `stop_at_exit`.
+        if let Err(error) = unsafe { runner.run() } {
+            tracing::error!(error = text(error), "the FoundationDB client's thread has stopped");
+        }
+    };
+    let thread = thread::Builder::new()
+        .name("baton-fdb".to_owned())
+        .spawn(run)
+        .map_err(|error| format!("no thread for the FoundationDB client: {error}"))?;
+    let stop = started.wait();
+    stop_at_exit();
+    Ok(Network::Running(stop, thread))
+}
+
+/// Has the thread stopped when the process ends: one that runs while the library's statics are torn down crashes.
+/// Registered after the library was loaded, so it runs before the library's own.
+#[cfg(unix)]
+fn stop_at_exit() {
+    extern "C" fn stop() {
+        // Not waiting for the lock: if somebody is in the middle of starting, exit() goes on without.
+        let Ok(mut network) = NETWORK.try_lock() else { return };
+        if let Network::Running(stop, thread) = std::mem::replace(&mut *network, Network::Stopped) {
+            drop(network);
+            // A failure here has no reader: the process is ending.
+            if stop.stop().is_ok() {
+                let _ = thread.join();
+            }
+        }
+    }
+    // SAFETY: `stop` is a function of the right type that does not unwind.
+    let registered = unsafe { libc::atexit(stop) };
+    if registered != 0 {
+        tracing::warn!("the FoundationDB client's thread will not be stopped when the process ends");
+    }
+}
+
+/// Windows ends all other threads before a library hears of the end, so there is nothing left to stop.
+#[cfg(not(unix))]
+fn stop_at_exit() {}

@@ -1,0 +1,74 @@
+//! How a backend is.
+
+use std::path::PathBuf;
+
+/// What a backend says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    /// Which backend it is.
+    pub backend: &'static str,
+    /// Whether transactions can be made now.
+    pub available: bool,
+    /// Whether nothing asks for attention.
+    pub healthy: bool,
+    /// What does, in the backend's words.
+    pub messages: Vec<String>,
+    /// More about a cluster.
+    pub cluster: Option<ClusterStatus>,
+}
+
+impl Status {
+    /// A backend in this process, which is well as long as the process is.
+    pub fn local(backend: &'static str) -> Self {
+        Self { backend, available: true, healthy: true, messages: Vec::new(), cluster: None }
+    }
+}
+
+/// What a cluster says of itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ClusterStatus {
+    /// The client library in use.
+    pub client_library: PathBuf,
+    /// Its release.
+    pub client_version: String,
+    /// The release of the servers.
+    pub cluster_version: Option<String>,
+    /// The cluster file in use.
+    pub cluster_file: Option<String>,
+    /// The coordinators that the cluster file names.
+    pub coordinators: Vec<Coordinator>,
+    /// Whether an operator or a restore has locked the database.
+    pub locked: bool,
+    /// The state of recovery; `fully_recovered` when all is well.
+    pub recovery_state: Option<String>,
+    /// The state of the data; `healthy` when every copy is there.
+    pub data_state: Option<String>,
+    /// How many server processes there are.
+    pub processes: usize,
+    /// What the cluster's own probe measured.
+    pub latency: ProbeLatency,
+    /// What limits the rate of transactions; `workload` when nothing does.
+    pub limited_by: Option<String>,
+    /// The whole document, as JSON. Its schema is FoundationDB's.
+    pub json: String,
+}
+
+/// A coordinator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coordinator {
+    /// Its address.
+    pub address: String,
+    /// Whether this client reaches it.
+    pub reachable: bool,
+}
+
+/// Latencies in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ProbeLatency {
+    /// To get a read version.
+    pub read_version: Option<f64>,
+    /// To read a key.
+    pub read: Option<f64>,
+    /// To commit.
+    pub commit: Option<f64>,
+}
