@@ -7,6 +7,7 @@ mod costs;
 mod crash;
 mod damage;
 mod faults;
+mod foundationdb;
 mod hints;
 mod ids;
 mod interleave;

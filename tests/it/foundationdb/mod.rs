@@ -1,0 +1,4 @@
+//! The FoundationDB backend: the contract, and what only it has.
+
+mod clusters;
+mod conformance;
