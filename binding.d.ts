@@ -180,6 +180,22 @@ export interface NativeDescription {
   readonly: boolean
 }
 
+/** Which store on which cluster, and how patient to be. */
+export interface NativeFoundationDbOptions {
+  /** The cluster file. None: where the client looks for one. */
+  clusterFile?: string
+  /** What the keys of the store begin with. */
+  prefix: string
+  /** The client library. None: where one usually is. */
+  clientLibrary?: string
+  /** How long one transaction may take, and how long a call begins further ones, in milliseconds. */
+  timeoutMs: number
+  /** Attempts of one call, the first one included. */
+  attempts: number
+  /** The bytes that one transaction writes at most. */
+  transactionBytes: number
+}
+
 /** The state of an actor at one moment. */
 export interface NativeMeta {
   /** The generation of the current owner. */
@@ -238,8 +254,10 @@ export interface NativeStartup {
 
 /** Which store to open. */
 export interface NativeStoreOptions {
-  /** The directory of an embedded store. None: a store in memory. */
+  /** The directory of an embedded store. Without it and without `foundationdb`: a store in memory. */
   path?: string
+  /** A store on a cluster. */
+  foundationdb?: NativeFoundationDbOptions
   /** Whether a power loss may lose what was acknowledged. */
   relaxed: boolean
   /** The largest size of the store's file, in bytes. */

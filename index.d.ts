@@ -38,8 +38,9 @@ export declare class Store implements AsyncDisposable {
    * An open store does not keep the process alive; only calls that are under way do.
    *
    * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`: the options are wrong, unknown or do not go
-   * together, or the path is a file or a directory of something else. `ERR_UNAVAILABLE`: the directory cannot
-   * be made or opened, or this build lacks the backend. `ERR_CORRUPT`: the store is damaged.
+   * together, or what they name is something else: a path that is a file, a cluster file that is none.
+   * `ERR_UNAVAILABLE`: the directory cannot be made or opened, the cluster does not answer within `timeoutMs`,
+   * or FoundationDB's client library cannot be loaded. `ERR_CORRUPT`: the store is damaged.
    */
   static open(options: StoreOptions): Promise<Store>;
 
@@ -224,14 +225,30 @@ export interface MemoryStoreOptions {
   foundationdb?: undefined;
 }
 
-/** A store on a FoundationDB cluster. This build has no such backend: opening answers `ERR_UNAVAILABLE`. */
+/**
+ * A store on a FoundationDB cluster (7.3 or later), for many machines. It needs FoundationDB's client library
+ * on this machine, which is loaded when the first such store is opened; `docs/foundationdb.md` says how to
+ * install and run it.
+ */
 export interface FoundationDbStoreOptions {
   foundationdb: {
-    /** Path of the cluster file. */
-    clusterFile?: string;
-    /** What every key of the store begins with. */
+    /**
+     * What the keys of the store begin with: 1 to 256 bytes of UTF-8. Stores with different prefixes share a
+     * cluster without seeing each other, also where one prefix is the beginning of the other.
+     */
     prefix: string;
-    /** Path of the FoundationDB client library. */
+    /**
+     * Path of the cluster file; relative paths start at the working directory. The client rewrites this file
+     * when the coordinators change, so it and its directory should be writable.
+     *
+     * @default where the client looks: `FDB_CLUSTER_FILE`, `./fdb.cluster`, the system's
+     */
+    clusterFile?: string;
+    /**
+     * Path of the client library, `libfdb_c`. A process can load one only: all its stores share it.
+     *
+     * @default `FDB_CLIENT_LIBRARY`, then where the system's loader and FoundationDB's packages have it
+     */
     clientLibrary?: string;
   };
   path?: undefined;
@@ -252,7 +269,34 @@ export interface LoadStartupOptions {
  */
 export interface Preload {
   /** Single page numbers, each 1 to 4294967295. */
+    /**
+     * How long one transaction may take, and for how long one call begins further ones after conflicts and
+     * lost answers, in milliseconds, 100 to 600000. A cluster that is away shows as `ERR_UNAVAILABLE` after
+     * this time.
+     *
+     * @default 10000
+     */
+    timeoutMs?: number;
+    /**
+     * How often one call tries again at most, 0 to 1000.
+     *
+     * @default 63
+     */
+    retryLimit?: number;
+    /**
+     * The bytes that one transaction writes at most, 100000 to 5000000. Larger commits take several, and
+     * become visible as one.
+     *
+     * @default 1000000
+     */
+    transactionBytes?: number;
   pages?: readonly number[] | Uint32Array;
+  /**
+   * The memory for pages of SQL databases, shared by all databases of the store, in bytes.
+   *
+   * @default 67108864
+   */
+  cacheBytes?: number;
   /** Runs of pages from `start` up to and without `end`, each 1 to 4294967295. */
   ranges?: readonly { start: number; end: number }[];
   /**

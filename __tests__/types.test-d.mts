@@ -203,6 +203,8 @@ export async function refused(store: Store) {
   await db.all('SELECT ?', [new Date()]);
   // @ts-expect-error Nor is undefined.
   await db.all('SELECT ?', [undefined]);
+  // @ts-expect-error A cluster holds many stores: this one needs a prefix.
+  await Store.open({ foundationdb: {} });
   // @ts-expect-error A single value is no list of parameters.
   await db.all('SELECT ?', 5);
   // @ts-expect-error No such form of rows.
@@ -218,5 +220,15 @@ export async function refused(store: Store) {
 export const options: StoreOptions[] = [
   { memory: true },
   { path: 'x' },
-  { foundationdb: { prefix: 'p', clusterFile: 'fdb.cluster' } },
+  { foundationdb: { prefix: 'p' }, cacheBytes: 0 },
+  {
+    foundationdb: {
+      prefix: 'p',
+      clusterFile: 'fdb.cluster',
+      clientLibrary: 'libfdb_c.so',
+      timeoutMs: 1_000,
+      retryLimit: 0,
+      transactionBytes: 100_000,
+    },
+  },
 ];

@@ -15,6 +15,7 @@ const { OpenDatabases } = require('./open-databases.js');
 const { InboxDatabase, inbox } = require('./inbox.js');
 const options = require('./options.js');
 const { PageSet } = require('./page-set.js');
+const { storeOptions } = require('./store-options.js');
 
 const LIST_PAGE_LENGTH = 1_000;
 
@@ -37,9 +38,9 @@ class Store {
     this.#native = native;
   }
 
-  /** @param {import('../index.js').StoreOptions} storeOptions */
-  static async open(storeOptions) {
-    return new Store(result(await NativeStore.open(options.storeOptions(storeOptions))));
+  /** @param {import('../index.js').StoreOptions} openOptions */
+  static async open(openOptions) {
+    return new Store(result(await NativeStore.open(storeOptions(openOptions))));
   }
 
   /**
