@@ -172,6 +172,25 @@ export declare class Store implements AsyncDisposable {
   openDatabase(actorId: string, options?: DatabaseOptions): Promise<Database>;
 
   /**
+   * Reads the store's own row once, as every operation on a cluster has to: to find out whether the store
+   * answers, and how fast.
+   *
+   * @throws {BatonError} `ERR_UNAVAILABLE`: the store does not answer; on a cluster after
+   * `foundationdb.timeoutMs`. `ERR_CORRUPT`: the row is damaged or gone. `ERR_INVALID_ARG`, `ERR_ABORTED`,
+   * `ERR_CLOSED`.
+   */
+  ping(options?: PingOptions): Promise<PingResult>;
+
+  /**
+   * How the backend says it is. A store on this machine is well as long as it is open; a cluster is asked, and
+   * answers also while it takes no transactions, as long as one of its coordinators is reachable.
+   *
+   * @throws {BatonError} `ERR_UNAVAILABLE`: the cluster does not answer within `foundationdb.timeoutMs`.
+   * `ERR_CLOSED`.
+   */
+  status(): Promise<StoreStatus>;
+
+  /**
    * Closes the store's open databases, waits for the calls under way, then closes the store. Calls made later
    * reject with `ERR_CLOSED`. Closing again is the same closing.
    */
@@ -250,25 +269,6 @@ export interface FoundationDbStoreOptions {
      * @default `FDB_CLIENT_LIBRARY`, then where the system's loader and FoundationDB's packages have it
      */
     clientLibrary?: string;
-  };
-  path?: undefined;
-  memory?: undefined;
-}
-
-/** How to take an actor over. */
-export interface LoadStartupOptions {
-  /** The pages to bring along. Without it: page 1 alone. */
-  preload?: Preload;
-  /** See {@link GetPagesRequest.signal}. */
-  signal?: AbortSignal;
-}
-
-/**
- * Which pages a {@link Startup} brings along. Page 1 always comes, then the chosen ones in ascending order
- * until `maxBytes` is spent, then the hinted ones. Pages past the end of the database are left out.
- */
-export interface Preload {
-  /** Single page numbers, each 1 to 4294967295. */
     /**
      * How long one transaction may take, and for how long one call begins further ones after conflicts and
      * lost answers, in milliseconds, 100 to 600000. A cluster that is away shows as `ERR_UNAVAILABLE` after
@@ -290,13 +290,32 @@ export interface Preload {
      * @default 1000000
      */
     transactionBytes?: number;
-  pages?: readonly number[] | Uint32Array;
+  };
   /**
    * The memory for pages of SQL databases, shared by all databases of the store, in bytes.
    *
    * @default 67108864
    */
   cacheBytes?: number;
+  path?: undefined;
+  memory?: undefined;
+}
+
+/** How to take an actor over. */
+export interface LoadStartupOptions {
+  /** The pages to bring along. Without it: page 1 alone. */
+  preload?: Preload;
+  /** See {@link GetPagesRequest.signal}. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Which pages a {@link Startup} brings along. Page 1 always comes, then the chosen ones in ascending order
+ * until `maxBytes` is spent, then the hinted ones. Pages past the end of the database are left out.
+ */
+export interface Preload {
+  /** Single page numbers, each 1 to 4294967295. */
+  pages?: readonly number[] | Uint32Array;
   /** Runs of pages from `start` up to and without `end`, each 1 to 4294967295. */
   ranges?: readonly { start: number; end: number }[];
   /**
@@ -410,6 +429,63 @@ export interface ImportOptions {
    * @default false
    */
   replace?: boolean;
+}
+
+/** How to ping. */
+export interface PingOptions {
+  /** See {@link GetPagesRequest.signal}. */
+  signal?: AbortSignal;
+}
+
+/** The answer to {@link Store.ping}. */
+export interface PingResult {
+  /** How long the read took in the addon, attempts that failed included, in milliseconds. */
+  latencyMs: number;
+}
+
+/** The answer to {@link Store.status}. */
+export interface StoreStatus {
+  backend: 'embedded' | 'memory' | 'foundationdb';
+  /** Whether transactions can be made now. */
+  available: boolean;
+  /** Whether nothing asks for attention. */
+  healthy: boolean;
+  /** What does, in the backend's words. */
+  messages: string[];
+  /** With the backend `'foundationdb'`: what the cluster says of itself. */
+  foundationdb?: FoundationDbStatus;
+}
+
+/**
+ * A selection of FoundationDB's machine-readable status
+ * (https://apple.github.io/foundationdb/mr-status.html), and the whole of it. What a release of FoundationDB
+ * does not say, or a cluster in trouble does not know, is absent.
+ */
+export interface FoundationDbStatus {
+  /** The client library in use: its path, or the name by which the system found it. */
+  clientLibrary: string;
+  /** Its release, such as `'7.3.79'`. */
+  clientVersion: string;
+  /** The release of a server. */
+  clusterVersion?: string;
+  /** Path of the cluster file in use. */
+  clusterFile?: string;
+  /** The coordinators that the cluster file names, and whether this client reaches them. */
+  coordinators: { address: string; reachable: boolean }[];
+  /** Whether an operator, a restore or a switch-over has locked the database: no transaction is taken then. */
+  locked: boolean;
+  /** `'fully_recovered'` when all is well. */
+  recoveryState?: string;
+  /** `'healthy'` when every copy of the data is there. */
+  dataState?: string;
+  /** How many server processes there are. */
+  processes: number;
+  /** What the cluster's own probe measured last, in milliseconds. */
+  latencyMs: { readVersion?: number; read?: number; commit?: number };
+  /** What limits the rate of transactions; `'workload'` when nothing in the cluster does. */
+  limitedBy?: string;
+  /** The whole document, parsed. Its schema is FoundationDB's and changes with its releases. */
+  json: unknown;
 }
 
 /**

@@ -126,6 +126,12 @@ function importOptions(value) {
   return { replace: check.boolean(options.replace ?? false, 'options.replace') };
 }
 
+/** @param {unknown} value */
+function pingOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['signal']);
+  return { signal: check.signal(options.signal, 'options.signal') };
+}
+
 /**
  * @param {unknown} value
  * @returns {string}
@@ -150,6 +156,7 @@ module.exports = {
   file,
   importOptions,
   listOptions,
+  pingOptions,
   readRequest,
   startupOptions,
 };

@@ -15,6 +15,7 @@ const { OpenDatabases } = require('./open-databases.js');
 const { InboxDatabase, inbox } = require('./inbox.js');
 const options = require('./options.js');
 const { PageSet } = require('./page-set.js');
+const { toStatus } = require('./status.js');
 const { storeOptions } = require('./store-options.js');
 
 const LIST_PAGE_LENGTH = 1_000;
@@ -172,6 +173,16 @@ class Store {
       await connection.close();
     }
     return new Database(connection);
+  }
+
+  /** @param {import('../index.js').PingOptions} [pingOptions] */
+  async ping(pingOptions) {
+    const { signal } = options.pingOptions(pingOptions);
+    return { latencyMs: await this.#call((native) => native.ping(), signal) };
+  }
+
+  async status() {
+    return toStatus(await this.#call((native) => native.status()));
   }
 
   close() {
