@@ -3,6 +3,7 @@
 //!
 //! [`Engine`] is the facade; each file is one operation.
 
+mod attempts;
 mod background;
 mod batch;
 mod commit;
