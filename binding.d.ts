@@ -72,6 +72,10 @@ export declare class NativeStore {
   exportTo(actorId: string, file: string): Promise<NativeMeta | Failure>
   /** Takes an actor over and opens SQLite on its pages. */
   openDatabase(actorId: string, options: NativeDatabaseOptions, inbox: NativeInbox): Promise<NativeDatabase | Failure>
+  /** Reads the store's own row: how long that took, in milliseconds. */
+  ping(): Promise<number | Failure>
+  /** How the backend is. */
+  status(): Promise<NativeStatus | Failure>
   /** Ends the store. */
   close(): Promise<undefined | Failure>
 }
@@ -108,6 +112,34 @@ export interface Failure {
   statement?: number
 }
 
+/** What a cluster says of itself. */
+export interface NativeClusterStatus {
+  /** The client library in use. */
+  clientLibrary: string
+  /** Its release. */
+  clientVersion: string
+  /** The release of the servers. */
+  clusterVersion?: string
+  /** The cluster file in use. */
+  clusterFile?: string
+  /** The coordinators that the cluster file names. */
+  coordinators: Array<NativeCoordinator>
+  /** Whether the database is locked. */
+  locked: boolean
+  /** The state of recovery. */
+  recoveryState?: string
+  /** The state of the data. */
+  dataState?: string
+  /** How many server processes there are. */
+  processes: number
+  /** What the cluster's own probe measured. */
+  latencyMs: NativeProbeLatency
+  /** What limits the rate of transactions. */
+  limitedBy?: string
+  /** The whole document. */
+  json: string
+}
+
 /** A column of a result. */
 export interface NativeColumn {
   /** Its name in the result. */
@@ -128,6 +160,14 @@ export interface NativeCommitBase {
   headTxid: bigint
   /** The size of the database in pages. */
   sizePages: number
+}
+
+/** A coordinator. */
+export interface NativeCoordinator {
+  /** Its address. */
+  address: string
+  /** Whether this client reaches it. */
+  reachable: boolean
 }
 
 /** How to open a database. */
@@ -242,6 +282,16 @@ export interface NativePageSet {
   data: Uint8Array
 }
 
+/** Latencies in milliseconds. */
+export interface NativeProbeLatency {
+  /** To get a read version. */
+  readVersion?: number
+  /** To read a key. */
+  read?: number
+  /** To commit. */
+  commit?: number
+}
+
 /** The answer to a start. */
 export interface NativeStartup {
   /** Whether this call raised the generation. */
@@ -250,6 +300,20 @@ export interface NativeStartup {
   meta: NativeMeta
   /** The preloaded pages. */
   pages: NativePageSet
+}
+
+/** What a backend says of itself. */
+export interface NativeStatus {
+  /** Which backend it is. */
+  backend: 'embedded' | 'memory' | 'foundationdb'
+  /** Whether transactions can be made now. */
+  available: boolean
+  /** Whether nothing asks for attention. */
+  healthy: boolean
+  /** What does. */
+  messages: Array<string>
+  /** More about a cluster. */
+  foundationdb?: NativeClusterStatus
 }
 
 /** Which store to open. */
