@@ -2,4 +2,8 @@
 
 mod clusters;
 mod conformance;
+mod exit;
+mod large;
 mod loading;
+mod outage;
+mod sql;

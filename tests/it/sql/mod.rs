@@ -11,4 +11,4 @@ mod large;
 mod line;
 mod model;
 mod statements;
-mod support;
+pub mod support;
