@@ -25,10 +25,9 @@ use foundationdb::tuple::Subspace;
 use futures::future::{BoxFuture, FutureExt};
 
 use self::cluster::Cluster;
+use self::network::Client;
 use self::view::ClusterView;
 use super::{BodyRunner, Concurrency, Kv, KvError, Limits, ReadRunner, Status};
-
-pub use foundationdb_sys::Loaded as ClientLibrary;
 
 /// The longest prefix of a store, in bytes of UTF-8.
 pub const PREFIX_BYTES_MAX: usize = 256;
@@ -79,6 +78,7 @@ pub struct FoundationDbKv {
     database: Database,
     prefix: Arc<[u8]>,
     cluster: Arc<Cluster>,
+    client: Client,
     limits: Limits,
     closed: AtomicBool,
 }
@@ -90,12 +90,12 @@ impl FoundationDbKv {
         check_prefix(&options.prefix)?;
         let timeout_ms = i32::try_from(options.timeout.as_millis()).unwrap_or(i32::MAX).max(1);
         let cluster = Cluster::new(options.cluster_file.clone(), options.timeout)?;
-        let library = network::start(options.client_library.as_deref())?;
+        let client = network::start(options.client_library.as_deref())?;
         let database = Database::new(cluster.path_text()).map_err(|error| cluster.opening(error))?;
         database
             .set_option(DatabaseOption::TransactionTimeout(timeout_ms))
             .map_err(|error| cluster.opening(error))?;
-        tracing::debug!(library = %library.path.display(), version = library.version, "FoundationDB opened");
+        tracing::debug!(library = %client.library.path.display(), version = client.version, "FoundationDB opened");
         let limits = Limits {
             transaction_bytes: options.transaction_bytes,
             round_trip_bytes: Some(REPLY_BYTES),
@@ -104,7 +104,14 @@ impl FoundationDbKv {
             patience: Some(options.timeout),
         };
         let prefix = Subspace::all().subspace(&options.prefix).bytes().into();
-        Ok(Self { database, prefix, cluster: Arc::new(cluster), limits, closed: AtomicBool::new(false) })
+        Ok(Self {
+            database,
+            prefix,
+            cluster: Arc::new(cluster),
+            client,
+            limits,
+            closed: AtomicBool::new(false),
+        })
     }
 
     fn begin(&self) -> Result<ClusterView, KvError> {
@@ -173,7 +180,7 @@ impl Kv for FoundationDbKv {
             if self.closed.load(Ordering::Acquire) {
                 return Err(KvError::Closed);
             }
-            status::status(&self.database, &self.cluster).await
+            status::status(&self.database, &self.cluster, self.client).await
         }
         .boxed()
     }

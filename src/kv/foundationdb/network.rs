@@ -4,7 +4,7 @@
 //! The C API can be started once and never again, so nothing stops it earlier.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use foundationdb::api::{FdbApiBuilder, NetworkStop};
@@ -12,6 +12,14 @@ use foundationdb_sys::Loaded;
 
 use super::cluster::text;
 use crate::kv::KvError;
+
+/// The client of this process, once its thread runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Client {
+    pub(super) library: &'static Loaded,
+    /// Its release, such as `7.3.79`.
+    pub(super) version: &'static str,
+}
 
 enum Network {
     NotStarted,
@@ -22,11 +30,12 @@ enum Network {
 }
 
 static NETWORK: Mutex<Network> = Mutex::new(Network::NotStarted);
+static VERSION: OnceLock<String> = OnceLock::new();
 
 /// Loads the client library and starts its thread, unless that was done before.
-pub(super) fn start(client_library: Option<&Path>) -> Result<&'static Loaded, KvError> {
+pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
     let mut network = NETWORK.lock().unwrap_or_else(PoisonError::into_inner);
-    let loaded = foundationdb_sys::load(client_library).map_err(|error| KvError::Unavailable {
+    let library = foundationdb_sys::load(client_library).map_err(|error| KvError::Unavailable {
         detail: format!(
             "{error}. Install the FoundationDB clients package (7.3 or later, from \
              https://github.com/apple/foundationdb/releases), or say where libfdb_c is with foundationdb.clientLibrary \
@@ -37,7 +46,11 @@ pub(super) fn start(client_library: Option<&Path>) -> Result<&'static Loaded, Kv
         *network = boot().unwrap_or_else(Network::Failed);
     }
     match &*network {
-        Network::Running(..) => Ok(loaded),
+        Network::Running(..) => {
+            // SAFETY: whoever started the thread has selected the API version.
+            let version = VERSION.get_or_init(|| unsafe { foundationdb_sys::client_version() });
+            Ok(Client { library, version })
+        }
         Network::Failed(detail) => Err(KvError::Unavailable { detail: detail.clone() }),
         Network::NotStarted | Network::Stopped => {
             Err(KvError::Unavailable { detail: "the process is ending".to_owned() })
