@@ -31,6 +31,11 @@ impl Body for SmallCommit {
     type Output = Result<Committed, Debt>;
     type Error = Failure;
 
+    fn may_begin_on_a_recent_state(&self) -> bool {
+        // It keeps no notes, and what it reads guards what it writes.
+        true
+    }
+
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
         async move {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;

@@ -116,6 +116,10 @@ struct MeteredBody {
 }
 
 impl BodyRunner for MeteredBody {
+    fn may_begin_on_a_recent_state(&self) -> bool {
+        self.inner.may_begin_on_a_recent_state()
+    }
+
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
         async move {
             let mutations = self.inner.run(&MeteredView { inner: view, meter: &self.meter }).await;
