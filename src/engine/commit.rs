@@ -89,15 +89,16 @@ pub(super) fn refuse(
     let base = held.head_txid.unwrap_or(head.txid);
     if unknown && plan::landed(head, base, token) == Landed::Unknown {
         let detail = format!("the head has moved from {base} to {} since", head.txid);
-        return StoreError::CommitUnknown { actor: actor.id.clone(), detail };
+        return StoreError::CommitUnknown { actor: actor.id.clone(), detail, token: Some(token) };
     }
     actor.refused(refusal)
 }
 
 /// An error that ends a commit. After a lost answer nobody can say any more what became of it.
-pub(super) fn give_up(actor: &Actor, error: StoreError, unknown: bool) -> StoreError {
+pub(super) fn give_up(actor: &Actor, token: Token, error: StoreError, unknown: bool) -> StoreError {
     if unknown {
-        StoreError::CommitUnknown { actor: actor.id.clone(), detail: error.to_string() }
+        let (actor, detail) = (actor.id.clone(), error.to_string());
+        StoreError::CommitUnknown { actor, detail, token: Some(token) }
     } else {
         error
     }
@@ -165,11 +166,11 @@ async fn commit_small(
             Ok(Ok(committed)) => return Ok(committed),
             Ok(Err(debt)) => settle::settle(core, actor, request.held.generation, debt)
                 .await
-                .map_err(|error| give_up(actor, error, attempts.unknown))?,
+                .map_err(|error| give_up(actor, request.token, error, attempts.unknown))?,
             Err(Failure::Store(error)) => return Err(error),
             Err(Failure::Kv(error)) => {
                 if let Err(error) = attempts.again(core, error).await {
-                    return Err(give_up(actor, surface(error), attempts.unknown));
+                    return Err(give_up(actor, request.token, surface(error), attempts.unknown));
                 }
                 body.unknown.store(attempts.unknown, Ordering::Release);
             }

@@ -10,7 +10,7 @@ mod sqlite_file;
 mod stage;
 mod takeover;
 
-pub use commit::{CommitPlan, CommitRequest, Landed, commit, landed};
+pub use commit::{CommitPlan, CommitRequest, Landed, Resolution, commit, landed, resolve};
 pub use delete::{DeletePlan, delete};
 pub use fence::{Held, Refusal, check_fence, meta};
 pub use preload::{PreloadRequest, preload};
