@@ -72,6 +72,10 @@ export declare class NativeStore {
   exportTo(actorId: string, file: string): Promise<NativeMeta | Failure>
   /** Takes an actor over and opens SQLite on its pages. */
   openDatabase(actorId: string, options: NativeDatabaseOptions, inbox: NativeInbox): Promise<NativeDatabase | Failure>
+  /** Reads the store's own row: how long that took, in milliseconds. */
+  ping(): Promise<number | Failure>
+  /** How the backend is. */
+  status(): Promise<NativeStatus | Failure>
   /** Ends the store. */
   close(): Promise<undefined | Failure>
 }
@@ -108,6 +112,34 @@ export interface Failure {
   statement?: number
 }
 
+/** What a cluster says of itself. */
+export interface NativeClusterStatus {
+  /** The client library in use. */
+  clientLibrary: string
+  /** Its release. */
+  clientVersion: string
+  /** The release of the servers. */
+  clusterVersion?: string
+  /** The cluster file in use. */
+  clusterFile?: string
+  /** The coordinators that the cluster file names. */
+  coordinators: Array<NativeCoordinator>
+  /** Whether the database is locked. */
+  locked: boolean
+  /** The state of recovery. */
+  recoveryState?: string
+  /** The state of the data. */
+  dataState?: string
+  /** How many server processes there are. */
+  processes: number
+  /** What the cluster's own probe measured. */
+  latencyMs: NativeProbeLatency
+  /** What limits the rate of transactions. */
+  limitedBy?: string
+  /** The whole document. */
+  json: string
+}
+
 /** A column of a result. */
 export interface NativeColumn {
   /** Its name in the result. */
@@ -128,6 +160,14 @@ export interface NativeCommitBase {
   headTxid: bigint
   /** The size of the database in pages. */
   sizePages: number
+}
+
+/** A coordinator. */
+export interface NativeCoordinator {
+  /** Its address. */
+  address: string
+  /** Whether this client reaches it. */
+  reachable: boolean
 }
 
 /** How to open a database. */
@@ -180,6 +220,22 @@ export interface NativeDescription {
   readonly: boolean
 }
 
+/** Which store on which cluster, and how patient to be. */
+export interface NativeFoundationDbOptions {
+  /** The cluster file. None: where the client looks for one. */
+  clusterFile?: string
+  /** What the keys of the store begin with. */
+  prefix: string
+  /** The client library. None: where one usually is. */
+  clientLibrary?: string
+  /** How long one transaction may take, and how long a call begins further ones, in milliseconds. */
+  timeoutMs: number
+  /** Attempts of one call, the first one included. */
+  attempts: number
+  /** The bytes that one transaction writes at most. */
+  transactionBytes: number
+}
+
 /** The state of an actor at one moment. */
 export interface NativeMeta {
   /** The generation of the current owner. */
@@ -226,6 +282,16 @@ export interface NativePageSet {
   data: Uint8Array
 }
 
+/** Latencies in milliseconds. */
+export interface NativeProbeLatency {
+  /** To get a read version. */
+  readVersion?: number
+  /** To read a key. */
+  read?: number
+  /** To commit. */
+  commit?: number
+}
+
 /** The answer to a start. */
 export interface NativeStartup {
   /** Whether this call raised the generation. */
@@ -236,10 +302,26 @@ export interface NativeStartup {
   pages: NativePageSet
 }
 
+/** What a backend says of itself. */
+export interface NativeStatus {
+  /** Which backend it is. */
+  backend: 'embedded' | 'memory' | 'foundationdb'
+  /** Whether transactions can be made now. */
+  available: boolean
+  /** Whether nothing asks for attention. */
+  healthy: boolean
+  /** What does. */
+  messages: Array<string>
+  /** More about a cluster. */
+  foundationdb?: NativeClusterStatus
+}
+
 /** Which store to open. */
 export interface NativeStoreOptions {
-  /** The directory of an embedded store. None: a store in memory. */
+  /** The directory of an embedded store. Without it and without `foundationdb`: a store in memory. */
   path?: string
+  /** A store on a cluster. */
+  foundationdb?: NativeFoundationDbOptions
   /** Whether a power loss may lose what was acknowledged. */
   relaxed: boolean
   /** The largest size of the store's file, in bytes. */

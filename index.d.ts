@@ -38,8 +38,9 @@ export declare class Store implements AsyncDisposable {
    * An open store does not keep the process alive; only calls that are under way do.
    *
    * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`: the options are wrong, unknown or do not go
-   * together, or the path is a file or a directory of something else. `ERR_UNAVAILABLE`: the directory cannot
-   * be made or opened, or this build lacks the backend. `ERR_CORRUPT`: the store is damaged.
+   * together, or what they name is something else: a path that is a file, a cluster file that is none.
+   * `ERR_UNAVAILABLE`: the directory cannot be made or opened, the cluster does not answer within `timeoutMs`,
+   * or FoundationDB's client library cannot be loaded. `ERR_CORRUPT`: the store is damaged.
    */
   static open(options: StoreOptions): Promise<Store>;
 
@@ -171,6 +172,25 @@ export declare class Store implements AsyncDisposable {
   openDatabase(actorId: string, options?: DatabaseOptions): Promise<Database>;
 
   /**
+   * Reads the store's own row once, as every operation on a cluster has to: to find out whether the store
+   * answers, and how fast.
+   *
+   * @throws {BatonError} `ERR_UNAVAILABLE`: the store does not answer; on a cluster after
+   * `foundationdb.timeoutMs`. `ERR_CORRUPT`: the row is damaged or gone. `ERR_INVALID_ARG`, `ERR_ABORTED`,
+   * `ERR_CLOSED`.
+   */
+  ping(options?: PingOptions): Promise<PingResult>;
+
+  /**
+   * How the backend says it is. A store on this machine is well as long as it is open; a cluster is asked, and
+   * answers also while it takes no transactions, as long as one of its coordinators is reachable.
+   *
+   * @throws {BatonError} `ERR_UNAVAILABLE`: the cluster does not answer within `foundationdb.timeoutMs`.
+   * `ERR_CLOSED`.
+   */
+  status(): Promise<StoreStatus>;
+
+  /**
    * Closes the store's open databases, waits for the calls under way, then closes the store. Calls made later
    * reject with `ERR_CLOSED`. Closing again is the same closing.
    */
@@ -224,16 +244,59 @@ export interface MemoryStoreOptions {
   foundationdb?: undefined;
 }
 
-/** A store on a FoundationDB cluster. This build has no such backend: opening answers `ERR_UNAVAILABLE`. */
+/**
+ * A store on a FoundationDB cluster (7.3 or later), for many machines. It needs FoundationDB's client library
+ * on this machine, which is loaded when the first such store is opened; `docs/foundationdb.md` says how to
+ * install and run it.
+ */
 export interface FoundationDbStoreOptions {
   foundationdb: {
-    /** Path of the cluster file. */
-    clusterFile?: string;
-    /** What every key of the store begins with. */
+    /**
+     * What the keys of the store begin with: 1 to 256 bytes of UTF-8. Stores with different prefixes share a
+     * cluster without seeing each other, also where one prefix is the beginning of the other.
+     */
     prefix: string;
-    /** Path of the FoundationDB client library. */
+    /**
+     * Path of the cluster file; relative paths start at the working directory. The client rewrites this file
+     * when the coordinators change, so it and its directory should be writable.
+     *
+     * @default where the client looks: `FDB_CLUSTER_FILE`, `./fdb.cluster`, the system's
+     */
+    clusterFile?: string;
+    /**
+     * Path of the client library, `libfdb_c`. A process can load one only: all its stores share it.
+     *
+     * @default `FDB_CLIENT_LIBRARY`, then where the system's loader and FoundationDB's packages have it
+     */
     clientLibrary?: string;
+    /**
+     * How long one transaction may take, and for how long one call begins further ones after conflicts and
+     * lost answers, in milliseconds, 100 to 600000. A cluster that is away shows as `ERR_UNAVAILABLE` after
+     * this time.
+     *
+     * @default 10000
+     */
+    timeoutMs?: number;
+    /**
+     * How often one call tries again at most, 0 to 1000.
+     *
+     * @default 63
+     */
+    retryLimit?: number;
+    /**
+     * The bytes that one transaction writes at most, 100000 to 5000000. Larger commits take several, and
+     * become visible as one.
+     *
+     * @default 1000000
+     */
+    transactionBytes?: number;
   };
+  /**
+   * The memory for pages of SQL databases, shared by all databases of the store, in bytes.
+   *
+   * @default 67108864
+   */
+  cacheBytes?: number;
   path?: undefined;
   memory?: undefined;
 }
@@ -366,6 +429,63 @@ export interface ImportOptions {
    * @default false
    */
   replace?: boolean;
+}
+
+/** How to ping. */
+export interface PingOptions {
+  /** See {@link GetPagesRequest.signal}. */
+  signal?: AbortSignal;
+}
+
+/** The answer to {@link Store.ping}. */
+export interface PingResult {
+  /** How long the read took in the addon, attempts that failed included, in milliseconds. */
+  latencyMs: number;
+}
+
+/** The answer to {@link Store.status}. */
+export interface StoreStatus {
+  backend: 'embedded' | 'memory' | 'foundationdb';
+  /** Whether transactions can be made now. */
+  available: boolean;
+  /** Whether nothing asks for attention. */
+  healthy: boolean;
+  /** What does, in the backend's words. */
+  messages: string[];
+  /** With the backend `'foundationdb'`: what the cluster says of itself. */
+  foundationdb?: FoundationDbStatus;
+}
+
+/**
+ * A selection of FoundationDB's machine-readable status
+ * (https://apple.github.io/foundationdb/mr-status.html), and the whole of it. What a release of FoundationDB
+ * does not say, or a cluster in trouble does not know, is absent.
+ */
+export interface FoundationDbStatus {
+  /** The client library in use: its path, or the name by which the system found it. */
+  clientLibrary: string;
+  /** Its release, such as `'7.3.79'`. */
+  clientVersion: string;
+  /** The release of a server. */
+  clusterVersion?: string;
+  /** Path of the cluster file in use. */
+  clusterFile?: string;
+  /** The coordinators that the cluster file names, and whether this client reaches them. */
+  coordinators: { address: string; reachable: boolean }[];
+  /** Whether an operator, a restore or a switch-over has locked the database: no transaction is taken then. */
+  locked: boolean;
+  /** `'fully_recovered'` when all is well. */
+  recoveryState?: string;
+  /** `'healthy'` when every copy of the data is there. */
+  dataState?: string;
+  /** How many server processes there are. */
+  processes: number;
+  /** What the cluster's own probe measured last, in milliseconds. */
+  latencyMs: { readVersion?: number; read?: number; commit?: number };
+  /** What limits the rate of transactions; `'workload'` when nothing in the cluster does. */
+  limitedBy?: string;
+  /** The whole document, parsed. Its schema is FoundationDB's and changes with its releases. */
+  json: unknown;
 }
 
 /**

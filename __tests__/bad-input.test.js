@@ -36,7 +36,6 @@ describe('Store.open refuses', () => {
     ],
     [{ foundationdb: true }, INVALID, ['options.foundationdb', 'true']],
     [{ foundationdb: null }, INVALID, ['options.foundationdb', 'null']],
-    [{ foundationdb: { prefix: 'p' } }, 'ERR_UNAVAILABLE', ['FoundationDB']],
     [{ path: '' }, INVALID, ['options.path', "''"]],
     [{ path: 5 }, INVALID, ['options.path', 'type number (5)']],
     [{ path: null }, INVALID, ['options.path', 'null']],
@@ -54,6 +53,53 @@ describe('Store.open refuses', () => {
       ['options.maxSizeBytes', String(value)],
     ]),
   ])('%p', (options, code, fragments) => expectRefusal(() => Store.open(options), code, ...fragments));
+});
+
+describe('Store.open refuses a cluster with', () => {
+  const at = (name) => `options.foundationdb.${name}`;
+
+  test.each([
+    [{}, INVALID, [at('prefix'), 'of type string', 'undefined']],
+    [{ prefix: undefined }, INVALID, [at('prefix'), 'undefined']],
+    [{ prefix: '' }, INVALID, [at('prefix'), 'non-empty', "''"]],
+    [{ prefix: 5 }, INVALID, [at('prefix'), 'type number (5)']],
+    [{ prefix: 'a\ud800' }, INVALID, [at('prefix'), 'surrogates']],
+    [{ prefix: 'x'.repeat(257) }, INVALID, [at('prefix'), '257', '256 bytes']],
+    [{ prefix: '\u00e9'.repeat(129) }, INVALID, [at('prefix'), '258', '256 bytes']],
+    [{ prefix: 'p', prefx: 'p' }, INVALID, ['options.foundationdb', "'prefx'", '"clusterFile"']],
+    [{ prefix: 'p', clusterFile: 5 }, INVALID, [at('clusterFile'), 'type number (5)']],
+    [{ prefix: 'p', clusterFile: '' }, INVALID, [at('clusterFile'), "''"]],
+    [{ prefix: 'p', clusterFile: 'a\0b' }, INVALID, [at('clusterFile'), 'null bytes']],
+    [{ prefix: 'p', clientLibrary: {} }, INVALID, [at('clientLibrary'), '{}']],
+    [{ prefix: 'p', clientLibrary: '' }, INVALID, [at('clientLibrary'), "''"]],
+    [{ prefix: 'p', timeoutMs: '100' }, INVALID, [at('timeoutMs'), "type string ('100')"]],
+    [{ prefix: 'p', retryLimit: null }, INVALID, [at('retryLimit'), 'null']],
+    [{ prefix: 'p', transactionBytes: 1n }, INVALID, [at('transactionBytes'), '1n']],
+    ...[0, -1, 99, 100.5, NaN, Infinity, 600_001].map((value) => [
+      { prefix: 'p', timeoutMs: value },
+      RANGE,
+      [at('timeoutMs'), '100 to 600000', String(value)],
+    ]),
+    ...[-1, 0.5, NaN, 1_001].map((value) => [
+      { prefix: 'p', retryLimit: value },
+      RANGE,
+      [at('retryLimit'), '0 to 1000', String(value)],
+    ]),
+    ...[0, 99_999, 100_000.5, 5_000_001].map((value) => [
+      { prefix: 'p', transactionBytes: value },
+      RANGE,
+      [at('transactionBytes'), '100000 to 5000000', String(value)],
+    ]),
+  ])('%p', (foundationdb, code, fragments) =>
+    expectRefusal(() => Store.open({ foundationdb }), code, ...fragments),
+  );
+
+  test('a page cache of less than nothing', () =>
+    expectRefusal(
+      () => Store.open({ foundationdb: { prefix: 'p' }, cacheBytes: -1 }),
+      RANGE,
+      'options.cacheBytes',
+    ));
 });
 
 describe('an actor id must be a non-empty well-formed string of at most 256 bytes', () => {

@@ -134,3 +134,23 @@ test(
   },
   TIMEOUT_MS,
 );
+
+test(
+  'the quickstart says what is missing for FoundationDB, without a stack',
+  async () => {
+    const env = { FDB_CLIENT_LIBRARY: join(scratch, 'nowhere', 'libfdb_c.so') };
+    const refusals = [
+      [['--foundationdb', 'tour'], /nowhere.libfdb_c\.so .*clients package/],
+      [['--foundationdb'], /--foundationdb .*npm run quickstart/],
+      [['--foundation', 'tour'], /--foundation.*npm run quickstart/],
+      [['--foundationdb', ''], /options\.foundationdb\.prefix/],
+    ];
+    for (const [args, message] of refusals) {
+      const { code, stderr, left } = await quickstart(args, { env });
+      expect(stderr).toMatch(message);
+      expect(stderr).not.toMatch(/^ +at /m);
+      expect({ code, left }).toEqual({ code: 1, left: [] });
+    }
+  },
+  TIMEOUT_MS,
+);

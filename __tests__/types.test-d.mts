@@ -8,7 +8,9 @@ import type {
   DatabaseOptions,
   DatabaseStats,
   ErrorCode,
+  FoundationDbStatus,
   Meta,
+  PingResult,
   Preload,
   Queries,
   RunResult,
@@ -17,6 +19,7 @@ import type {
   SqlValue,
   Startup,
   StoreOptions,
+  StoreStatus,
 } from 'batondb';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -66,7 +69,22 @@ export async function surface() {
   same<Awaited<ReturnType<Store['delete']>>, boolean>();
   await store.importFrom('a', 'a.sqlite', { replace: true });
   await store.exportTo('a', 'a.sqlite');
+  same<Awaited<ReturnType<Store['ping']>>, PingResult>();
+  const { latencyMs } = await store.ping({ signal: AbortSignal.timeout(1_000) });
+  same<typeof latencyMs, number>();
   await store.close();
+}
+
+export async function health(store: Store) {
+  const status = await store.status();
+  same<typeof status, StoreStatus>();
+  same<typeof status.backend, 'embedded' | 'memory' | 'foundationdb'>();
+  same<typeof status.messages, string[]>();
+  const { foundationdb } = status;
+  same<typeof foundationdb, FoundationDbStatus | undefined>();
+  same<NonNullable<typeof foundationdb>['latencyMs']['commit'], number | undefined>();
+  same<NonNullable<typeof foundationdb>['json'], unknown>();
+  return foundationdb?.coordinators.every(({ reachable }) => reachable);
 }
 
 export async function sql(store: Store) {
@@ -185,6 +203,8 @@ export async function refused(store: Store) {
   await Store.open({});
   // @ts-expect-error Durability is of stores in a directory.
   await Store.open({ memory: true, durability: 'strict' });
+  // @ts-expect-error A cluster holds many stores: this one needs a prefix.
+  await Store.open({ foundationdb: {} });
   // @ts-expect-error Not a code.
   isBatonError(store, 'ERR_SOMETHING');
   // @ts-expect-error Made by `Store.open` alone.
@@ -218,5 +238,15 @@ export async function refused(store: Store) {
 export const options: StoreOptions[] = [
   { memory: true },
   { path: 'x' },
-  { foundationdb: { prefix: 'p', clusterFile: 'fdb.cluster' } },
+  { foundationdb: { prefix: 'p' }, cacheBytes: 0 },
+  {
+    foundationdb: {
+      prefix: 'p',
+      clusterFile: 'fdb.cluster',
+      clientLibrary: 'libfdb_c.so',
+      timeoutMs: 1_000,
+      retryLimit: 0,
+      transactionBytes: 100_000,
+    },
+  },
 ];

@@ -1,9 +1,10 @@
-// A tour of Baton on a real SQLite file: npm run quickstart [file.sqlite]
+// A tour of Baton on a real SQLite file: npm run quickstart -- [--foundationdb PREFIX] [file.sqlite]
 //
 // It imports the file as an actor, lets eight starters in three processes race for it, shows how the store
 // refuses every owner but the last one, and has an independent SQLite check what comes out. Then an actor
 // with a table moves from this process to another, in SQL. The file given is only read. Everything else
-// happens in a temporary directory that is gone afterwards.
+// happens in a temporary directory that is gone afterwards; with --foundationdb below that prefix on the
+// cluster of FDB_CLUSTER_FILE, where the tour's actors are deleted in the end.
 //
 // This file runs the tour; what happens to the store is in quickstart/scenes.mjs.
 
@@ -11,8 +12,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 
-import { Store } from 'batondb';
-
+import { Complaint } from './quickstart/complaint.mjs';
+import { engineOf, openStore, parse, storeOptions } from './quickstart/place.mjs';
 import { otherProcess, thisProcess } from './quickstart/processes.mjs';
 import { text, title } from './quickstart/report.mjs';
 import * as scenes from './quickstart/scenes.mjs';
@@ -43,22 +44,21 @@ function chooseSource(directory, argument) {
 
 /**
  * @param {string} directory A scratch directory.
- * @param {string | undefined} argument The file to use.
+ * @param {{ file?: string, prefix?: string }} chosen The file to use, and the prefix on a cluster.
  * @param {(atEnd: () => unknown) => void} defer Takes what is to be done at the end, last one first.
  */
-async function tour(directory, argument, defer) {
-  title(`Baton quickstart: the embedded engine on Node ${process.versions.node}`);
-  const path = join(directory, 'store');
-  const store = await Store.open({ path });
-  defer(() => store.close());
+async function tour(directory, { file, prefix }, defer) {
+  const options = storeOptions(directory, prefix);
+  const store = await openStore(options, defer);
+  title(`Baton quickstart: ${await engineOf(store)} on Node ${process.versions.node}`);
 
-  const source = chooseSource(directory, argument);
+  const source = chooseSource(directory, file);
   const { actorId } = source;
   const original = await scenes.transfer(store, directory, source);
 
   const here = thisProcess(store, actorId);
   const others = ['second', 'third'].map((name) => {
-    const other = otherProcess(name, path, actorId);
+    const other = otherProcess(name, options, actorId);
     defer(() => other.stop());
     return other;
   });
@@ -74,10 +74,7 @@ async function tour(directory, argument, defer) {
 let interrupted = false;
 
 async function main() {
-  const args = process.argv.slice(2);
-  if (args.length > 1) {
-    throw new scenes.Complaint('one file at most: npm run quickstart [file.sqlite]');
-  }
+  const chosen = parse(process.argv.slice(2));
   const directory = mkdtempSync(join(tmpdir(), 'baton-quickstart-'));
   // Last of all: other processes and the store would put files back.
   process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
@@ -105,7 +102,7 @@ async function main() {
 
   const started = performance.now();
   try {
-    await tour(directory, args[0], (work) => atEnd.unshift(work));
+    await tour(directory, chosen, (work) => atEnd.unshift(work));
   } finally {
     await end();
   }
@@ -116,7 +113,7 @@ async function main() {
 main().catch((error) => {
   // What an interrupted tour stumbles over is no news.
   if (!interrupted) {
-    const words = error instanceof scenes.Complaint ? error.message : (error.stack ?? error);
+    const words = error instanceof Complaint ? error.message : (error.stack ?? error);
     console.error(`\nquickstart: ${words}`);
     process.exitCode = 1;
   }

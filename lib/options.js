@@ -1,85 +1,14 @@
-// From what a caller passes to what the addon takes: store options and requests, one function each.
+// From what a caller passes to a store's methods to what the addon takes, one function each.
 
 'use strict';
 
 const { resolve } = require('node:path');
 
 const check = require('./check.js');
-const { BatonError } = require('./error.js');
 
-const BACKENDS = ['path', 'memory', 'foundationdb'];
 const PRELOAD_BYTES_DEFAULT = 1024 * 1024;
-const STORE_BYTES_MIN = 1024 * 1024;
 const QUEUED_CALLS_DEFAULT = 1_024;
 const TRANSACTION_TIMEOUT_MS_DEFAULT = 30_000;
-
-/**
- * @param {unknown} value
- * @returns {import('../binding.js').NativeStoreOptions}
- */
-function storeOptions(value) {
-  const options = check.object(value, 'options', [...BACKENDS, 'durability', 'maxSizeBytes', 'cacheBytes']);
-  const named = BACKENDS.filter((backend) => options[backend] !== undefined);
-  if (named.length !== 1) {
-    const choice = BACKENDS.map((backend) => `"${backend}"`).join(', ');
-    const got = named.length === 0 ? 'none of them' : named.map((backend) => `"${backend}"`).join(' and ');
-    throw new BatonError(
-      'ERR_INVALID_ARG',
-      `The "options" argument must have exactly one of ${choice}. Received ${got}`,
-    );
-  }
-  if (named[0] === 'path') {
-    return embeddedOptions(options);
-  }
-  for (const key of ['durability', 'maxSizeBytes']) {
-    if (options[key] !== undefined) {
-      throw new BatonError(
-        'ERR_INVALID_ARG',
-        `The "options.${key}" property applies to stores with a "path" only. Received it with "${named[0]}"`,
-      );
-    }
-  }
-  if (named[0] === 'memory') {
-    if (options.memory !== true) {
-      throw check.invalid('options.memory', 'true', options.memory);
-    }
-    return { relaxed: false, cacheBytes: cacheBytes(options.cacheBytes) };
-  }
-  if (typeof options.foundationdb !== 'object' || options.foundationdb === null) {
-    throw check.invalid('options.foundationdb', 'an object', options.foundationdb);
-  }
-  throw new BatonError('ERR_UNAVAILABLE', 'This build of batondb has no FoundationDB backend yet');
-}
-
-/**
- * @param {Record<string, unknown>} options
- * @returns {import('../binding.js').NativeStoreOptions}
- */
-function embeddedOptions({ path, durability = 'strict', maxSizeBytes, ...options }) {
-  if (durability !== 'strict' && durability !== 'relaxed') {
-    throw check.invalid('options.durability', "'strict' or 'relaxed'", durability);
-  }
-  return {
-    // Now, so that a later change of the working directory does not matter.
-    path: resolve(check.path(path, 'options.path')),
-    relaxed: durability === 'relaxed',
-    maxSizeBytes:
-      maxSizeBytes === undefined
-        ? undefined
-        : check.integer(maxSizeBytes, 'options.maxSizeBytes', STORE_BYTES_MIN, Number.MAX_SAFE_INTEGER),
-    cacheBytes: cacheBytes(options.cacheBytes),
-  };
-}
-
-/**
- * @param {unknown} value
- * @returns {number | undefined}
- */
-function cacheBytes(value) {
-  return value === undefined
-    ? undefined
-    : check.integer(value, 'options.cacheBytes', 0, Number.MAX_SAFE_INTEGER);
-}
 
 /**
  * @param {unknown} value
@@ -197,6 +126,12 @@ function importOptions(value) {
   return { replace: check.boolean(options.replace ?? false, 'options.replace') };
 }
 
+/** @param {unknown} value */
+function pingOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['signal']);
+  return { signal: check.signal(options.signal, 'options.signal') };
+}
+
 /**
  * @param {unknown} value
  * @returns {string}
@@ -221,7 +156,7 @@ module.exports = {
   file,
   importOptions,
   listOptions,
+  pingOptions,
   readRequest,
   startupOptions,
-  storeOptions,
 };

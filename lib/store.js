@@ -15,6 +15,8 @@ const { OpenDatabases } = require('./open-databases.js');
 const { InboxDatabase, inbox } = require('./inbox.js');
 const options = require('./options.js');
 const { PageSet } = require('./page-set.js');
+const { toStatus } = require('./status.js');
+const { storeOptions } = require('./store-options.js');
 
 const LIST_PAGE_LENGTH = 1_000;
 
@@ -37,9 +39,9 @@ class Store {
     this.#native = native;
   }
 
-  /** @param {import('../index.js').StoreOptions} storeOptions */
-  static async open(storeOptions) {
-    return new Store(result(await NativeStore.open(options.storeOptions(storeOptions))));
+  /** @param {import('../index.js').StoreOptions} openOptions */
+  static async open(openOptions) {
+    return new Store(result(await NativeStore.open(storeOptions(openOptions))));
   }
 
   /**
@@ -171,6 +173,16 @@ class Store {
       await connection.close();
     }
     return new Database(connection);
+  }
+
+  /** @param {import('../index.js').PingOptions} [pingOptions] */
+  async ping(pingOptions) {
+    const { signal } = options.pingOptions(pingOptions);
+    return { latencyMs: await this.#call((native) => native.ping(), signal) };
+  }
+
+  async status() {
+    return toStatus(await this.#call((native) => native.status()));
   }
 
   close() {

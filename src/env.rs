@@ -3,7 +3,8 @@
 //! Everything else in the engine is a function of its inputs, so a simulation that owns an [`Env`] and a
 //! backend owns every choice.
 
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, FutureExt};
 
@@ -13,6 +14,9 @@ use crate::types::Token;
 pub trait Env: Send + Sync + 'static {
     /// Milliseconds since 1970-01-01 UTC. Used for labels and leases, never for ordering.
     fn now_ms(&self) -> u64;
+
+    /// The time since some fixed moment, which never goes back: for measuring how long something takes.
+    fn elapsed(&self) -> Duration;
 
     /// 16 bytes that nobody else draws.
     fn token(&self) -> Token;
@@ -36,6 +40,12 @@ impl Env for SystemEnv {
     fn now_ms(&self) -> u64 {
         let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         elapsed.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system for the time")]
+    fn elapsed(&self) -> Duration {
+        static BEGINNING: OnceLock<Instant> = OnceLock::new();
+        BEGINNING.get_or_init(Instant::now).elapsed()
     }
 
     fn token(&self) -> Token {

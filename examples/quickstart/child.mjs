@@ -5,7 +5,7 @@ import { Store } from 'batondb';
 import { writeLine } from './sql.mjs';
 import { race, setUserVersion } from './starters.mjs';
 
-const [path, actorId] = process.argv.slice(2);
+const [options, actorId] = process.argv.slice(2);
 const methods = {
   race,
   setUserVersion,
@@ -24,7 +24,7 @@ async function answer(work) {
   }
 }
 
-const opening = Store.open({ path });
+const opening = Store.open(JSON.parse(options));
 process.on('message', (/** @type {{ method: keyof typeof methods, request: any }} */ { method, request }) => {
   answer(async () => methods[method](await opening, actorId, request));
 });

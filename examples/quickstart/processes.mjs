@@ -43,13 +43,14 @@ export function thisProcess(store, actorId) {
  * is `ready`.
  *
  * @param {string} name
- * @param {string} path
+ * @param {import('batondb').StoreOptions} options
  * @param {string} actorId
  * @returns {Participant & { ready: Promise<void> }}
  */
-export function otherProcess(name, path, actorId) {
+export function otherProcess(name, options, actorId) {
   // Structured clone instead of JSON, which knows neither bigints nor bytes.
-  const child = fork(new URL('./child.mjs', import.meta.url), [path, actorId], { serialization: 'advanced' });
+  const args = [JSON.stringify(options), actorId];
+  const child = fork(new URL('./child.mjs', import.meta.url), args, { serialization: 'advanced' });
   const exited = once(child, 'exit');
 
   /** The next message of the child. */

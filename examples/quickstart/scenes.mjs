@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { isBatonError } from 'batondb';
 
+import { Complaint } from './complaint.mjs';
 import { sha256 } from './file.mjs';
 import { raceUntilMet, soon } from './race.mjs';
 import { count, facts, many, section, table, text } from './report.mjs';
@@ -18,9 +19,6 @@ import { inspect, sqliteVersion } from './sqlite.mjs';
 /** @typedef {Awaited<ReturnType<typeof transfer>>} Original */
 
 const TABLES_SHOWN_MAX = 12;
-
-/** What the person who runs this can put right: said without a stack. */
-export class Complaint extends Error {}
 
 /**
  * @param {unknown} truth

@@ -11,8 +11,9 @@ use crate::plan::{self, CommitPlan, CommitRequest, Debt, Held, Landed, Refusal};
 use crate::types::{ActorId, PageNumber, PageSize, Token, Txid};
 
 use super::Commit;
+use super::attempts::Attempts;
 use super::batch::{self, Batch, write_pages};
-use super::core::{Attempts, Core};
+use super::core::Core;
 use super::error::{Failure, StoreError, surface};
 use super::rows::Actor;
 use super::settle;
@@ -164,7 +165,7 @@ async fn commit_small(
 ) -> Result<Committed, StoreError> {
     let body =
         Arc::new(SmallCommit { actor: actor.clone(), request, pages, unknown: AtomicBool::new(false) });
-    let mut attempts = Attempts::default();
+    let mut attempts = Attempts::begin(core);
     loop {
         match transact(&*core.kv, &body).await {
             Ok(Ok(committed)) => return Ok(committed),

@@ -3,6 +3,7 @@
 //!
 //! [`Engine`] is the facade; each file is one operation.
 
+mod attempts;
 mod background;
 mod batch;
 mod commit;
@@ -10,6 +11,7 @@ mod core;
 mod delete;
 mod error;
 mod export;
+mod health;
 mod hints;
 mod import;
 mod large_commit;
@@ -29,10 +31,11 @@ pub use large_commit::{LargeCommit, LargeCommitWriter};
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::core::Core;
 use crate::env::Env;
-use crate::kv::Kv;
+use crate::kv::{Kv, Status};
 use crate::plan::{Held, PreloadRequest};
 use crate::types::{ActorId, Generation, Meta, PageCount, PageNumber, PageRange, PageSize, Token, Txid};
 
@@ -228,6 +231,16 @@ impl Engine {
     /// Writes an actor's database to a file, whole or not at all.
     pub async fn export_to(&self, actor: &ActorId, file: &Path) -> Result<Meta, StoreError> {
         export::export_to(&self.core, actor, file).await
+    }
+
+    /// How long one read of the store's own row takes.
+    pub async fn ping(&self) -> Result<Duration, StoreError> {
+        health::ping(&self.core).await
+    }
+
+    /// How the backend is, as far as it can tell.
+    pub async fn status(&self) -> Result<Status, StoreError> {
+        health::status(&self.core).await
     }
 
     /// Waits until nothing is left to tidy up in the background.

@@ -14,9 +14,10 @@ use crate::kv::{Body, Decision, Isolation, Mutations, View, transact};
 use crate::plan::{self, CommitPlan, Debt, FinalizeRequest, Held, Refusal, StagePlan, StageRequest};
 use crate::types::{PageCount, PageNumber, PageSize};
 
+use super::attempts::Attempts;
 use super::batch::write_pages;
 use super::commit::{Committed, give_up, move_head, refuse};
-use super::core::{Attempts, Core};
+use super::core::Core;
 use super::error::{Failure, StoreError, surface};
 use super::rows::{Actor, put_row};
 use super::settle;
@@ -217,7 +218,7 @@ impl StageWriter {
         let request = FinalizeRequest { held, stage, size_pages, staged_to, page_size, rewrites_all };
         let unknown = AtomicBool::new(false);
         let body = Arc::new(Finalize { actor: self.actor.clone(), request, unknown });
-        let mut attempts = Attempts::default();
+        let mut attempts = Attempts::begin(&self.core);
         loop {
             match transact(&*self.core.kv, &body).await {
                 Ok(committed) => {

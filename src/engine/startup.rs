@@ -17,7 +17,8 @@ use crate::kv::{Body, Concurrency, Decision, Isolation, Mutations, ReadBody, Vie
 use crate::plan::{self, PreloadRequest, TakeoverPlan, TakeoverRequest};
 use crate::types::{ActorId, Generation, Meta, PageRange, Token};
 
-use super::core::{Attempts, Core};
+use super::attempts::Attempts;
+use super::core::Core;
 use super::error::{Failure, StoreError, surface};
 use super::rows::{Actor, At, read_pages};
 use super::{Outcome, PageSet, Startup, hints, settle};
@@ -204,7 +205,7 @@ pub(crate) async fn load_startup(
 }
 
 async fn take_over(core: &Core, body: &Arc<Takeover>) -> Result<Answer, StoreError> {
-    let mut attempts = Attempts::default();
+    let mut attempts = Attempts::begin(core);
     loop {
         match transact(&*core.kv, body).await {
             Ok(Answer::Raised) => break,

@@ -27,6 +27,8 @@ pub enum Fault {
     Unavailable,
     /// Nothing happens: [`KvError::TooOld`].
     TooOld,
+    /// Nothing happens: [`KvError::Busy`].
+    Busy,
     /// The operation begins after a pause.
     DelayBefore(Duration),
     /// The operation takes place and its answer comes after a pause.
@@ -99,6 +101,7 @@ impl FaultyKv {
                 Err(KvError::Unavailable { detail: format!("fault at operation {number}") })
             }
             Some(Fault::TooOld) => Err(KvError::TooOld),
+            Some(Fault::Busy) => Err(KvError::Busy { detail: format!("fault at operation {number}") }),
             Some(Fault::DelayBefore(pause)) => {
                 self.env.sleep(pause).await;
                 Ok(None)
@@ -164,9 +167,13 @@ impl Kv for FaultyKv {
                     self.env.sleep(pause).await;
                     answer
                 }
-                Some(Fault::Unavailable | Fault::TooOld | Fault::DelayBefore(_) | Fault::HoldBefore) => {
-                    unreachable!("begin has dealt with it")
-                }
+                Some(
+                    Fault::Unavailable
+                    | Fault::TooOld
+                    | Fault::Busy
+                    | Fault::DelayBefore(_)
+                    | Fault::HoldBefore,
+                ) => unreachable!("begin has dealt with it"),
             }
         }
         .boxed()

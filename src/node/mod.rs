@@ -18,4 +18,5 @@ mod error;
 mod inbox;
 mod options;
 mod runtime;
+mod status;
 mod store;

@@ -1,12 +1,14 @@
 //! Which backend to open, from what the wrapper checked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use napi_derive::napi;
 
 use crate::engine::{Preload, StoreError, surface};
 use crate::kv::Kv;
 use crate::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
+use crate::kv::foundationdb::{FoundationDbKv, FoundationDbOptions};
 use crate::kv::memory::MemoryKv;
 
 use super::convert::page_numbers;
@@ -17,8 +19,10 @@ const CACHE_BYTES_DEFAULT: u64 = 64 << 20;
 /// Which store to open.
 #[napi(object, object_to_js = false)]
 pub struct NativeStoreOptions {
-    /// The directory of an embedded store. None: a store in memory.
+    /// The directory of an embedded store. Without it and without `foundationdb`: a store in memory.
     pub path: Option<String>,
+    /// A store on a cluster.
+    pub foundationdb: Option<NativeFoundationDbOptions>,
     /// Whether a power loss may lose what was acknowledged.
     pub relaxed: bool,
     /// The largest size of the store's file, in bytes.
@@ -36,8 +40,11 @@ impl NativeStoreOptions {
         Ok(bytes.unwrap_or(CACHE_BYTES_DEFAULT))
     }
 
-    /// Opens the backend. Blocks on disk.
+    /// Opens the backend. Blocks on disk, but never on a cluster.
     pub(super) fn open(self) -> Result<Arc<dyn Kv>, StoreError> {
+        if let Some(options) = self.foundationdb {
+            return Ok(Arc::new(FoundationDbKv::open(&options.into()).map_err(surface)?));
+        }
         let Some(path) = self.path else {
             return Ok(Arc::new(MemoryKv::new()));
         };
@@ -47,6 +54,36 @@ impl NativeStoreOptions {
         let durability = if self.relaxed { Durability::Relaxed } else { Durability::Strict };
         let options = EmbeddedOptions { path: path.into(), durability, size_bytes_max };
         Ok(Arc::new(EmbeddedKv::open(&options).map_err(surface)?))
+    }
+}
+
+/// Which store on which cluster, and how patient to be.
+#[napi(object, object_to_js = false)]
+pub struct NativeFoundationDbOptions {
+    /// The cluster file. None: where the client looks for one.
+    pub cluster_file: Option<String>,
+    /// What the keys of the store begin with.
+    pub prefix: String,
+    /// The client library. None: where one usually is.
+    pub client_library: Option<String>,
+    /// How long one transaction may take, and how long a call begins further ones, in milliseconds.
+    pub timeout_ms: u32,
+    /// Attempts of one call, the first one included.
+    pub attempts: u32,
+    /// The bytes that one transaction writes at most.
+    pub transaction_bytes: u32,
+}
+
+impl From<NativeFoundationDbOptions> for FoundationDbOptions {
+    fn from(options: NativeFoundationDbOptions) -> Self {
+        Self {
+            cluster_file: options.cluster_file.map(Into::into),
+            prefix: options.prefix,
+            client_library: options.client_library.map(Into::into),
+            timeout: Duration::from_millis(options.timeout_ms.into()),
+            attempts: options.attempts,
+            transaction_bytes: usize::try_from(options.transaction_bytes).unwrap_or(usize::MAX),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::error::Failure;
 use super::inbox::NativeInbox;
 use super::options::{NativePageRange, NativeStoreOptions, PreloadRequest};
 use super::runtime::{answer, sql_pool};
+use super::status::{NativeStatus, milliseconds};
 use crate::database::{DatabaseError, Databases};
 use crate::engine::{Commit, Engine, ListRequest, Preload, StoreError};
 use crate::env::SystemEnv;
@@ -217,6 +218,25 @@ impl NativeStore {
             Ok(NativeDatabase::new(database, inbox))
         };
         answer(env, work, |detail| DatabaseError::from(StoreError::Unavailable(detail)))
+    }
+
+    /// Reads the store's own row: how long that took, in milliseconds.
+    #[napi]
+    pub fn ping<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Either<f64, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let work = async move { Ok(milliseconds(engine.ping().await?)) };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// How the backend is.
+    #[napi]
+    pub fn status<'env>(
+        &self,
+        env: &'env Env,
+    ) -> napi::Result<PromiseRaw<'env, Either<NativeStatus, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let work = async move { Ok(engine.status().await?.into()) };
+        answer(env, work, StoreError::Unavailable)
     }
 
     /// Ends the store.

@@ -59,7 +59,7 @@ async fn one_fault_at_any_operation_changes_no_answer(place: Place) {
     work(&engine, "without faults").await;
     let operations = kv.operations();
     assert!(operations > 15, "{operations}");
-    for fault in [Fault::LostAfter, Fault::LostBefore, Fault::Conflict, Fault::TooOld] {
+    for fault in [Fault::LostAfter, Fault::LostBefore, Fault::Conflict, Fault::TooOld, Fault::Busy] {
         for number in 1..operations {
             let (engine, _) =
                 faulty(&place, move |operation| (operation.number == number).then_some(fault)).await;

@@ -182,16 +182,21 @@ fn open_first(search: Search, places: Vec<PathBuf>) -> Result<(PathBuf, Library)
         // names here is as trusted as any other code that it loads.
         match unsafe { Library::new(&path) } {
             Ok(library) => return Ok((path, library)),
-            Err(error) => tried.push((path, reason(&error))),
+            Err(error) => {
+                let reason = reason(&path, &error);
+                tried.push((path, reason));
+            }
         }
     }
     Err(LoadError::NotFound { search, tried })
 }
 
-/// What the system said, in one line.
-fn reason(error: &libloading::Error) -> String {
+/// What the system said, in one line and without the place, which is named beside it.
+fn reason(path: &Path, error: &libloading::Error) -> String {
     let text = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let place = format!("{}: ", path.display());
+    line.strip_prefix(&place).map_or_else(|| line.clone(), str::to_owned)
 }
 
 /// Checks the version and finds the functions. Nothing that needs a chosen API version is called.
@@ -236,6 +241,13 @@ fn same_file(one: &Path, other: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_named_once() {
+        let place = PathBuf::from("/nowhere/libfdb_c.so");
+        let error = open_first(Search::Named, vec![place]).map(|(path, _)| path).unwrap_err();
+        assert_eq!(error.to_string().matches("/nowhere/libfdb_c.so").count(), 1, "{error}");
+    }
 
     #[test]
     fn what_is_named_is_the_only_place() {
