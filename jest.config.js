@@ -3,6 +3,8 @@
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
+  globalSetup: '<rootDir>/__tests__/cluster/setup.js',
+  globalTeardown: '<rootDir>/__tests__/cluster/teardown.js',
   testMatch: ['<rootDir>/__tests__/**/*.test.js'],
   // Rust's build directory holds packages' sources, which Jest would walk through.
   modulePathIgnorePatterns: ['<rootDir>/target/'],

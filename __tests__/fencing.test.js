@@ -1,10 +1,9 @@
 'use strict';
 
-const { join } = require('node:path');
 const { setImmediate: turn } = require('node:timers/promises');
 
 const { Store, isBatonError } = require('..');
-const { onEachBackend, rejection, runNode, temporaryDirectory } = require('./helpers.js');
+const { onEachBackend, onEachSharedBackend, rejection, runNode } = require('./helpers.js');
 
 /** Resolves when the callback is called. The test's time limit ends the wait. */
 function fencing() {
@@ -23,18 +22,6 @@ function fencing() {
 const opened = [];
 afterEach(() => Promise.all(opened.splice(0).map((store) => store.close())));
 
-const directory = temporaryDirectory();
-let directories = 0;
-
-/** Two stores on one directory, as two processes have them. */
-async function twoStores() {
-  directories += 1;
-  const options = { path: join(directory, String(directories)), durability: 'relaxed' };
-  const stores = [await Store.open(options), await Store.open(options)];
-  opened.push(...stores);
-  return stores;
-}
-
 async function withTable(store, options) {
   const db = await store.openDatabase('a', options);
   await db.exec('CREATE TABLE IF NOT EXISTS t (x INTEGER); INSERT INTO t VALUES (1)');
@@ -49,117 +36,129 @@ const fence = (held, current) => ({
   current,
 });
 
-describe('a database that another store took over', () => {
-  test('fails with its next write, and nothing of it is visible', async () => {
-    const [one, two] = await twoStores();
-    const older = await withTable(one);
-    const newer = await two.openDatabase('a');
-    expect(newer.startup).toMatchObject({ outcome: 'won', generation: 2n });
-    const error = await rejection(older.run('INSERT INTO t VALUES (2)'));
-    expect(error).toMatchObject(fence(1n, 2n));
-    expect(older.fencedBy).toBe(error);
-    expect(await newer.all('SELECT x FROM t')).toEqual([{ x: 1 }]);
-    await newer.run('INSERT INTO t VALUES (3)');
-    expect(await newer.all('SELECT x FROM t')).toEqual([{ x: 1 }, { x: 3 }]);
-  });
+onEachSharedBackend((place) => {
+  /** Two stores on one place, as two processes have them. */
+  async function twoStores() {
+    const options = place();
+    const stores = [await Store.open(options), await Store.open(options)];
+    opened.push(...stores);
+    return stores;
+  }
 
-  test('answers every call with the same error from then on, and can be closed', async () => {
-    const [one, two] = await twoStores();
-    const older = await withTable(one);
-    await two.openDatabase('a');
-    await rejection(older.run('INSERT INTO t VALUES (2)'));
-    const calls = [
-      () => older.exec('SELECT 1'),
-      () => older.run('SELECT 1'),
-      () => older.get('SELECT x FROM t'),
-      () => older.all('SELECT x FROM t'),
-      () => older.iterate('SELECT x FROM t').next(),
-      () => older.batch(['SELECT 1']),
-      () => older.prepare('SELECT 1'),
-      () => older.transaction((tx) => tx.get('SELECT 1')),
-    ];
-    for (const call of calls) {
-      expect(await rejection(call())).toMatchObject(fence(1n, 2n));
-    }
-    await older.close();
-  });
-
-  test('loses its whole transaction', async () => {
-    const [one, two] = await twoStores();
-    const older = await withTable(one);
-    let newer;
-    const failed = older.transaction(async (tx) => {
-      await tx.run('INSERT INTO t VALUES (2)');
-      newer = await two.openDatabase('a');
-      await tx.run('INSERT INTO t VALUES (3)');
+  describe('a database that another store took over', () => {
+    test('fails with its next write, and nothing of it is visible', async () => {
+      const [one, two] = await twoStores();
+      const older = await withTable(one);
+      const newer = await two.openDatabase('a');
+      expect(newer.startup).toMatchObject({ outcome: 'won', generation: 2n });
+      const error = await rejection(older.run('INSERT INTO t VALUES (2)'));
+      expect(error).toMatchObject(fence(1n, 2n));
+      expect(older.fencedBy).toBe(error);
+      expect(await newer.all('SELECT x FROM t')).toEqual([{ x: 1 }]);
+      await newer.run('INSERT INTO t VALUES (3)');
+      expect(await newer.all('SELECT x FROM t')).toEqual([{ x: 1 }, { x: 3 }]);
     });
-    expect(await rejection(failed)).toMatchObject(fence(1n, 2n));
-    expect(await newer.all('SELECT x FROM t')).toEqual([{ x: 1 }]);
-  });
 
-  test('never mixes two states in one answer', async () => {
-    const [one, two] = await twoStores();
-    const older = await one.openDatabase('a');
-    // Every row has the number of its round, and a round fills some hundred pages.
-    await older.exec(`
+    test('answers every call with the same error from then on, and can be closed', async () => {
+      const [one, two] = await twoStores();
+      const older = await withTable(one);
+      await two.openDatabase('a');
+      await rejection(older.run('INSERT INTO t VALUES (2)'));
+      const calls = [
+        () => older.exec('SELECT 1'),
+        () => older.run('SELECT 1'),
+        () => older.get('SELECT x FROM t'),
+        () => older.all('SELECT x FROM t'),
+        () => older.iterate('SELECT x FROM t').next(),
+        () => older.batch(['SELECT 1']),
+        () => older.prepare('SELECT 1'),
+        () => older.transaction((tx) => tx.get('SELECT 1')),
+      ];
+      for (const call of calls) {
+        expect(await rejection(call())).toMatchObject(fence(1n, 2n));
+      }
+      await older.close();
+    });
+
+    test('loses its whole transaction', async () => {
+      const [one, two] = await twoStores();
+      const older = await withTable(one);
+      let newer;
+      const failed = older.transaction(async (tx) => {
+        await tx.run('INSERT INTO t VALUES (2)');
+        newer = await two.openDatabase('a');
+        await tx.run('INSERT INTO t VALUES (3)');
+      });
+      expect(await rejection(failed)).toMatchObject(fence(1n, 2n));
+      expect(await newer.all('SELECT x FROM t')).toEqual([{ x: 1 }]);
+    });
+
+    test('never mixes two states in one answer', async () => {
+      const [one, two] = await twoStores();
+      const older = await one.openDatabase('a');
+      // Every row has the number of its round, and a round fills some hundred pages.
+      await older.exec(`
       CREATE TABLE pages (round INTEGER, filler BLOB);
       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)
       INSERT INTO pages SELECT 0, zeroblob(3000) FROM n;
     `);
-    const newer = await two.openDatabase('a');
-    for (let round = 1; round <= 5; round += 1) {
-      await newer.run('UPDATE pages SET round = ?', [round]);
-      const read = await older
-        .get('SELECT min(round) AS low, max(round) AS high FROM pages')
-        .catch((error) => {
-          expect(isBatonError(error, 'ERR_FENCE_MISMATCH')).toBe(true);
-        });
-      expect(read === undefined || read.low === read.high).toBe(true);
-    }
+      const newer = await two.openDatabase('a');
+      for (let round = 1; round <= 5; round += 1) {
+        await newer.run('UPDATE pages SET round = ?', [round]);
+        const read = await older
+          .get('SELECT min(round) AS low, max(round) AS high FROM pages')
+          .catch((error) => {
+            expect(isBatonError(error, 'ERR_FENCE_MISMATCH')).toBe(true);
+          });
+        expect(read === undefined || read.low === read.high).toBe(true);
+      }
+    });
+  });
+
+  describe('onFenced', () => {
+    test('is called once, with the error of the call that learned it', async () => {
+      const [one, two] = await twoStores();
+      const { onFenced, called, calls } = fencing();
+      const older = await withTable(one, { onFenced });
+      await two.openDatabase('a');
+      const errors = await Promise.all(
+        [1, 2, 3].map((x) => rejection(older.run('INSERT INTO t VALUES (?)', [x]))),
+      );
+      expect(await called).toMatchObject(fence(1n, 2n));
+      await rejection(older.get('SELECT x FROM t'));
+      await turn();
+      expect(calls).toHaveLength(1);
+      expect(errors.every(({ code }) => code === 'ERR_FENCE_MISMATCH')).toBe(true);
+      expect(older.fencedBy).toBe(calls[0]);
+    });
+
+    test('is called without any call of the database', async () => {
+      const [one, two] = await twoStores();
+      const { onFenced, called } = fencing();
+      const older = await withTable(one, { onFenced });
+      await two.loadStartup('a');
+      expect(await called).toMatchObject(fence(1n, 2n));
+      expect(await rejection(older.run('INSERT INTO t VALUES (2)'))).toMatchObject({
+        code: 'ERR_FENCE_MISMATCH',
+      });
+    });
+
+    test('is not called for a database that stays the owner, or one that is closed', async () => {
+      const [one, two] = await twoStores();
+      const { onFenced, calls } = fencing();
+      const first = await withTable(one, { onFenced });
+      await two.openDatabase('b');
+      await first.close();
+      await two.openDatabase('a');
+      await one.loadStartup('a');
+      await turn();
+      expect(calls).toEqual([]);
+      expect(first.fencedBy).toBeUndefined();
+    });
   });
 });
 
 describe('onFenced', () => {
-  test('is called once, with the error of the call that learned it', async () => {
-    const [one, two] = await twoStores();
-    const { onFenced, called, calls } = fencing();
-    const older = await withTable(one, { onFenced });
-    await two.openDatabase('a');
-    const errors = await Promise.all(
-      [1, 2, 3].map((x) => rejection(older.run('INSERT INTO t VALUES (?)', [x]))),
-    );
-    expect(await called).toMatchObject(fence(1n, 2n));
-    await rejection(older.get('SELECT x FROM t'));
-    await turn();
-    expect(calls).toHaveLength(1);
-    expect(errors.every(({ code }) => code === 'ERR_FENCE_MISMATCH')).toBe(true);
-    expect(older.fencedBy).toBe(calls[0]);
-  });
-
-  test('is called without any call of the database', async () => {
-    const [one, two] = await twoStores();
-    const { onFenced, called } = fencing();
-    const older = await withTable(one, { onFenced });
-    await two.loadStartup('a');
-    expect(await called).toMatchObject(fence(1n, 2n));
-    expect(await rejection(older.run('INSERT INTO t VALUES (2)'))).toMatchObject({
-      code: 'ERR_FENCE_MISMATCH',
-    });
-  });
-
-  test('is not called for a database that stays the owner, or one that is closed', async () => {
-    const [one, two] = await twoStores();
-    const { onFenced, calls } = fencing();
-    const first = await withTable(one, { onFenced });
-    await two.openDatabase('b');
-    await first.close();
-    await two.openDatabase('a');
-    await one.loadStartup('a');
-    await turn();
-    expect(calls).toEqual([]);
-    expect(first.fencedBy).toBeUndefined();
-  });
-
   test('that throws is an uncaught exception, and does not change the answer of the call', async () => {
     const program = `
       const { Store } = require('./');

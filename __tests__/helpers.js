@@ -7,6 +7,7 @@ const { join, resolve } = require('node:path');
 const { promisify } = require('node:util');
 
 const { Store, isBatonError } = require('..');
+const { canStartCluster } = require('./cluster/server.js');
 
 const ROOT = resolve(__dirname, '..');
 const PAGE_SIZE = 4096;
@@ -54,23 +55,63 @@ function temporaryDirectory() {
   return directory;
 }
 
-/** Runs `suite` against each backend. It gets a function that opens a store, closed after the test. */
-function onEachBackend(suite) {
-  const backends = [
-    ['memory', () => ({ memory: true })],
-    ['embedded', (directory, count) => ({ path: join(directory, String(count)), durability: 'relaxed' })],
-  ];
-  describe.each(backends)('on the %s backend', (_name, options) => {
+const CLUSTER_FILE = process.env.BATON_TEST_CLUSTER_FILE;
+const NO_CLUSTER = 'no FDB_CLUSTER_FILE and no fdbserver on PATH';
+const NO_SERVER = 'no fdbserver on PATH';
+
+let places = 0;
+
+/** What opens a store on a part of the cluster that nobody else uses. */
+function clusterPlace() {
+  places += 1;
+  const prefix = `${process.env.BATON_TEST_PREFIX}/${process.pid}/${places}`;
+  return { foundationdb: { clusterFile: CLUSTER_FILE, prefix } };
+}
+
+/** Where the tests cannot run, each of them is skipped and the reason is in its name. */
+function describeWhere(canRun, reason, name, suite) {
+  if (canRun) {
+    describe(name, suite);
+  } else {
+    describe.skip(`${name} (${reason})`, suite);
+  }
+}
+
+/** Runs the tests on the cluster that all tests share. */
+function describeOnCluster(name, suite) {
+  describeWhere(CLUSTER_FILE !== undefined, NO_CLUSTER, name, suite);
+}
+
+/** Runs the tests where they can start a cluster of their own. */
+function describeWithServer(name, suite) {
+  describeWhere(canStartCluster(), NO_SERVER, name, suite);
+}
+
+/** Runs `suite` with a function that makes a place: options which open the same store as often as they are used. */
+function onEachSharedBackend(suite) {
+  describe('on the embedded backend', () => {
     const directory = temporaryDirectory();
+    suite(() => {
+      places += 1;
+      return { path: join(directory, String(places)), durability: 'relaxed' };
+    });
+  });
+  describeOnCluster('on the foundationdb backend', () => suite(clusterPlace));
+}
+
+/** Runs `suite` against each backend. It gets a function that opens an empty store, closed after the test. */
+function onEachBackend(suite) {
+  const onPlaces = (place) => {
     const opened = [];
-    let count = 0;
     afterEach(() => Promise.all(opened.splice(0).map((store) => store.close())));
     suite(async () => {
-      const store = await Store.open(options(directory, (count += 1)));
+      const store = await Store.open(place());
       opened.push(store);
       return store;
     });
-  });
+  };
+  describe('on the memory backend', () => onPlaces(() => ({ memory: true })));
+  onEachSharedBackend(onPlaces);
 }
 
 /** Starts an actor and commits `pages` as its whole database. Answers what the next commit needs. */
@@ -93,9 +134,13 @@ function runNode(...args) {
 module.exports = {
   PAGE_SIZE,
   ROOT,
+  clusterPlace,
+  describeOnCluster,
+  describeWithServer,
   expectBytes,
   expectRefusal,
   onEachBackend,
+  onEachSharedBackend,
   page,
   rejection,
   runNode,

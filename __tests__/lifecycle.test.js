@@ -1,12 +1,20 @@
 'use strict';
 
-const { writeFileSync } = require('node:fs');
+const { existsSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { once } = require('node:events');
 const { Worker } = require('node:worker_threads');
 
 const { Store } = require('..');
-const { onEachBackend, page, rejection, runNode, startWith, temporaryDirectory } = require('./helpers.js');
+const {
+  onEachBackend,
+  onEachSharedBackend,
+  page,
+  rejection,
+  runNode,
+  startWith,
+  temporaryDirectory,
+} = require('./helpers.js');
 
 const fixture = (name) => join(__dirname, 'fixtures', name);
 
@@ -71,16 +79,12 @@ test('each store in memory is its own', async () => {
 describe('a store in a directory', () => {
   const directory = temporaryDirectory();
 
-  test('is there again after it was closed', async () => {
+  test('has its directories made on the way', async () => {
     const path = join(directory, 'made', 'on', 'the', 'way');
-    const first = await Store.open({ path });
-    const held = await startWith(first, 'a', [page(1), page(2)]);
-    await first.close();
-    const second = await Store.open({ path });
-    const startup = await second.loadStartup('a');
-    expect(startup).toMatchObject({ outcome: 'won', generation: held.generation + 1n });
-    expect(startup.meta).toMatchObject({ headTxid: held.headTxid, sizePages: 2 });
-    await second.close();
+    const store = await Store.open({ path });
+    await store.loadStartup('a');
+    await store.close();
+    expect(existsSync(join(path, 'data.mdb'))).toBe(true);
   });
 
   test('that cannot be one is refused, with its name', async () => {
@@ -96,87 +100,109 @@ describe('a store in a directory', () => {
       expect(error.message).toContain(file);
     }
   });
+});
 
-  test('opened twice is one store, and lives until the last is closed', async () => {
-    const path = join(directory, 'twice');
-    const [one, other] = await Promise.all([Store.open({ path }), Store.open({ path })]);
-    await one.loadStartup('a');
-    expect(await other.stat('a')).toMatchObject({ generation: 1n });
-    await one.close();
-    expect((await other.loadStartup('a')).generation).toBe(2n);
-    await other.close();
-  });
-
-  test('has every commit that was under way when it was closed, abandoned or not', async () => {
-    const path = join(directory, 'abandoned');
-    const store = await Store.open({ path });
-    const { generation } = await store.loadStartup('a');
-    const controller = new AbortController();
-    const commit = store.commit('a', {
-      generation,
-      headTxid: 0n,
-      sizePages: 1,
-      pages: [{ page: 1, data: page(1) }],
-      signal: controller.signal,
+onEachSharedBackend((place) => {
+  describe('a store', () => {
+    test('is there again after it was closed', async () => {
+      const options = place();
+      const first = await Store.open(options);
+      const held = await startWith(first, 'a', [page(1), page(2)]);
+      await first.close();
+      const second = await Store.open(options);
+      const startup = await second.loadStartup('a');
+      expect(startup).toMatchObject({ outcome: 'won', generation: held.generation + 1n });
+      expect(startup.meta).toMatchObject({ headTxid: held.headTxid, sizePages: 2 });
+      await second.close();
     });
-    controller.abort();
-    expect((await rejection(commit)).code).toBe('ERR_ABORTED');
-    await store.close();
-    const again = await Store.open({ path });
-    expect(await again.stat('a')).toMatchObject({ sizePages: 1 });
-    await again.close();
+
+    test('opened twice is one store, and lives until the last is closed', async () => {
+      const options = place();
+      const [one, other] = await Promise.all([Store.open(options), Store.open(options)]);
+      await one.loadStartup('a');
+      expect(await other.stat('a')).toMatchObject({ generation: 1n });
+      await one.close();
+      expect((await other.loadStartup('a')).generation).toBe(2n);
+      await other.close();
+    });
+
+    test('has every commit that was under way when it was closed, abandoned or not', async () => {
+      const options = place();
+      const store = await Store.open(options);
+      const { generation } = await store.loadStartup('a');
+      const controller = new AbortController();
+      const commit = store.commit('a', {
+        generation,
+        headTxid: 0n,
+        sizePages: 1,
+        pages: [{ page: 1, data: page(1) }],
+        signal: controller.signal,
+      });
+      controller.abort();
+      expect((await rejection(commit)).code).toBe('ERR_ABORTED');
+      await store.close();
+      const again = await Store.open(options);
+      expect(await again.stat('a')).toMatchObject({ sizePages: 1 });
+      await again.close();
+    });
+
+    test('is shared by worker threads, which race for its actors', async () => {
+      const options = place();
+      const workers = Array.from(
+        { length: 4 },
+        () => new Worker(fixture('racing-worker.js'), { workerData: { place: options, rounds: 25 } }),
+      );
+      const exits = workers.map((worker) => once(worker, 'exit'));
+      const answers = (await Promise.all(workers.map((worker) => once(worker, 'message')))).flat(2);
+      expect((await Promise.all(exits)).flat()).toEqual([0, 0, 0, 0]);
+      expect(answers).toHaveLength(100);
+      const won = answers.filter(({ outcome }) => outcome === 'won').map(({ generation }) => generation);
+      const expected = Array.from({ length: won.length }, (_, index) => BigInt(index + 1));
+      expect(won.sort((a, b) => (a < b ? -1 : 1))).toEqual(expected);
+      for (const { outcome, size } of answers.filter((answer) => answer.outcome === 'lost')) {
+        expect({ outcome, size }).toEqual({ outcome: 'lost', size: 0 });
+      }
+    });
+
+    test('outlives a worker that is terminated with calls under way', async () => {
+      const options = place();
+      const store = await Store.open(options);
+      for (let round = 0; round < 5; round += 1) {
+        const worker = new Worker(fixture('busy-worker.js'), {
+          workerData: { place: options, actorId: `a${round}` },
+        });
+        await once(worker, 'message');
+        await worker.terminate();
+        expect(await store.loadStartup(`a${round}`)).toMatchObject({ outcome: 'won' });
+      }
+      await store.close();
+    });
   });
 
-  test('is shared by worker threads, which race for its actors', async () => {
-    const path = join(directory, 'shared');
-    const workers = Array.from(
-      { length: 4 },
-      () => new Worker(fixture('racing-worker.js'), { workerData: { path, rounds: 25 } }),
-    );
-    const exits = workers.map((worker) => once(worker, 'exit'));
-    const answers = (await Promise.all(workers.map((worker) => once(worker, 'message')))).flat(2);
-    expect((await Promise.all(exits)).flat()).toEqual([0, 0, 0, 0]);
-    expect(answers).toHaveLength(100);
-    const won = answers.filter(({ outcome }) => outcome === 'won').map(({ generation }) => generation);
-    const expected = Array.from({ length: won.length }, (_, index) => BigInt(index + 1));
-    expect(won.sort((a, b) => (a < b ? -1 : 1))).toEqual(expected);
-    for (const { outcome, size } of answers.filter((answer) => answer.outcome === 'lost')) {
-      expect({ outcome, size }).toEqual({ outcome: 'lost', size: 0 });
-    }
-  });
+  describe('a process', () => {
+    const run = (name) => runNode(fixture(name), JSON.stringify(place()));
 
-  test('outlives a worker that is terminated with calls under way', async () => {
-    const path = join(directory, 'terminated');
-    const store = await Store.open({ path, durability: 'relaxed' });
-    for (let round = 0; round < 5; round += 1) {
-      const worker = new Worker(fixture('busy-worker.js'), { workerData: { path, actorId: `a${round}` } });
-      await once(worker, 'message');
-      await worker.terminate();
-      expect(await store.loadStartup(`a${round}`)).toMatchObject({ outcome: 'won' });
-    }
-    await store.close();
+    test('ends by itself with an unclosed store', async () => {
+      const { stdout, stderr } = await run('unclosed.js');
+      expect({ stdout, stderr }).toEqual({ stdout: 'won 1\n', stderr: '' });
+    });
+
+    test('ends by itself when all its calls are in workers that are terminated', async () => {
+      const { stdout, stderr } = await run('terminate-workers.js');
+      expect({ stdout, stderr }).toEqual({ stdout: 'done\n', stderr: '' });
+    });
+
+    test('may call process.exit with calls under way', async () => {
+      const { stderr } = await run('exit-busy.js');
+      expect(stderr).toBe('');
+    });
   });
 });
 
 describe('a process', () => {
-  const directory = temporaryDirectory();
-
-  test.each([
-    ['memory', { memory: true }],
-    ['embedded', { path: join(directory, 'unclosed') }],
-  ])('ends by itself with an unclosed store (%s)', async (_name, options) => {
-    const { stdout, stderr } = await runNode(fixture('unclosed.js'), JSON.stringify(options));
+  test('ends by itself with an unclosed store in memory', async () => {
+    const { stdout, stderr } = await runNode(fixture('unclosed.js'), JSON.stringify({ memory: true }));
     expect({ stdout, stderr }).toEqual({ stdout: 'won 1\n', stderr: '' });
-  });
-
-  test('ends by itself when all its calls are in workers that are terminated', async () => {
-    const { stdout, stderr } = await runNode(fixture('terminate-workers.js'), join(directory, 'workers'));
-    expect({ stdout, stderr }).toEqual({ stdout: 'done\n', stderr: '' });
-  });
-
-  test('may call process.exit with calls under way', async () => {
-    const { stderr } = await runNode(fixture('exit-busy.js'), join(directory, 'exit'));
-    expect(stderr).toBe('');
   });
 
   test('may end a store with await using, compiled or not', async () => {

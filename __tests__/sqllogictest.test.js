@@ -5,7 +5,7 @@ const { createHash } = require('node:crypto');
 const { mkdirSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 
-const { ROOT, temporaryDirectory } = require('./helpers.js');
+const { ROOT, clusterPlace, describeOnCluster, temporaryDirectory } = require('./helpers.js');
 
 const RUNNER = join(ROOT, 'tests', 'slt', 'runner.mjs');
 const TIMEOUT_MS = 120_000;
@@ -14,8 +14,12 @@ const scratch = temporaryDirectory();
 
 /** Runs the runner to its end, whatever that is. */
 function run(...args) {
+  return runWith({}, ...args);
+}
+
+function runWith(env, ...args) {
   return new Promise((resolve) => {
-    const options = { cwd: ROOT, timeout: TIMEOUT_MS };
+    const options = { cwd: ROOT, timeout: TIMEOUT_MS, env: { ...process.env, ...env } };
     execFile(process.execPath, [RUNNER, ...args], options, (error, stdout, stderr) =>
       resolve({ exitCode: error ? error.code : 0, stdout, stderr }),
     );
@@ -31,6 +35,8 @@ function runLines(name, lines) {
 
 const passed = (summary) => ({ exitCode: 0, stdout: expect.stringMatching(summary), stderr: '' });
 
+const whole = passed(/^27 files: \d{3} passed, 0 failed, \d+ skipped\n$/);
+
 describe('our corpus', () => {
   test.each([
     ['a store in memory', []],
@@ -39,10 +45,22 @@ describe('our corpus', () => {
   ])(
     'holds on %s',
     async (_name, args) => {
-      expect(await run(...args)).toEqual(passed(/^27 files: \d{3} passed, 0 failed, \d+ skipped\n$/));
+      expect(await run(...args)).toEqual(whole);
     },
     TIMEOUT_MS,
   );
+
+  describeOnCluster('on a cluster', () => {
+    test(
+      'holds',
+      async () => {
+        const { clusterFile, prefix } = clusterPlace().foundationdb;
+        const answer = await runWith({ FDB_CLUSTER_FILE: clusterFile }, '--foundationdb', prefix);
+        expect(answer).toEqual(whole);
+      },
+      TIMEOUT_MS,
+    );
+  });
 });
 
 describe('the runner tells', () => {

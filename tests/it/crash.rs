@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::support::{Child, Mirror, Place, child_arguments, id, start, tell_parent};
+use crate::support::{Child, Mirror, Place, across_processes, child_arguments, id, start, tell_parent};
+
+across_processes!(two_hundred_kills_lose_nothing_and_leave_nothing_by_half);
 
 const KILLS: u32 = 200;
+const KILLS_ON_A_CLUSTER: u32 = 30;
 /// Every so many rounds the child rewrites the whole database, which takes a stage.
 const ROUNDS_PER_REWRITE: u64 = 4;
 const ROWS: u32 = 4_000;
@@ -17,8 +20,8 @@ const ROWS: u32 = 4_000;
 #[tokio::test]
 async fn a_child_that_writes_until_it_is_killed() {
     let Some(arguments) = child_arguments() else { return };
-    let [store, scratch] = arguments.as_slice() else { panic!("{arguments:?}") };
-    let (engine, scratch, actor) = (Place::at(store).open().await, Path::new(scratch), id("a"));
+    let [address, scratch] = arguments.as_slice() else { panic!("{arguments:?}") };
+    let (engine, scratch, actor) = (Place::at(address).open().await, Path::new(scratch), id("a"));
     let started = start(&engine, &actor).await;
     engine.export_to(&actor, scratch).await.unwrap();
     let mut mirror = Mirror::at(&started.meta, scratch);
@@ -41,12 +44,9 @@ async fn a_child_that_writes_until_it_is_killed() {
     }
 }
 
-#[test]
-fn two_hundred_kills_lose_nothing_and_leave_nothing_by_half() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+async fn two_hundred_kills_lose_nothing_and_leave_nothing_by_half(place: Place) {
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str| directory.path().join(name);
-    let store = file("store");
     let seed = file("seed.sqlite");
     let connection = Connection::open(&seed).unwrap();
     connection
@@ -56,36 +56,36 @@ fn two_hundred_kills_lose_nothing_and_leave_nothing_by_half() {
                   INSERT INTO note SELECT i, hex(randomblob(300)) FROM n";
     connection.execute(insert, [ROWS]).unwrap();
     drop(connection);
-    runtime.block_on(async {
-        let engine = Place::at(&store).open().await;
-        engine.import_from(&id("a"), &seed, false).await.unwrap();
-        engine.close().await;
-    });
+    let engine = place.open().await;
+    engine.import_from(&id("a"), &seed, false).await.unwrap();
+    engine.close().await;
 
+    let kills = place.rounds(KILLS, KILLS_ON_A_CLUSTER);
+    let address = place.address();
     let (mut begun, mut done) = (0, 0);
     let mut amid = 0;
-    for kill in 0..KILLS {
+    for kill in 0..kills {
         let scratch = file(&format!("scratch {kill}.sqlite"));
-        let arguments = [store.to_str().unwrap(), scratch.to_str().unwrap()];
+        let arguments = [&address, scratch.to_str().unwrap()];
         let mut child = Child::start("crash::a_child_that_writes_until_it_is_killed", &arguments);
         // Well into its work, then at any moment of it.
         let first = child.hear().expect("the child begins to write");
         note(&first, &mut begun, &mut done);
         let pause = Duration::from_micros(u64::from(kill.wrapping_mul(2_654_435_761) % 40_000));
-        runtime.block_on(async { tokio::time::sleep(pause).await });
+        tokio::time::sleep(pause).await;
         child.kill();
         while let Some(line) = child.hear() {
             note(&line, &mut begun, &mut done);
         }
         amid += u32::from(begun > done);
-        let round = runtime.block_on(check(&store, &file("check.sqlite")));
+        let round = check(&place, &file("check.sqlite")).await;
         assert!(round >= done, "kill {kill}: round {done} was acknowledged, the database is at {round}");
         assert!(round <= begun, "kill {kill}: round {round} shows, only {begun} was ever begun");
         (begun, done) = (round, round);
         std::fs::remove_file(&scratch).unwrap();
     }
-    assert!(amid > KILLS / 4, "only {amid} of {KILLS} kills came in the middle of a commit");
-    println!("{KILLS} kills, {amid} in the middle of a commit, {done} rounds");
+    assert!(amid > kills / 4, "only {amid} of {kills} kills came in the middle of a commit");
+    println!("{kills} kills, {amid} in the middle of a commit, {done} rounds");
 }
 
 fn note(line: &str, begun: &mut u64, done: &mut u64) {
@@ -95,8 +95,8 @@ fn note(line: &str, begun: &mut u64, done: &mut u64) {
 }
 
 /// The round that the database is at, once an independent SQLite finds it sound.
-async fn check(store: &Path, copy: &Path) -> u64 {
-    let engine = Place::at(store).open().await;
+async fn check(place: &Place, copy: &Path) -> u64 {
+    let engine = place.open().await;
     engine.export_to(&id("a"), copy).await.unwrap();
     engine.close().await;
     let connection = Connection::open(copy).unwrap();

@@ -7,6 +7,7 @@ mod costs;
 mod crash;
 mod damage;
 mod faults;
+mod foundationdb;
 mod health;
 mod hints;
 mod ids;

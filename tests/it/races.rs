@@ -10,7 +10,8 @@ use batondb::types::{ActorId, Generation, Txid};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::support::{
-    Child, Place, child_arguments, commit, first_page, id, on_every_backend, start, tell_parent,
+    Child, Place, across_processes, child_arguments, commit, first_page, id, on_every_backend, start,
+    tell_parent,
 };
 
 on_every_backend!(
@@ -18,7 +19,10 @@ on_every_backend!(
     of_a_winner_and_the_losers_exactly_one_commits_on_the_same_head,
 );
 
+across_processes!(a_thousand_rounds_of_racing_starts_across_four_processes_against_a_committing_owner);
+
 const ROUNDS: usize = 1_000;
+const ROUNDS_ON_A_CLUSTER: usize = 200;
 const STARTERS: usize = 8;
 
 async fn a_thousand_rounds_of_eight_racing_starts_against_a_committing_owner(place: Place) {
@@ -30,7 +34,7 @@ async fn a_thousand_rounds_of_eight_racing_starts_against_a_committing_owner(pla
     start(&engines[0], &actor).await;
     let owner = Owner::spawn(place.open().await, &actor);
     let mut tally = Tally::default();
-    for _ in 0..ROUNDS {
+    for _ in 0..place.rounds(ROUNDS, ROUNDS_ON_A_CLUSTER) {
         let starts = race(&engines, &actor).await;
         tally.count(starts.iter().map(Answer::of));
         commit_all_on_one_head(&engines, &actor, &starts).await;
@@ -63,6 +67,7 @@ impl Answer {
 struct Tally {
     winners: HashSet<Generation>,
     losers: Vec<Generation>,
+    rounds: usize,
     /// Rounds in which somebody lost.
     contested: usize,
 }
@@ -82,14 +87,15 @@ impl Tally {
                 self.losers.push(answer.generation);
             }
         }
+        self.rounds += 1;
         self.contested += usize::from(answers.iter().any(|answer| !answer.won));
     }
 
     fn check(&self) {
         assert!(self.losers.iter().all(|generation| self.winners.contains(generation)));
-        let Self { winners, losers, contested } = self;
-        println!("{} won, {} lost, {contested} of {ROUNDS} rounds contested", winners.len(), losers.len());
-        assert!(*contested > ROUNDS / 20, "only {contested} rounds were races at all");
+        let Self { winners, losers, rounds, contested } = self;
+        println!("{} won, {} lost, {contested} of {rounds} rounds contested", winners.len(), losers.len());
+        assert!(*contested > rounds / 20, "only {contested} rounds were races at all");
     }
 }
 
@@ -143,7 +149,7 @@ impl Owner {
     async fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         let commits = self.commits.await.unwrap();
-        assert!(commits > 100, "the owner committed only {commits} times beside {ROUNDS} rounds");
+        assert!(commits > 100, "the owner committed only {commits} times beside the rounds");
     }
 }
 
@@ -196,20 +202,18 @@ async fn a_child_that_races() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_rounds_of_racing_starts_across_four_processes_against_a_committing_owner() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = directory.path().to_str().unwrap();
-    let engine = Place::at(store).open().await;
+async fn a_thousand_rounds_of_racing_starts_across_four_processes_against_a_committing_owner(place: Place) {
+    let address = place.address();
+    let engine = place.open().await;
     start(&engine, &id("contended")).await;
     let mut children: Vec<Child> =
-        (0..4).map(|_| Child::start("races::a_child_that_races", &[store])).collect();
+        (0..4).map(|_| Child::start("races::a_child_that_races", &[&address])).collect();
     for child in &mut children {
         assert_eq!(child.hear().as_deref(), Some("ready"));
     }
-    let owner = Owner::spawn(Place::at(store).open().await, &id("contended"));
+    let owner = Owner::spawn(place.open().await, &id("contended"));
     let mut tally = Tally::default();
-    for round in 0..ROUNDS {
+    for round in 0..place.rounds(ROUNDS, ROUNDS_ON_A_CLUSTER) {
         for child in &mut children {
             child.tell("start contended");
         }

@@ -23,18 +23,18 @@ import { Store } from '../../index.mjs';
  */
 
 /**
- * @param {string | undefined} path The directory of an embedded store. Without it: a store in memory.
+ * @param {import('../../index.mjs').StoreOptions} options
  * @returns {Promise<Engine>}
  */
-export async function batonEngine(path) {
-  const store = await Store.open(path === undefined ? { memory: true } : { path, durability: 'relaxed' });
+export async function batonEngine(options) {
+  const store = await Store.open(options);
   let opened = 0;
   return {
     names: ['sqlite', 'baton'],
     async open() {
       opened += 1;
       const actorId = `slt-${opened}`;
-      // The directory may be one of an earlier run.
+      // The place may be one of an earlier run.
       await store.delete(actorId);
       const database = await store.openDatabase(actorId);
       return {

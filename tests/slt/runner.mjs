@@ -1,7 +1,8 @@
-// Runs sqllogictest files: node tests/slt/runner.mjs [--path DIRECTORY] [--engine baton|libsql] [FILE ...]
+// Runs sqllogictest files: node tests/slt/runner.mjs [--path DIRECTORY | --foundationdb PREFIX]
+//   [--engine baton|libsql] [FILE ...]
 //
-// Each file has a database of its own, in memory or in the embedded store of a directory. Without a file it
-// runs the corpus beside it. The last line is a summary; the exit code is 1 if anything failed.
+// Each file has a database of its own, in memory, in the embedded store of a directory, or below a prefix of the
+// cluster that FDB_CLUSTER_FILE names. Without a file it runs the corpus beside it. The last line is a summary; the exit code is 1 if anything failed.
 
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -211,28 +212,34 @@ async function runFile(engine, file) {
   return run;
 }
 
-/**
- * @param {string} name
- * @param {string | undefined} path
- */
-async function openEngine(name, path) {
-  if (name === 'baton') {
-    return await batonEngine(path);
+/** @param {{ engine: string, path?: string, foundationdb?: string }} chosen */
+async function openEngine({ engine, path, foundationdb: prefix }) {
+  if (engine === 'baton' && path === undefined) {
+    return await batonEngine(prefix === undefined ? { memory: true } : { foundationdb: { prefix } });
   }
-  if (name === 'libsql' && path === undefined) {
+  if (engine === 'baton' && path !== undefined && prefix === undefined) {
+    return await batonEngine({ path, durability: 'relaxed' });
+  }
+  if (engine === 'libsql' && path === undefined && prefix === undefined) {
     return await libsqlEngine();
   }
-  throw new Error(`--engine ${name} is not known, or does not go with --path`);
+  throw new Error(
+    `--engine ${engine} is not known, or these of --engine, --path and --foundationdb exclude each other`,
+  );
 }
 
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { path: { type: 'string' }, engine: { type: 'string', default: 'baton' } },
+    options: {
+      path: { type: 'string' },
+      foundationdb: { type: 'string' },
+      engine: { type: 'string', default: 'baton' },
+    },
   });
   const own = dirname(fileURLToPath(import.meta.url));
   const files = (positionals.length > 0 ? positionals : [own]).flatMap(filesAt);
-  const engine = await openEngine(values.engine, values.path);
+  const engine = await openEngine(values);
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const file of files) {
     const run = await runFile(engine, file);

@@ -7,7 +7,13 @@
 //! batondb::kv_conformance!(|| async { Fixture::new() });
 //! ```
 //!
-//! The closure's answer is something that derefs to `Arc<dyn Kv>`, and may hold what the store lives in.
+//! The closure's answer is something that derefs to `Arc<dyn Kv>`, and may hold what the store lives in. A backend that
+//! is not everywhere has a closure that takes the test's name and may answer none, and the test is skipped:
+//!
+//! ```ignore
+//! batondb::kv_conformance!(if there is one: |test| async move { Fixture::new(test) });
+//! ```
+//!
 //! Properties about conflicts apply to optimistic backends and say so by returning at once on others.
 
 mod atomicity;
@@ -40,7 +46,7 @@ pub use rows::{
 /// Makes one asynchronous test of each property, for the store that the closure makes.
 #[macro_export]
 macro_rules! kv_conformance {
-    ($fresh:expr) => {
+    (if there is one: $fresh:expr) => {
         $crate::kv_conformance!(@each $fresh;
             values_of_every_size_come_back,
             keys_that_prefix_each_other_stay_apart,
@@ -64,12 +70,17 @@ macro_rules! kv_conformance {
             closing_finishes_what_was_queued,
         );
     };
+    ($fresh:expr) => {
+        $crate::kv_conformance!(if there is one: |_: &str| async { Some(($fresh)().await) });
+    };
     (@each $fresh:expr; $($property:ident),* $(,)?) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $property() {
-                let store = ($fresh)().await;
-                $crate::kv::conformance::$property(&store).await;
+                let test = concat!(module_path!(), "::", stringify!($property));
+                if let Some(store) = ($fresh)(test).await {
+                    $crate::kv::conformance::$property(&store).await;
+                }
             }
         )*
     };

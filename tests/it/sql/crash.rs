@@ -5,9 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::support::{Draw, Host, plain};
-use crate::support::{Child, Place, child_arguments, tell_parent};
+use crate::support::{Child, Place, across_processes, child_arguments, tell_parent};
+
+across_processes!(kills_lose_no_transaction_and_leave_none_by_half);
 
 const KILLS: u32 = 40;
+const KILLS_ON_A_CLUSTER: u32 = 15;
 /// One of so many transactions is larger than memory, so that it takes a stage.
 const TRANSACTIONS_PER_STAGE: u64 = 8;
 /// Of the tables that each transaction changes together.
@@ -55,36 +58,35 @@ async fn a_child_that_runs_transactions_until_it_is_killed() {
     }
 }
 
-#[test]
-fn kills_lose_no_transaction_and_leave_none_by_half() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+async fn kills_lose_no_transaction_and_leave_none_by_half(place: Place) {
     let directory = tempfile::tempdir().unwrap();
-    let store = directory.path().join("store");
-    runtime.block_on(set_up(&store));
+    let address = place.address();
+    set_up(&place).await;
+    let kills = place.rounds(KILLS, KILLS_ON_A_CLUSTER);
     let (mut begun, mut done) = (0, 0);
     let mut amid = 0;
-    for kill in 0..KILLS {
+    for kill in 0..kills {
         let mut child = Child::start(
             "sql::crash::a_child_that_runs_transactions_until_it_is_killed",
-            &[store.to_str().unwrap(), &kill.to_string()],
+            &[&address, &kill.to_string()],
         );
         // Well into its work, then at any moment of it.
         note(&child.hear().expect("the child begins"), &mut begun, &mut done);
         let pause = Duration::from_micros(u64::from(kill.wrapping_mul(2_654_435_761) % 250_000));
-        runtime.block_on(async { tokio::time::sleep(pause).await });
+        tokio::time::sleep(pause).await;
         child.kill();
         while let Some(line) = child.hear() {
             note(&line, &mut begun, &mut done);
         }
         amid += u32::from(begun > done);
-        let number = runtime.block_on(check(&store, &directory.path().join("check.sqlite")));
+        let number = check(&place, &directory.path().join("check.sqlite")).await;
         assert!(number >= done, "kill {kill}: {done} was acknowledged, the database is at {number}");
         assert!(number <= begun, "kill {kill}: {number} shows, only {begun} was ever begun");
         (begun, done) = (number, number);
     }
-    println!("{KILLS} kills, {amid} in the middle of a transaction, {done} transactions");
-    assert!(amid > KILLS / 4, "only {amid} of {KILLS} kills came in the middle of a transaction");
-    assert!(done > i64::from(KILLS), "only {done} transactions");
+    println!("{kills} kills, {amid} in the middle of a transaction, {done} transactions");
+    assert!(amid > kills / 4, "only {amid} of {kills} kills came in the middle of a transaction");
+    assert!(done > i64::from(kills), "only {done} transactions");
 }
 
 fn note(line: &str, begun: &mut i64, done: &mut i64) {
@@ -93,8 +95,8 @@ fn note(line: &str, begun: &mut i64, done: &mut i64) {
     *(if what == "begin" { begun } else { done }) = number;
 }
 
-async fn set_up(store: &Path) {
-    let host = Host::at(&Place::at(store)).await;
+async fn set_up(place: &Place) {
+    let host = Host::at(place).await;
     let db = host.open("a").await;
     db.exec(
         "CREATE TABLE one(n INTEGER PRIMARY KEY, tag INT); CREATE TABLE two(n INTEGER PRIMARY KEY, tag INT, c);
@@ -112,8 +114,8 @@ async fn set_up(store: &Path) {
 
 /// The last transaction that is there, once an independent SQLite finds the database sound and every
 /// transaction whole.
-async fn check(store: &Path, copy: &Path) -> i64 {
-    let host = Host::at(&Place::at(store)).await;
+async fn check(place: &Place, copy: &Path) -> i64 {
+    let host = Host::at(place).await;
     let connection = host.exported("a", copy).await;
     host.engine.close().await;
     let tags =

@@ -12,4 +12,4 @@ mod large;
 mod line;
 mod model;
 mod statements;
-mod support;
+pub mod support;

@@ -19,10 +19,11 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use self::audit::Audit;
 use self::worker::{Event, Worker};
-use crate::support::{Child, Place, child_arguments, on_every_backend, tell_parent};
+use crate::support::{Child, Place, across_processes, child_arguments, on_every_backend, tell_parent};
 
 const PROCESSES: u64 = 4;
 const SECONDS: u64 = 60;
+const SECONDS_ON_A_CLUSTER: u64 = 20;
 /// Enough to meet every fault many times.
 const FAULTY_SECONDS: u64 = 15;
 
@@ -31,12 +32,18 @@ on_every_backend!(
     takeovers_with_faults_lose_and_mix_nothing,
 );
 
+across_processes!(a_minute_of_takeovers_across_processes_loses_and_mixes_nothing);
+
 async fn a_minute_of_takeovers_in_one_process_loses_and_mixes_nothing(place: Place) {
-    let audit = match place {
-        Place::Memory(_) => Audit::default(),
+    let seconds = place.rounds(SECONDS, SECONDS_ON_A_CLUSTER);
+    storm(&place, seconds, audit_of(&place), |_, kv| kv).await;
+}
+
+fn audit_of(place: &Place) -> Audit {
+    match place {
+        Place::Memory(_) | Place::FoundationDb(_) => Audit::default(),
         Place::Embedded(..) | Place::At(_) => Audit::of_single_transactions(),
-    };
-    storm(&place, SECONDS, audit, |_, kv| kv).await;
+    }
 }
 
 async fn takeovers_with_faults_lose_and_mix_nothing(place: Place) {
@@ -82,21 +89,19 @@ async fn storm(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_child_in_the_storm() {
     let Some(arguments) = child_arguments() else { return };
-    let [store, seed] = arguments.as_slice() else { panic!("{arguments:?}") };
+    let [address, seed] = arguments.as_slice() else { panic!("{arguments:?}") };
+    let place = Place::at(address);
     let worker =
-        Worker::new(seed.parse().unwrap(), Place::at(store).kv(), |event| tell_parent(&event.to_string()))
-            .await;
-    worker.run(Duration::from_secs(SECONDS)).await;
+        Worker::new(seed.parse().unwrap(), place.kv(), |event| tell_parent(&event.to_string())).await;
+    worker.run(Duration::from_secs(place.rounds(SECONDS, SECONDS_ON_A_CLUSTER))).await;
     tell_parent("end");
 }
 
-#[test]
-fn a_minute_of_takeovers_across_processes_loses_and_mixes_nothing() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = directory.path().to_str().unwrap();
+async fn a_minute_of_takeovers_across_processes_loses_and_mixes_nothing(place: Place) {
+    let address = place.address();
     let listeners: Vec<_> = (1..=PROCESSES)
         .map(|seed| {
-            let mut child = Child::start("storm::a_child_in_the_storm", &[store, &seed.to_string()]);
+            let mut child = Child::start("storm::a_child_in_the_storm", &[&address, &seed.to_string()]);
             std::thread::spawn(move || {
                 let mut events: Vec<Event> = Vec::new();
                 loop {
@@ -110,12 +115,9 @@ fn a_minute_of_takeovers_across_processes_loses_and_mixes_nothing() {
             })
         })
         .collect();
-    let mut audit = Audit::of_single_transactions();
+    let mut audit = audit_of(&place);
     for listener in listeners {
         listener.join().unwrap().into_iter().for_each(|event| audit.hear(event));
     }
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        audit.finish(&Place::at(store).open().await).await;
-    });
+    audit.finish(&place.open().await).await;
 }

@@ -48,8 +48,13 @@ impl Child {
     }
 
     /// Waits for the child's end and expects it to have gone well.
-    pub fn finish(mut self) {
-        assert!(self.process.wait().unwrap().success(), "a child failed");
+    pub fn finish(self) {
+        assert_eq!(self.code(), Some(0), "a child failed");
+    }
+
+    /// Waits for the child's end. None if a signal ended it.
+    pub fn code(mut self) -> Option<i32> {
+        self.process.wait().unwrap().code()
     }
 }
 

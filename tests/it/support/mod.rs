@@ -1,13 +1,15 @@
 //! What the tests share: stores on each backend, pages with recognisable content.
 
 mod child;
+pub mod cluster;
 mod mirror;
 mod place;
+mod prefix;
 
 pub use child::{Child, child_arguments, tell_parent};
 pub use mirror::Mirror;
 pub use place::Place;
-pub(crate) use place::on_every_backend;
+pub(crate) use place::{across_processes, on_every_backend};
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
