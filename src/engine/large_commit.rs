@@ -11,7 +11,7 @@ use crate::plan::{self, Held, StageRequest};
 use crate::types::{ActorId, Generation, PageBits, PageCount, PageNumber, PageRange, PageSize, Txid};
 
 use super::PageSet;
-use super::batch::Batch;
+use super::batch::{Batch, Room};
 use super::core::Core;
 use super::error::{Failure, StoreError};
 use super::read::check_answer;
@@ -134,7 +134,7 @@ impl LargeCommitWriter {
         if prepared.peek().is_none() {
             return Ok(());
         }
-        let mut batch = Batch::new(&self.stage.actor.keys);
+        let mut batch = Batch::new(Room::new(&self.stage.core.limits, &self.stage.actor.keys));
         while let Some(next) = batch.fill(&mut prepared) {
             self.stage.write(std::mem::replace(&mut batch, next).into_pages()).await?;
         }
