@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use batondb::engine::{Engine, Outcome, Preload};
 use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv};
-use batondb::kv::{BodyRunner, Concurrency, Kv, KvError, Mutations, ReadRunner, View};
+use batondb::kv::{BodyRunner, Concurrency, Kv, KvError, Limits, Mutations, ReadRunner, View};
 use batondb::types::{Generation, PageRange, Txid};
 use futures::future::{BoxFuture, FutureExt};
 
@@ -58,6 +58,10 @@ impl BodyRunner for Disturbed {
 impl Kv for Interposed {
     fn concurrency(&self) -> Concurrency {
         self.inner.concurrency()
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
     }
 
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use batondb::engine::Engine;
 use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv, Operation};
-use batondb::kv::{BodyRunner, Concurrency, Kv, KvError, Mutations, ReadRunner, View};
+use batondb::kv::{BodyRunner, Concurrency, Kv, KvError, Limits, Mutations, ReadRunner, View};
 use batondb::types::{PageCount, Txid};
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{Semaphore, mpsc};
@@ -119,6 +119,10 @@ impl BodyRunner for Withheld {
 impl Kv for Late {
     fn concurrency(&self) -> Concurrency {
         self.inner.concurrency()
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
     }
 
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
