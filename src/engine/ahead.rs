@@ -28,18 +28,18 @@ pub(crate) struct Ahead {
 }
 
 impl Ahead {
-    /// Reads the newest rows of these pages, where a version above `newest` cannot be wanted. On a backend
-    /// that has no round trips to save nothing is read.
+    /// Reads the newest rows of these pages, where a version above `newest` cannot be wanted. A backend that
+    /// has no round trips to save would read some of them in vain: there nothing is read.
     pub(crate) async fn read(
         view: &dyn View,
         actor: &Actor,
         newest: Txid,
-        runs: &[PageRange],
+        runs: impl FnOnce() -> Vec<PageRange>,
         limits: &Limits,
     ) -> Result<Self, Failure> {
         let Some(round_trip) = limits.round_trip_bytes else { return Ok(Self::default()) };
         let bytes_max = round_trip.saturating_mul(ROUND_TRIPS_A_PIECE);
-        let pieces = runs::pieces(runs, round_trip_pages(limits, PageSize::DEFAULT));
+        let pieces = runs::pieces(&runs(), round_trip_pages(limits, PageSize::DEFAULT));
         let reads = pieces.iter().map(|piece| read_piece(view, actor, newest, *piece, bytes_max));
         let mut ahead = Self::default();
         for piece in try_join_all(reads).await? {

@@ -33,9 +33,9 @@ impl Sight {
         limits: &Limits,
         size: SliceSize,
     ) -> Result<Self, Failure> {
-        let first = size.first_of(&plan::preload_ahead(request), PageSize::DEFAULT);
+        let first = || size.first_of(&plan::preload_ahead(request), PageSize::DEFAULT);
         let hints = async { if request.hints { hints::load(view, actor).await } else { Ok(Vec::new()) } };
-        let ahead = Ahead::read(view, actor, Txid(u64::MAX), &first, limits);
+        let ahead = Ahead::read(view, actor, Txid(u64::MAX), first, limits);
         let (hints, ahead) = try_join(hints, ahead).await?;
         Ok(Self { hints, ahead })
     }

@@ -39,10 +39,10 @@ impl ReadBody for GetPages {
         async move {
             let Self { actor, held, runs, limits, size } = self;
             let newest = held.head_txid.unwrap_or(Txid(u64::MAX));
-            let first = size.first_of(&plan::first_ahead(runs), PageSize::DEFAULT);
+            let first = || size.first_of(&plan::first_ahead(runs), PageSize::DEFAULT);
             let ((fence, head), ahead) = try_join(
                 actor.fence_and_head(view, Isolation::Snapshot),
-                Ahead::read(view, actor, newest, &first, limits),
+                Ahead::read(view, actor, newest, first, limits),
             )
             .await?;
             plan::check_fence(fence.as_ref(), &head, *held).map_err(|refusal| actor.refused(refusal))?;
