@@ -12,7 +12,7 @@ use crate::types::{ActorId, PageNumber, PageSize, Token, Txid};
 
 use super::Commit;
 use super::attempts::Attempts;
-use super::batch::{self, Batch, write_pages};
+use super::batch::{self, Batch, Room, write_pages};
 use super::core::Core;
 use super::error::{Failure, StoreError, surface};
 use super::rows::Actor;
@@ -130,7 +130,7 @@ pub(crate) async fn commit(
         .pages
         .into_iter()
         .map(move |write| PreparedPage::new(write.page, size, write.data, &mut scratch));
-    let mut first = Batch::new(&actor.keys);
+    let mut first = Batch::new(Room::new(&core.limits, &actor.keys));
     let committed = match first.fill(&mut pages) {
         None => commit_small(core, &actor, request, first.into_pages()).await?,
         Some(next) => commit_staged(core, &actor, request, [first, next], pages).await?,

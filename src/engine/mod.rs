@@ -3,6 +3,7 @@
 //!
 //! [`Engine`] is the facade; each file is one operation.
 
+mod ahead;
 mod attempts;
 mod background;
 mod batch;
@@ -17,10 +18,13 @@ mod import;
 mod large_commit;
 mod list;
 mod open;
+mod pages;
+mod preload;
 mod read;
 mod resolve;
 mod rows;
 mod settle;
+mod slices;
 mod stage;
 mod startup;
 

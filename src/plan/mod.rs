@@ -1,6 +1,7 @@
 //! Decisions as pure functions: from the rows that a transaction read and the request, to the rows to
 //! write or a [`Refusal`]. No I/O, no clock, no chance, no async; every rule about who may write lives here.
 
+mod ahead;
 mod commit;
 mod delete;
 mod fence;
@@ -10,6 +11,7 @@ mod sqlite_file;
 mod stage;
 mod takeover;
 
+pub use ahead::{AHEAD_PAGES_MAX, Visible, first_ahead, preload_ahead, visible};
 pub use commit::{CommitPlan, CommitRequest, Landed, Resolution, commit, landed, resolve};
 pub use delete::{DeletePlan, delete};
 pub use fence::{Held, Refusal, check_fence, meta};
