@@ -709,8 +709,10 @@ export interface ColumnInfo {
  * - `ERR_OUT_OF_RANGE`: also an integer past 2^53 - 1 in an answer, without `readBigInts`.
  * - `ERR_FENCE_MISMATCH`: the actor has another owner, or the other database of a shared generation has
  *   committed. This call changed nothing, and this database is done: all its calls reject so.
- * - `ERR_ABORTED`, `ERR_OVERLOADED`, `ERR_CLOSED`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`,
- *   `ERR_COMMIT_UNKNOWN`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`.
+ * - `ERR_COMMIT_UNKNOWN`: the transaction took place or not; the store went away before it could tell. The next call
+ *   on the database finds out and goes on from there, so a read shows which it was.
+ * - `ERR_ABORTED`, `ERR_OVERLOADED`, `ERR_CLOSED`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`,
+ *   `ERR_CORRUPT`.
  */
 export interface Queries {
   /** Runs any number of statements, without parameters and without rows. It stops at the first that fails. */

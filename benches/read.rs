@@ -4,12 +4,15 @@
 
 #[path = "support/short.rs"]
 mod short;
+#[path = "support/stores.rs"]
+mod stores;
 mod support;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 use batondb::types::PageNumber;
-use support::{Backend, Content, Holder, PAGE_BYTES, Store, page, runtime};
+use stores::{Backend, Store};
+use support::{Content, Holder, PAGE_BYTES, page, runtime};
 
 const PAGES: u32 = 4_096;
 

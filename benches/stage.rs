@@ -5,11 +5,14 @@
 
 #[path = "support/short.rs"]
 mod short;
+#[path = "support/stores.rs"]
+mod stores;
 mod support;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 
-use support::{Backend, Content, Holder, PAGE_BYTES, Store, pages_of, runtime};
+use stores::{Backend, Store};
+use support::{Content, Holder, PAGE_BYTES, pages_of, runtime};
 
 const PAGES: u32 = 4_096;
 

@@ -6,13 +6,16 @@
 
 #[path = "support/short.rs"]
 mod short;
+#[path = "support/stores.rs"]
+mod stores;
 mod support;
 
 use batondb::engine::{Outcome, Preload};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures::future::join_all;
 
-use support::{Backend, Content, Holder, Store, runtime};
+use stores::{Backend, Store};
+use support::{Content, Holder, runtime};
 
 const PAGES: u32 = 1_024;
 

@@ -6,7 +6,8 @@ use heed::types::Bytes;
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, RwTxn, WithoutTls};
 use tempfile::TempDir;
 
-use crate::support::{Backend, Content, PAGE_BYTES, actor, pages_of};
+use crate::stores::Backend;
+use crate::support::{Content, PAGE_BYTES, actor, pages_of};
 
 /// The sizes of a FENCE row and of a HEAD row after some commits, rounded up.
 pub const FENCE_BYTES: usize = 50;

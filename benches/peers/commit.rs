@@ -9,7 +9,8 @@ use tokio::sync::Mutex;
 
 use crate::bare::{Bare, HEAD_BYTES, Rows};
 use crate::measure::{Line, in_turn, time};
-use crate::support::{Backend, Content, Holder, Store, pages_of};
+use crate::stores::{Backend, Store};
+use crate::support::{Content, Holder, pages_of};
 
 /// The pages of an actor, and how many of them a commit writes.
 const PAGES: u32 = 64;

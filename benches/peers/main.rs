@@ -21,10 +21,12 @@ mod bare;
 mod commit;
 mod measure;
 mod startup;
+#[path = "../support/stores.rs"]
+mod stores;
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::Backend;
+use stores::Backend;
 use tokio::runtime::Runtime;
 
 const ROUNDS_DEFAULT: usize = 15;
@@ -41,7 +43,7 @@ fn main() {
             }
         }
     }
-    measure::print_table(&lines);
+    measure::print_table("bare LMDB", &lines);
 }
 
 type Compare = fn(&Runtime, Backend, usize) -> Vec<measure::Line>;

@@ -52,8 +52,8 @@ pub fn in_turn(
 }
 
 #[expect(clippy::print_stdout, reason = "the table is what this bench is for")]
-pub fn print_table(lines: &[Line]) {
-    println!("{:<46} {:>12} {:>12} {:>7}  goal", "", "baton", "bare LMDB", "ratio");
+pub fn print_table(peer: &str, lines: &[Line]) {
+    println!("{:<46} {:>12} {peer:>12} {:>7}  goal", "", "baton", "ratio");
     for Line { name, baton, peer, ratio, goal } in lines {
         println!("{name:<46} {baton:>12} {peer:>12} {ratio:>7.2}  {goal}");
     }

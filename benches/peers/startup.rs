@@ -8,7 +8,8 @@ use tokio::runtime::Runtime;
 
 use crate::bare::{Bare, FENCE_BYTES, Rows};
 use crate::measure::{Line, in_turn, median, time};
-use crate::support::{Backend, Content, Holder, Store, page};
+use crate::stores::{Backend, Store};
+use crate::support::{Content, Holder, page};
 
 const PAGES: u32 = 1_024;
 const STARTS_PER_ROUND: usize = 15;

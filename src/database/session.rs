@@ -68,6 +68,8 @@ pub(super) struct Session {
     ready: bool,
     /// Failures of the store that are dealt with.
     failures_seen: u64,
+    /// Whether a commit that SQLite took for failed has taken place, and it has not read anew since.
+    is_stale: bool,
     /// Whether what was begun at depth 0 is a savepoint, in a transaction that a statement had begun.
     is_nested: bool,
     file: Arc<Mutex<MainFile>>,
@@ -96,6 +98,7 @@ impl Session {
             connection,
             ready: false,
             failures_seen: 0,
+            is_stale: false,
             is_nested: false,
             file,
             signals,
@@ -120,15 +123,37 @@ impl Session {
         }
         self.signals.reset();
         self.file().take_failure();
+        if self.is_autocommit() {
+            let landed = self.file().resolve_doubt()?;
+            self.is_stale |= landed;
+            if self.is_stale {
+                self.read_anew()?;
+                self.is_stale = false;
+            }
+        }
         self.forget_what_failed()?;
         if !self.ready {
             for pragma in SETUP {
                 self.connection.execute(pragma).map_err(|error| self.failed(error))?;
             }
-            self.file().pin_pragmas();
+            self.file().pin_pragmas(true);
             self.ready = true;
         }
         Ok(())
+    }
+
+    /// Has SQLite forget what it has read: the commit that it took for failed has taken place. It holds its lock,
+    /// and with it its cache, for good; so it gives the lock back first, by reading without holding on to it.
+    fn read_anew(&mut self) -> Result<(), DatabaseError> {
+        self.statements.clear();
+        self.file().pin_pragmas(false);
+        let read = ["PRAGMA locking_mode = NORMAL", "SELECT 1 FROM sqlite_schema LIMIT 1"]
+            .into_iter()
+            .try_for_each(|sql| self.connection.execute(sql))
+            .and_then(|()| self.connection.reset_cache())
+            .and_then(|()| self.connection.execute(SETUP[0]));
+        self.file().pin_pragmas(true);
+        read.map_err(|error| self.failed(error))
     }
 
     /// After a failure of the store SQLite has rolled back, but virtual tables may keep what they have read

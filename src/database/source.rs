@@ -16,7 +16,7 @@ use super::stats::Counters;
 use crate::engine::{
     Commit, Engine, LargeCommit, LargeCommitWriter, PageSet, PageWrite, Startup, StoreError,
 };
-use crate::types::{ActorId, Generation, PageCount, PageNumber, PageRange, PageSize, Txid};
+use crate::types::{ActorId, Generation, PageCount, PageNumber, PageRange, PageSize, Token, Txid};
 
 /// How a database reads.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +48,8 @@ pub(super) struct Source {
     read_ahead: Option<ReadAhead>,
     recorder: Option<HintRecorder>,
     counters: Arc<Counters>,
+    /// The mark of the last commit, if nobody knows whether it took place.
+    doubt: Option<Token>,
 }
 
 impl Source {
@@ -83,7 +85,33 @@ impl Source {
             read_ahead,
             recorder: policy.learn_hints.then(|| HintRecorder::new(page_size, HINT_BYTES_DEFAULT)),
             counters,
+            doubt: None,
         }
+    }
+
+    /// Whether it is unknown what became of the last commit.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
+    /// Finds out what became of the last commit. Whether it took place, so that the pages are others than before.
+    pub(super) fn resolve_doubt(&mut self) -> Result<bool, StoreError> {
+        let Some(token) = self.doubt else { return Ok(false) };
+        let landed = block_on(self.engine.resolve_commit(&self.actor, self.generation, self.head, token))?;
+        self.doubt = None;
+        let Some(meta) = landed else { return Ok(false) };
+        // Its pages are gone from memory.
+        self.space = self.cache.space();
+        self.advance(meta.head_txid, meta.size_pages, meta.page_size, 0);
+        Ok(true)
+    }
+
+    /// Notes a commit whose outcome is unknown.
+    fn note<T>(&mut self, committed: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(StoreError::CommitUnknown { token, .. }) = &committed {
+            self.doubt = *token;
+        }
+        committed
     }
 
     /// How many pages there are.
@@ -168,7 +196,8 @@ impl Source {
         let writes = pages.iter().map(|(page, data)| PageWrite { page: *page, data }).collect();
         let (generation, head_txid) = (self.generation, self.head);
         let commit = Commit { generation, head_txid, size_pages: size, pages: writes };
-        let head = block_on(self.engine.commit(&self.actor, commit))?;
+        let committed = block_on(self.engine.commit(&self.actor, commit));
+        let head = self.note(committed)?;
         self.advance(head, size, page_size, pages.len());
         for (page, data) in pages {
             self.cache.insert(self.space, page, data);
@@ -191,7 +220,8 @@ impl Source {
         page_size: PageSize,
         pages: usize,
     ) -> Result<(), StoreError> {
-        let head = block_on(writer.finish(size))?;
+        let finished = block_on(writer.finish(size));
+        let head = self.note(finished)?;
         // Which pages have changed is not known one by one any more.
         self.space = self.cache.space();
         self.advance(head, size, page_size, pages);

@@ -12,7 +12,7 @@ use crate::types::{ActorId, PageNumber, PageSize, Token, Txid};
 
 use super::Commit;
 use super::attempts::Attempts;
-use super::batch::{self, Batch, write_pages};
+use super::batch::{self, Batch, Room, write_pages};
 use super::core::Core;
 use super::error::{Failure, StoreError, surface};
 use super::rows::Actor;
@@ -31,6 +31,11 @@ struct SmallCommit {
 impl Body for SmallCommit {
     type Output = Result<Committed, Debt>;
     type Error = Failure;
+
+    fn may_begin_on_a_recent_state(&self) -> bool {
+        // It keeps no notes, and what it reads guards what it writes.
+        true
+    }
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
         async move {
@@ -89,15 +94,16 @@ pub(super) fn refuse(
     let base = held.head_txid.unwrap_or(head.txid);
     if unknown && plan::landed(head, base, token) == Landed::Unknown {
         let detail = format!("the head has moved from {base} to {} since", head.txid);
-        return StoreError::CommitUnknown { actor: actor.id.clone(), detail };
+        return StoreError::CommitUnknown { actor: actor.id.clone(), detail, token: Some(token) };
     }
     actor.refused(refusal)
 }
 
 /// An error that ends a commit. After a lost answer nobody can say any more what became of it.
-pub(super) fn give_up(actor: &Actor, error: StoreError, unknown: bool) -> StoreError {
+pub(super) fn give_up(actor: &Actor, token: Token, error: StoreError, unknown: bool) -> StoreError {
     if unknown {
-        StoreError::CommitUnknown { actor: actor.id.clone(), detail: error.to_string() }
+        let (actor, detail) = (actor.id.clone(), error.to_string());
+        StoreError::CommitUnknown { actor, detail, token: Some(token) }
     } else {
         error
     }
@@ -124,7 +130,7 @@ pub(crate) async fn commit(
         .pages
         .into_iter()
         .map(move |write| PreparedPage::new(write.page, size, write.data, &mut scratch));
-    let mut first = Batch::new(&actor.keys);
+    let mut first = Batch::new(Room::new(&core.limits, &actor.keys));
     let committed = match first.fill(&mut pages) {
         None => commit_small(core, &actor, request, first.into_pages()).await?,
         Some(next) => commit_staged(core, &actor, request, [first, next], pages).await?,
@@ -165,11 +171,11 @@ async fn commit_small(
             Ok(Ok(committed)) => return Ok(committed),
             Ok(Err(debt)) => settle::settle(core, actor, request.held.generation, debt)
                 .await
-                .map_err(|error| give_up(actor, error, attempts.unknown))?,
+                .map_err(|error| give_up(actor, request.token, error, attempts.unknown))?,
             Err(Failure::Store(error)) => return Err(error),
             Err(Failure::Kv(error)) => {
                 if let Err(error) = attempts.again(core, error).await {
-                    return Err(give_up(actor, surface(error), attempts.unknown));
+                    return Err(give_up(actor, request.token, surface(error), attempts.unknown));
                 }
                 body.unknown.store(attempts.unknown, Ordering::Release);
             }

@@ -2,7 +2,7 @@
 
 use crate::codec::DecodeError;
 use crate::kv::KvError;
-use crate::types::{ActorId, ArgumentError, Generation, PageNumber, PageSizeError, Txid};
+use crate::types::{ActorId, ArgumentError, Generation, PageNumber, PageSizeError, Token, Txid};
 
 /// Why an operation has no result. [`StoreError::code`] is the stable name that users see.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +61,8 @@ pub enum StoreError {
         actor: ActorId,
         /// Why not.
         detail: String,
+        /// The commit's mark, with which [`super::Engine::resolve_commit`] finds out later.
+        token: Option<Token>,
     },
     /// The store cannot be reached or used now. Nothing was written by this call's last attempt.
     #[error("{0}")]

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Seek, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,52 +16,65 @@ use tokio::task::spawn_blocking;
 use crate::codec::{FenceState, Head};
 use crate::kv::{Isolation, ReadBody, View};
 use crate::plan;
-use crate::types::{ActorId, Meta, PageNumber, PageRange, Txid};
+use crate::types::{ActorId, Meta, PageNumber, PageRange, Txid, runs};
 
+use super::attempts::Attempts;
 use super::core::Core;
 use super::error::{Failure, StoreError};
 use super::import::refuse_sidecars;
 use super::rows::{Actor, Stored, decode_page, walk};
+use super::slices::{BEGINNINGS_MAX, SliceSize, moved_too_often, read_slice};
 
+/// One slice of an export.
 struct Export {
     actor: Actor,
-    /// Taken out while an execution writes to it. A read that had to end early (its state was too old)
-    /// leaves it where it is, and the next execution goes on from there if the head is still the same.
-    target: Mutex<Option<Target>>,
+    size: SliceSize,
+    target: SharedTarget,
 }
 
+/// Taken out while an execution writes to it. A read that had to end early (its state was too old) leaves it
+/// where it is, and the next execution goes on from there if the head is still the same.
+type SharedTarget = Arc<Mutex<Option<Target>>>;
+
 impl ReadBody for Export {
-    type Output = Meta;
+    type Output = ControlFlow<Meta>;
     type Error = Failure;
 
-    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Meta, Failure>> {
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
         async move {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Snapshot).await?;
             let Some(fence) = fence.filter(|fence| fence.state == FenceState::Live) else {
                 return Err(StoreError::NotFound { actor: self.actor.id.clone() }.into());
             };
-            let taken = self.target.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let mut target = taken.expect("one execution at a time writes the file");
+            let mut target = take(&self.target);
             let written = self.write(view, &head, &mut target).await;
+            let done = target.next.is_none_or(|next| !head.size_pages.contains(next));
             *self.target.lock().unwrap_or_else(PoisonError::into_inner) = Some(target);
             written?;
-            Ok(plan::meta(&fence, &head))
+            Ok(if done { ControlFlow::Break(plan::meta(&fence, &head)) } else { ControlFlow::Continue(()) })
         }
         .boxed()
     }
 }
 
+fn take(target: &SharedTarget) -> Target {
+    let taken = target.lock().unwrap_or_else(PoisonError::into_inner).take();
+    taken.expect("one execution at a time writes the file, and puts it back")
+}
+
 impl Export {
+    /// Writes a slice from where the file ends.
     async fn write(&self, view: &dyn View, head: &Head, target: &mut Target) -> Result<(), Failure> {
         target.begin(head.txid).map_err(|error| target.failed(&error))?;
-        let (Some(first), Some(last)) = (target.next, PageNumber::new(head.size_pages.0)) else {
-            return Ok(());
-        };
-        if first > last {
-            return Ok(());
+        if target.beginnings > BEGINNINGS_MAX {
+            return Err(moved_too_often(&self.actor.id).into());
         }
+        let left = target.next.map(|first| PageRange { first, last: PageNumber::LAST });
+        let left = runs::first_pages(left.as_slice(), head.size_pages, u64::MAX);
+        let slice = self.size.first_of(&left, head.page_size);
+        let Some(run) = slice.first() else { return Ok(()) };
         let mut page_bytes = vec![0; head.page_size.bytes()];
-        walk(view, &self.actor, PageRange { first, last }, head.txid, |stored| {
+        walk(view, &self.actor, *run, head.txid, |stored| {
             let last = match stored {
                 Stored::Never(gap) => {
                     let zeros = u64::from(gap.count()) * head.page_size.bytes() as u64;
@@ -87,6 +101,8 @@ struct Target {
     file: BufWriter<File>,
     /// The head whose pages are in the file so far.
     head: Option<Txid>,
+    /// At how many heads it was begun.
+    beginnings: u32,
     /// The page to write next; none when the last possible one was written.
     next: Option<PageNumber>,
 }
@@ -99,6 +115,7 @@ impl Target {
             path,
             file: BufWriter::with_capacity(1 << 20, file),
             head: None,
+            beginnings: 0,
             next: Some(PageNumber::FIRST),
         })
     }
@@ -111,6 +128,7 @@ impl Target {
         self.file.rewind()?;
         self.file.get_mut().set_len(0)?;
         self.head = Some(head);
+        self.beginnings += 1;
         self.next = Some(PageNumber::FIRST);
         Ok(())
     }
@@ -162,11 +180,9 @@ pub(crate) async fn export_to(core: &Arc<Core>, id: &ActorId, path: &Path) -> Re
     let exported = spawn_blocking(move || {
         refuse_sidecars(&path)?;
         let partial = partial_path(&path, core.env.token().0)?;
-        let target = Mutex::new(Some(Target::create(partial.clone())?));
-        let body = Arc::new(Export { actor, target });
-        let written = runtime.block_on(core.read(&body)).and_then(|meta| {
-            let target = body.target.lock().unwrap_or_else(PoisonError::into_inner).take();
-            target.expect("a finished execution puts the file back").finish(&path)?;
+        let target = Arc::new(Mutex::new(Some(Target::create(partial.clone())?)));
+        let written = runtime.block_on(write_all(&core, &actor, &target)).and_then(|meta| {
+            take(&target).finish(&path)?;
             Ok(meta)
         });
         if written.is_err() {
@@ -176,6 +192,17 @@ pub(crate) async fn export_to(core: &Arc<Core>, id: &ActorId, path: &Path) -> Re
         written
     });
     exported.await.map_err(|error| StoreError::Unavailable(error.to_string()))?
+}
+
+async fn write_all(core: &Core, actor: &Actor, target: &SharedTarget) -> Result<Meta, StoreError> {
+    let mut size = SliceSize::new(&core.limits);
+    loop {
+        let mut attempts = Attempts::begin(core);
+        let slice = |size| Export { actor: actor.clone(), size, target: Arc::clone(target) };
+        if let ControlFlow::Break(meta) = read_slice(core, &mut attempts, &mut size, slice).await? {
+            return Ok(meta);
+        }
+    }
 }
 
 /// A name beside `path` that nobody else uses.

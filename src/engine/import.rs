@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use crate::codec::{ActorKeys, PreparedPage};
+use crate::codec::PreparedPage;
 use crate::plan::{self, FILE_HEADER_BYTES, Held, PreloadRequest, SqliteFile, StageRequest};
 use crate::types::{ActorId, Meta, PageNumber};
 
-use super::batch::Batch;
+use super::batch::{Batch, Room};
 use super::core::Core;
 use super::error::StoreError;
 use super::rows::Actor;
@@ -47,9 +47,9 @@ pub(crate) async fn import_from(
     let size = Some(size_pages);
     let request = StageRequest { held, size_pages: size, page_size: None, token: core.env.token() };
     let mut stage = StageWriter::open(core, &actor, request).await?;
+    let room = Room::new(&core.limits, &actor.keys);
     loop {
-        let keys = actor.keys.clone();
-        let (returned, batch) = blocking(move || source.next_batch(&keys)).await?;
+        let (returned, batch) = blocking(move || source.next_batch(room)).await?;
         source = returned;
         match batch {
             Some(pages) => stage.write(pages).await?,
@@ -119,8 +119,8 @@ impl Source {
     }
 
     /// Reads and compresses what one transaction takes; `None` at the end.
-    fn next_batch(mut self, keys: &ActorKeys) -> Result<(Self, Option<Vec<PreparedPage>>), StoreError> {
-        let mut batch = self.waiting.take().unwrap_or_else(|| Batch::new(keys));
+    fn next_batch(mut self, room: Room) -> Result<(Self, Option<Vec<PreparedPage>>), StoreError> {
+        let mut batch = self.waiting.take().unwrap_or_else(|| Batch::new(room));
         let mut failed = None;
         let mut page_bytes = vec![0; self.file.page_size.bytes()];
         let mut pages = std::iter::from_fn(|| {

@@ -1,22 +1,26 @@
 //! A commit that is written as it grows: a transaction that outgrows its owner's memory hands its pages over
 //! in pieces, may write a page again, and reads its own pages back. All of it is one stage.
 
+use std::convert::Infallible;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::codec::{OpenStage, PreparedPage};
-use crate::kv::{Isolation, ReadBody, View};
+use crate::kv::{Limits, ReadBody, View};
 use crate::plan::{self, Held, StageRequest};
 use crate::types::{ActorId, Generation, PageBits, PageCount, PageNumber, PageRange, PageSize, Txid};
 
 use super::PageSet;
-use super::batch::Batch;
+use super::batch::{Batch, Room};
 use super::core::Core;
 use super::error::{Failure, StoreError};
+use super::pages::{At, read_beside};
 use super::read::check_answer;
-use super::rows::{Actor, At, read_pages};
+use super::rows::Actor;
 use super::settle;
+use super::slices::{Partial, read_rest};
 use super::stage::{End, StageWriter};
 
 /// A commit whose pages and size are not known yet.
@@ -93,8 +97,18 @@ impl LargeCommitWriter {
         let settled = self.stage.barrier().await;
         self.end_step(settled)?;
         let StageWriter { core, actor, held, stage, .. } = &self.stage;
-        let (actor, held, stage, page_size) = (actor.clone(), *held, *stage, self.page_size);
-        core.read(&Arc::new(ReadBack { actor, held, stage, page_size, runs })).await
+        let at = At::stage(stage.txid, self.page_size);
+        let slice = |runs| ReadBack {
+            actor: actor.clone(),
+            held: *held,
+            stage: *stage,
+            at,
+            runs,
+            limits: core.limits,
+        };
+        let nothing = Partial { pages: PageSet::empty(stage.txid, self.page_size), left: runs };
+        let ControlFlow::Continue(pages) = read_rest(core, nothing, slice).await?;
+        Ok(pages)
     }
 
     /// Makes everything visible at once, in a database of this size. Pages written beyond it are gone.
@@ -134,7 +148,7 @@ impl LargeCommitWriter {
         if prepared.peek().is_none() {
             return Ok(());
         }
-        let mut batch = Batch::new(&self.stage.actor.keys);
+        let mut batch = Batch::new(Room::new(&self.stage.core.limits, &self.stage.actor.keys));
         while let Some(next) = batch.fill(&mut prepared) {
             self.stage.write(std::mem::replace(&mut batch, next).into_pages()).await?;
         }
@@ -162,21 +176,23 @@ struct ReadBack {
     actor: Actor,
     held: Held,
     stage: OpenStage,
-    page_size: PageSize,
+    at: At,
     runs: Vec<PageRange>,
+    limits: Limits,
 }
 
 impl ReadBody for ReadBack {
-    type Output = PageSet;
+    type Output = ControlFlow<Infallible, PageSet>;
     type Error = Failure;
 
-    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<PageSet, Failure>> {
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
         async move {
-            let (fence, head) = self.actor.fence_and_head(view, Isolation::Snapshot).await?;
+            let (fence, head, pages) =
+                read_beside(view, &self.actor, self.at, &self.runs, &self.limits).await?;
             // A stage that is being rolled back has rows missing, and that is no damage.
             plan::check_part(fence.as_ref(), &head, self.held, self.stage)
                 .map_err(|refusal| self.actor.refused(refusal))?;
-            read_pages(view, &self.actor, At::stage(self.stage.txid, self.page_size), &self.runs).await
+            pages.map(ControlFlow::Continue)
         }
         .boxed()
     }

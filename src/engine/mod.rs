@@ -3,6 +3,7 @@
 //!
 //! [`Engine`] is the facade; each file is one operation.
 
+mod ahead;
 mod attempts;
 mod background;
 mod batch;
@@ -17,9 +18,13 @@ mod import;
 mod large_commit;
 mod list;
 mod open;
+mod pages;
+mod preload;
 mod read;
+mod resolve;
 mod rows;
 mod settle;
+mod slices;
 mod stage;
 mod startup;
 
@@ -36,7 +41,7 @@ use self::core::Core;
 use crate::env::Env;
 use crate::kv::{Kv, Status};
 use crate::plan::{Held, PreloadRequest};
-use crate::types::{ActorId, Generation, Meta, PageCount, PageNumber, PageRange, PageSize, Txid};
+use crate::types::{ActorId, Generation, Meta, PageCount, PageNumber, PageRange, PageSize, Token, Txid};
 
 /// Which pages the answer to a start carries.
 #[derive(Debug, Clone, Default)]
@@ -169,6 +174,20 @@ impl Engine {
     /// Commits changes of any size at once. The pages are copied before the first wait.
     pub async fn commit(&self, actor: &ActorId, commit: Commit<'_>) -> Result<Txid, StoreError> {
         commit::commit(&self.core, actor, commit).await
+    }
+
+    /// Finds out what became of a commit that ended with [`StoreError::CommitUnknown`] and left its token there: the
+    /// state that it made, or `None` if it did not take place and never will. `generation` and `head_txid` are what
+    /// the commit named.
+    pub async fn resolve_commit(
+        &self,
+        actor: &ActorId,
+        generation: Generation,
+        head_txid: Txid,
+        token: Token,
+    ) -> Result<Option<Meta>, StoreError> {
+        let held = Held { generation, head_txid: Some(head_txid) };
+        resolve::resolve_commit(&self.core, actor, held, token).await
     }
 
     /// Begins a commit whose pages come in pieces and whose size is known at its end only: for transactions

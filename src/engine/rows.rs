@@ -2,14 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use futures::future::{try_join, try_join_all};
+use futures::future::try_join;
 
 use crate::codec::{self, ActorKeys, Fence, Head, Row};
 use crate::kv::{Isolation, Mutations, Scan, View};
 use crate::plan::{Held, Refusal};
 use crate::types::{ActorId, PageNumber, PageRange, PageSize, Txid};
 
-use super::PageSet;
 use super::error::{Failure, StoreError, corrupt};
 
 /// An actor and its keys, made once an operation.
@@ -174,82 +173,4 @@ pub(crate) fn decode_page(
         txid: Some(txid),
         detail: error.to_string(),
     })
-}
-
-/// Which version of each page to read.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct At {
-    txid: Txid,
-    page_size: PageSize,
-    /// Whether only a version of exactly this txid will do.
-    exactly: bool,
-}
-
-impl At {
-    /// What a head shows: the newest version at or below it, and zeros where there is none.
-    pub(crate) fn head(head: &Head) -> Self {
-        Self { txid: head.txid, page_size: head.page_size, exactly: false }
-    }
-
-    /// What a stage has written.
-    pub(crate) fn stage(txid: Txid, page_size: PageSize) -> Self {
-        Self { txid, page_size, exactly: true }
-    }
-}
-
-/// Reads runs of pages, each run as one range read, all side by side. The runs lie inside the size.
-pub(crate) async fn read_pages(
-    view: &dyn View,
-    actor: &Actor,
-    at: At,
-    runs: &[PageRange],
-) -> Result<PageSet, Failure> {
-    let pages: Vec<PageNumber> = runs.iter().flat_map(|run| run.pages()).collect();
-    // Each run has its place in the answer, so nothing is moved once it is decoded.
-    let mut data = vec![0; pages.len() * at.page_size.bytes()];
-    let mut unclaimed = data.as_mut_slice();
-    let mut claim = |run: PageRange| {
-        let bytes = run.count() as usize * at.page_size.bytes();
-        let (place, rest) = std::mem::take(&mut unclaimed).split_at_mut(bytes);
-        unclaimed = rest;
-        place
-    };
-    match runs {
-        [] => {}
-        [run] => read_run(view, actor, at, *run, claim(*run)).await?,
-        runs => {
-            let reads = runs.iter().map(|run| read_run(view, actor, at, *run, claim(*run)));
-            try_join_all(reads).await?;
-        }
-    }
-    Ok(PageSet { head_txid: at.txid, page_size: at.page_size, pages, data })
-}
-
-/// Fills the run's place, all zeros so far, with its pages.
-async fn read_run(
-    view: &dyn View,
-    actor: &Actor,
-    at: At,
-    run: PageRange,
-    place: &mut [u8],
-) -> Result<(), Failure> {
-    let size = at.page_size;
-    let missing = |page| StoreError::Corrupt {
-        actor: Some(actor.id.clone()),
-        page: Some(page),
-        txid: Some(at.txid),
-        detail: "a page that was staged is not there".to_owned(),
-    };
-    walk(view, actor, run, at.txid, |stored| match stored {
-        Stored::Never(gap) if at.exactly => Err(missing(gap.first)),
-        // It reads as zeros.
-        Stored::Never(_) => Ok(()),
-        Stored::Row { page, txid, .. } if at.exactly && txid != at.txid => Err(missing(page)),
-        Stored::Row { page, txid, key, value } => {
-            let start = (page.get() - run.first.get()) as usize * size.bytes();
-            let out = &mut place[start..start + size.bytes()];
-            decode_page(actor, (page, txid), (key, value), size, out)
-        }
-    })
-    .await
 }

@@ -10,16 +10,17 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::codec::{self, Head, OpenStage, StagePart};
-use crate::kv::{Body, Decision, Isolation, KeyRange, Mutations, Scan, View};
+use crate::kv::{Body, Decision, Isolation, KeyRange, Limits, Mutations, Scan, View};
 use crate::plan::{self, Debt};
 use crate::types::{Generation, PageCount, PageNumber, Txid};
 
 use super::background::Task;
+use super::batch::Room;
 use super::core::Core;
 use super::error::{Failure, StoreError, corrupt};
 use super::rows::Actor;
 
-/// Manifests dealt with in one step. A manifest names at most [`super::batch::PART_PAGES_MAX`] pages.
+/// Manifests dealt with in one step, unless the names of their rows are too long for one transaction.
 const PARTS_A_STEP_MAX: usize = 4;
 /// Rows trimmed in one step.
 const ROWS_A_STEP_MAX: usize = 1_000;
@@ -32,6 +33,7 @@ enum Progress {
 
 struct Step {
     actor: Actor,
+    limits: Limits,
     generation: Generation,
     debt: Debt,
 }
@@ -104,12 +106,14 @@ impl Step {
         each: impl Fn(&mut Mutations, PageNumber, Txid),
     ) -> Result<(Mutations, bool), Failure> {
         let parts = self.manifests(view, range).await?;
+        let room = Room::new(&self.limits, &self.actor.keys);
+        let fit = room.manifests(parts.iter().map(|(_, _, part)| part));
         let mut mutations = Mutations::new();
-        for (key, txid, part) in &parts {
+        for (key, txid, part) in parts.iter().take(fit) {
             part.pages().for_each(|page| each(&mut mutations, page, *txid));
             mutations.delete(key.clone());
         }
-        Ok((mutations, parts.len() >= PARTS_A_STEP_MAX))
+        Ok((mutations, parts.len() >= PARTS_A_STEP_MAX || fit < parts.len()))
     }
 
     /// Deletes the next rows of pages beyond the size that the head notes.
@@ -121,13 +125,17 @@ impl Step {
     ) -> Result<Decision<Progress>, Failure> {
         let mut mutations = Mutations::new();
         let mut rows = 0;
+        // The rows of a trim come with their values, and a backend may have to fetch them.
+        let bytes_max = self.limits.read_bytes.unwrap_or(usize::MAX);
+        let mut bytes = 0;
         if let Some(first) = pages.first_past_end() {
             let range = self.actor.keys.pages_from(first);
             let mut last = None;
-            let mut visit = |key: &[u8], _: &[u8]| {
+            let mut visit = |key: &[u8], value: &[u8]| {
                 rows += 1;
+                bytes += key.len() + value.len();
                 last = Some(key.to_vec());
-                ControlFlow::Continue(())
+                if bytes < bytes_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             };
             view.scan(Scan::snapshot(range.clone()).rows(ROWS_A_STEP_MAX), &mut visit).await?;
             if let Some(last) = last {
@@ -135,7 +143,8 @@ impl Step {
                 mutations.clear_range_guarded(KeyRange::new(range.start(), past.end()));
             }
         }
-        Ok(self.end_step(mutations, rows >= ROWS_A_STEP_MAX, || plan::trimmed(head)))
+        let more = rows >= ROWS_A_STEP_MAX || bytes >= bytes_max;
+        Ok(self.end_step(mutations, more, || plan::trimmed(head)))
     }
 
     /// The next manifests of a range, read with conflict detection: a part that is still on its way to
@@ -190,7 +199,7 @@ pub(crate) async fn settle(
     generation: Generation,
     debt: Debt,
 ) -> Result<(), StoreError> {
-    let step = Arc::new(Step { actor: actor.clone(), generation, debt });
+    let step = Arc::new(Step { actor: actor.clone(), limits: core.limits, generation, debt });
     while core.decide(&step).await? == Progress::More {}
     Ok(())
 }
@@ -218,7 +227,7 @@ async fn settle_while_open(
     generation: Generation,
     debt: Debt,
 ) -> Result<(), StoreError> {
-    let step = Arc::new(Step { actor: actor.clone(), generation, debt });
+    let step = Arc::new(Step { actor: actor.clone(), limits: core.limits, generation, debt });
     while !core.background.is_closing() && core.decide(&step).await? == Progress::More {}
     Ok(())
 }

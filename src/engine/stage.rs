@@ -228,7 +228,7 @@ impl StageWriter {
                 Err(Failure::Store(error)) => return Err(error),
                 Err(Failure::Kv(error)) => {
                     if let Err(error) = attempts.again(&self.core, error).await {
-                        return Err(give_up(&self.actor, surface(error), attempts.unknown));
+                        return Err(give_up(&self.actor, stage.token, surface(error), attempts.unknown));
                     }
                     body.unknown.store(attempts.unknown, Ordering::Release);
                 }

@@ -3,25 +3,32 @@
 //! The fast way is one transaction: read fence, head and pages, write the fence. A commit of the old owner
 //! that lands in between makes it conflict; after [`CONFLICTS_MAX`] of these the start goes the two-step
 //! way, which no commit can starve: raise the fence alone, then read head and pages behind it. A backend
-//! that serializes has no conflicts, so there a start is always one transaction.
+//! that serializes has no conflicts, so there a start is always one transaction. Pages that are more than
+//! one transaction should read are read behind the fence too.
 //!
 //! Losing the race against another start is an answer, not an error.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use futures::future::{BoxFuture, FutureExt, try_join, try_join3};
+use futures::future::{BoxFuture, FutureExt, try_join3};
 
-use crate::codec::{Fence, Head};
-use crate::kv::{Body, Concurrency, Decision, Isolation, Mutations, ReadBody, View, transact};
+use crate::codec::Head;
+use crate::kv::{
+    Body, Concurrency, Decision, Isolation, KvError, Limits, Mutations, ReadBody, View, transact,
+};
 use crate::plan::{self, PreloadRequest, TakeoverPlan, TakeoverRequest};
-use crate::types::{ActorId, Generation, Meta, PageRange, Token};
+use crate::types::{ActorId, Generation, Meta, Token};
 
 use super::attempts::Attempts;
 use super::core::Core;
 use super::error::{Failure, StoreError, surface};
-use super::rows::{Actor, At, read_pages};
-use super::{Outcome, PageSet, Startup, hints, settle};
+use super::pages::At;
+use super::preload::{BehindFence, Gone, MoreBehindFence, Sight, Won};
+use super::rows::Actor;
+use super::slices::{BEGINNINGS_MAX, SliceSize, moved_too_often, read_rest, read_slice};
+use super::{Outcome, PageSet, Startup, settle};
 
 /// Conflicts with commits before a start raises the fence first.
 const CONFLICTS_MAX: u32 = 2;
@@ -32,6 +39,7 @@ struct Takeover {
     token: Token,
     now_ms: u64,
     preload: Arc<PreloadRequest>,
+    limits: Limits,
     /// The generation first seen.
     noted: OnceLock<Generation>,
     /// Whether to raise the fence alone.
@@ -40,16 +48,10 @@ struct Takeover {
 
 enum Answer {
     /// The generation is ours, and this is what the store holds.
-    Won(Fence, Head, Preloaded),
+    Won(Box<Won>),
     /// The generation is ours; the rest is to be read behind the fence.
     Raised,
     Lost(Meta),
-}
-
-/// What a start brings along.
-struct Preloaded {
-    pages: PageSet,
-    hints: Vec<PageRange>,
 }
 
 impl Body for Takeover {
@@ -62,10 +64,17 @@ impl Body for Takeover {
             // Read with conflict detection, the head makes a commit in between a conflict; without, only
             // another takeover is one.
             let head_isolation = if fence_first { Isolation::Snapshot } else { Isolation::Serializable };
-            let (fence, head, hints) = try_join3(
+            let size = SliceSize::new(&self.limits);
+            let sight = async {
+                if fence_first {
+                    return Ok(Sight::default());
+                }
+                Sight::read(view, &self.actor, &self.preload, &self.limits, size).await
+            };
+            let (fence, head, sight) = try_join3(
                 self.actor.fence(view, Isolation::Serializable),
                 self.actor.stored_head(view, head_isolation),
-                hints(view, &self.actor, !fence_first && self.preload.hints),
+                sight,
             )
             .await?;
             let head = head.unwrap_or_else(Head::empty);
@@ -90,61 +99,14 @@ impl Body for Takeover {
             let answer = if fence_first {
                 Answer::Raised
             } else {
-                let preloaded = preload(view, &self.actor, &head, &self.preload, hints).await?;
-                Answer::Won(fence, head, preloaded)
+                let (actor, preload) = (&self.actor, &self.preload);
+                let preloaded = sight.preload(view, actor, &head, preload, &self.limits, size).await?;
+                Answer::Won(Box::new(Won { fence, head, preloaded }))
             };
             Ok(Decision::write(mutations, answer))
         }
         .boxed()
     }
-}
-
-/// Head and pages behind a fence that this start has raised.
-struct BehindFence {
-    actor: Actor,
-    token: Token,
-    preload: Arc<PreloadRequest>,
-}
-
-impl ReadBody for BehindFence {
-    type Output = Answer;
-    type Error = Failure;
-
-    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Answer, Failure>> {
-        async move {
-            let ((fence, head), hints) = try_join(
-                self.actor.fence_and_head(view, Isolation::Snapshot),
-                hints(view, &self.actor, self.preload.hints),
-            )
-            .await?;
-            let Some(fence) = fence else {
-                return Err(StoreError::NotFound { actor: self.actor.id.clone() }.into());
-            };
-            if fence.owner_token != self.token {
-                // A later start has come between: ours is over before it began.
-                return Ok(Answer::Lost(plan::meta(&fence, &head)));
-            }
-            let preloaded = preload(view, &self.actor, &head, &self.preload, hints).await?;
-            Ok(Answer::Won(fence, head, preloaded))
-        }
-        .boxed()
-    }
-}
-
-async fn preload(
-    view: &dyn View,
-    actor: &Actor,
-    head: &Head,
-    request: &PreloadRequest,
-    hints: Vec<PageRange>,
-) -> Result<Preloaded, Failure> {
-    let runs = plan::preload(request, &hints, head.size_pages, head.page_size);
-    let pages = read_pages(view, actor, At::head(head), &runs).await?;
-    Ok(Preloaded { pages, hints })
-}
-
-async fn hints(view: &dyn View, actor: &Actor, wanted: bool) -> Result<Vec<PageRange>, Failure> {
-    if wanted { hints::load(view, actor).await } else { Ok(Vec::new()) }
 }
 
 /// The generation of an actor.
@@ -182,16 +144,13 @@ pub(crate) async fn load_startup(
         token: core.env.token(),
         now_ms: core.env.now_ms(),
         preload: Arc::new(preload),
+        limits: core.limits,
         noted,
         fence_first: AtomicBool::new(false),
     });
     match take_over(core, &body).await? {
-        Answer::Won(fence, head, Preloaded { pages, hints }) => {
-            settle::in_background(core, &body.actor, fence.generation, &head);
-            let meta = plan::meta(&fence, &head);
-            Ok(Startup { outcome: Outcome::Won, meta, pages, hints })
-        }
-        Answer::Lost(meta) => {
+        ControlFlow::Continue(startup) => Ok(startup),
+        ControlFlow::Break(meta) => {
             let noted = body.noted.get().copied().unwrap_or(Generation::NONE);
             tracing::warn!(
                 actor = %body.actor.id, previous = noted.0, current = meta.generation.0,
@@ -200,27 +159,68 @@ pub(crate) async fn load_startup(
             let pages = PageSet::empty(meta.head_txid, meta.page_size);
             Ok(Startup { outcome: Outcome::Lost, meta, pages, hints: Vec::new() })
         }
-        Answer::Raised => unreachable!("take_over reads behind the fence that it raised"),
     }
 }
 
-async fn take_over(core: &Core, body: &Arc<Takeover>) -> Result<Answer, StoreError> {
+/// Raises the fence and reads everything that the start brings along, at one head; or learns who was faster.
+async fn take_over(core: &Arc<Core>, body: &Arc<Takeover>) -> Result<ControlFlow<Meta, Startup>, StoreError> {
     let mut attempts = Attempts::begin(core);
-    loop {
-        match transact(&*core.kv, body).await {
-            Ok(Answer::Raised) => break,
-            Ok(answer) => return Ok(answer),
-            Err(Failure::Store(error)) => return Err(error),
-            Err(Failure::Kv(error)) => attempts.again(core, error).await.map_err(surface)?,
-        }
-        if attempts.conflicts >= CONFLICTS_MAX {
-            body.fence_first.store(true, Ordering::Release);
+    let mut answer = raise(core, body, &mut attempts).await?;
+    for _ in 0..BEGINNINGS_MAX {
+        let Won { fence, head, preloaded } = match answer {
+            Answer::Won(won) => *won,
+            Answer::Raised => match read_behind(core, body, &mut attempts).await? {
+                ControlFlow::Continue(won) => won,
+                ControlFlow::Break(meta) => return Ok(ControlFlow::Break(meta)),
+            },
+            Answer::Lost(meta) => return Ok(ControlFlow::Break(meta)),
+        };
+        let (at, limits) = (At::head(&head), core.limits);
+        let (actor, token) = (&body.actor, body.token);
+        let more = |runs| MoreBehindFence { actor: actor.clone(), token, at, runs, limits };
+        match read_rest(core, preloaded.pages, more).await? {
+            ControlFlow::Continue(pages) => {
+                settle::in_background(core, actor, fence.generation, &head);
+                let (meta, hints) = (plan::meta(&fence, &head), preloaded.hints);
+                return Ok(ControlFlow::Continue(Startup { outcome: Outcome::Won, meta, pages, hints }));
+            }
+            ControlFlow::Break(Gone::Lost(meta)) => return Ok(ControlFlow::Break(meta)),
+            ControlFlow::Break(Gone::Moved) => (answer, attempts) = (Answer::Raised, Attempts::begin(core)),
         }
     }
-    let behind = Arc::new(BehindFence {
+    Err(moved_too_often(&body.actor.id))
+}
+
+/// Makes the generation ours, the fast way or, where that meets with too much, by the fence alone.
+async fn raise(core: &Core, body: &Arc<Takeover>, attempts: &mut Attempts) -> Result<Answer, StoreError> {
+    loop {
+        match transact(&*core.kv, body).await {
+            Ok(answer) => return Ok(answer),
+            Err(Failure::Store(error)) => return Err(error),
+            Err(Failure::Kv(error)) => {
+                // Reading that much takes longer than the backend keeps a state.
+                let too_much = error == KvError::TooOld;
+                attempts.again(core, error).await.map_err(surface)?;
+                if too_much || attempts.conflicts >= CONFLICTS_MAX {
+                    body.fence_first.store(true, Ordering::Release);
+                }
+            }
+        }
+    }
+}
+
+async fn read_behind(
+    core: &Core,
+    body: &Takeover,
+    attempts: &mut Attempts,
+) -> Result<ControlFlow<Meta, Won>, StoreError> {
+    let mut size = SliceSize::new(&core.limits);
+    let behind = |size| BehindFence {
         actor: body.actor.clone(),
         token: body.token,
         preload: Arc::clone(&body.preload),
-    });
-    core.read(&behind).await
+        limits: core.limits,
+        size,
+    };
+    read_slice(core, attempts, &mut size, behind).await
 }

@@ -38,6 +38,13 @@ pub trait Body: Send + Sync + 'static {
 
     /// Reads and decides.
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Self::Error>>;
+
+    /// Whether its first execution may read a state that is a little older than the call, which saves round trips. Its
+    /// serializable reads are checked when it commits, as always; if it decides to write nothing, or they no longer
+    /// hold, it is executed again on the newest state. Not for a body that keeps notes of what it saw first.
+    fn may_begin_on_a_recent_state(&self) -> bool {
+        false
+    }
 }
 
 /// Reads against one state, without writes.
@@ -55,6 +62,11 @@ pub trait ReadBody: Send + Sync + 'static {
 pub trait BodyRunner: Send + Sync {
     /// Executes the body and returns its writes; a body that failed has none.
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations>;
+
+    /// See [`Body::may_begin_on_a_recent_state`].
+    fn may_begin_on_a_recent_state(&self) -> bool {
+        false
+    }
 }
 
 /// A [`ReadBody`] as a backend sees it.
@@ -85,6 +97,10 @@ impl<B, T, E> Attempt<B, T, E> {
 }
 
 impl<B: Body> BodyRunner for Attempt<B, B::Output, B::Error> {
+    fn may_begin_on_a_recent_state(&self) -> bool {
+        self.body.may_begin_on_a_recent_state()
+    }
+
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
         async move {
             match self.body.run(view).await {

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
@@ -38,6 +38,8 @@ pub struct Counts {
 #[derive(Debug, Default)]
 struct Meter {
     counts: [AtomicU64; 9],
+    rounds: AtomicU64,
+    transaction_bytes_max: AtomicUsize,
 }
 
 impl Meter {
@@ -53,6 +55,7 @@ impl Meter {
 
     fn count(&self, mutations: &Mutations) {
         self.add(usize::from(mutations.is_empty()), 1);
+        self.transaction_bytes_max.fetch_max(mutations.bytes(), Ordering::Relaxed);
         for mutation in mutations.iter() {
             let index = match mutation {
                 Mutation::Put { .. } => 6,
@@ -80,11 +83,47 @@ impl MeteredKv {
     pub fn take(&self) -> Counts {
         self.meter.take()
     }
+
+    /// The rounds of reads since the last call: within an execution, reads that begin while none of it is
+    /// under way. Over a network each round is a round trip. An embedded backend answers each read before
+    /// the next one begins, so there every read is a round.
+    pub fn take_rounds(&self) -> u64 {
+        self.meter.rounds.swap(0, Ordering::Relaxed)
+    }
+
+    /// The bytes of the largest decision ever.
+    pub fn transaction_bytes_max(&self) -> usize {
+        self.meter.transaction_bytes_max.load(Ordering::Relaxed)
+    }
 }
 
 struct MeteredView<'v> {
     inner: &'v dyn View,
     meter: &'v Meter,
+    /// Reads under way.
+    reads: AtomicUsize,
+}
+
+impl<'v> MeteredView<'v> {
+    fn new(inner: &'v dyn View, meter: &'v Meter) -> Self {
+        Self { inner, meter, reads: AtomicUsize::new(0) }
+    }
+
+    fn begin_read(&self) -> ReadUnderWay<'_> {
+        if self.reads.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.meter.rounds.fetch_add(1, Ordering::Relaxed);
+        }
+        ReadUnderWay(&self.reads)
+    }
+}
+
+/// Ends when it is dropped, so that a read that was given up ends too.
+struct ReadUnderWay<'v>(&'v AtomicUsize);
+
+impl Drop for ReadUnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl View for MeteredView<'_> {
@@ -93,12 +132,17 @@ impl View for MeteredView<'_> {
         key: &'a [u8],
         isolation: Isolation,
     ) -> BoxFuture<'a, Result<Option<Bytes>, KvError>> {
-        self.meter.add(3, 1);
-        self.inner.get(key, isolation)
+        async move {
+            let _under_way = self.begin_read();
+            self.meter.add(3, 1);
+            self.inner.get(key, isolation).await
+        }
+        .boxed()
     }
 
     fn scan<'a>(&'a self, scan: Scan, visitor: &'a mut Visitor<'_>) -> BoxFuture<'a, Result<(), KvError>> {
         async move {
+            let _under_way = self.begin_read();
             self.meter.add(4, 1);
             let mut counting = |key: &[u8], value: &[u8]| -> ControlFlow<()> {
                 self.meter.add(5, 1);
@@ -116,9 +160,13 @@ struct MeteredBody {
 }
 
 impl BodyRunner for MeteredBody {
+    fn may_begin_on_a_recent_state(&self) -> bool {
+        self.inner.may_begin_on_a_recent_state()
+    }
+
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
         async move {
-            let mutations = self.inner.run(&MeteredView { inner: view, meter: &self.meter }).await;
+            let mutations = self.inner.run(&MeteredView::new(view, &self.meter)).await;
             self.meter.count(&mutations);
             mutations
         }
@@ -135,7 +183,7 @@ impl ReadRunner for MeteredRead {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, ()> {
         async move {
             self.meter.add(2, 1);
-            self.inner.run(&MeteredView { inner: view, meter: &self.meter }).await;
+            self.inner.run(&MeteredView::new(view, &self.meter)).await;
         }
         .boxed()
     }

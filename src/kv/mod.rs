@@ -16,7 +16,9 @@
 //! 2. **All or nothing.** The writes of one decision become visible together or never.
 //! 3. **At most one execution counts.** `run` may execute the body more than once (a group commit that had
 //!    to be repeated), but only the last execution's decision takes effect and is the one returned. A body
-//!    therefore keeps no state of its own between executions, except notes that only ever grow.
+//!    therefore keeps no state of its own between executions, except notes that only ever grow. Where a body
+//!    [allows it](Body::may_begin_on_a_recent_state), an execution may read a state that is a little older than the call;
+//!    its decision counts only if it writes, and the commit has shown that what it read still holds.
 //! 4. **No retries.** `run` reports a conflict, it does not hide it. Whoever knows what the operation means
 //!    decides what to do about it (`engine::retry`).
 //! 5. **Honest outcomes.** Every [`KvError`] but [`KvError::UnknownOutcome`] says: nothing was written and

@@ -100,7 +100,7 @@ impl From<StoreError> for Failure {
             StoreError::ConcurrentTakeover { actor }
             | StoreError::MigrationIncomplete { actor }
             | StoreError::NotFound { actor }
-            | StoreError::CommitUnknown { actor, detail: _ } => {
+            | StoreError::CommitUnknown { actor, detail: _, token: _ } => {
                 Self { actor: Some(actor.to_string()), ..failure }
             }
             StoreError::Corrupt { actor, page, txid, detail: _ } => Self {

@@ -116,7 +116,7 @@ impl NativeStore {
         };
         // Nobody knows how far a commit had come when it panicked, so the caller must not hear "not written".
         let panicked = move |detail: String| match ActorId::new(named) {
-            Ok(actor) => StoreError::CommitUnknown { actor, detail },
+            Ok(actor) => StoreError::CommitUnknown { actor, detail, token: None },
             Err(error) => error.into(),
         };
         answer(env, work, panicked)

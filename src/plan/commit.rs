@@ -116,6 +116,27 @@ pub fn landed(head: &Head, base: Txid, token: Token) -> Landed {
     if head.txid <= base || complete || reaches_base { Landed::No } else { Landed::Unknown }
 }
 
+/// What a commit whose outcome was unknown turns out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolution {
+    /// It took place, and the head is the one that it made.
+    In,
+    /// It did not. This head, the same as before, is to be written: an attempt that is still on its way conflicts with
+    /// that, so it never will.
+    Out(Head),
+}
+
+/// Finds out about the commit with this token, on behalf of its holder. `held` is what the commit extended.
+pub fn resolve(fence: Option<&Fence>, head: &Head, held: Held, token: Token) -> Result<Resolution, Refusal> {
+    if let Some(txid) = own_mark(head, token) {
+        // The generation may have passed all the same, or another holder of it have gone on from here.
+        check_fence(fence, head, Held { head_txid: Some(txid), ..held })?;
+        return Ok(Resolution::In);
+    }
+    check_fence(fence, head, held)?;
+    Ok(Resolution::Out(head.clone()))
+}
+
 pub(super) fn own_mark(head: &Head, token: Token) -> Option<Txid> {
     head.recent.iter().find(|mark| mark.token == token).map(|mark| mark.txid)
 }
@@ -215,6 +236,24 @@ mod tests {
         let (next, _) =
             write(&Head { untrimmed_above: Some(PageCount(3)), ..head_after(3, 3) }, &request(3, 2));
         assert_eq!(next.untrimmed_above, Some(PageCount(2)));
+    }
+
+    #[test]
+    fn a_doubtful_commit_is_in_or_is_kept_out_unless_somebody_else_has_come() {
+        let before = head_after(3, 1);
+        let (after, _) = write(&before, &request(3, 1));
+        let (fence, held) = (Some(fence(1)), held(1, 3));
+        assert_eq!(resolve(fence.as_ref(), &after, held, token(9)), Ok(Resolution::In));
+        assert_eq!(resolve(fence.as_ref(), &before, held, token(9)), Ok(Resolution::Out(before.clone())));
+        let fenced = |head: &Head, generation, token| {
+            let fence = super::super::fence::testing::fence(generation);
+            matches!(resolve(Some(&fence), head, held, token), Err(Refusal::Fenced { .. }))
+        };
+        assert!(fenced(&after, 2, token(9)), "a later owner has taken over");
+        assert!(fenced(&before, 2, token(9)), "a later owner has taken over");
+        assert!(fenced(&after, 1, token(8)), "another holder has committed");
+        let (later, _) = write(&after, &CommitRequest { token: token(8), ..request(4, 1) });
+        assert!(fenced(&later, 1, token(9)), "another holder has committed on top");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Decisions as pure functions: from the rows that a transaction read and the request, to the rows to
 //! write or a [`Refusal`]. No I/O, no clock, no chance, no async; every rule about who may write lives here.
 
+mod ahead;
 mod commit;
 mod delete;
 mod fence;
@@ -10,7 +11,8 @@ mod sqlite_file;
 mod stage;
 mod takeover;
 
-pub use commit::{CommitPlan, CommitRequest, Landed, commit, landed};
+pub use ahead::{AHEAD_PAGES_MAX, Visible, first_ahead, preload_ahead, visible};
+pub use commit::{CommitPlan, CommitRequest, Landed, Resolution, commit, landed, resolve};
 pub use delete::{DeletePlan, delete};
 pub use fence::{Held, Refusal, check_fence, meta};
 pub use preload::{PreloadRequest, preload};

@@ -74,6 +74,22 @@ pub fn first_pages(runs: &[PageRange], size_pages: PageCount, pages_max: u64) ->
     taken
 }
 
+/// The same pages in runs of at most `pages_max`, which is at least 1.
+pub fn pieces(runs: &[PageRange], pages_max: u32) -> Vec<PageRange> {
+    let step = pages_max.max(1);
+    let mut pieces = Vec::with_capacity(runs.len());
+    for run in runs {
+        let mut next = Some(run.first);
+        while let Some(first) = next.filter(|first| *first <= run.last) {
+            let last =
+                PageNumber::new(first.get().saturating_add(step - 1)).unwrap_or(run.last).min(run.last);
+            pieces.push(PageRange { first, last });
+            next = last.next();
+        }
+    }
+    pieces
+}
+
 /// How many pages the runs have; they do not overlap.
 pub fn count(runs: &[PageRange]) -> u64 {
     runs.iter().map(|run| u64::from(run.count())).sum()
@@ -109,6 +125,8 @@ mod tests {
         assert_eq!(first_pages(&[all], PageCount(u32::MAX), u64::MAX), [all]);
         assert_eq!(first_pages(&[last], PageCount(u32::MAX), 1), [last]);
         assert_eq!(count(&[all]), u64::from(u32::MAX));
+        assert_eq!(pieces(&[all], u32::MAX), [all]);
+        assert_eq!(pieces(&[range(u32::MAX - 2, u32::MAX)], 2), [range(u32::MAX - 2, u32::MAX - 1), last]);
         assert!(!in_order(&[range(2, 3), range(3, 4)]) && !in_order(&[range(3, 2)]) && in_order(&[all]));
     }
 
@@ -134,6 +152,10 @@ mod tests {
                 .collect();
             prop_assert!(in_order(&taken));
             prop_assert_eq!(set(&taken), expected);
+            let pages_max = u32::try_from(pages_max).unwrap();
+            let cut = pieces(&one, pages_max);
+            prop_assert!(in_order(&cut) && cut.iter().all(|piece| piece.count() <= pages_max.max(1)));
+            prop_assert_eq!(set(&cut), set(&one));
         }
     }
 }

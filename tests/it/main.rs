@@ -2,12 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "a test says what it met, and why it was skipped")]
 
+mod ahead;
 mod basics;
+mod bounds;
 mod costs;
 mod crash;
 mod damage;
 mod faults;
 mod foundationdb;
+mod health;
 mod hints;
 mod ids;
 mod interleave;
@@ -17,6 +20,7 @@ mod large;
 mod lifecycle;
 mod model;
 mod races;
+mod slices;
 mod space;
 mod sql;
 mod stages;

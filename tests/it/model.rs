@@ -60,7 +60,16 @@ struct Script {
 }
 
 async fn random_scripts_match_the_model(place: Place) {
-    for seed in 1..=SEEDS {
+    scripts_match_the_model(place, SEEDS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn random_scripts_match_the_model_where_next_to_nothing_goes_at_once() {
+    scripts_match_the_model(Place::cut(), 10).await;
+}
+
+async fn scripts_match_the_model(place: Place, seeds: u64) {
+    for seed in 1..=seeds {
         let mut script = Script::new(place.afresh(), seed).await;
         for _ in 0..STEPS {
             script.step().await;

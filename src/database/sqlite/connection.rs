@@ -144,6 +144,20 @@ impl Connection {
         Ok(())
     }
 
+    /// Empties the page cache of the main database. Outside of a transaction, and without effect while a lock is held.
+    pub(crate) fn reset_cache(&self) -> Result<(), SqlError> {
+        // SAFETY: the connection is open as long as `self` lives; this operation takes no argument.
+        let code = unsafe {
+            ffi::sqlite3_file_control(
+                self.db(),
+                c"main".as_ptr(),
+                ffi::SQLITE_FCNTL_RESET_CACHE,
+                std::ptr::null_mut(),
+            )
+        };
+        if code == ffi::SQLITE_OK { Ok(()) } else { Err(self.error(code)) }
+    }
+
     /// The error of the last call.
     pub(crate) fn error(&self, code: c_int) -> SqlError {
         // SAFETY: the connection is open as long as `self` lives.

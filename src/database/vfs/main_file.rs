@@ -74,9 +74,9 @@ impl MainFile {
         }
     }
 
-    /// From now on pragmas that would break the database are answered here.
-    pub(crate) fn pin_pragmas(&mut self) {
-        self.pinned = true;
+    /// Whether pragmas that would break the database are answered here instead of by SQLite.
+    pub(crate) fn pin_pragmas(&mut self, pinned: bool) {
+        self.pinned = pinned;
     }
 
     /// Why the last operation failed, if the store was the reason.
@@ -97,6 +97,21 @@ impl MainFile {
     /// The committed pages.
     pub(crate) fn source(&mut self) -> &mut Source {
         &mut self.source
+    }
+
+    /// Finds out what became of a commit whose outcome was unknown. Whether SQLite has to read everything anew.
+    pub(crate) fn resolve_doubt(&mut self) -> Result<bool, StoreError> {
+        if !self.source.is_in_doubt() {
+            return Ok(false);
+        }
+        let landed = self.source.resolve_doubt();
+        if let Err(error @ (StoreError::FenceMismatch { .. } | StoreError::NotFound { .. })) = &landed {
+            self.dead.get_or_insert_with(|| error.clone());
+        }
+        if landed == Ok(true) {
+            self.discard();
+        }
+        landed
     }
 
     /// Notes why an operation fails. An owner that was fenced stays fenced.

@@ -11,6 +11,7 @@
 mod cluster;
 mod errors;
 mod network;
+mod recent;
 mod status;
 mod view;
 
@@ -26,6 +27,7 @@ use futures::future::{BoxFuture, FutureExt};
 
 use self::cluster::Cluster;
 use self::network::Client;
+use self::recent::Recent;
 use self::view::ClusterView;
 use super::{BodyRunner, Concurrency, Kv, KvError, Limits, ReadRunner, Status};
 
@@ -73,11 +75,17 @@ impl FoundationDbOptions {
     }
 }
 
+/// What the transactions of a store share.
+struct Shared {
+    prefix: Vec<u8>,
+    cluster: Cluster,
+    recent: Recent,
+}
+
 /// A store on a cluster.
 pub struct FoundationDbKv {
     database: Database,
-    prefix: Arc<[u8]>,
-    cluster: Arc<Cluster>,
+    shared: Arc<Shared>,
     client: Client,
     limits: Limits,
     closed: AtomicBool,
@@ -103,26 +111,43 @@ impl FoundationDbKv {
             attempts: options.attempts,
             patience: Some(options.timeout),
         };
-        let prefix = Subspace::all().subspace(&options.prefix).bytes().into();
-        Ok(Self {
-            database,
-            prefix,
-            cluster: Arc::new(cluster),
-            client,
-            limits,
-            closed: AtomicBool::new(false),
-        })
+        let prefix = Subspace::all().subspace(&options.prefix).bytes().to_vec();
+        let shared = Arc::new(Shared { prefix, cluster, recent: Recent::default() });
+        Ok(Self { database, shared, client, limits, closed: AtomicBool::new(false) })
     }
 
-    fn begin(&self) -> Result<ClusterView, KvError> {
+    fn begin(&self, may_be_recent: bool) -> Result<ClusterView, KvError> {
         if self.closed.load(Ordering::Acquire) {
             return Err(KvError::Closed);
         }
-        let transaction = self.database.create_trx().map_err(|error| self.cluster.reading(error))?;
+        let cluster = &self.shared.cluster;
+        let transaction = self.database.create_trx().map_err(|error| cluster.reading(error))?;
         transaction
             .set_option(TransactionOption::ReadYourWritesDisable)
-            .map_err(|error| self.cluster.reading(error))?;
-        Ok(ClusterView::new(transaction, Arc::clone(&self.prefix), Arc::clone(&self.cluster)))
+            .map_err(|error| cluster.reading(error))?;
+        Ok(ClusterView::new(transaction, &self.shared, may_be_recent))
+    }
+
+    /// Executes the body once and commits. `None`: on a recent state that did not do, so nothing was written.
+    async fn attempt(&self, body: &dyn BodyRunner, may_be_recent: bool) -> Option<Result<(), KvError>> {
+        let view = match self.begin(may_be_recent) {
+            Ok(view) => view,
+            Err(error) => return Some(Err(error)),
+        };
+        let mutations = body.run(&view).await;
+        let recent = view.is_recent();
+        if mutations.is_empty() {
+            view.forget_reads();
+            // Reads of the newest state all come from one version, so there is nothing to conflict with.
+            return (!recent).then_some(Ok(()));
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Some(Err(KvError::Closed));
+        }
+        match view.commit(&mutations).await {
+            Err(KvError::Conflict | KvError::TooOld) if recent => None,
+            result => Some(result),
+        }
     }
 }
 
@@ -152,23 +177,19 @@ impl Kv for FoundationDbKv {
 
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {
-            let view = self.begin()?;
-            let mutations = body.run(&view).await;
-            if mutations.is_empty() {
-                // Its reads all come from one version, so there is nothing to conflict with.
-                return Ok(());
+            if body.may_begin_on_a_recent_state()
+                && let Some(result) = self.attempt(&*body, true).await
+            {
+                return result;
             }
-            if self.closed.load(Ordering::Acquire) {
-                return Err(KvError::Closed);
-            }
-            view.commit(&mutations).await
+            self.attempt(&*body, false).await.unwrap_or(Err(KvError::Conflict))
         }
         .boxed()
     }
 
     fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {
-            let view = self.begin()?;
+            let view = self.begin(false)?;
             body.run(&view).await;
             Ok(())
         }
@@ -180,7 +201,7 @@ impl Kv for FoundationDbKv {
             if self.closed.load(Ordering::Acquire) {
                 return Err(KvError::Closed);
             }
-            status::status(&self.database, &self.cluster, self.client).await
+            status::status(&self.database, &self.shared.cluster, self.client).await
         }
         .boxed()
     }

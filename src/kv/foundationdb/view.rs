@@ -1,40 +1,112 @@
 //! One transaction of the cluster, as a body sees it.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
-use foundationdb::options::{StreamingMode, TransactionOption};
+use foundationdb::options::{ConflictRangeType, StreamingMode, TransactionOption};
 use foundationdb::{FdbError, KeySelector, RangeOption, Transaction};
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, ready};
 
-use super::cluster::Cluster;
+use super::Shared;
+use super::recent::Known;
 use crate::kv::limits::check_transaction;
-use crate::kv::{Isolation, KvError, Mutation, Mutations, Scan, View, Visitor, WriteConflict};
+use crate::kv::{Isolation, KeyRange, KvError, Mutation, Mutations, Scan, View, Visitor, WriteConflict};
+
+/// Which state the transaction reads. The first read decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The newest, unless the first read is of a row that is known at a recent version.
+    Open,
+    /// The newest.
+    Newest,
+    /// That of this version.
+    Recent(i64),
+}
+
+struct Reads {
+    state: State,
+    /// What was read with conflict detection, key by key.
+    rows: Vec<(Vec<u8>, Option<Bytes>)>,
+}
 
 pub(super) struct ClusterView {
     transaction: Transaction,
-    prefix: Arc<[u8]>,
-    cluster: Arc<Cluster>,
+    shared: Arc<Shared>,
+    reads: Mutex<Reads>,
+    began: Instant,
 }
 
 impl ClusterView {
-    pub(super) fn new(transaction: Transaction, prefix: Arc<[u8]>, cluster: Arc<Cluster>) -> Self {
-        Self { transaction, prefix, cluster }
+    /// A view for reading and writing. `may_be_recent`: whether it may begin on a state that is not the newest.
+    #[expect(clippy::disallowed_methods, reason = "the age of a version is real time, and the cluster's")]
+    pub(super) fn new(transaction: Transaction, shared: &Arc<Shared>, may_be_recent: bool) -> Self {
+        let state = if may_be_recent { State::Open } else { State::Newest };
+        let reads = Mutex::new(Reads { state, rows: Vec::new() });
+        Self { transaction, shared: Arc::clone(shared), reads, began: Instant::now() }
+    }
+
+    fn reads(&self) -> MutexGuard<'_, Reads> {
+        // Every change is a single step, so a panic elsewhere leaves it whole.
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it reads a state that may not be the newest.
+    pub(super) fn is_recent(&self) -> bool {
+        matches!(self.reads().state, State::Recent(_))
+    }
+
+    /// Has what it read looked up anew next time.
+    pub(super) fn forget_reads(&self) {
+        self.shared.recent.forget(self.reads().rows.iter().map(|(key, _)| key.as_slice()));
     }
 
     fn key(&self, key: &[u8]) -> Vec<u8> {
-        [&self.prefix, key].concat()
+        [&self.shared.prefix, key].concat()
+    }
+
+    /// The value of a row at the recent version that this transaction reads, if it is known.
+    fn known(&self, key: &[u8]) -> Result<Option<Known>, FdbError> {
+        let mut reads = self.reads();
+        if reads.state == State::Newest {
+            return Ok(None);
+        }
+        let known = self.shared.recent.get(key, self.began);
+        if reads.state == State::Open {
+            let Some(known) = &known else {
+                reads.state = State::Newest;
+                return Ok(None);
+            };
+            reads.state = State::Recent(known.version);
+            self.transaction.set_read_version(known.version);
+        }
+        let known = known.filter(|known| reads.state == State::Recent(known.version));
+        if let Some(known) = &known {
+            let range = KeyRange::single(key);
+            let (start, end) = (range.start(), range.end());
+            self.transaction.add_conflict_range(start, end, ConflictRangeType::Read)?;
+            reads.rows.push((key.to_vec(), known.value.clone()));
+        }
+        Ok(known)
     }
 
     /// Commits what the body decided.
     pub(super) async fn commit(self, mutations: &Mutations) -> Result<(), KvError> {
         check_transaction(mutations)?;
-        self.write(mutations).map_err(|error| self.cluster.reading(error))?;
-        let cluster = self.cluster;
+        self.forget_reads();
+        self.write(mutations).map_err(|error| self.shared.cluster.reading(error))?;
+        let mut rows = self.reads.into_inner().unwrap_or_else(PoisonError::into_inner).rows;
+        let (shared, began) = (self.shared, self.began);
         match self.transaction.commit().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(cluster.committing(*error)),
+            Ok(committed) => {
+                overlay(&mut rows, &shared.prefix, mutations);
+                if let Ok(version) = committed.committed_version() {
+                    shared.recent.remember(rows, version, began);
+                }
+                Ok(())
+            }
+            Err(error) => Err(shared.cluster.committing(*error)),
         }
     }
 
@@ -75,9 +147,9 @@ impl ClusterView {
         let mut iteration = 1;
         while let Some(range) = next {
             let rows = self.transaction.get_range(&range, iteration, snapshot).await;
-            let rows = rows.map_err(|error| self.cluster.reading(error))?;
+            let rows = rows.map_err(|error| self.shared.cluster.reading(error))?;
             for row in &rows {
-                if visitor(&row.key()[self.prefix.len()..], row.value()) == ControlFlow::Break(()) {
+                if visitor(&row.key()[self.shared.prefix.len()..], row.value()) == ControlFlow::Break(()) {
                     return Ok(());
                 }
             }
@@ -85,6 +157,23 @@ impl ClusterView {
             iteration += 1;
         }
         Ok(())
+    }
+}
+
+/// The rows as the writes have left them.
+fn overlay(rows: &mut [(Vec<u8>, Option<Bytes>)], prefix: &[u8], mutations: &Mutations) {
+    for (key, value) in rows {
+        let Some(key) = key.strip_prefix(prefix) else { continue };
+        for mutation in mutations.iter() {
+            match mutation {
+                Mutation::Put { key: written, value: new, .. } if written == key => {
+                    *value = Some(Bytes::copy_from_slice(new));
+                }
+                Mutation::Delete { key: deleted, .. } if deleted == key => *value = None,
+                Mutation::ClearRange { range, .. } if range.contains(key) => *value = None,
+                _ => {}
+            }
+        }
     }
 }
 
@@ -99,16 +188,56 @@ impl View for ClusterView {
         key: &'a [u8],
         isolation: Isolation,
     ) -> BoxFuture<'a, Result<Option<Bytes>, KvError>> {
+        let key = self.key(key);
+        let snapshot = isolation == Isolation::Snapshot;
+        if !snapshot {
+            match self.known(&key) {
+                Ok(None) => {}
+                Ok(Some(known)) => return ready(Ok(known.value)).boxed(),
+                Err(error) => return ready(Err(self.shared.cluster.reading(error))).boxed(),
+            }
+        }
         // Sent before the first poll, so that reads which are joined go out together.
-        let value = self.transaction.get(&self.key(key), isolation == Isolation::Snapshot);
+        let value = self.transaction.get(&key, snapshot);
         async move {
-            let value = value.await.map_err(|error| self.cluster.reading(error))?;
-            Ok(value.map(Bytes::from_owner))
+            let value = value.await.map_err(|error| self.shared.cluster.reading(error))?;
+            let value = value.map(Bytes::from_owner);
+            if !snapshot {
+                self.reads().rows.push((key, value.clone()));
+            }
+            Ok(value)
         }
         .boxed()
     }
 
     fn scan<'a>(&'a self, scan: Scan, visitor: &'a mut Visitor<'_>) -> BoxFuture<'a, Result<(), KvError>> {
+        {
+            let mut reads = self.reads();
+            if reads.state == State::Open {
+                reads.state = State::Newest;
+            }
+        }
         self.scan_rows(scan, visitor).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_is_remembered_as_it_was_written() {
+        let row = |key: &[u8], value: &'static [u8]| (key.to_vec(), Some(Bytes::from_static(value)));
+        let mut rows =
+            vec![row(b"p/fence", b"1"), row(b"p/head", b"2"), row(b"p/part", b"3"), row(b"p/z", b"4")];
+        let mut mutations = Mutations::new();
+        mutations.put(b"head".to_vec(), b"first".to_vec());
+        mutations.put(b"head".to_vec(), b"last".to_vec());
+        mutations.put(b"other".to_vec(), b"x".to_vec());
+        mutations.delete(b"part".to_vec());
+        mutations.clear_range_guarded(KeyRange::prefix(*b"z"));
+        overlay(&mut rows, b"p/", &mutations);
+        let values: Vec<Option<&[u8]>> = rows.iter().map(|(_, value)| value.as_deref()).collect();
+        assert_eq!(values, [Some(b"1".as_slice()), Some(b"last"), None, None]);
     }
 }

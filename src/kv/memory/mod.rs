@@ -19,17 +19,29 @@ use futures::future::{BoxFuture, FutureExt};
 use self::state::State;
 use self::view::MemoryView;
 use super::limits::check_transaction;
-use super::{BodyRunner, Concurrency, Kv, KvError, ReadRunner};
+use super::{BodyRunner, Concurrency, Kv, KvError, Limits, ReadRunner};
 
 /// How many commits a transaction may fall behind before it is too old, unless told otherwise.
 const VERSIONS_KEPT: u64 = 100_000;
 
 type Shared = Mutex<State>;
 
+/// What FoundationDB takes at once, so that whatever runs on the model goes the ways that it will go there: it
+/// answers a scan in batches of about 64 KiB, keeps a state for five seconds, in which 8 MiB come through
+/// any network that a cluster should have, and works best with transactions below 1 MB.
+const LIMITS: Limits = Limits {
+    transaction_bytes: 1_000_000,
+    round_trip_bytes: Some(64 << 10),
+    read_bytes: Some(8 << 20),
+    attempts: 64,
+    patience: None,
+};
+
 /// A handle on a store in memory.
 #[derive(Debug)]
 pub struct MemoryKv {
     shared: Arc<Shared>,
+    limits: Limits,
     closed: AtomicBool,
 }
 
@@ -47,13 +59,23 @@ impl MemoryKv {
 
     /// An empty store in which a transaction that falls `versions` commits behind is too old.
     pub fn with_versions_kept(versions: u64) -> Self {
-        Self { shared: Arc::new(Mutex::new(State::new(versions))), closed: AtomicBool::new(false) }
+        Self {
+            shared: Arc::new(Mutex::new(State::new(versions))),
+            limits: LIMITS,
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// The same store, with other limits for whoever asks this handle and those shared from it.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Another handle on the same store, as another process would have one.
     #[must_use]
     pub fn share(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), closed: AtomicBool::new(false) }
+        Self { shared: Arc::clone(&self.shared), limits: self.limits, closed: AtomicBool::new(false) }
     }
 
     fn begin(&self) -> Result<MemoryView, KvError> {
@@ -76,6 +98,10 @@ impl Kv for MemoryKv {
 
     fn concurrency(&self) -> Concurrency {
         Concurrency::Optimistic
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
     }
 
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {

@@ -107,11 +107,9 @@ impl Script {
             Ok(false) | Err(_) => Known::Out,
         };
         self.known.insert(number, known);
-        if matches!(&result, Err(error) if is_fenced(error)) {
-            let may_be_ones_own = self.known.values().any(|known| *known == Known::Either);
-            assert!(may_be_ones_own, "fenced by nobody\n{}", self.log);
-            self.reopen().await;
-        } else if result.is_err() {
+        let fenced = matches!(&result, Err(error) if is_fenced(error));
+        assert!(!fenced, "fenced by nobody\n{}", self.log);
+        if result.is_err() {
             self.still_reads().await;
         }
     }

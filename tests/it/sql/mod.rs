@@ -3,6 +3,7 @@
 
 mod costs;
 mod crash;
+mod doubt;
 mod faults;
 mod fencing;
 mod files;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use batondb::engine::Engine;
 use batondb::env::SystemEnv;
-use batondb::kv::Kv;
 use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
 use batondb::kv::memory::MemoryKv;
+use batondb::kv::{Kv, Limits};
 use tempfile::TempDir;
 
 use super::cluster;
@@ -26,6 +26,18 @@ pub enum Place {
 impl Place {
     pub fn memory() -> Self {
         Self::Memory(MemoryKv::new())
+    }
+
+    /// A store in memory that takes next to nothing at once, so that nearly every read goes on in slices and
+    /// nearly every commit is staged.
+    pub fn cut() -> Self {
+        let limits = Limits {
+            transaction_bytes: 40_000,
+            round_trip_bytes: Some(3 * 4096),
+            read_bytes: Some(7 * 4096),
+            ..Limits::default()
+        };
+        Self::Memory(MemoryKv::new().with_limits(limits))
     }
 
     pub fn embedded() -> Self {
@@ -50,7 +62,7 @@ impl Place {
     /// An empty place of the same kind.
     pub fn afresh(&self) -> Self {
         match self {
-            Self::Memory(_) => Self::memory(),
+            Self::Memory(kv) => Self::Memory(MemoryKv::new().with_limits(kv.limits())),
             Self::Embedded(..) | Self::At(_) => Self::embedded(),
             Self::FoundationDb(prefix) => Self::on(prefix.cluster_file()),
         }

@@ -1,0 +1,146 @@
+//! What a start brings along: read beside fence and head as far as it can be, and behind the fence where it
+//! is more than one transaction should read.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt, try_join};
+
+use crate::codec::{Fence, Head};
+use crate::kv::{Isolation, Limits, ReadBody, View};
+use crate::plan::{self, PreloadRequest};
+use crate::types::{Meta, PageRange, PageSize, Token, Txid, runs};
+
+use super::ahead::Ahead;
+use super::error::{Failure, StoreError};
+use super::pages::{At, read_beside, read_pages};
+use super::rows::Actor;
+use super::slices::{Partial, SliceSize};
+use super::{PageSet, hints};
+
+/// What is read of a preload beside fence and head.
+#[derive(Default)]
+pub(super) struct Sight {
+    hints: Vec<PageRange>,
+    ahead: Ahead,
+}
+
+impl Sight {
+    pub(super) async fn read(
+        view: &dyn View,
+        actor: &Actor,
+        request: &PreloadRequest,
+        limits: &Limits,
+        size: SliceSize,
+    ) -> Result<Self, Failure> {
+        let first = || size.first_of(&plan::preload_ahead(request), PageSize::DEFAULT);
+        let hints = async { if request.hints { hints::load(view, actor).await } else { Ok(Vec::new()) } };
+        let ahead = Ahead::read(view, actor, Txid(u64::MAX), first, limits);
+        let (hints, ahead) = try_join(hints, ahead).await?;
+        Ok(Self { hints, ahead })
+    }
+
+    /// The preload at a head: reads what is missing, up to a slice of it.
+    pub(super) async fn preload(
+        self,
+        view: &dyn View,
+        actor: &Actor,
+        head: &Head,
+        request: &PreloadRequest,
+        limits: &Limits,
+        size: SliceSize,
+    ) -> Result<Preloaded, Failure> {
+        let wanted = plan::preload(request, &self.hints, head.size_pages, head.page_size);
+        let slice = size.first_of(&wanted, head.page_size);
+        let pages = read_pages(view, actor, At::head(head), &slice, &self.ahead, limits).await?;
+        Ok(Preloaded { pages: Partial { pages, left: runs::subtract(&wanted, &slice) }, hints: self.hints })
+    }
+}
+
+/// What a start brings along, as far as it has been read.
+pub(super) struct Preloaded {
+    pub(super) pages: Partial,
+    pub(super) hints: Vec<PageRange>,
+}
+
+/// A generation that is ours, and what the store held at that moment or later.
+pub(super) struct Won {
+    pub(super) fence: Fence,
+    pub(super) head: Head,
+    pub(super) preloaded: Preloaded,
+}
+
+/// Head and preload behind a fence that this start has raised. A later start may have come between: ours is
+/// over before it began.
+pub(super) struct BehindFence {
+    pub(super) actor: Actor,
+    pub(super) token: Token,
+    pub(super) preload: Arc<PreloadRequest>,
+    pub(super) limits: Limits,
+    pub(super) size: SliceSize,
+}
+
+impl ReadBody for BehindFence {
+    type Output = ControlFlow<Meta, Won>;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
+        async move {
+            let Self { actor, token, preload, limits, size } = self;
+            let ((fence, head), sight) = try_join(
+                actor.fence_and_head(view, Isolation::Snapshot),
+                Sight::read(view, actor, preload, limits, *size),
+            )
+            .await?;
+            let fence = existing(actor, fence)?;
+            if fence.owner_token != *token {
+                return Ok(ControlFlow::Break(plan::meta(&fence, &head)));
+            }
+            let preloaded = sight.preload(view, actor, &head, preload, limits, *size).await?;
+            Ok(ControlFlow::Continue(Won { fence, head, preloaded }))
+        }
+        .boxed()
+    }
+}
+
+/// A further slice of a preload, at the head that the others came from.
+pub(super) struct MoreBehindFence {
+    pub(super) actor: Actor,
+    pub(super) token: Token,
+    pub(super) at: At,
+    pub(super) runs: Vec<PageRange>,
+    pub(super) limits: Limits,
+}
+
+/// Why a preload cannot go on at its head.
+pub(super) enum Gone {
+    /// A holder of the same generation has committed.
+    Moved,
+    /// A later start has taken over.
+    Lost(Meta),
+}
+
+impl ReadBody for MoreBehindFence {
+    type Output = ControlFlow<Gone, PageSet>;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
+        async move {
+            let Self { actor, token, at, runs, limits } = self;
+            let (fence, head, pages) = read_beside(view, actor, *at, runs, limits).await?;
+            let fence = existing(actor, fence)?;
+            if fence.owner_token != *token {
+                return Ok(ControlFlow::Break(Gone::Lost(plan::meta(&fence, &head))));
+            }
+            if head.txid != at.txid {
+                return Ok(ControlFlow::Break(Gone::Moved));
+            }
+            pages.map(ControlFlow::Continue)
+        }
+        .boxed()
+    }
+}
+
+fn existing(actor: &Actor, fence: Option<Fence>) -> Result<Fence, StoreError> {
+    fence.ok_or_else(|| StoreError::NotFound { actor: actor.id.clone() })
+}
