@@ -13,5 +13,5 @@ mod options;
 mod versions;
 
 pub use api::*;
-pub use load::{LoadError, Loaded, Search, load, loaded};
+pub use load::{LoadError, Loaded, Search, client_version, load, loaded};
 pub use options::*;

@@ -1,7 +1,7 @@
 //! Finding and loading `libfdb_c`, once a process.
 
 use std::env;
-use std::ffi::{CStr, OsString, c_char, c_int};
+use std::ffi::{CStr, OsString, c_int};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -33,8 +33,6 @@ pub struct Loaded {
     pub path: PathBuf,
     /// The newest API version that it speaks.
     pub max_api_version: i32,
-    /// Its release, such as `7.3.79`.
-    pub version: String,
 }
 
 /// Where a library was looked for on whose behalf.
@@ -216,21 +214,21 @@ fn bind(path: PathBuf, library: &Library) -> Result<(Loaded, Api), LoadError> {
         Ok(api) => api,
         Err(missing) => return Err(LoadError::NotFdb { path, missing }),
     };
-    let version = client_version(library);
-    Ok((Loaded { path, max_api_version, version }, api))
+    Ok((Loaded { path, max_api_version }, api))
 }
 
-/// The library's release: `fdb_get_client_version` answers `release,source version,protocol`.
-fn client_version(library: &Library) -> String {
-    // SAFETY: the header declares a function of this type under this name.
-    let function =
-        unsafe { library.get::<unsafe extern "C" fn() -> *const c_char>(b"fdb_get_client_version\0") };
-    let Ok(function) = function else { return String::new() };
-    // SAFETY: it may be called at any time and answers a string that lives as long as the library.
+/// The library's release, such as `7.3.79`.
+///
+/// # Safety
+///
+/// An API version was selected: before that, FoundationDB's function follows a null pointer.
+pub unsafe fn client_version() -> String {
+    // SAFETY: the caller keeps the one condition; the string lives as long as the library.
     let text = unsafe {
-        let text = function();
+        let text = crate::api::fdb_get_client_version();
         if text.is_null() { return String::new() } else { CStr::from_ptr(text) }
     };
+    // `release,source version,protocol`
     text.to_string_lossy().split(',').next().unwrap_or_default().to_owned()
 }
 

@@ -26,11 +26,10 @@ use foundationdb::tuple::Subspace;
 use futures::future::{BoxFuture, FutureExt};
 
 use self::cluster::Cluster;
+use self::network::Client;
 use self::recent::Recent;
 use self::view::ClusterView;
 use super::{BodyRunner, Concurrency, Kv, KvError, Limits, ReadRunner, Status};
-
-pub use foundationdb_sys::Loaded as ClientLibrary;
 
 /// The longest prefix of a store, in bytes of UTF-8.
 pub const PREFIX_BYTES_MAX: usize = 256;
@@ -86,6 +85,7 @@ struct Shared {
 /// A store on a cluster.
 pub struct FoundationDbKv {
     database: Database,
+    client: Client,
     shared: Arc<Shared>,
     limits: Limits,
     closed: AtomicBool,
@@ -98,12 +98,12 @@ impl FoundationDbKv {
         check_prefix(&options.prefix)?;
         let timeout_ms = i32::try_from(options.timeout.as_millis()).unwrap_or(i32::MAX).max(1);
         let cluster = Cluster::new(options.cluster_file.clone(), options.timeout)?;
-        let library = network::start(options.client_library.as_deref())?;
+        let client = network::start(options.client_library.as_deref())?;
         let database = Database::new(cluster.path_text()).map_err(|error| cluster.opening(error))?;
         database
             .set_option(DatabaseOption::TransactionTimeout(timeout_ms))
             .map_err(|error| cluster.opening(error))?;
-        tracing::debug!(library = %library.path.display(), version = library.version, "FoundationDB opened");
+        tracing::debug!(library = %client.library.display(), version = client.version, "FoundationDB opened");
         let limits = Limits {
             transaction_bytes: options.transaction_bytes,
             round_trip_bytes: Some(REPLY_BYTES),
@@ -113,7 +113,7 @@ impl FoundationDbKv {
         };
         let prefix = Subspace::all().subspace(&options.prefix).bytes().to_vec();
         let shared = Arc::new(Shared { prefix, cluster, recent: Recent::default() });
-        Ok(Self { database, shared, limits, closed: AtomicBool::new(false) })
+        Ok(Self { database, client, shared, limits, closed: AtomicBool::new(false) })
     }
 
     fn begin(&self, may_be_recent: bool) -> Result<ClusterView, KvError> {
@@ -201,7 +201,7 @@ impl Kv for FoundationDbKv {
             if self.closed.load(Ordering::Acquire) {
                 return Err(KvError::Closed);
             }
-            status::status(&self.database, &self.shared.cluster).await
+            status::status(&self.database, &self.shared.cluster, &self.client).await
         }
         .boxed()
     }

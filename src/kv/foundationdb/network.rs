@@ -3,15 +3,23 @@
 //!
 //! The C API can be started once and never again, so nothing stops it earlier.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use foundationdb::api::{FdbApiBuilder, NetworkStop};
-use foundationdb_sys::Loaded;
 
 use super::cluster::text;
 use crate::kv::KvError;
+
+/// The client in use.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Client {
+    /// Where its library was found, or the name by which the system found it.
+    pub(super) library: PathBuf,
+    /// Its release, such as `7.3.79`.
+    pub(super) version: String,
+}
 
 enum Network {
     NotStarted,
@@ -24,7 +32,7 @@ enum Network {
 static NETWORK: Mutex<Network> = Mutex::new(Network::NotStarted);
 
 /// Loads the client library and starts its thread, unless that was done before.
-pub(super) fn start(client_library: Option<&Path>) -> Result<&'static Loaded, KvError> {
+pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
     let mut network = NETWORK.lock().unwrap_or_else(PoisonError::into_inner);
     let loaded = foundationdb_sys::load(client_library).map_err(|error| KvError::Unavailable {
         detail: format!(
@@ -37,7 +45,11 @@ pub(super) fn start(client_library: Option<&Path>) -> Result<&'static Loaded, Kv
         *network = boot().unwrap_or_else(Network::Failed);
     }
     match &*network {
-        Network::Running(..) => Ok(loaded),
+        Network::Running(..) => {
+            // SAFETY: a network that runs has selected an API version.
+            let version = unsafe { foundationdb_sys::client_version() };
+            Ok(Client { library: loaded.path.clone(), version })
+        }
         Network::Failed(detail) => Err(KvError::Unavailable { detail: detail.clone() }),
         Network::NotStarted | Network::Stopped => {
             Err(KvError::Unavailable { detail: "the process is ending".to_owned() })

@@ -2,37 +2,41 @@
 //! a key (<https://apple.github.io/foundationdb/mr-status.html>).
 
 use foundationdb::Database;
-use foundationdb_sys::Loaded;
 use serde_json::Value;
 
 use super::cluster::Cluster;
+use super::network::Client;
 use crate::kv::{ClusterStatus, Coordinator, KvError, ProbeLatency, Status};
 
 /// Where clients find the document.
 const STATUS_KEY: &[u8] = b"\xff\xff/status/json";
 
 /// Asks the cluster. It answers also while it takes no transactions, as long as a coordinator is reachable.
-pub(super) async fn status(database: &Database, cluster: &Cluster) -> Result<Status, KvError> {
+pub(super) async fn status(
+    database: &Database,
+    cluster: &Cluster,
+    client: &Client,
+) -> Result<Status, KvError> {
     let transaction = database.create_trx().map_err(|error| cluster.reading(error))?;
     let document = transaction.get(STATUS_KEY, true).await.map_err(|error| cluster.reading(error))?;
     let bytes = document.as_deref().unwrap_or_default();
     let parsed = serde_json::from_slice(bytes).map_err(|error| KvError::Unavailable {
         detail: format!("the cluster's status is not the JSON that was expected: {error}"),
     })?;
-    Ok(summary(&parsed, foundationdb_sys::loaded()))
+    Ok(summary(&parsed, client))
 }
 
 /// What is worth knowing of the document. Fields come and go with FoundationDB's releases and with the state of the
 /// cluster, so each may be missing.
-fn summary(document: &Value, library: Option<&Loaded>) -> Status {
+fn summary(document: &Value, client: &Client) -> Status {
     let text = |path: &str| document.pointer(path).and_then(Value::as_str).map(str::to_owned);
     let flag = |path: &str| document.pointer(path).and_then(Value::as_bool);
     let seconds =
         |name: &str| document.pointer(&format!("/cluster/latency_probe/{name}")).and_then(Value::as_f64);
     let processes = document.pointer("/cluster/processes").and_then(Value::as_object);
     let cluster = ClusterStatus {
-        client_library: library.map(|library| library.path.clone()).unwrap_or_default(),
-        client_version: library.map(|library| library.version.clone()).unwrap_or_default(),
+        client_library: client.library.clone(),
+        client_version: client.version.clone(),
         cluster_version: processes
             .and_then(|all| all.values().find_map(|process| process.get("version")?.as_str()))
             .map(str::to_owned),
@@ -100,7 +104,7 @@ mod tests {
                 "recovery_state": { "name": "fully_recovered" },
             },
         });
-        let status = summary(&document, None);
+        let status = summary(&document, &Client::default());
         assert!(status.available && status.healthy);
         assert_eq!(status.messages, ["A storage server lags."]);
         let cluster = status.cluster.unwrap();
@@ -124,7 +128,7 @@ mod tests {
             "cluster": { "database_lock_state": { "locked": true } },
         });
         for document in [locked, json!({})] {
-            let status = summary(&document, None);
+            let status = summary(&document, &Client::default());
             assert!(!status.available && !status.healthy, "{document}");
         }
     }
