@@ -157,8 +157,8 @@ fn the_api_version_comes_first_and_the_end_of_the_network_last() {
         found.unwrap_or_else(|| panic!("{name} was not called: {calls:?}"))
     };
     let selected = first(SELECT_VERSION);
-    let free = [MAX_VERSION, "fdb_get_client_version"];
-    assert!(calls[..selected].iter().all(|call| free.contains(call)), "{calls:?}");
+    // The real library crashes in any other function before that, `fdb_get_client_version` included.
+    assert!(calls[..selected].iter().all(|call| *call == MAX_VERSION), "{calls:?}");
     let order = ["fdb_setup_network", "fdb_run_network", "fdb_stop_network"].map(first);
     assert!(selected < order[0] && order.is_sorted(), "{calls:?}");
     assert!(first("fdb_setup_network") < first("fdb_create_database"), "{calls:?}");
