@@ -35,6 +35,7 @@ impl NativeStore {
         env: &Env,
         options: NativeStoreOptions,
     ) -> napi::Result<PromiseRaw<'_, Either<NativeStore, Failure>>> {
+        options.prepare_thread();
         let work = async move {
             let cache_bytes_max = options.cache_bytes_max()?;
             let kv = tokio::task::spawn_blocking(move || options.open()).await.map_err(|stopped| {

@@ -4,6 +4,7 @@
 //! The C API can be started once and never again, so nothing stops it earlier.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -30,6 +31,7 @@ enum Network {
 }
 
 static NETWORK: Mutex<Network> = Mutex::new(Network::NotStarted);
+static STOPPED: AtomicBool = AtomicBool::new(false);
 
 /// Loads the client library and starts its thread, unless that was done before.
 pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
@@ -63,7 +65,7 @@ fn boot() -> Result<Network, String> {
     let builder = FdbApiBuilder::default().build().map_err(failed)?;
     let (runner, started) = builder.build().map_err(failed)?;
     let run = move || {
-        // SAFETY: the thread is stopped before the process ends, by `stop_at_exit`.
+        // SAFETY: the thread is stopped before the process ends: `process_end`.
         if let Err(error) = unsafe { runner.run() } {
             tracing::error!(error = text(error), "the FoundationDB client's thread has stopped");
         }
@@ -73,32 +75,24 @@ fn boot() -> Result<Network, String> {
         .spawn(run)
         .map_err(|error| format!("no thread for the FoundationDB client: {error}"))?;
     let stop = started.wait();
-    stop_at_exit();
     Ok(Network::Running(stop, thread))
 }
 
-/// Has the thread stopped when the process ends: one that runs while the library's statics are torn down crashes.
-/// Registered after the library was loaded, so it runs before the library's own.
-#[cfg(unix)]
-fn stop_at_exit() {
-    extern "C" fn stop() {
-        // Not waiting for the lock: if somebody is in the middle of starting, exit() goes on without.
-        let Ok(mut network) = NETWORK.try_lock() else { return };
-        if let Network::Running(stop, thread) = std::mem::replace(&mut *network, Network::Stopped) {
-            drop(network);
-            // A failure here has no reader: the process is ending.
-            if stop.stop().is_ok() {
-                let _ = thread.join();
-            }
-        }
-    }
-    // SAFETY: `stop` is a function of the right type that does not unwind.
-    let registered = unsafe { libc::atexit(stop) };
-    if registered != 0 {
-        tracing::warn!("the FoundationDB client's thread will not be stopped when the process ends");
-    }
+/// Whether the thread was stopped, so that nothing would be answered any more.
+pub(super) fn is_stopped() -> bool {
+    STOPPED.load(Ordering::Acquire)
 }
 
-/// Windows ends all other threads before a library hears of the end, so there is nothing left to stop.
-#[cfg(not(unix))]
-fn stop_at_exit() {}
+/// Stops the thread and waits for its end. The process is ending.
+pub(super) fn stop() {
+    STOPPED.store(true, Ordering::Release);
+    // Not waiting for the lock: if somebody is in the middle of starting, the process ends without.
+    let Ok(mut network) = NETWORK.try_lock() else { return };
+    if let Network::Running(stop, thread) = std::mem::replace(&mut *network, Network::Stopped) {
+        drop(network);
+        // A failure here has no reader.
+        if stop.stop().is_ok() {
+            let _ = thread.join();
+        }
+    }
+}
