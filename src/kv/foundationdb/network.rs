@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use foundationdb::api::{FdbApiBuilder, NetworkStop};
+use foundationdb_sys::LoadError;
 
 use super::cluster::text;
 use crate::kv::KvError;
@@ -36,13 +37,7 @@ static STOPPED: AtomicBool = AtomicBool::new(false);
 /// Loads the client library and starts its thread, unless that was done before.
 pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
     let mut network = NETWORK.lock().unwrap_or_else(PoisonError::into_inner);
-    let loaded = foundationdb_sys::load(client_library).map_err(|error| KvError::Unavailable {
-        detail: format!(
-            "{error}. Install the FoundationDB clients package (7.3 or later, from \
-             https://github.com/apple/foundationdb/releases), or say where libfdb_c is with foundationdb.clientLibrary \
-             or FDB_CLIENT_LIBRARY"
-        ),
-    })?;
+    let loaded = foundationdb_sys::load(client_library).map_err(|error| unloaded(&error))?;
     if matches!(*network, Network::NotStarted) {
         *network = boot().unwrap_or_else(Network::Failed);
     }
@@ -57,6 +52,18 @@ pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
             Err(KvError::Unavailable { detail: "the process is ending".to_owned() })
         }
     }
+}
+
+fn unloaded(error: &LoadError) -> KvError {
+    let advice = match error {
+        LoadError::OtherInUse { .. } => "A process has one: name the same one everywhere, or none",
+        LoadError::NotFound { .. } | LoadError::NotFdb { .. } | LoadError::TooOld { .. } => {
+            "Install the FoundationDB clients package (7.3 or later, from \
+             https://github.com/apple/foundationdb/releases), or say where libfdb_c is with foundationdb.clientLibrary \
+             or FDB_CLIENT_LIBRARY"
+        }
+    };
+    KvError::Unavailable { detail: format!("{error}. {advice}") }
 }
 
 fn boot() -> Result<Network, String> {

@@ -11,7 +11,8 @@ use crate::kv::{ClusterStatus, Coordinator, KvError, ProbeLatency, Status};
 /// Where clients find the document.
 const STATUS_KEY: &[u8] = b"\xff\xff/status/json";
 
-/// Asks the cluster. It answers also while it takes no transactions, as long as a coordinator is reachable.
+/// Asks the cluster. It answers also while it takes no transactions; where no coordinator is reachable, the client
+/// itself answers after two seconds.
 pub(super) async fn status(
     database: &Database,
     cluster: &Cluster,
@@ -58,7 +59,7 @@ fn summary(document: &Value, client: &Client) -> Status {
         backend: "foundationdb",
         available: flag("/client/database_status/available").unwrap_or(false) && !cluster.locked,
         healthy: flag("/client/database_status/healthy").unwrap_or(false) && !cluster.locked,
-        messages: messages(document),
+        messages: messages(document, cluster.locked),
         cluster: Some(cluster),
     }
 }
@@ -73,10 +74,14 @@ fn coordinators(document: &Value) -> Vec<Coordinator> {
 }
 
 /// What client and cluster complain of.
-fn messages(document: &Value) -> Vec<String> {
+fn messages(document: &Value, locked: bool) -> Vec<String> {
     let of = |path: &str| document.pointer(path).and_then(Value::as_array).into_iter().flatten();
     let text = |message: &Value| Some(message.get("description")?.as_str()?.to_owned());
-    of("/client/messages").chain(of("/cluster/messages")).filter_map(text).collect()
+    let told = of("/client/messages").chain(of("/cluster/messages")).filter_map(text);
+    // The document has a field for it, and no message.
+    let lock =
+        locked.then(|| "The database is locked (by a restore, a switch-over or an operator).".to_owned());
+    lock.into_iter().chain(told).collect()
 }
 
 #[cfg(test)]
@@ -130,6 +135,7 @@ mod tests {
         for document in [locked, json!({})] {
             let status = summary(&document, &Client::default());
             assert!(!status.available && !status.healthy, "{document}");
+            assert_eq!(status.messages.len(), usize::from(status.cluster.unwrap().locked), "{document}");
         }
     }
 }
