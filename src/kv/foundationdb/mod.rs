@@ -9,6 +9,7 @@
 //! client would execute a body again after an unknown outcome, and a takeover would then lose against itself.
 
 mod cluster;
+mod ending;
 mod errors;
 mod network;
 mod recent;
@@ -30,6 +31,8 @@ use self::network::Client;
 use self::recent::Recent;
 use self::view::ClusterView;
 use super::{BodyRunner, Concurrency, Kv, KvError, Limits, ReadRunner, Status};
+
+pub use self::ending::stop_with_main_thread;
 
 /// The longest prefix of a store, in bytes of UTF-8.
 pub const PREFIX_BYTES_MAX: usize = 256;
@@ -135,6 +138,7 @@ impl FoundationDbKv {
             Err(error) => return Some(Err(error)),
         };
         let mutations = body.run(&view).await;
+        ending::heard();
         let recent = view.is_recent();
         if mutations.is_empty() {
             view.forget_reads();
@@ -191,6 +195,7 @@ impl Kv for FoundationDbKv {
         async move {
             let view = self.begin(false)?;
             body.run(&view).await;
+            ending::heard();
             Ok(())
         }
         .boxed()

@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use foundationdb::api::{FdbApiBuilder, NetworkStop};
 
 use super::cluster::text;
+use super::ending::stop_at_exit;
 use crate::kv::KvError;
 
 /// The client in use.
@@ -63,7 +64,7 @@ fn boot() -> Result<Network, String> {
     let builder = FdbApiBuilder::default().build().map_err(failed)?;
     let (runner, started) = builder.build().map_err(failed)?;
     let run = move || {
-        // SAFETY: the thread is stopped before the process ends, by `stop_at_exit`.
+        // SAFETY: the thread is stopped before the process ends, by `ending`.
         if let Err(error) = unsafe { runner.run() } {
             tracing::error!(error = text(error), "the FoundationDB client's thread has stopped");
         }
@@ -77,28 +78,17 @@ fn boot() -> Result<Network, String> {
     Ok(Network::Running(stop, thread))
 }
 
-/// Has the thread stopped when the process ends: one that runs while the library's statics are torn down crashes.
-/// Registered after the library was loaded, so it runs before the library's own.
-#[cfg(unix)]
-fn stop_at_exit() {
-    extern "C" fn stop() {
-        // Not waiting for the lock: if somebody is in the middle of starting, exit() goes on without.
-        let Ok(mut network) = NETWORK.try_lock() else { return };
-        if let Network::Running(stop, thread) = std::mem::replace(&mut *network, Network::Stopped) {
-            drop(network);
-            // A failure here has no reader: the process is ending.
-            if stop.stop().is_ok() {
-                let _ = thread.join();
-            }
+/// Stops the thread for good, if it runs. For the end of the process: from here on no other thread comes into the
+/// library.
+pub(super) fn stop() {
+    // Not waiting for the lock: if somebody is in the middle of starting, exit() goes on without.
+    let Ok(mut network) = NETWORK.try_lock() else { return };
+    if let Network::Running(stop, thread) = std::mem::replace(&mut *network, Network::Stopped) {
+        drop(network);
+        foundationdb_sys::keep_out();
+        // A failure here has no reader: the process is ending.
+        if stop.stop().is_ok() {
+            let _ = thread.join();
         }
     }
-    // SAFETY: `stop` is a function of the right type that does not unwind.
-    let registered = unsafe { libc::atexit(stop) };
-    if registered != 0 {
-        tracing::warn!("the FoundationDB client's thread will not be stopped when the process ends");
-    }
 }
-
-/// Windows ends all other threads before a library hears of the end, so there is nothing left to stop.
-#[cfg(not(unix))]
-fn stop_at_exit() {}
