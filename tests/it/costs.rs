@@ -27,7 +27,7 @@ async fn metered(place: &Place) -> (Engine, Arc<MeteredKv>) {
 /// then takes as few rounds of reads as it can. The embedded engine answers each read at once, so a read more
 /// or less counts there and rounds do not.
 fn has_rounds(place: &Place) -> bool {
-    matches!(place, Place::Memory(_))
+    matches!(place, Place::Memory(_) | Place::FoundationDb(_))
 }
 
 #[track_caller]
