@@ -8,7 +8,7 @@ use napi_derive::napi;
 use crate::engine::{Preload, StoreError, surface};
 use crate::kv::Kv;
 use crate::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
-use crate::kv::foundationdb::{self, FoundationDbKv, FoundationDbOptions};
+use crate::kv::foundationdb::{FoundationDbKv, FoundationDbOptions};
 use crate::kv::memory::MemoryKv;
 
 use super::convert::page_numbers;
@@ -38,13 +38,6 @@ impl NativeStoreOptions {
         let bytes = bytes
             .map_err(|_| StoreError::OutOfRange("options.cacheBytes must not be negative".to_owned()))?;
         Ok(bytes.unwrap_or(CACHE_BYTES_DEFAULT))
-    }
-
-    /// What the backend wants done on the JavaScript thread, before it is opened.
-    pub(super) fn prepare_thread(&self) {
-        if self.foundationdb.is_some() {
-            foundationdb::stop_with_main_thread();
-        }
     }
 
     /// Opens the backend. Blocks on disk, but never on a cluster.

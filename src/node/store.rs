@@ -18,6 +18,7 @@ use super::status::{NativeStatus, milliseconds};
 use crate::database::{DatabaseError, Databases};
 use crate::engine::{Commit, Engine, ListRequest, Preload, StoreError};
 use crate::env::SystemEnv;
+use crate::kv::foundationdb::stop_with_main_thread;
 use crate::types::{ActorId, Generation, PageCount, Txid};
 
 /// An opened store. Users see `Store`, which checks every argument first.
@@ -35,7 +36,10 @@ impl NativeStore {
         env: &Env,
         options: NativeStoreOptions,
     ) -> napi::Result<PromiseRaw<'_, Either<NativeStore, Failure>>> {
-        options.prepare_thread();
+        if options.foundationdb.is_some() {
+            // Here, because the rest runs on other threads.
+            stop_with_main_thread();
+        }
         let work = async move {
             let cache_bytes_max = options.cache_bytes_max()?;
             let kv = tokio::task::spawn_blocking(move || options.open()).await.map_err(|stopped| {

@@ -10,6 +10,7 @@ use std::ffi::{c_char, c_int, c_void};
 
 use libloading::Library;
 
+use crate::ending::enter;
 use crate::load::api;
 use crate::options::*;
 
@@ -111,6 +112,7 @@ macro_rules! functions {
             ///
             /// As the C function.
             pub unsafe fn $name($($parameter: $type),*) $(-> $result)? {
+                let _call = enter(stringify!($name));
                 // SAFETY: the caller keeps the C function's conditions.
                 unsafe { (api().$name)($($parameter),*) }
             }

@@ -8,10 +8,12 @@
 #![allow(non_camel_case_types, non_snake_case, non_upper_case_globals)]
 
 mod api;
+mod ending;
 mod load;
 mod options;
 mod versions;
 
 pub use api::*;
+pub use ending::keep_out;
 pub use load::{LoadError, Loaded, Search, client_version, load, loaded};
 pub use options::*;

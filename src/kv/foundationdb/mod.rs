@@ -9,9 +9,9 @@
 //! client would execute a body again after an unknown outcome, and a takeover would then lose against itself.
 
 mod cluster;
+mod ending;
 mod errors;
 mod network;
-mod process_end;
 mod recent;
 mod status;
 mod view;
@@ -31,6 +31,8 @@ use self::network::Client;
 use self::recent::Recent;
 use self::view::ClusterView;
 use super::{BodyRunner, Concurrency, Kv, KvError, Limits, ReadRunner, Status};
+
+pub use self::ending::stop_with_main_thread;
 
 /// The longest prefix of a store, in bytes of UTF-8.
 pub const PREFIX_BYTES_MAX: usize = 256;
@@ -76,12 +78,6 @@ impl FoundationDbOptions {
     }
 }
 
-/// Has the end of this thread stop the client's own thread, if it is the process's main one: call it there before a
-/// store is opened, since the end of a process is not safe otherwise.
-pub fn stop_with_main_thread() {
-    process_end::on_this_thread();
-}
-
 /// What the transactions of a store share.
 struct Shared {
     prefix: Vec<u8>,
@@ -106,7 +102,6 @@ impl FoundationDbKv {
         let timeout_ms = i32::try_from(options.timeout.as_millis()).unwrap_or(i32::MAX).max(1);
         let cluster = Cluster::new(options.cluster_file.clone(), options.timeout)?;
         let client = network::start(options.client_library.as_deref())?;
-        stop_with_main_thread();
         let database = Database::new(cluster.path_text()).map_err(|error| cluster.opening(error))?;
         database
             .set_option(DatabaseOption::TransactionTimeout(timeout_ms))
@@ -125,7 +120,7 @@ impl FoundationDbKv {
     }
 
     fn begin(&self, may_be_recent: bool) -> Result<ClusterView, KvError> {
-        if self.closed.load(Ordering::Acquire) || network::is_stopped() {
+        if self.closed.load(Ordering::Acquire) {
             return Err(KvError::Closed);
         }
         let cluster = &self.shared.cluster;
@@ -143,7 +138,7 @@ impl FoundationDbKv {
             Err(error) => return Some(Err(error)),
         };
         let mutations = body.run(&view).await;
-        process_end::after_first_transaction();
+        ending::heard();
         let recent = view.is_recent();
         if mutations.is_empty() {
             view.forget_reads();
@@ -200,7 +195,7 @@ impl Kv for FoundationDbKv {
         async move {
             let view = self.begin(false)?;
             body.run(&view).await;
-            process_end::after_first_transaction();
+            ending::heard();
             Ok(())
         }
         .boxed()

@@ -4,7 +4,6 @@
 //! The C API can be started once and never again, so nothing stops it earlier.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -12,6 +11,7 @@ use foundationdb::api::{FdbApiBuilder, NetworkStop};
 use foundationdb_sys::LoadError;
 
 use super::cluster::text;
+use super::ending::stop_at_exit;
 use crate::kv::KvError;
 
 /// The client in use.
@@ -32,7 +32,6 @@ enum Network {
 }
 
 static NETWORK: Mutex<Network> = Mutex::new(Network::NotStarted);
-static STOPPED: AtomicBool = AtomicBool::new(false);
 
 /// Loads the client library and starts its thread, unless that was done before.
 pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
@@ -72,7 +71,7 @@ fn boot() -> Result<Network, String> {
     let builder = FdbApiBuilder::default().build().map_err(failed)?;
     let (runner, started) = builder.build().map_err(failed)?;
     let run = move || {
-        // SAFETY: the thread is stopped before the process ends: `process_end`.
+        // SAFETY: the thread is stopped before the process ends, by `ending`.
         if let Err(error) = unsafe { runner.run() } {
             tracing::error!(error = text(error), "the FoundationDB client's thread has stopped");
         }
@@ -82,22 +81,19 @@ fn boot() -> Result<Network, String> {
         .spawn(run)
         .map_err(|error| format!("no thread for the FoundationDB client: {error}"))?;
     let stop = started.wait();
+    stop_at_exit();
     Ok(Network::Running(stop, thread))
 }
 
-/// Whether the thread was stopped, so that nothing would be answered any more.
-pub(super) fn is_stopped() -> bool {
-    STOPPED.load(Ordering::Acquire)
-}
-
-/// Stops the thread and waits for its end. The process is ending.
+/// Stops the thread for good, if it runs. For the end of the process: from here on no other thread comes into the
+/// library.
 pub(super) fn stop() {
-    STOPPED.store(true, Ordering::Release);
-    // Not waiting for the lock: if somebody is in the middle of starting, the process ends without.
+    // Not waiting for the lock: if somebody is in the middle of starting, exit() goes on without.
     let Ok(mut network) = NETWORK.try_lock() else { return };
     if let Network::Running(stop, thread) = std::mem::replace(&mut *network, Network::Stopped) {
         drop(network);
-        // A failure here has no reader.
+        foundationdb_sys::keep_out();
+        // A failure here has no reader: the process is ending.
         if stop.stop().is_ok() {
             let _ = thread.join();
         }

@@ -1,0 +1,74 @@
+//! Has the client's network thread stopped when the process ends: one that still runs while the library's statics are
+//! torn down crashes, and with it the exit code that the process was to have.
+//!
+//! `atexit` runs first what was registered last, and the library registers the ends of its statics whenever it comes to
+//! need another one, most of them early. So the stop is registered again after the first transactions, ever more
+//! rarely. What a thread has for itself ends before all that, so the main thread can be sure of it
+//! ([`stop_with_main_thread`]).
+
+/// Stops the network thread, once.
+#[cfg(unix)]
+extern "C" fn stop() {
+    super::network::stop();
+}
+
+/// Registers the stop, which may be registered already.
+#[cfg(unix)]
+pub(super) fn stop_at_exit() {
+    // SAFETY: `stop` is a function of the right type that does not unwind.
+    let registered = unsafe { libc::atexit(stop) };
+    if registered != 0 {
+        tracing::warn!("the FoundationDB client's thread will not be stopped when the process ends");
+    }
+}
+
+/// Windows ends all other threads before a library hears of the end, so there is nothing left to stop.
+#[cfg(not(unix))]
+pub(super) fn stop_at_exit() {}
+
+/// Something has come back from the network thread, which by now has needed more statics than before.
+pub(super) fn heard() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static HEARD: AtomicU64 = AtomicU64::new(0);
+    let before = HEARD.fetch_add(1, Ordering::Relaxed);
+    if (before + 1).is_power_of_two() {
+        stop_at_exit();
+    }
+}
+
+/// If this is the main thread: has the network thread stopped before anything else when this thread ends the process.
+/// Elsewhere it does nothing, since other threads end without the process.
+pub fn stop_with_main_thread() {
+    #[cfg(unix)]
+    {
+        struct Last;
+        impl Drop for Last {
+            fn drop(&mut self) {
+                super::network::stop();
+            }
+        }
+        thread_local! {
+            static LAST: Last = const { Last };
+        }
+        if is_main_thread() {
+            LAST.with(|_| ());
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn is_main_thread() -> bool {
+    // SAFETY: they take nothing and cannot fail.
+    unsafe { libc::gettid() == libc::getpid() }
+}
+
+#[cfg(target_os = "macos")]
+fn is_main_thread() -> bool {
+    // SAFETY: it takes nothing and cannot fail.
+    unsafe { libc::pthread_main_np() == 1 }
+}
+
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "macos"))))]
+fn is_main_thread() -> bool {
+    false
+}
