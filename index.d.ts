@@ -182,11 +182,11 @@ export declare class Store implements AsyncDisposable {
   ping(options?: PingOptions): Promise<PingResult>;
 
   /**
-   * How the backend says it is. A store on this machine is well as long as it is open; a cluster is asked, and
-   * answers also while it takes no transactions, as long as one of its coordinators is reachable.
+   * How the backend says it is. A store on this machine is well as long as it is open. A cluster is asked: it
+   * answers also while it takes no transactions, and one that cannot be reached shows as not `available`, after
+   * about two seconds.
    *
-   * @throws {BatonError} `ERR_UNAVAILABLE`: the cluster does not answer within `foundationdb.timeoutMs`.
-   * `ERR_CLOSED`.
+   * @throws {BatonError} `ERR_UNAVAILABLE`: there was no answer within `foundationdb.timeoutMs`. `ERR_CLOSED`.
    */
   status(): Promise<StoreStatus>;
 

@@ -73,3 +73,15 @@ onLinux('a client library that is too old is named, with what to install', async
   );
   expect(stdout).toContain(clientLibrary);
 });
+
+test.each([
+  ['is not there', () => {}],
+  ['is no library', (file) => writeFileSync(file, 'no library')],
+])('a client library that %s is named, with what to install', async (_name, prepare) => {
+  const clientLibrary = join(directory, `${Math.random()}.so`);
+  prepare(clientLibrary);
+  const { stdout } = await runNode('-e', open({ prefix: 'test', clientLibrary }));
+  expect(stdout).toMatch(/^ERR_UNAVAILABLE .*Install the FoundationDB clients package.*FDB_CLIENT_LIBRARY/);
+  // Once: the system's own words about it do not name it again.
+  expect(stdout.split(clientLibrary)).toHaveLength(2);
+});

@@ -6,7 +6,7 @@ const { writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 
 const { Store } = require('..');
-const { expectRefusal, rejection, temporaryDirectory } = require('./helpers.js');
+const { expectRefusal, temporaryDirectory } = require('./helpers.js');
 
 const directory = temporaryDirectory();
 const open = (options) => Store.open({ foundationdb: { prefix: 'test', ...options } });
@@ -37,23 +37,4 @@ describe('the cluster file', () => {
       'ERR_INVALID_ARG',
       join(process.cwd(), 'no', 'such.cluster'),
     ));
-});
-
-// A library that is in use already is another answer, which the tests with a cluster look at.
-describe('the client library', () => {
-  test('that is not there is named, with what to install', async () => {
-    const clientLibrary = join(directory, 'libfdb_c.so');
-    const error = await rejection(open({ clientLibrary, clusterFile: clusterFile('a:b@127.0.0.1:1') }));
-    expect(error.code).toBe('ERR_UNAVAILABLE');
-    expect(error.message).toContain(clientLibrary);
-    expect(error.message).toMatch(/install .*FoundationDB clients package/i);
-    expect(error.message).toContain('FDB_CLIENT_LIBRARY');
-  });
-
-  test('that is no library is named', async () => {
-    const clientLibrary = clusterFile('no library');
-    const error = await rejection(open({ clientLibrary, clusterFile: clusterFile('a:b@127.0.0.1:1') }));
-    expect(error.code).toBe('ERR_UNAVAILABLE');
-    expect(error.message).toContain(clientLibrary);
-  });
 });

@@ -1,6 +1,7 @@
 'use strict';
 
 const { execFile } = require('node:child_process');
+const { randomUUID } = require('node:crypto');
 const { mkdtempSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join, resolve } = require('node:path');
@@ -59,12 +60,14 @@ const CLUSTER_FILE = process.env.BATON_TEST_CLUSTER_FILE;
 const NO_CLUSTER = 'no FDB_CLUSTER_FILE and no fdbserver on PATH';
 const NO_SERVER = 'no fdbserver on PATH';
 
+// A process of Jest runs many test files, each with a copy of this module.
+const FILE = randomUUID().slice(0, 8);
 let places = 0;
 
 /** What opens a store on a part of the cluster that nobody else uses. */
 function clusterPlace() {
   places += 1;
-  const prefix = `${process.env.BATON_TEST_PREFIX}/${process.pid}/${places}`;
+  const prefix = `${process.env.BATON_TEST_PREFIX}/${FILE}/${places}`;
   return { foundationdb: { clusterFile: CLUSTER_FILE, prefix } };
 }
 

@@ -3,13 +3,13 @@
 //!
 //! [`Engine`] is the facade; each file is one operation.
 
-mod ahead;
 mod attempts;
 mod background;
 mod batch;
 mod commit;
 mod core;
 mod delete;
+mod early;
 mod error;
 mod export;
 mod health;
@@ -160,7 +160,9 @@ impl Engine {
     }
 
     /// Reads pages of one committed head as the holder of `generation`; those beyond the size are left out.
-    /// `head_txid`: the head that the pages must come from; `None` is the current one.
+    /// `head_txid`: the head that the pages must come from; `None` is the current one. On a backend that keeps
+    /// states for a limited time, an answer that outlasts one begins again when the head moves, and ends as
+    /// unavailable when that happens each time.
     pub async fn get_pages(
         &self,
         actor: &ActorId,
@@ -232,7 +234,8 @@ impl Engine {
         import::import_from(&self.core, actor, file, replace).await
     }
 
-    /// Writes an actor's database to a file, whole or not at all.
+    /// Writes an actor's database to a file, whole or not at all. On a backend that keeps states for a limited
+    /// time, it begins again when the head moves, and ends as unavailable when that happens each time.
     pub async fn export_to(&self, actor: &ActorId, file: &Path) -> Result<Meta, StoreError> {
         export::export_to(&self.core, actor, file).await
     }

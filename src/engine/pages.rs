@@ -7,7 +7,7 @@ use crate::kv::{Isolation, Limits, View};
 use crate::types::{PageNumber, PageRange, PageSize, Txid, runs};
 
 use super::PageSet;
-use super::ahead::Ahead;
+use super::early::Early;
 use super::error::{Failure, StoreError};
 use super::rows::{Actor, Stored, decode_page, walk};
 
@@ -43,20 +43,20 @@ pub(crate) fn round_trip_pages(limits: &Limits, page_size: PageSize) -> u32 {
     u32::try_from(pages.max(1)).unwrap_or(u32::MAX)
 }
 
-/// Reads runs of pages that lie inside the size, as far as they were not read ahead: all side by side, each
+/// Reads runs of pages that lie inside the size, as far as they were not read early: all side by side, each
 /// run in as many range reads as it is round trips.
 pub(crate) async fn read_pages(
     view: &dyn View,
     actor: &Actor,
     at: At,
     wanted: &[PageRange],
-    ahead: &Ahead,
+    early: &Early,
     limits: &Limits,
 ) -> Result<PageSet, Failure> {
     let pages: Vec<PageNumber> = wanted.iter().flat_map(|run| run.pages()).collect();
     // Each page has its place in the answer, so nothing is moved once it is decoded.
     let mut data = vec![0; pages.len() * at.page_size.bytes()];
-    let missing = ahead.show(actor, wanted, at.txid, |stored| {
+    let missing = early.show(actor, wanted, at.txid, |stored| {
         let Stored::Row { page, txid, key, value } = stored else { return Ok(()) };
         let start = place_of(&pages, page) * at.page_size.bytes();
         let out = &mut data[start..start + at.page_size.bytes()];
@@ -97,7 +97,7 @@ pub(crate) async fn read_beside(
     runs: &[PageRange],
     limits: &Limits,
 ) -> Result<(Option<Fence>, Head, Result<PageSet, Failure>), Failure> {
-    let nothing = Ahead::default();
+    let nothing = Early::default();
     let pages = read_pages(view, actor, at, runs, &nothing, limits);
     let (fence_and_head, pages) = join(actor.fence_and_head(view, Isolation::Snapshot), pages).await;
     let (fence, head) = fence_and_head?;

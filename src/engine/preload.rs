@@ -11,7 +11,7 @@ use crate::kv::{Isolation, Limits, ReadBody, View};
 use crate::plan::{self, PreloadRequest};
 use crate::types::{Meta, PageRange, PageSize, Token, Txid, runs};
 
-use super::ahead::Ahead;
+use super::early::Early;
 use super::error::{Failure, StoreError};
 use super::pages::{At, read_beside, read_pages};
 use super::rows::Actor;
@@ -22,7 +22,7 @@ use super::{PageSet, hints};
 #[derive(Default)]
 pub(super) struct Sight {
     hints: Vec<PageRange>,
-    ahead: Ahead,
+    early: Early,
 }
 
 impl Sight {
@@ -33,11 +33,11 @@ impl Sight {
         limits: &Limits,
         size: SliceSize,
     ) -> Result<Self, Failure> {
-        let first = || size.first_of(&plan::preload_ahead(request), PageSize::DEFAULT);
+        let first = || size.first_of(&plan::preload_early(request), PageSize::DEFAULT);
         let hints = async { if request.hints { hints::load(view, actor).await } else { Ok(Vec::new()) } };
-        let ahead = Ahead::read(view, actor, Txid(u64::MAX), first, limits);
-        let (hints, ahead) = try_join(hints, ahead).await?;
-        Ok(Self { hints, ahead })
+        let early = Early::read(view, actor, Txid(u64::MAX), first, limits);
+        let (hints, early) = try_join(hints, early).await?;
+        Ok(Self { hints, early })
     }
 
     /// The preload at a head: reads what is missing, up to a slice of it.
@@ -52,7 +52,7 @@ impl Sight {
     ) -> Result<Preloaded, Failure> {
         let wanted = plan::preload(request, &self.hints, head.size_pages, head.page_size);
         let slice = size.first_of(&wanted, head.page_size);
-        let pages = read_pages(view, actor, At::head(head), &slice, &self.ahead, limits).await?;
+        let pages = read_pages(view, actor, At::head(head), &slice, &self.early, limits).await?;
         Ok(Preloaded { pages: Partial { pages, left: runs::subtract(&wanted, &slice) }, hints: self.hints })
     }
 }

@@ -11,9 +11,9 @@ use crate::plan::{self, Held};
 use crate::types::{ActorId, Meta, PageNumber, PageRange, PageSize, Txid, runs};
 
 use super::PageSet;
-use super::ahead::Ahead;
 use super::attempts::Attempts;
 use super::core::Core;
+use super::early::Early;
 use super::error::{Failure, StoreError};
 use super::pages::{At, read_beside, read_pages};
 use super::rows::Actor;
@@ -39,17 +39,17 @@ impl ReadBody for GetPages {
         async move {
             let Self { actor, held, runs, limits, size } = self;
             let newest = held.head_txid.unwrap_or(Txid(u64::MAX));
-            let first = || size.first_of(&plan::first_ahead(runs), PageSize::DEFAULT);
-            let ((fence, head), ahead) = try_join(
+            let first = || size.first_of(&plan::first_early(runs), PageSize::DEFAULT);
+            let ((fence, head), early) = try_join(
                 actor.fence_and_head(view, Isolation::Snapshot),
-                Ahead::read(view, actor, newest, first, limits),
+                Early::read(view, actor, newest, first, limits),
             )
             .await?;
             plan::check_fence(fence.as_ref(), &head, *held).map_err(|refusal| actor.refused(refusal))?;
             let inside = runs::first_pages(runs, head.size_pages, u64::MAX);
             check_answer(&inside, head.page_size)?;
             let slice = size.first_of(&inside, head.page_size);
-            let pages = read_pages(view, actor, At::head(&head), &slice, &ahead, limits).await?;
+            let pages = read_pages(view, actor, At::head(&head), &slice, &early, limits).await?;
             Ok(Partial { pages, left: runs::subtract(&inside, &slice) })
         }
         .boxed()

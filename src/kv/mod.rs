@@ -27,7 +27,8 @@
 //!    with the lost one.
 //! 6. **Own snapshot.** [`Kv::read`] runs against one committed state, without writes and without
 //!    conflicts. It may answer [`KvError::TooOld`] when it takes longer than the backend keeps a state
-//!    (FoundationDB: 5 s); the embedded engine keeps it as long as the read lasts.
+//!    (FoundationDB: 5 s); the embedded engine keeps it as long as the read lasts. Callers keep to
+//!    [`Limits::read_bytes`], so that a read does not become too old because it is large.
 //! 7. **A view never waits for the caller.** Its futures depend on the backend alone, so a backend may
 //!    drive a body to its end on a thread of its own.
 //!

@@ -1,9 +1,9 @@
 //! Decisions as pure functions: from the rows that a transaction read and the request, to the rows to
 //! write or a [`Refusal`]. No I/O, no clock, no chance, no async; every rule about who may write lives here.
 
-mod ahead;
 mod commit;
 mod delete;
+mod early;
 mod fence;
 mod preload;
 mod settle;
@@ -11,9 +11,9 @@ mod sqlite_file;
 mod stage;
 mod takeover;
 
-pub use ahead::{AHEAD_PAGES_MAX, Visible, first_ahead, preload_ahead, visible};
 pub use commit::{CommitPlan, CommitRequest, Landed, Resolution, commit, landed, resolve};
 pub use delete::{DeletePlan, delete};
+pub use early::{EARLY_PAGES_MAX, Visible, first_early, preload_early, visible};
 pub use fence::{Held, Refusal, check_fence, meta};
 pub use preload::{PreloadRequest, preload};
 pub use settle::{Debt, debts, doomed, rolled_back, swept, trimmed};

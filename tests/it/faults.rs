@@ -1,10 +1,13 @@
 //! Lost answers, conflicts and failures at every single operation: the caller learns the truth (G7).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use batondb::engine::{Engine, ListRequest, Outcome, StoreError};
-use batondb::env::SystemEnv;
+use batondb::env::{Env, SystemEnv};
+use batondb::kv::Limits;
 use batondb::kv::faulty::{Fault, FaultyKv, Operation};
+use batondb::kv::memory::MemoryKv;
 use batondb::types::{Generation, PageCount, Txid};
 
 use crate::support::{Place, commit, id, on_every_backend, start, tags};
@@ -18,6 +21,43 @@ on_every_backend!(
     a_takeover_whose_answers_are_all_lost_gives_up_without_lying,
     a_commit_whose_store_fails_after_a_lost_answer_is_unknown,
 );
+
+/// However it is that a call gets nowhere, it ends when the backend says that it should.
+#[tokio::test]
+async fn no_call_outlasts_the_patience_of_its_backend() {
+    let patience = Duration::from_millis(300);
+    let limits = Limits { attempts: u32::MAX, patience: Some(patience), ..Limits::default() };
+    let memory = MemoryKv::new().with_limits(limits);
+    let quiet = Engine::open(Arc::new(memory.share()), Arc::new(SystemEnv)).await.unwrap();
+    let actor = id("a");
+    let generation = start(&quiet, &actor).await.meta.generation;
+    let head = commit(&quiet, &actor, generation, Txid(0), 1..=9, 1).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for fault in [Fault::Busy, Fault::TooOld, Fault::Conflict, Fault::LostBefore] {
+        // The first operation is the store's opening.
+        let kv = FaultyKv::new(Arc::new(memory.share()), Arc::new(SystemEnv), move |operation| {
+            (operation.number > 1).then_some(fault)
+        });
+        let engine = Engine::open(Arc::new(kv), Arc::new(SystemEnv)).await.unwrap();
+        let lost = fault == Fault::LostBefore;
+        for call in 0..5 {
+            let begun = SystemEnv.elapsed();
+            let ended = match call {
+                0 => engine.load_startup(&actor, &crate::support::first_page()).await.err(),
+                1 => commit(&engine, &actor, generation, head, [1], 2).await.err(),
+                2 => commit(&engine, &actor, generation, head, 1..=1_000, 2).await.err(),
+                3 => engine.get_pages(&actor, generation, None, &[crate::support::page(1)]).await.err(),
+                _ => engine.export_to(&actor, &directory.path().join("exported")).await.err(),
+            };
+            let took = SystemEnv.elapsed().saturating_sub(begun);
+            assert!(took < 20 * patience, "call {call} with {fault:?} took {took:?}");
+            let reads = call >= 3 && matches!(fault, Fault::Conflict | Fault::LostBefore);
+            let code = ended.as_ref().map(StoreError::code);
+            let expected = if lost && call == 1 { "ERR_COMMIT_UNKNOWN" } else { "ERR_UNAVAILABLE" };
+            assert_eq!(code, (!reads).then_some(expected), "call {call} with {fault:?}");
+        }
+    }
+}
 
 async fn faulty(
     place: &Place,

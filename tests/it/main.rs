@@ -2,12 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "a test says what it met, and why it was skipped")]
 
-mod ahead;
 mod basics;
 mod bounds;
 mod costs;
 mod crash;
 mod damage;
+mod early;
 mod faults;
 mod foundationdb;
 mod health;

@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use libloading::Library;
 
-use crate::api::{Api, FDB_API_VERSION, fdb_get_client_version};
+use crate::api::{Api, FDB_API_VERSION};
 
 /// The environment variable that names the library.
 const VARIABLE: &str = "FDB_CLIENT_LIBRARY";
@@ -217,17 +217,18 @@ fn bind(path: PathBuf, library: &Library) -> Result<(Loaded, Api), LoadError> {
     Ok((Loaded { path, max_api_version }, api))
 }
 
-/// The release of the library in use, such as `7.3.79`: it answers `release,source version,protocol`.
+/// The library's release, such as `7.3.79`.
 ///
 /// # Safety
 ///
-/// `fdb_select_api_version_impl` has succeeded: without it the library crashes.
+/// An API version was selected: before that, FoundationDB's function follows a null pointer.
 pub unsafe fn client_version() -> String {
-    // SAFETY: the caller keeps the condition, and the answer is a string that lives as long as the library.
+    // SAFETY: the caller keeps the one condition; the string lives as long as the library.
     let text = unsafe {
-        let text = fdb_get_client_version();
+        let text = crate::api::fdb_get_client_version();
         if text.is_null() { return String::new() } else { CStr::from_ptr(text) }
     };
+    // `release,source version,protocol`
     text.to_string_lossy().split(',').next().unwrap_or_default().to_owned()
 }
 

@@ -80,8 +80,17 @@ impl Store {
     }
 
     /// Begins a read of the newest committed state.
+    ///
+    /// LMDB has two meta pages that commits write in turn. A reader takes a number T, then copies the meta page of T; if it
+    /// is held up in between until commit T+2 writes that page, it reads what is not committed yet, and its next read
+    /// may get T+1: back in time. So a read that two commits have passed begins again.
     pub(super) fn read_txn(&self) -> Result<RoTxn<'_, WithoutTls>, KvError> {
-        self.env.read_txn().map_err(kv_error)
+        loop {
+            let txn = self.env.read_txn().map_err(kv_error)?;
+            if self.env.info().last_txn_id <= txn.id() + 1 {
+                return Ok(txn);
+            }
+        }
     }
 
     /// Begins a write transaction, in turn with the other processes.

@@ -1,13 +1,16 @@
 //! The cluster file, and errors in the words of somebody who has to find out what is wrong with a cluster.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{env, fs};
 
 use foundationdb::FdbError;
 
 use super::errors::{code, commit_error, read_error};
 use crate::kv::KvError;
+
+/// The environment variable in which the client looks for a cluster file that was not named.
+const VARIABLE: &str = "FDB_CLUSTER_FILE";
 
 /// Which cluster is meant.
 #[derive(Debug)]
@@ -32,9 +35,12 @@ impl Cluster {
 
     /// How messages name the cluster.
     fn name(&self) -> String {
-        match &self.path {
-            Some(path) => format!("the FoundationDB cluster of {}", path.display()),
-            None => "the FoundationDB cluster of the default cluster file".to_owned(),
+        match (&self.path, env::var_os(VARIABLE).filter(|path| !path.is_empty())) {
+            (Some(path), _) => format!("the FoundationDB cluster of {}", path.display()),
+            (None, Some(path)) => {
+                format!("the FoundationDB cluster of {} ({VARIABLE})", Path::new(&path).display())
+            }
+            (None, None) => "the FoundationDB cluster of the default cluster file".to_owned(),
         }
     }
 
@@ -59,7 +65,8 @@ impl Cluster {
 
     fn no_answer(&self) -> String {
         format!(
-            "no answer from {} within {} ms: is it running, reachable from here and configured?",
+            "no answer from {} within {} ms: is it running, reachable from here, configured, and of the client \
+             library's release line? `fdbcli --exec status` with the same cluster file says more",
             self.name(),
             self.timeout.as_millis()
         )
@@ -76,9 +83,10 @@ impl Cluster {
                 ),
             },
             code::NO_CLUSTER_FILE => KvError::Invalid {
-                detail: "no FoundationDB cluster file: set clusterFile or FDB_CLUSTER_FILE, or put fdb.cluster in the \
-                         working directory or where FoundationDB's packages have it"
-                    .to_owned(),
+                detail: format!(
+                    "{name}: there is no such file. Set clusterFile or {VARIABLE}, or put fdb.cluster in the working \
+                     directory or where FoundationDB's packages have it"
+                ),
             },
             code::CONNECTION_STRING_INVALID | code::FILE_NOT_FOUND | code::FILE_NOT_READABLE => {
                 KvError::Invalid { detail: format!("{name} cannot be used: {}", text(error)) }

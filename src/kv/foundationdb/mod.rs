@@ -88,8 +88,8 @@ struct Shared {
 /// A store on a cluster.
 pub struct FoundationDbKv {
     database: Database,
-    shared: Arc<Shared>,
     client: Client,
+    shared: Arc<Shared>,
     limits: Limits,
     closed: AtomicBool,
 }
@@ -106,7 +106,7 @@ impl FoundationDbKv {
         database
             .set_option(DatabaseOption::TransactionTimeout(timeout_ms))
             .map_err(|error| cluster.opening(error))?;
-        tracing::debug!(library = %client.library.path.display(), version = client.version, "FoundationDB opened");
+        tracing::debug!(library = %client.library.display(), version = client.version, "FoundationDB opened");
         let limits = Limits {
             transaction_bytes: options.transaction_bytes,
             round_trip_bytes: Some(REPLY_BYTES),
@@ -116,7 +116,7 @@ impl FoundationDbKv {
         };
         let prefix = Subspace::all().subspace(&options.prefix).bytes().to_vec();
         let shared = Arc::new(Shared { prefix, cluster, recent: Recent::default() });
-        Ok(Self { database, shared, client, limits, closed: AtomicBool::new(false) })
+        Ok(Self { database, client, shared, limits, closed: AtomicBool::new(false) })
     }
 
     fn begin(&self, may_be_recent: bool) -> Result<ClusterView, KvError> {
@@ -206,7 +206,7 @@ impl Kv for FoundationDbKv {
             if self.closed.load(Ordering::Acquire) {
                 return Err(KvError::Closed);
             }
-            status::status(&self.database, &self.shared.cluster, self.client).await
+            status::status(&self.database, &self.shared.cluster, &self.client).await
         }
         .boxed()
     }

@@ -3,24 +3,25 @@
 //!
 //! The C API can be started once and never again, so nothing stops it earlier.
 
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use foundationdb::api::{FdbApiBuilder, NetworkStop};
-use foundationdb_sys::Loaded;
+use foundationdb_sys::LoadError;
 
 use super::cluster::text;
 use super::ending::stop_at_exit;
 use crate::kv::KvError;
 
-/// The client of this process, once its thread runs.
-#[derive(Debug, Clone, Copy)]
+/// The client in use.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Client {
-    pub(super) library: &'static Loaded,
+    /// Where its library was found, or the name by which the system found it.
+    pub(super) library: PathBuf,
     /// Its release, such as `7.3.79`.
-    pub(super) version: &'static str,
+    pub(super) version: String,
 }
 
 /// How long the end of the process waits for a start.
@@ -35,7 +36,6 @@ enum Network {
 }
 
 static NETWORK: Mutex<Network> = Mutex::new(Network::NotStarted);
-static VERSION: OnceLock<String> = OnceLock::new();
 
 /// Loads the client library and starts its thread, unless that was done before.
 pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
@@ -43,21 +43,15 @@ pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
     if matches!(*network, Network::Stopped) {
         return Err(ending());
     }
-    let library = foundationdb_sys::load(client_library).map_err(|error| KvError::Unavailable {
-        detail: format!(
-            "{error}. Install the FoundationDB clients package (7.3 or later, from \
-             https://github.com/apple/foundationdb/releases), or say where libfdb_c is with foundationdb.clientLibrary \
-             or FDB_CLIENT_LIBRARY"
-        ),
-    })?;
+    let loaded = foundationdb_sys::load(client_library).map_err(|error| unloaded(&error))?;
     if matches!(*network, Network::NotStarted) {
         *network = boot().unwrap_or_else(Network::Failed);
     }
     match &*network {
         Network::Running(..) => {
-            // SAFETY: whoever started the thread has selected the API version.
-            let version = VERSION.get_or_init(|| unsafe { foundationdb_sys::client_version() });
-            Ok(Client { library, version })
+            // SAFETY: a network that runs has selected an API version.
+            let version = unsafe { foundationdb_sys::client_version() };
+            Ok(Client { library: loaded.path.clone(), version })
         }
         Network::Failed(detail) => Err(KvError::Unavailable { detail: detail.clone() }),
         Network::NotStarted | Network::Stopped => Err(ending()),
@@ -66,6 +60,18 @@ pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
 
 fn ending() -> KvError {
     KvError::Unavailable { detail: "the process is ending".to_owned() }
+}
+
+fn unloaded(error: &LoadError) -> KvError {
+    let advice = match error {
+        LoadError::OtherInUse { .. } => "A process has one: name the same one everywhere, or none",
+        LoadError::NotFound { .. } | LoadError::NotFdb { .. } | LoadError::TooOld { .. } => {
+            "Install the FoundationDB clients package (7.3 or later, from \
+             https://github.com/apple/foundationdb/releases), or say where libfdb_c is with foundationdb.clientLibrary \
+             or FDB_CLIENT_LIBRARY"
+        }
+    };
+    KvError::Unavailable { detail: format!("{error}. {advice}") }
 }
 
 fn boot() -> Result<Network, String> {

@@ -11,11 +11,12 @@ use crate::kv::{ClusterStatus, Coordinator, KvError, ProbeLatency, Status};
 /// Where clients find the document.
 const STATUS_KEY: &[u8] = b"\xff\xff/status/json";
 
-/// Asks the cluster. It answers also while it takes no transactions, as long as a coordinator is reachable.
+/// Asks the cluster. It answers also while it takes no transactions; where no coordinator is reachable, the client
+/// itself answers after two seconds.
 pub(super) async fn status(
     database: &Database,
     cluster: &Cluster,
-    client: Client,
+    client: &Client,
 ) -> Result<Status, KvError> {
     let transaction = database.create_trx().map_err(|error| cluster.reading(error))?;
     let document = transaction.get(STATUS_KEY, true).await.map_err(|error| cluster.reading(error))?;
@@ -23,20 +24,20 @@ pub(super) async fn status(
     let parsed = serde_json::from_slice(bytes).map_err(|error| KvError::Unavailable {
         detail: format!("the cluster's status is not the JSON that was expected: {error}"),
     })?;
-    Ok(summary(&parsed, Some(client)))
+    Ok(summary(&parsed, client))
 }
 
 /// What is worth knowing of the document. Fields come and go with FoundationDB's releases and with the state of the
 /// cluster, so each may be missing.
-fn summary(document: &Value, client: Option<Client>) -> Status {
+fn summary(document: &Value, client: &Client) -> Status {
     let text = |path: &str| document.pointer(path).and_then(Value::as_str).map(str::to_owned);
     let flag = |path: &str| document.pointer(path).and_then(Value::as_bool);
     let seconds =
         |name: &str| document.pointer(&format!("/cluster/latency_probe/{name}")).and_then(Value::as_f64);
     let processes = document.pointer("/cluster/processes").and_then(Value::as_object);
     let cluster = ClusterStatus {
-        client_library: client.map(|client| client.library.path.clone()).unwrap_or_default(),
-        client_version: client.map(|client| client.version.to_owned()).unwrap_or_default(),
+        client_library: client.library.clone(),
+        client_version: client.version.clone(),
         cluster_version: processes
             .and_then(|all| all.values().find_map(|process| process.get("version")?.as_str()))
             .map(str::to_owned),
@@ -58,7 +59,7 @@ fn summary(document: &Value, client: Option<Client>) -> Status {
         backend: "foundationdb",
         available: flag("/client/database_status/available").unwrap_or(false) && !cluster.locked,
         healthy: flag("/client/database_status/healthy").unwrap_or(false) && !cluster.locked,
-        messages: messages(document),
+        messages: messages(document, cluster.locked),
         cluster: Some(cluster),
     }
 }
@@ -73,10 +74,14 @@ fn coordinators(document: &Value) -> Vec<Coordinator> {
 }
 
 /// What client and cluster complain of.
-fn messages(document: &Value) -> Vec<String> {
+fn messages(document: &Value, locked: bool) -> Vec<String> {
     let of = |path: &str| document.pointer(path).and_then(Value::as_array).into_iter().flatten();
     let text = |message: &Value| Some(message.get("description")?.as_str()?.to_owned());
-    of("/client/messages").chain(of("/cluster/messages")).filter_map(text).collect()
+    let told = of("/client/messages").chain(of("/cluster/messages")).filter_map(text);
+    // The document has a field for it, and no message.
+    let lock =
+        locked.then(|| "The database is locked (by a restore, a switch-over or an operator).".to_owned());
+    lock.into_iter().chain(told).collect()
 }
 
 #[cfg(test)]
@@ -104,7 +109,7 @@ mod tests {
                 "recovery_state": { "name": "fully_recovered" },
             },
         });
-        let status = summary(&document, None);
+        let status = summary(&document, &Client::default());
         assert!(status.available && status.healthy);
         assert_eq!(status.messages, ["A storage server lags."]);
         let cluster = status.cluster.unwrap();
@@ -128,8 +133,9 @@ mod tests {
             "cluster": { "database_lock_state": { "locked": true } },
         });
         for document in [locked, json!({})] {
-            let status = summary(&document, None);
+            let status = summary(&document, &Client::default());
             assert!(!status.available && !status.healthy, "{document}");
+            assert_eq!(status.messages.len(), usize::from(status.cluster.unwrap().locked), "{document}");
         }
     }
 }

@@ -18,7 +18,7 @@ const ROUND_TRIPS_A_PIECE: usize = 4;
 
 /// What was read, as it is stored.
 #[derive(Default)]
-pub(crate) struct Ahead {
+pub(crate) struct Early {
     /// The pages of which the newest rows, or all, were read.
     seen: Vec<PageRange>,
     /// Which rows came, in the order of their keys.
@@ -27,7 +27,7 @@ pub(crate) struct Ahead {
     values: Vec<Vec<u8>>,
 }
 
-impl Ahead {
+impl Early {
     /// Reads the newest rows of these pages, where a version above `newest` cannot be wanted. A backend that
     /// has no round trips to save would read some of them in vain: there nothing is read.
     pub(crate) async fn read(
@@ -41,13 +41,13 @@ impl Ahead {
         let bytes_max = round_trip.saturating_mul(ROUND_TRIPS_A_PIECE);
         let pieces = runs::pieces(&runs(), round_trip_pages(limits, PageSize::DEFAULT));
         let reads = pieces.iter().map(|piece| read_piece(view, actor, newest, *piece, bytes_max));
-        let mut ahead = Self::default();
+        let mut early = Self::default();
         for piece in try_join_all(reads).await? {
-            ahead.seen.extend(piece.seen);
-            ahead.names.extend(piece.names);
-            ahead.values.extend(piece.values);
+            early.seen.extend(piece.seen);
+            early.names.extend(piece.names);
+            early.values.extend(piece.values);
         }
-        Ok(ahead)
+        Ok(early)
     }
 
     /// Shows those of the wanted pages that came and that the head shows. The answer is what still has to be
@@ -75,15 +75,15 @@ async fn read_piece(
     newest: Txid,
     piece: PageRange,
     bytes_max: usize,
-) -> Result<Ahead, Failure> {
-    let mut ahead = Ahead::default();
+) -> Result<Early, Failure> {
+    let mut early = Early::default();
     let mut bytes = 0;
     let mut damage = None;
     let mut visit = |key: &[u8], value: &[u8]| {
         match actor.keys.parse_page(key) {
             Ok(name) => {
-                ahead.names.push(name);
-                ahead.values.push(value.to_vec());
+                early.names.push(name);
+                early.values.push(value.to_vec());
                 bytes += key.len() + value.len();
             }
             Err(error) => damage = Some(corrupt(&actor.id, &error)),
@@ -97,7 +97,7 @@ async fn read_piece(
         return Err(Failure::Store(error));
     }
     // The newest row of a page comes first, so the last page that came counts too.
-    let reached = ahead.names.last().filter(|_| bytes >= bytes_max).map_or(piece.last, |(page, _)| *page);
-    ahead.seen.push(PageRange { first: piece.first, last: reached });
-    Ok(ahead)
+    let reached = early.names.last().filter(|_| bytes >= bytes_max).map_or(piece.last, |(page, _)| *page);
+    early.seen.push(PageRange { first: piece.first, last: reached });
+    Ok(early)
 }

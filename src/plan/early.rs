@@ -1,5 +1,5 @@
-//! Reading ahead of the head: which pages to read before anybody knows what is committed, and which of the
-//! rows that came are the committed ones.
+//! Early reads: which pages to read before anybody knows what is committed, and which of the rows that came
+//! are the committed ones.
 //!
 //! Over a network the head and the pages cost one round trip each, one behind the other, unless the pages
 //! are asked for at the same time as the head. Their newest versions nearly always are the committed ones;
@@ -12,20 +12,20 @@ use super::preload::{PreloadRequest, preload};
 /// The pages that are read before the head is known, at most: 1 MiB of the usual size. That is the preload
 /// of most starts, and as little as it takes not to matter where the pages turn out not to be wanted, because
 /// the start is lost, or the database smaller or its pages larger than was assumed.
-pub const AHEAD_PAGES_MAX: u64 = 256;
+pub const EARLY_PAGES_MAX: u64 = 256;
 
 /// The pages of a start that can be read beside its head: what it asks for, as if the database went on
 /// forever in pages of the usual size. Hints are missing, since they are read at the same time.
-pub fn preload_ahead(request: &PreloadRequest) -> Vec<PageRange> {
-    first_ahead(&preload(request, &[], PageCount(u32::MAX), PageSize::DEFAULT))
+pub fn preload_early(request: &PreloadRequest) -> Vec<PageRange> {
+    first_early(&preload(request, &[], PageCount(u32::MAX), PageSize::DEFAULT))
 }
 
 /// The first of these pages, as many as may be read beside the head.
-pub fn first_ahead(wanted: &[PageRange]) -> Vec<PageRange> {
-    runs::first_pages(wanted, PageCount(u32::MAX), AHEAD_PAGES_MAX)
+pub fn first_early(wanted: &[PageRange]) -> Vec<PageRange> {
+    runs::first_pages(wanted, PageCount(u32::MAX), EARLY_PAGES_MAX)
 }
 
-/// What rows read ahead are worth, now that the head is known.
+/// What rows read early are worth, now that the head is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visible {
     /// The indexes of the rows that the head shows, ascending.
@@ -81,18 +81,18 @@ mod tests {
     }
 
     #[test]
-    fn a_start_reads_ahead_what_it_asks_for_in_pages_of_the_usual_size() {
+    fn a_start_reads_early_what_it_asks_for_in_pages_of_the_usual_size() {
         let request = PreloadRequest {
             pages: vec![page(9)],
             ranges: vec![range(4, 6)],
             hints: true,
             bytes_max: 5 * 4096,
         };
-        assert_eq!(preload_ahead(&request), [range(1, 1), range(4, 6), range(9, 9)]);
-        assert_eq!(preload_ahead(&PreloadRequest { bytes_max: 3 * 4096, ..request })[1..], [range(4, 5)]);
+        assert_eq!(preload_early(&request), [range(1, 1), range(4, 6), range(9, 9)]);
+        assert_eq!(preload_early(&PreloadRequest { bytes_max: 3 * 4096, ..request })[1..], [range(4, 5)]);
         let all =
             PreloadRequest { ranges: vec![range(1, u32::MAX)], bytes_max: u64::MAX, ..Default::default() };
-        assert_eq!(preload_ahead(&all), [range(1, 256)]);
+        assert_eq!(preload_early(&all), [range(1, 256)]);
     }
 
     #[test]
