@@ -11,6 +11,7 @@
 mod cluster;
 mod ending;
 mod errors;
+mod marks;
 mod network;
 mod recent;
 mod status;
@@ -18,7 +19,7 @@ mod view;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use foundationdb::Database;
@@ -27,6 +28,7 @@ use foundationdb::tuple::Subspace;
 use futures::future::{BoxFuture, FutureExt};
 
 use self::cluster::Cluster;
+use self::marks::Mark;
 use self::network::Client;
 use self::recent::Recent;
 use self::view::ClusterView;
@@ -83,6 +85,18 @@ struct Shared {
     prefix: Vec<u8>,
     cluster: Cluster,
     recent: Recent,
+    /// Drawn for this handle, and a number for each of its transactions: together a [`Mark`].
+    handle: [u8; 8],
+    transactions: AtomicU64,
+}
+
+impl Shared {
+    fn next_mark(&self) -> Mark {
+        let mut mark = [0; 16];
+        mark[..8].copy_from_slice(&self.handle);
+        mark[8..].copy_from_slice(&self.transactions.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        mark
+    }
 }
 
 /// A store on a cluster.
@@ -115,7 +129,11 @@ impl FoundationDbKv {
             patience: Some(options.timeout),
         };
         let prefix = Subspace::all().subspace(&options.prefix).bytes().to_vec();
-        let shared = Arc::new(Shared { prefix, cluster, recent: Recent::default() });
+        let mut handle = [0; 8];
+        getrandom::fill(&mut handle)
+            .map_err(|error| KvError::Unavailable { detail: format!("no random numbers: {error}") })?;
+        let transactions = AtomicU64::new(0);
+        let shared = Arc::new(Shared { prefix, cluster, recent: Recent::default(), handle, transactions });
         Ok(Self { database, client, shared, limits, closed: AtomicBool::new(false) })
     }
 

@@ -2,16 +2,21 @@
 //! when it committed at that version.
 //!
 //! An owner that commits again and again reads the same fence and head each time, and finds what it left there. With
-//! these rows at hand its next transaction takes that version for its read version, notes the rows as read, and is one
+//! these rows at hand its next transaction needs no read version from the cluster, notes the rows as read, and is one
 //! round trip instead of three: the resolvers check, as always, that nobody has changed them since, and a transaction that
-//! fails the check is executed again on the newest state. So nothing is taken on trust but that a row which was read and
-//! did not conflict, or was written, has that value at the version of its commit; and that is FoundationDB's own promise.
+//! fails the check is executed again on the newest state.
+//!
+//! What is taken on trust: a row that a transaction has read, or written, has that value at its place in the order of
+//! commits. Since is everything behind that place, also what was committed at the very same version; [`super::marks`]
+//! says how that is checked.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quick_cache::unsync::Cache;
+
+use super::marks::Mark;
 
 /// The rows of about this many owners are remembered, two each.
 const ROWS_MAX: usize = 16_384;
@@ -26,7 +31,17 @@ const AGE_MAX: Duration = Duration::from_secs(3);
 pub(super) struct Known {
     pub(super) version: i64,
     pub(super) value: Option<Bytes>,
+    /// Who wrote it at that version. None: it was read.
+    pub(super) writer: Option<Mark>,
     since: Instant,
+}
+
+/// A row that a transaction has left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Left {
+    pub(super) key: Vec<u8>,
+    pub(super) value: Option<Bytes>,
+    pub(super) writer: Option<Mark>,
 }
 
 /// The rows known.
@@ -56,18 +71,13 @@ impl Recent {
     }
 
     /// Remembers the rows of a transaction that began after `since` and has committed at `version`.
-    pub(super) fn remember(
-        &self,
-        rows: impl IntoIterator<Item = (Vec<u8>, Option<Bytes>)>,
-        version: i64,
-        since: Instant,
-    ) {
+    pub(super) fn remember(&self, rows: impl IntoIterator<Item = Left>, version: i64, since: Instant) {
         let mut known = self.lock();
-        for (key, value) in rows {
+        for Left { key, value, writer } in rows {
             if value.as_ref().is_none_or(|value| value.len() <= ROW_BYTES_MAX) {
                 // A copy: the client's own value would keep its whole reply in memory.
                 let value = value.map(|value| Bytes::copy_from_slice(&value));
-                known.insert(key, Known { version, value, since });
+                known.insert(key, Known { version, value, writer, since });
             }
         }
     }
@@ -85,8 +95,8 @@ impl Recent {
 mod tests {
     use super::*;
 
-    fn row(key: &[u8], value: &'static [u8]) -> (Vec<u8>, Option<Bytes>) {
-        (key.to_vec(), Some(Bytes::from_static(value)))
+    fn row(key: &[u8], value: Option<&'static [u8]>) -> Left {
+        Left { key: key.to_vec(), value: value.map(Bytes::from_static), writer: None }
     }
 
     #[test]
@@ -94,7 +104,7 @@ mod tests {
     fn rows_are_known_for_a_while_and_until_they_are_forgotten() {
         let recent = Recent::default();
         let start = Instant::now();
-        recent.remember([row(b"a", b"1"), (b"b".to_vec(), None)], 7, start);
+        recent.remember([row(b"a", Some(b"1")), row(b"b", None)], 7, start);
         let known = recent.get(b"a", start + AGE_MAX).unwrap();
         assert_eq!((known.version, known.value.as_deref()), (7, Some(b"1".as_slice())));
         assert_eq!(recent.get(b"b", start).unwrap().value, None, "that there is none is known too");
@@ -109,7 +119,7 @@ mod tests {
     fn long_rows_are_not_kept() {
         let recent = Recent::default();
         recent.remember(
-            [row(b"a", &[0; ROW_BYTES_MAX + 1]), row(b"b", &[0; ROW_BYTES_MAX])],
+            [row(b"a", Some(&[0; ROW_BYTES_MAX + 1])), row(b"b", Some(&[0; ROW_BYTES_MAX]))],
             7,
             Instant::now(),
         );

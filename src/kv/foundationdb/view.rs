@@ -10,7 +10,8 @@ use foundationdb::{FdbError, KeySelector, RangeOption, Transaction};
 use futures::future::{BoxFuture, FutureExt, ready};
 
 use super::Shared;
-use super::recent::Known;
+use super::marks::{self, Mark};
+use super::recent::{Known, Left};
 use crate::kv::limits::check_transaction;
 use crate::kv::{Isolation, KeyRange, KvError, Mutation, Mutations, Scan, View, Visitor, WriteConflict};
 
@@ -21,7 +22,7 @@ enum State {
     Open,
     /// The newest.
     Newest,
-    /// That of this version.
+    /// What a commit at this version has left, as far as it is known. Nothing else can be read there.
     Recent(i64),
 }
 
@@ -35,6 +36,7 @@ pub(super) struct ClusterView {
     transaction: Transaction,
     shared: Arc<Shared>,
     reads: Mutex<Reads>,
+    mark: Mark,
     began: Instant,
 }
 
@@ -44,7 +46,8 @@ impl ClusterView {
     pub(super) fn new(transaction: Transaction, shared: &Arc<Shared>, may_be_recent: bool) -> Self {
         let state = if may_be_recent { State::Open } else { State::Newest };
         let reads = Mutex::new(Reads { state, rows: Vec::new() });
-        Self { transaction, shared: Arc::clone(shared), reads, began: Instant::now() }
+        let mark = shared.next_mark();
+        Self { transaction, shared: Arc::clone(shared), reads, mark, began: Instant::now() }
     }
 
     fn reads(&self) -> MutexGuard<'_, Reads> {
@@ -66,8 +69,8 @@ impl ClusterView {
         [&self.shared.prefix, key].concat()
     }
 
-    /// The value of a row at the recent version that this transaction reads, if it is known.
-    fn known(&self, key: &[u8]) -> Result<Option<Known>, FdbError> {
+    /// The value of a row on the recent state that this transaction goes on from. None: it reads the newest.
+    fn known(&self, key: &[u8]) -> Result<Option<Known>, KvError> {
         let mut reads = self.reads();
         if reads.state == State::Newest {
             return Ok(None);
@@ -79,16 +82,39 @@ impl ClusterView {
                 return Ok(None);
             };
             reads.state = State::Recent(known.version);
-            self.transaction.set_read_version(known.version);
+            // The one before, so that whatever else was committed at the very same version counts as since.
+            self.transaction.set_read_version(known.version - 1);
         }
-        let known = known.filter(|known| reads.state == State::Recent(known.version));
-        if let Some(known) = &known {
-            let range = KeyRange::single(key);
-            let (start, end) = (range.start(), range.end());
-            self.transaction.add_conflict_range(start, end, ConflictRangeType::Read)?;
-            reads.rows.push((key.to_vec(), known.value.clone()));
+        let Some(known) = known.filter(|known| reads.state == State::Recent(known.version)) else {
+            return Err(beyond_recent());
+        };
+        self.guard(key, known.writer).map_err(|error| self.shared.cluster.reading(error))?;
+        reads.rows.push((key.to_vec(), known.value.clone()));
+        Ok(Some(known))
+    }
+
+    /// Fails this transaction if anybody but `writer` has written the row since.
+    fn guard(&self, key: &[u8], writer: Option<Mark>) -> Result<(), FdbError> {
+        match writer {
+            None => self.conflict(&KeyRange::single(key), ConflictRangeType::Read),
+            Some(writer) => marks::of_others(key, writer)
+                .iter()
+                .try_for_each(|range| self.conflict(range, ConflictRangeType::Read)),
         }
-        Ok(known)
+    }
+
+    fn conflict(&self, range: &KeyRange, kind: ConflictRangeType) -> Result<(), FdbError> {
+        self.transaction.add_conflict_range(range.start(), range.end(), kind)
+    }
+
+    /// Fails if this transaction goes on from a recent state: that has nothing but the rows known.
+    fn read_newest(&self) -> Result<(), KvError> {
+        let mut reads = self.reads();
+        if let State::Recent(_) = reads.state {
+            return Err(beyond_recent());
+        }
+        reads.state = State::Newest;
+        Ok(())
     }
 
     /// Commits what the body decided.
@@ -96,13 +122,12 @@ impl ClusterView {
         check_transaction(mutations)?;
         self.forget_reads();
         self.write(mutations).map_err(|error| self.shared.cluster.reading(error))?;
-        let mut rows = self.reads.into_inner().unwrap_or_else(PoisonError::into_inner).rows;
-        let (shared, began) = (self.shared, self.began);
+        let rows = self.reads.into_inner().unwrap_or_else(PoisonError::into_inner).rows;
+        let (shared, mark, began) = (self.shared, self.mark, self.began);
         match self.transaction.commit().await {
             Ok(committed) => {
-                overlay(&mut rows, &shared.prefix, mutations);
                 if let Ok(version) = committed.committed_version() {
-                    shared.recent.remember(rows, version, began);
+                    shared.recent.remember(left(rows, &shared.prefix, mutations, mark), version, began);
                 }
                 Ok(())
             }
@@ -120,12 +145,25 @@ impl ClusterView {
             if mutation.conflict() == WriteConflict::Omitted {
                 transaction.set_option(TransactionOption::NextWriteNoWriteConflictRange)?;
             }
-            match mutation {
-                Mutation::Put { key, value, .. } => transaction.set(&self.key(key), value),
-                Mutation::Delete { key, .. } => transaction.clear(&self.key(key)),
-                Mutation::ClearRange { range, .. } => {
-                    transaction.clear_range(&self.key(range.start()), &self.key(range.end()));
+            let marked = match mutation {
+                Mutation::Put { key, value, .. } => {
+                    let key = self.key(key);
+                    transaction.set(&key, value);
+                    marks::of(&key, self.mark)
                 }
+                Mutation::Delete { key, .. } => {
+                    let key = self.key(key);
+                    transaction.clear(&key);
+                    marks::of(&key, self.mark)
+                }
+                Mutation::ClearRange { range, .. } => {
+                    let range = KeyRange::new(self.key(range.start()), self.key(range.end()));
+                    transaction.clear_range(range.start(), range.end());
+                    marks::of_range(&range)
+                }
+            };
+            if mutation.conflict() == WriteConflict::Declared {
+                self.conflict(&marked, ConflictRangeType::Write)?;
             }
         }
         Ok(())
@@ -160,21 +198,34 @@ impl ClusterView {
     }
 }
 
-/// The rows as the writes have left them.
-fn overlay(rows: &mut [(Vec<u8>, Option<Bytes>)], prefix: &[u8], mutations: &Mutations) {
-    for (key, value) in rows {
-        let Some(key) = key.strip_prefix(prefix) else { continue };
+/// The rows as a transaction that read these has left them. What it has removed is not among them.
+fn left(
+    rows: Vec<(Vec<u8>, Option<Bytes>)>,
+    prefix: &[u8],
+    mutations: &Mutations,
+    mark: Mark,
+) -> impl Iterator<Item = Left> {
+    rows.into_iter().filter_map(move |(key, value)| {
+        let mut row = Some(Left { key, value, writer: None });
         for mutation in mutations.iter() {
+            let key = row.as_ref()?.key.strip_prefix(prefix)?;
             match mutation {
-                Mutation::Put { key: written, value: new, .. } if written == key => {
-                    *value = Some(Bytes::copy_from_slice(new));
+                Mutation::Put { key: written, value, .. } if written == key => {
+                    let value = Some(Bytes::copy_from_slice(value));
+                    row = row.map(|row| Left { value, writer: Some(mark), ..row });
                 }
-                Mutation::Delete { key: deleted, .. } if deleted == key => *value = None,
-                Mutation::ClearRange { range, .. } if range.contains(key) => *value = None,
+                Mutation::Delete { key: deleted, .. } if deleted == key => row = None,
+                Mutation::ClearRange { range, .. } if range.contains(key) => row = None,
                 _ => {}
             }
         }
-    }
+        row
+    })
+}
+
+/// Not on this state: the transaction is executed again, on the newest.
+fn beyond_recent() -> KvError {
+    KvError::Conflict
 }
 
 /// How many rows a reply carries: exactly one where one is asked for, else as many as fit one.
@@ -194,8 +245,11 @@ impl View for ClusterView {
             match self.known(&key) {
                 Ok(None) => {}
                 Ok(Some(known)) => return ready(Ok(known.value)).boxed(),
-                Err(error) => return ready(Err(self.shared.cluster.reading(error))).boxed(),
+                Err(error) => return ready(Err(error)).boxed(),
             }
+        }
+        if let Err(error) = self.read_newest() {
+            return ready(Err(error)).boxed();
         }
         // Sent before the first poll, so that reads which are joined go out together.
         let value = self.transaction.get(&key, snapshot);
@@ -211,11 +265,8 @@ impl View for ClusterView {
     }
 
     fn scan<'a>(&'a self, scan: Scan, visitor: &'a mut Visitor<'_>) -> BoxFuture<'a, Result<(), KvError>> {
-        {
-            let mut reads = self.reads();
-            if reads.state == State::Open {
-                reads.state = State::Newest;
-            }
+        if let Err(error) = self.read_newest() {
+            return ready(Err(error)).boxed();
         }
         self.scan_rows(scan, visitor).boxed()
     }
@@ -228,16 +279,22 @@ mod tests {
     #[test]
     fn what_was_read_is_remembered_as_it_was_written() {
         let row = |key: &[u8], value: &'static [u8]| (key.to_vec(), Some(Bytes::from_static(value)));
-        let mut rows =
-            vec![row(b"p/fence", b"1"), row(b"p/head", b"2"), row(b"p/part", b"3"), row(b"p/z", b"4")];
+        let rows = vec![row(b"p/fence", b"1"), row(b"p/head", b"2"), row(b"p/part", b"3"), row(b"p/z", b"4")];
         let mut mutations = Mutations::new();
         mutations.put(b"head".to_vec(), b"first".to_vec());
         mutations.put(b"head".to_vec(), b"last".to_vec());
         mutations.put(b"other".to_vec(), b"x".to_vec());
         mutations.delete(b"part".to_vec());
         mutations.clear_range_guarded(KeyRange::prefix(*b"z"));
-        overlay(&mut rows, b"p/", &mutations);
-        let values: Vec<Option<&[u8]>> = rows.iter().map(|(_, value)| value.as_deref()).collect();
-        assert_eq!(values, [Some(b"1".as_slice()), Some(b"last"), None, None]);
+        let mark = [7; 16];
+        let expected = |key: &[u8], value, writer| Left { key: key.to_vec(), value: Some(value), writer };
+        let left: Vec<Left> = left(rows, b"p/", &mutations, mark).collect();
+        assert_eq!(
+            left,
+            [
+                expected(b"p/fence", Bytes::from_static(b"1"), None),
+                expected(b"p/head", Bytes::from_static(b"last"), Some(mark)),
+            ]
+        );
     }
 }
