@@ -68,7 +68,18 @@ async fn a_closed_store_says_so(place: Place) {
 /// A process that ends drops what its runtime was doing, also in the middle of a stage.
 #[test]
 fn a_runtime_that_ends_in_the_middle_of_a_large_commit_does_not_panic() {
-    let place = Place::embedded();
+    end_a_runtime_in_the_middle(&Place::embedded());
+}
+
+#[test]
+fn a_runtime_that_ends_in_the_middle_of_a_large_commit_on_a_cluster_does_not_panic() {
+    let test = "lifecycle::a_runtime_that_ends_in_the_middle_of_a_large_commit_on_a_cluster_does_not_panic";
+    if let Some(place) = Place::foundationdb(test) {
+        end_a_runtime_in_the_middle(&place);
+    }
+}
+
+fn end_a_runtime_in_the_middle(place: &Place) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let engine = Arc::new(runtime.block_on(place.open()));
     let generation = runtime.block_on(start(&engine, &id("a"))).meta.generation;

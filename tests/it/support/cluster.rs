@@ -59,7 +59,8 @@ pub fn shared(test: &str) -> Option<&'static Path> {
 
 /// Says by name that a test does not run. Written past the test runner, which keeps what a test that passes prints.
 pub fn skipped<T>(test: &str, reason: &str) -> Option<T> {
-    let test = test.split_once("::").map_or(test, |(_, name)| name);
+    // As the runner names it: the path of a module begins with the binary's name.
+    let test = test.strip_prefix("it::").unwrap_or(test);
     // Without anybody to read it there is nobody to tell.
     let _ = std::io::stderr().write_all(format!("skipped: {test}: {reason}\n").as_bytes());
     None
