@@ -4,8 +4,9 @@
 //! The C API can be started once and never again, so nothing stops it earlier.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use foundationdb::api::{FdbApiBuilder, NetworkStop};
 use foundationdb_sys::LoadError;
@@ -23,6 +24,9 @@ pub(super) struct Client {
     pub(super) version: String,
 }
 
+/// How long the end of the process waits for a start.
+const STOP_PATIENCE_MS: u32 = 2_000;
+
 enum Network {
     NotStarted,
     Running(NetworkStop, JoinHandle<()>),
@@ -36,6 +40,9 @@ static NETWORK: Mutex<Network> = Mutex::new(Network::NotStarted);
 /// Loads the client library and starts its thread, unless that was done before.
 pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
     let mut network = NETWORK.lock().unwrap_or_else(PoisonError::into_inner);
+    if matches!(*network, Network::Stopped) {
+        return Err(ending());
+    }
     let loaded = foundationdb_sys::load(client_library).map_err(|error| unloaded(&error))?;
     if matches!(*network, Network::NotStarted) {
         *network = boot().unwrap_or_else(Network::Failed);
@@ -47,9 +54,7 @@ pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
             Ok(Client { library: loaded.path.clone(), version })
         }
         Network::Failed(detail) => Err(KvError::Unavailable { detail: detail.clone() }),
-        Network::NotStarted | Network::Stopped => {
-            Err(KvError::Unavailable { detail: "the process is ending".to_owned() })
-        }
+        Network::NotStarted | Network::Stopped => Err(ending()),
     }
 }
 
@@ -63,6 +68,10 @@ fn unloaded(error: &LoadError) -> KvError {
         }
     };
     KvError::Unavailable { detail: format!("{error}. {advice}") }
+}
+
+fn ending() -> KvError {
+    KvError::Unavailable { detail: "the process is ending".to_owned() }
 }
 
 fn boot() -> Result<Network, String> {
@@ -85,11 +94,23 @@ fn boot() -> Result<Network, String> {
     Ok(Network::Running(stop, thread))
 }
 
+/// The lock, once whoever is in the middle of starting is done: nothing there waits for a cluster. Not for ever, since
+/// the process must end.
+fn lock_soon() -> Option<MutexGuard<'static, Network>> {
+    for _ in 0..STOP_PATIENCE_MS {
+        match NETWORK.try_lock() {
+            Ok(network) => return Some(network),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => thread::park_timeout(Duration::from_millis(1)),
+        }
+    }
+    None
+}
+
 /// Stops the thread for good, if it runs. For the end of the process: from here on no other thread comes into the
 /// library.
 pub(super) fn stop() {
-    // Not waiting for the lock: if somebody is in the middle of starting, exit() goes on without.
-    let Ok(mut network) = NETWORK.try_lock() else { return };
+    let Some(mut network) = lock_soon() else { return };
     if let Network::Running(stop, thread) = std::mem::replace(&mut *network, Network::Stopped) {
         drop(network);
         foundationdb_sys::keep_out();
