@@ -36,8 +36,11 @@ pub use self::ending::stop_with_main_thread;
 
 /// The longest prefix of a store, in bytes of UTF-8.
 pub const PREFIX_BYTES_MAX: usize = 256;
-/// How long one transaction may take, unless told otherwise.
-pub const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call of one transaction may take, unless told otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+/// A call begins transactions during the first of these parts of its time. One that has begun takes as long as another
+/// part, and so does the question what became of it.
+const PARTS_OF_TIMEOUT: u32 = 3;
 /// Bytes of rows that one reply to a range read brings: the servers stop at 80,000 and never within a row.
 const REPLY_BYTES: usize = 64 << 10;
 /// Bytes that one read fetches before another one goes on. A state is kept for five seconds, so this asks for
@@ -54,8 +57,8 @@ pub struct FoundationDbOptions {
     pub prefix: String,
     /// The client library. `None`: `FDB_CLIENT_LIBRARY`, then the usual places.
     pub client_library: Option<PathBuf>,
-    /// How long one transaction may take, waiting for the cluster included, and how long one operation goes
-    /// on beginning further ones.
+    /// How long a call of one transaction may take, waiting for the cluster, further attempts and the question
+    /// what became of a lost one included. A transaction has a third of it.
     pub timeout: Duration,
     /// Attempts at one operation, the first one included.
     pub attempts: u32,
@@ -99,8 +102,9 @@ impl FoundationDbKv {
     /// cluster that is away shows in the first transaction.
     pub fn open(options: &FoundationDbOptions) -> Result<Self, KvError> {
         check_prefix(&options.prefix)?;
-        let timeout_ms = i32::try_from(options.timeout.as_millis()).unwrap_or(i32::MAX).max(1);
-        let cluster = Cluster::new(options.cluster_file.clone(), options.timeout)?;
+        let timeout = options.timeout / PARTS_OF_TIMEOUT;
+        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
+        let cluster = Cluster::new(options.cluster_file.clone(), timeout)?;
         let client = network::start(options.client_library.as_deref())?;
         let database = Database::new(cluster.path_text()).map_err(|error| cluster.opening(error))?;
         database
@@ -112,7 +116,7 @@ impl FoundationDbKv {
             round_trip_bytes: Some(REPLY_BYTES),
             read_bytes: Some(READ_BYTES),
             attempts: options.attempts,
-            patience: Some(options.timeout),
+            patience: Some(timeout),
         };
         let prefix = Subspace::all().subspace(&options.prefix).bytes().to_vec();
         let shared = Arc::new(Shared { prefix, cluster, recent: Recent::default() });
