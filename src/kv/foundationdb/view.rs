@@ -5,19 +5,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use foundationdb::options::{ConflictRangeType, StreamingMode, TransactionOption};
+use foundationdb::options::{StreamingMode, TransactionOption};
 use foundationdb::{FdbError, KeySelector, RangeOption, Transaction};
-use futures::future::{BoxFuture, FutureExt, ready};
+use futures::future::{BoxFuture, FutureExt};
 
 use super::Shared;
-use super::recent::Known;
 use crate::kv::limits::check_transaction;
-use crate::kv::{Isolation, KeyRange, KvError, Mutation, Mutations, Scan, View, Visitor, WriteConflict};
+use crate::kv::{Isolation, KvError, Mutation, Mutations, Scan, View, Visitor, WriteConflict};
 
 /// Which state the transaction reads. The first read decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// The newest, unless the first read is of a row that is known at a recent version.
+    /// The newest, unless the first read is of a row of which a recent version is known.
     Open,
     /// The newest.
     Newest,
@@ -27,8 +26,8 @@ enum State {
 
 struct Reads {
     state: State,
-    /// What was read with conflict detection, key by key.
-    rows: Vec<(Vec<u8>, Option<Bytes>)>,
+    /// The keys that were read with conflict detection.
+    rows: Vec<Vec<u8>>,
 }
 
 pub(super) struct ClusterView {
@@ -59,36 +58,26 @@ impl ClusterView {
 
     /// Has what it read looked up anew next time.
     pub(super) fn forget_reads(&self) {
-        self.shared.recent.forget(self.reads().rows.iter().map(|(key, _)| key.as_slice()));
+        self.shared.recent.forget(self.reads().rows.iter().map(Vec::as_slice));
     }
 
     fn key(&self, key: &[u8]) -> Vec<u8> {
         [&self.shared.prefix, key].concat()
     }
 
-    /// The value of a row at the recent version that this transaction reads, if it is known.
-    fn known(&self, key: &[u8]) -> Result<Option<Known>, FdbError> {
+    /// Before a read with conflict detection: the first one decides which state the transaction reads.
+    fn decide_state(&self, key: &[u8]) {
         let mut reads = self.reads();
-        if reads.state == State::Newest {
-            return Ok(None);
+        if reads.state != State::Open {
+            return;
         }
-        let known = self.shared.recent.get(key, self.began);
-        if reads.state == State::Open {
-            let Some(known) = &known else {
-                reads.state = State::Newest;
-                return Ok(None);
-            };
-            reads.state = State::Recent(known.version);
-            self.transaction.set_read_version(known.version);
-        }
-        let known = known.filter(|known| reads.state == State::Recent(known.version));
-        if let Some(known) = &known {
-            let range = KeyRange::single(key);
-            let (start, end) = (range.start(), range.end());
-            self.transaction.add_conflict_range(start, end, ConflictRangeType::Read)?;
-            reads.rows.push((key.to_vec(), known.value.clone()));
-        }
-        Ok(known)
+        reads.state = match self.shared.recent.get(key, self.began) {
+            Some(version) => {
+                self.transaction.set_read_version(version);
+                State::Recent(version)
+            }
+            None => State::Newest,
+        };
     }
 
     /// Commits what the body decided.
@@ -96,11 +85,10 @@ impl ClusterView {
         check_transaction(mutations)?;
         self.forget_reads();
         self.write(mutations).map_err(|error| self.shared.cluster.reading(error))?;
-        let mut rows = self.reads.into_inner().unwrap_or_else(PoisonError::into_inner).rows;
+        let rows = self.reads.into_inner().unwrap_or_else(PoisonError::into_inner).rows;
         let (shared, began) = (self.shared, self.began);
         match self.transaction.commit().await {
             Ok(committed) => {
-                overlay(&mut rows, &shared.prefix, mutations);
                 if let Ok(version) = committed.committed_version() {
                     shared.recent.remember(rows, version, began);
                 }
@@ -160,23 +148,6 @@ impl ClusterView {
     }
 }
 
-/// The rows as the writes have left them.
-fn overlay(rows: &mut [(Vec<u8>, Option<Bytes>)], prefix: &[u8], mutations: &Mutations) {
-    for (key, value) in rows {
-        let Some(key) = key.strip_prefix(prefix) else { continue };
-        for mutation in mutations.iter() {
-            match mutation {
-                Mutation::Put { key: written, value: new, .. } if written == key => {
-                    *value = Some(Bytes::copy_from_slice(new));
-                }
-                Mutation::Delete { key: deleted, .. } if deleted == key => *value = None,
-                Mutation::ClearRange { range, .. } if range.contains(key) => *value = None,
-                _ => {}
-            }
-        }
-    }
-}
-
 /// How many rows a reply carries: exactly one where one is asked for, else as many as fit one.
 fn streaming_mode(rows_max: usize) -> StreamingMode {
     if rows_max == 1 { StreamingMode::Exact } else { StreamingMode::WantAll }
@@ -191,21 +162,16 @@ impl View for ClusterView {
         let key = self.key(key);
         let snapshot = isolation == Isolation::Snapshot;
         if !snapshot {
-            match self.known(&key) {
-                Ok(None) => {}
-                Ok(Some(known)) => return ready(Ok(known.value)).boxed(),
-                Err(error) => return ready(Err(self.shared.cluster.reading(error))).boxed(),
-            }
+            self.decide_state(&key);
         }
         // Sent before the first poll, so that reads which are joined go out together.
         let value = self.transaction.get(&key, snapshot);
         async move {
             let value = value.await.map_err(|error| self.shared.cluster.reading(error))?;
-            let value = value.map(Bytes::from_owner);
             if !snapshot {
-                self.reads().rows.push((key, value.clone()));
+                self.reads().rows.push(key);
             }
-            Ok(value)
+            Ok(value.map(Bytes::from_owner))
         }
         .boxed()
     }
@@ -218,26 +184,5 @@ impl View for ClusterView {
             }
         }
         self.scan_rows(scan, visitor).boxed()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_read_is_remembered_as_it_was_written() {
-        let row = |key: &[u8], value: &'static [u8]| (key.to_vec(), Some(Bytes::from_static(value)));
-        let mut rows =
-            vec![row(b"p/fence", b"1"), row(b"p/head", b"2"), row(b"p/part", b"3"), row(b"p/z", b"4")];
-        let mut mutations = Mutations::new();
-        mutations.put(b"head".to_vec(), b"first".to_vec());
-        mutations.put(b"head".to_vec(), b"last".to_vec());
-        mutations.put(b"other".to_vec(), b"x".to_vec());
-        mutations.delete(b"part".to_vec());
-        mutations.clear_range_guarded(KeyRange::prefix(*b"z"));
-        overlay(&mut rows, b"p/", &mutations);
-        let values: Vec<Option<&[u8]>> = rows.iter().map(|(_, value)| value.as_deref()).collect();
-        assert_eq!(values, [Some(b"1".as_slice()), Some(b"last"), None, None]);
     }
 }
