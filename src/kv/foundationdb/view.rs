@@ -80,6 +80,14 @@ impl ClusterView {
         };
     }
 
+    /// Before any other read: if it is the first, the transaction gets its read version with it.
+    fn settle_for_newest(&self) {
+        let mut reads = self.reads();
+        if reads.state == State::Open {
+            reads.state = State::Newest;
+        }
+    }
+
     /// Commits what the body decided.
     pub(super) async fn commit(self, mutations: &Mutations) -> Result<(), KvError> {
         check_transaction(mutations)?;
@@ -161,7 +169,9 @@ impl View for ClusterView {
     ) -> BoxFuture<'a, Result<Option<Bytes>, KvError>> {
         let key = self.key(key);
         let snapshot = isolation == Isolation::Snapshot;
-        if !snapshot {
+        if snapshot {
+            self.settle_for_newest();
+        } else {
             self.decide_state(&key);
         }
         // Sent before the first poll, so that reads which are joined go out together.
@@ -177,12 +187,7 @@ impl View for ClusterView {
     }
 
     fn scan<'a>(&'a self, scan: Scan, visitor: &'a mut Visitor<'_>) -> BoxFuture<'a, Result<(), KvError>> {
-        {
-            let mut reads = self.reads();
-            if reads.state == State::Open {
-                reads.state = State::Newest;
-            }
-        }
+        self.settle_for_newest();
         self.scan_rows(scan, visitor).boxed()
     }
 }

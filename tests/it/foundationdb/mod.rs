@@ -6,4 +6,5 @@ mod exit;
 mod large;
 mod loading;
 mod outage;
+mod recent;
 mod sql;
