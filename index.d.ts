@@ -270,11 +270,12 @@ export interface FoundationDbStoreOptions {
      */
     clientLibrary?: string;
     /**
-     * How long one transaction may take, and for how long one call begins further ones after conflicts and
-     * lost answers, in milliseconds, 100 to 600000. A cluster that is away shows as `ERR_UNAVAILABLE` after
-     * this time.
+     * How long a call of one transaction may take, in milliseconds, 100 to 600000: waiting for the cluster,
+     * further attempts after conflicts, and asking what became of a commit whose answer was lost. One
+     * transaction has a third of it, so a cluster that is away shows as `ERR_UNAVAILABLE` after that time.
+     * Calls of many transactions (large commits, imports, long reads) take as long as each of them gets on.
      *
-     * @default 10000
+     * @default 30000
      */
     timeoutMs?: number;
     /**

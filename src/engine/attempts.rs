@@ -23,12 +23,14 @@ pub(crate) struct Attempts {
     pub(crate) conflicts: u32,
     /// Whether an attempt may have taken effect without saying so.
     pub(crate) unknown: bool,
+    /// Whether one more attempt was granted after patience was over.
+    asked_late: bool,
 }
 
 impl Attempts {
     /// About to make the first attempt.
     pub(crate) fn begin(core: &Core) -> Self {
-        Self { begun: core.env.elapsed(), failed: 0, conflicts: 0, unknown: false }
+        Self { begun: core.env.elapsed(), failed: 0, conflicts: 0, unknown: false, asked_late: false }
     }
 
     /// Whether to try again after `error`, and when: returns once it is time to, or hands the error back.
@@ -47,7 +49,10 @@ impl Attempts {
         };
         let waited = env.elapsed().saturating_sub(self.begun);
         if limits.patience.is_some_and(|patience| waited + pause >= patience) {
-            return Err(error);
+            // What became of a commit is worth one more question, however late it is.
+            if !error.may_have_committed() || std::mem::replace(&mut self.asked_late, true) {
+                return Err(error);
+            }
         }
         tracing::debug!(attempt = self.failed, %error, "attempt failed, trying again");
         if !pause.is_zero() {
@@ -120,7 +125,7 @@ mod tests {
     }
 
     fn fresh() -> Attempts {
-        Attempts { begun: Duration::ZERO, failed: 0, conflicts: 0, unknown: false }
+        Attempts { begun: Duration::ZERO, failed: 0, conflicts: 0, unknown: false, asked_late: false }
     }
 
     fn busy() -> KvError {
@@ -175,5 +180,17 @@ mod tests {
             assert!(clock.elapsed() <= patience + attempt);
             assert!(clock.elapsed() + Duration::from_millis(PAUSE_MS_MAX) + attempt >= patience);
         }
+    }
+
+    #[test]
+    fn a_lost_commit_is_asked_after_once_more_however_late_it_is() {
+        let limits = Limits { patience: Some(Duration::from_secs(5)), ..Limits::default() };
+        let (clock, mut attempts) = (Clock::default(), fresh());
+        clock.pass(Duration::from_secs(6));
+        assert_eq!(block_on(attempts.again_on(&clock, &limits, unknown())), Ok(()));
+        assert_eq!(block_on(attempts.again_on(&clock, &limits, unknown())), Err(unknown()));
+        let (clock, mut attempts) = (Clock::default(), fresh());
+        clock.pass(Duration::from_secs(6));
+        assert_eq!(block_on(attempts.again_on(&clock, &limits, KvError::Conflict)), Err(KvError::Conflict));
     }
 }

@@ -25,7 +25,8 @@ pub struct Limits {
     pub read_bytes: Option<usize>,
     /// Attempts at one operation, the first one included.
     pub attempts: u32,
-    /// The time since the first attempt after which no other one begins. `None`: only `attempts` counts.
+    /// The time since the first attempt after which no other one begins, but for one that asks what became of a
+    /// commit whose answer was lost. `None`: only `attempts` counts.
     pub patience: Option<Duration>,
 }
 

@@ -90,9 +90,7 @@ async fn the_cost_of_each_operation_is_known_and_the_same_in_a_small_and_a_large
         commit(&engine, &actor, generation, head, [1, 3, 4, size], 3).await.unwrap();
         let write = Counts { transactions: 1, gets: 2, puts: 5, range_clears: 4, ..Counts::default() };
         assert_eq!(meter.take(), write, "commit of four pages, {name}");
-        // On a cluster an owner's commit needs no read: fence and head are as its last transaction left them.
-        let rounds = u64::from(!matches!(place, Place::FoundationDb(_)));
-        assert_rounds(&place, &meter, rounds, "commit");
+        assert_rounds(&place, &meter, 1, "commit");
 
         engine.load_startup(&actor, &first_page()).await.unwrap();
         engine.stat(&actor).await.unwrap().unwrap();

@@ -11,7 +11,6 @@
 mod cluster;
 mod ending;
 mod errors;
-mod marks;
 mod network;
 mod recent;
 mod status;
@@ -19,7 +18,7 @@ mod view;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use foundationdb::Database;
@@ -28,7 +27,6 @@ use foundationdb::tuple::Subspace;
 use futures::future::{BoxFuture, FutureExt};
 
 use self::cluster::Cluster;
-use self::marks::Mark;
 use self::network::Client;
 use self::recent::Recent;
 use self::view::ClusterView;
@@ -38,8 +36,11 @@ pub use self::ending::stop_with_main_thread;
 
 /// The longest prefix of a store, in bytes of UTF-8.
 pub const PREFIX_BYTES_MAX: usize = 256;
-/// How long one transaction may take, unless told otherwise.
-pub const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call of one transaction may take, unless told otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+/// A call begins transactions during the first of these parts of its time. One that has begun takes as long as another
+/// part, and so does the question what became of it.
+const PARTS_OF_TIMEOUT: u32 = 3;
 /// Bytes of rows that one reply to a range read brings: the servers stop at 80,000 and never within a row.
 const REPLY_BYTES: usize = 64 << 10;
 /// Bytes that one read fetches before another one goes on. A state is kept for five seconds, so this asks for
@@ -56,8 +57,8 @@ pub struct FoundationDbOptions {
     pub prefix: String,
     /// The client library. `None`: `FDB_CLIENT_LIBRARY`, then the usual places.
     pub client_library: Option<PathBuf>,
-    /// How long one transaction may take, waiting for the cluster included, and how long one operation goes
-    /// on beginning further ones.
+    /// How long a call of one transaction may take, waiting for the cluster, further attempts and the question
+    /// what became of a lost one included. A transaction has a third of it.
     pub timeout: Duration,
     /// Attempts at one operation, the first one included.
     pub attempts: u32,
@@ -85,18 +86,6 @@ struct Shared {
     prefix: Vec<u8>,
     cluster: Cluster,
     recent: Recent,
-    /// Drawn for this handle, and a number for each of its transactions: together a [`Mark`].
-    handle: [u8; 8],
-    transactions: AtomicU64,
-}
-
-impl Shared {
-    fn next_mark(&self) -> Mark {
-        let mut mark = [0; 16];
-        mark[..8].copy_from_slice(&self.handle);
-        mark[8..].copy_from_slice(&self.transactions.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-        mark
-    }
 }
 
 /// A store on a cluster.
@@ -113,8 +102,9 @@ impl FoundationDbKv {
     /// cluster that is away shows in the first transaction.
     pub fn open(options: &FoundationDbOptions) -> Result<Self, KvError> {
         check_prefix(&options.prefix)?;
-        let timeout_ms = i32::try_from(options.timeout.as_millis()).unwrap_or(i32::MAX).max(1);
-        let cluster = Cluster::new(options.cluster_file.clone(), options.timeout)?;
+        let timeout = options.timeout / PARTS_OF_TIMEOUT;
+        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
+        let cluster = Cluster::new(options.cluster_file.clone(), timeout)?;
         let client = network::start(options.client_library.as_deref())?;
         let database = Database::new(cluster.path_text()).map_err(|error| cluster.opening(error))?;
         database
@@ -126,14 +116,10 @@ impl FoundationDbKv {
             round_trip_bytes: Some(REPLY_BYTES),
             read_bytes: Some(READ_BYTES),
             attempts: options.attempts,
-            patience: Some(options.timeout),
+            patience: Some(timeout),
         };
         let prefix = Subspace::all().subspace(&options.prefix).bytes().to_vec();
-        let mut handle = [0; 8];
-        getrandom::fill(&mut handle)
-            .map_err(|error| KvError::Unavailable { detail: format!("no random numbers: {error}") })?;
-        let transactions = AtomicU64::new(0);
-        let shared = Arc::new(Shared { prefix, cluster, recent: Recent::default(), handle, transactions });
+        let shared = Arc::new(Shared { prefix, cluster, recent: Recent::default() });
         Ok(Self { database, client, shared, limits, closed: AtomicBool::new(false) })
     }
 

@@ -58,10 +58,6 @@ pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
     }
 }
 
-fn ending() -> KvError {
-    KvError::Unavailable { detail: "the process is ending".to_owned() }
-}
-
 fn unloaded(error: &LoadError) -> KvError {
     let advice = match error {
         LoadError::OtherInUse { .. } => "A process has one: name the same one everywhere, or none",
@@ -72,6 +68,10 @@ fn unloaded(error: &LoadError) -> KvError {
         }
     };
     KvError::Unavailable { detail: format!("{error}. {advice}") }
+}
+
+fn ending() -> KvError {
+    KvError::Unavailable { detail: "the process is ending".to_owned() }
 }
 
 fn boot() -> Result<Network, String> {

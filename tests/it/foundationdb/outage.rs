@@ -16,9 +16,9 @@ use crate::support::cluster::Cluster;
 use crate::support::{commit, first_page, id, page, tag_of};
 
 const ACTORS: u64 = 100;
-const TIMEOUT: Duration = Duration::from_secs(4);
-/// Twice the timeout is what is promised; the rest is for a busy machine.
-const CALL_MAX: Duration = Duration::from_secs(12);
+const TIMEOUT: Duration = Duration::from_secs(9);
+/// The timeout is what is promised; the rest is for a busy machine.
+const CALL_MAX: Duration = Duration::from_secs(13);
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long every actor has to commit again once the cluster is back.
 const RECOVERY_MAX: Duration = Duration::from_secs(60);
