@@ -1,6 +1,7 @@
 //! Rows of pages that are read beside fence and head, before anybody knows which of them count.
 
-use std::ops::ControlFlow;
+use std::iter;
+use std::ops::{ControlFlow, Range};
 
 use futures::future::try_join_all;
 
@@ -23,8 +24,19 @@ pub(crate) struct Early {
     seen: Vec<PageRange>,
     /// Which rows came, in the order of their keys.
     names: Vec<(PageNumber, Txid)>,
-    /// Their values.
-    values: Vec<Vec<u8>>,
+    /// Where their values are: in which piece, and where in it.
+    places: Vec<(usize, Range<usize>)>,
+    /// The values of a piece one behind the other: one allocation for many rows.
+    pieces: Vec<Vec<u8>>,
+}
+
+/// What was read of one piece.
+struct Piece {
+    seen: PageRange,
+    names: Vec<(PageNumber, Txid)>,
+    /// Where each value ends.
+    ends: Vec<usize>,
+    values: Vec<u8>,
 }
 
 impl Early {
@@ -42,10 +54,12 @@ impl Early {
         let pieces = runs::pieces(&runs(), round_trip_pages(limits, PageSize::DEFAULT));
         let reads = pieces.iter().map(|piece| read_piece(view, actor, newest, *piece, bytes_max));
         let mut early = Self::default();
-        for piece in try_join_all(reads).await? {
-            early.seen.extend(piece.seen);
+        for (number, piece) in try_join_all(reads).await?.into_iter().enumerate() {
+            let starts = iter::once(0).chain(piece.ends.iter().copied());
+            early.places.extend(starts.zip(&piece.ends).map(|(start, end)| (number, start..*end)));
+            early.seen.push(piece.seen);
             early.names.extend(piece.names);
-            early.values.extend(piece.values);
+            early.pieces.push(piece.values);
         }
         Ok(early)
     }
@@ -63,7 +77,8 @@ impl Early {
         for index in rows {
             let (page, txid) = self.names[index];
             let key = actor.keys.page(page, txid);
-            show(Stored::Row { page, txid, key: &key, value: &self.values[index] })?;
+            let (piece, place) = &self.places[index];
+            show(Stored::Row { page, txid, key: &key, value: &self.pieces[*piece][place.clone()] })?;
         }
         Ok(missing)
     }
@@ -75,20 +90,23 @@ async fn read_piece(
     newest: Txid,
     piece: PageRange,
     bytes_max: usize,
-) -> Result<Early, Failure> {
-    let mut early = Early::default();
-    let mut bytes = 0;
+) -> Result<Piece, Failure> {
+    let (mut names, mut ends, mut values) = (Vec::new(), Vec::new(), Vec::new());
     let mut damage = None;
     let mut visit = |key: &[u8], value: &[u8]| {
         match actor.keys.parse_page(key) {
             Ok(name) => {
-                early.names.push(name);
-                early.values.push(value.to_vec());
-                bytes += key.len() + value.len();
+                names.push(name);
+                values.extend_from_slice(value);
+                ends.push(values.len());
             }
             Err(error) => damage = Some(corrupt(&actor.id, &error)),
         }
-        if damage.is_none() && bytes < bytes_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if damage.is_none() && values.len() < bytes_max {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
     };
     // Of a single page one row will do: nearly always it is the one.
     let rows_max = usize::from(piece.first == piece.last);
@@ -97,7 +115,6 @@ async fn read_piece(
         return Err(Failure::Store(error));
     }
     // The newest row of a page comes first, so the last page that came counts too.
-    let reached = early.names.last().filter(|_| bytes >= bytes_max).map_or(piece.last, |(page, _)| *page);
-    early.seen.push(PageRange { first: piece.first, last: reached });
-    Ok(early)
+    let reached = names.last().filter(|_| values.len() >= bytes_max).map_or(piece.last, |(page, _)| *page);
+    Ok(Piece { seen: PageRange { first: piece.first, last: reached }, names, ends, values })
 }
