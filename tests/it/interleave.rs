@@ -8,7 +8,7 @@ use batondb::engine::{Engine, Outcome, Preload};
 use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv};
 use batondb::kv::{BodyRunner, Concurrency, Kv, KvError, Limits, Mutations, ReadRunner, View};
-use batondb::types::{Generation, PageRange, Txid};
+use batondb::types::{Generation, PageRange, Token, Txid};
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::support::{Place, commit, first_page, id, page, rows, start, tags, tags_of};
@@ -252,4 +252,34 @@ async fn a_part_that_comes_in_between_is_rolled_back_too() {
     assert_eq!(tags(&other, &actor, generation, 5).await[2..], [4; 3]);
     other.idle().await;
     assert_eq!(rows(&place.kv()).await.len(), rows_before + 2, "only pages 4 and 5 have come");
+}
+
+/// A commit that was found not to be in, while an attempt at it was on its way: that attempt never lands.
+#[tokio::test]
+async fn an_attempt_that_is_still_on_its_way_is_kept_out_by_the_question_what_became_of_it() {
+    let place = Place::memory();
+    let other = Arc::new(place.open().await);
+    let actor = id("a");
+    let generation = start(&other, &actor).await.meta.generation;
+    let head = commit(&other, &actor, generation, Txid(0), 1..=3, 1).await.unwrap();
+    let attempts = Arc::new(AtomicU64::new(0));
+    let (committer, transactions) = Interposed::engine(&place, {
+        let (other, attempts) = (Arc::clone(&other), Arc::clone(&attempts));
+        move |number| {
+            let (other, attempts) = (Arc::clone(&other), Arc::clone(&attempts));
+            async move {
+                attempts.store(number, Ordering::SeqCst);
+                if number == 1 {
+                    // Not in, as anybody who asks at this moment learns.
+                    let asked = other.resolve_commit(&id("a"), generation, head, Token([7; 16])).await;
+                    assert_eq!(asked, Ok(None));
+                }
+            }
+            .boxed()
+        }
+    })
+    .await;
+    commit(&committer, &actor, generation, head, [1, 2, 3], 2).await.unwrap();
+    assert_eq!(transactions.load(Ordering::SeqCst) - 1, 2, "the first attempt must conflict");
+    assert_eq!(attempts.load(Ordering::SeqCst), 2);
 }
