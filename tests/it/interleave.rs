@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use batondb::engine::{Engine, Outcome, Preload};
 use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv};
-use batondb::kv::{BodyRunner, Concurrency, Kv, KvError, Limits, Mutations, ReadRunner, View};
+use batondb::kv::{BodyRunner, Kv, KvError, Mutations, ReadRunner, View};
 use batondb::types::{Generation, PageRange, Token, Txid};
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::support::{Place, commit, first_page, id, page, rows, start, tags, tags_of};
+use crate::support::{Place, commit, first_page, id, is_what_inner_is, page, rows, start, tags, tags_of};
 
 /// Done between the reads and the commit of the transaction with this number, from 1.
 type Hook = Box<dyn Fn(u64) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -56,17 +56,7 @@ impl BodyRunner for Disturbed {
 }
 
 impl Kv for Interposed {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn concurrency(&self) -> Concurrency {
-        self.inner.concurrency()
-    }
-
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
+    is_what_inner_is!();
 
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         let number = self.transactions.fetch_add(1, Ordering::SeqCst) + 1;

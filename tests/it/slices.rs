@@ -9,14 +9,12 @@ use batondb::codec::ActorKeys;
 use batondb::engine::{Engine, LargeCommit, Outcome, Preload};
 use batondb::env::SystemEnv;
 use batondb::kv::memory::MemoryKv;
-use batondb::kv::{
-    BodyRunner, Concurrency, Isolation, Kv, KvError, Limits, Mutations, ReadRunner, Scan, View, Visitor,
-};
+use batondb::kv::{BodyRunner, Isolation, Kv, KvError, Limits, Mutations, ReadRunner, Scan, View, Visitor};
 use batondb::types::{Generation, PageNumber, PageSize, Txid};
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::support::{commit, content, id, page, put_row, start, tags_of};
+use crate::support::{commit, content, id, is_what_inner_is, page, put_row, start, tags_of};
 
 const PAGES: u32 = 1_000;
 
@@ -112,17 +110,7 @@ impl ReadRunner for CrowdedBody<Arc<dyn ReadRunner>> {
 }
 
 impl Kv for Crowded {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn concurrency(&self) -> Concurrency {
-        self.inner.concurrency()
-    }
-
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
+    is_what_inner_is!();
 
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         self.inner.run(Arc::new(CrowdedBody(body, Arc::clone(&self.inner))))
@@ -197,17 +185,7 @@ struct BetweenReads {
 }
 
 impl Kv for BetweenReads {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn concurrency(&self) -> Concurrency {
-        self.inner.concurrency()
-    }
-
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
+    is_what_inner_is!();
 
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         self.inner.run(body)

@@ -7,13 +7,13 @@ use std::time::Duration;
 use batondb::engine::Engine;
 use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv, Operation};
-use batondb::kv::{BodyRunner, Concurrency, Kv, KvError, Limits, Mutations, ReadRunner, View};
+use batondb::kv::{BodyRunner, Kv, KvError, Mutations, ReadRunner, View};
 use batondb::types::{PageCount, Txid};
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{begin, piece};
-use crate::support::{Place, id, on_every_backend, page, start, tags, tags_of};
+use crate::support::{Place, id, is_what_inner_is, on_every_backend, page, start, tags, tags_of};
 
 on_every_backend!(one_fault_at_any_operation_changes_no_page, a_rewrite_waits_for_a_part_that_is_held_back,);
 
@@ -117,17 +117,7 @@ impl BodyRunner for Withheld {
 }
 
 impl Kv for Late {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn concurrency(&self) -> Concurrency {
-        self.inner.concurrency()
-    }
-
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
+    is_what_inner_is!();
 
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {

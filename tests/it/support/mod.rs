@@ -158,3 +158,22 @@ pub fn chinook(test: &str) -> Option<PathBuf> {
     println!("skipped: {test}: {} is not there", path.display());
     None
 }
+
+/// In an `impl Kv` that wraps the backend `self.inner`: it goes by the name, the order and the limits of that one. A wrapper
+/// that forgot the limits would have the engine go other ways than below.
+macro_rules! is_what_inner_is {
+    () => {
+        fn name(&self) -> &'static str {
+            self.inner.name()
+        }
+
+        fn concurrency(&self) -> batondb::kv::Concurrency {
+            self.inner.concurrency()
+        }
+
+        fn limits(&self) -> batondb::kv::Limits {
+            self.inner.limits()
+        }
+    };
+}
+pub(crate) use is_what_inner_is;
