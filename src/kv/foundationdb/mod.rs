@@ -143,7 +143,7 @@ impl FoundationDbKv {
         };
         let mutations = body.run(&view).await;
         ending::heard();
-        let recent = view.is_recent();
+        let recent = view.may_be_otherwise();
         if mutations.is_empty() {
             view.forget_reads();
             // Reads of the newest state all come from one version, so there is nothing to conflict with.

@@ -28,6 +28,8 @@ struct Reads {
     state: State,
     /// The keys that were read with conflict detection.
     rows: Vec<Vec<u8>>,
+    /// Whether a read failed in a way that another state would not mend.
+    failed: bool,
 }
 
 pub(super) struct ClusterView {
@@ -42,7 +44,7 @@ impl ClusterView {
     #[expect(clippy::disallowed_methods, reason = "the age of a version is real time, and the cluster's")]
     pub(super) fn new(transaction: Transaction, shared: &Arc<Shared>, may_be_recent: bool) -> Self {
         let state = if may_be_recent { State::Open } else { State::Newest };
-        let reads = Mutex::new(Reads { state, rows: Vec::new() });
+        let reads = Mutex::new(Reads { state, rows: Vec::new(), failed: false });
         Self { transaction, shared: Arc::clone(shared), reads, began: Instant::now() }
     }
 
@@ -51,9 +53,17 @@ impl ClusterView {
         self.reads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it reads a state that may not be the newest.
-    pub(super) fn is_recent(&self) -> bool {
-        matches!(self.reads().state, State::Recent(_))
+    /// Whether what came of it may be otherwise on the newest state.
+    pub(super) fn may_be_otherwise(&self) -> bool {
+        let reads = self.reads();
+        matches!(reads.state, State::Recent(_)) && !reads.failed
+    }
+
+    /// What a failed read means. One that a cluster which is away left waiting is not to be waited for twice.
+    fn failed(&self, error: FdbError) -> KvError {
+        let error = self.shared.cluster.reading(error);
+        self.reads().failed |= error != KvError::TooOld;
+        error
     }
 
     /// Has what it read looked up anew next time.
@@ -143,7 +153,7 @@ impl ClusterView {
         let mut iteration = 1;
         while let Some(range) = next {
             let rows = self.transaction.get_range(&range, iteration, snapshot).await;
-            let rows = rows.map_err(|error| self.shared.cluster.reading(error))?;
+            let rows = rows.map_err(|error| self.failed(error))?;
             for row in &rows {
                 if visitor(&row.key()[self.shared.prefix.len()..], row.value()) == ControlFlow::Break(()) {
                     return Ok(());
@@ -177,7 +187,7 @@ impl View for ClusterView {
         // Sent before the first poll, so that reads which are joined go out together.
         let value = self.transaction.get(&key, snapshot);
         async move {
-            let value = value.await.map_err(|error| self.shared.cluster.reading(error))?;
+            let value = value.await.map_err(|error| self.failed(error))?;
             if !snapshot {
                 self.reads().rows.push(key);
             }
