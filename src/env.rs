@@ -29,6 +29,10 @@ pub trait Env: Send + Sync + 'static {
 
     /// Runs a task beside the caller. It is dropped, unfinished or unbegun, when the process ends.
     fn spawn(&self, task: BoxFuture<'static, ()>);
+
+    /// Does something that blocks, away from the threads on which tasks run. It is not begun, or not finished, when
+    /// the process ends.
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>);
 }
 
 /// The real world: the system's clock and randomness, tokio's timer.
@@ -68,6 +72,12 @@ impl Env for SystemEnv {
         // done is noted in the store, so it is left to the next owner instead of panicking in a drop.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(task);
+        }
+    }
+
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(work);
         }
     }
 }

@@ -26,6 +26,9 @@ pub struct Fence {
     pub origin: Origin,
     /// When it was first owned, in milliseconds since 1970-01-01 UTC.
     pub created_at_ms: u64,
+    /// The generation of the start that made the actor: tells its lives apart where an id was deleted and made
+    /// again.
+    pub first_generation: Generation,
 }
 
 impl Row for Fence {
@@ -44,6 +47,7 @@ impl Row for Fence {
             Origin::MigratedFromV1 => 2,
         });
         body.extend(self.created_at_ms.to_be_bytes());
+        body.extend(self.first_generation.0.to_be_bytes());
     }
 
     fn read(body: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -62,6 +66,7 @@ impl Row for Fence {
                 other => return Err(body.field(format!("origin {other}"))),
             },
             created_at_ms: body.u64()?,
+            first_generation: Generation(body.u64()?),
         })
     }
 }
@@ -78,6 +83,7 @@ mod tests {
         #[test]
         fn a_fence_comes_back_and_damage_does_not_pass(
             generation: u64, token: [u8; 16], deleted: bool, origin in 0..3usize, created_at_ms: u64,
+            first: u64,
         ) {
             check_row(&Fence {
                 generation: Generation(generation),
@@ -85,6 +91,7 @@ mod tests {
                 state: if deleted { FenceState::Deleted } else { FenceState::Live },
                 origin: [Origin::Native, Origin::MigratingFromV1, Origin::MigratedFromV1][origin],
                 created_at_ms,
+                first_generation: Generation(first),
             });
         }
     }

@@ -1,13 +1,13 @@
 //! delete: the actor is gone at once; its rows follow in bounded steps before the call answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::codec::{Fence, Head};
+use crate::codec::{Fence, FenceState, Head};
 use crate::kv::{Body, Decision, Isolation, Mutations, View};
-use crate::plan::{self, DeletePlan};
-use crate::types::{ActorId, Token};
+use crate::plan::{self, DeletePlan, DeleteRequest};
+use crate::types::{ActorId, Generation, Token};
 
 use super::core::Core;
 use super::error::{Failure, StoreError};
@@ -17,10 +17,21 @@ use super::settle;
 struct Delete {
     actor: Actor,
     token: Token,
+    /// Which life of the actor was first seen.
+    life: OnceLock<Generation>,
+}
+
+enum Deleted {
+    /// There is nothing.
+    Nothing,
+    /// What there was is gone, and others have made the actor again.
+    Before,
+    /// Its rows are still there.
+    Now(Fence, Head),
 }
 
 impl Body for Delete {
-    type Output = Option<(Fence, Head)>;
+    type Output = Deleted;
     type Error = Failure;
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
@@ -30,10 +41,15 @@ impl Body for Delete {
                 self.actor.stored_head(view, Isolation::Serializable),
             )
             .await?;
-            match plan::delete(fence.as_ref(), head.as_ref(), self.token) {
-                DeletePlan::Absent => Ok(Decision::answer(None)),
+            if let Some(fence) = fence.filter(|fence| fence.state == FenceState::Live) {
+                self.life.get_or_init(|| fence.first_generation);
+            }
+            let request = DeleteRequest { token: self.token, life: self.life.get().copied() };
+            match plan::delete(fence.as_ref(), head.as_ref(), request) {
+                DeletePlan::Absent => Ok(Decision::answer(Deleted::Nothing)),
+                DeletePlan::AlreadyReplaced => Ok(Decision::answer(Deleted::Before)),
                 DeletePlan::AlreadyDeleted(fence) => {
-                    Ok(Decision::answer(Some((fence, head.unwrap_or_else(Head::empty)))))
+                    Ok(Decision::answer(Deleted::Now(fence, head.unwrap_or_else(Head::empty))))
                 }
                 DeletePlan::Delete(fence, head) => {
                     let mut mutations = Mutations::with_capacity(3);
@@ -43,7 +59,7 @@ impl Body for Delete {
                         self.actor.put_head(&mut mutations, head);
                     }
                     let head = head.unwrap_or_else(Head::empty);
-                    Ok(Decision::write(mutations, Some((fence, head))))
+                    Ok(Decision::write(mutations, Deleted::Now(fence, head)))
                 }
             }
         }
@@ -53,8 +69,12 @@ impl Body for Delete {
 
 /// Deletes an actor; `false` if there is none.
 pub(crate) async fn delete(core: &Core, id: &ActorId) -> Result<bool, StoreError> {
-    let body = Arc::new(Delete { actor: Actor::new(id), token: core.env.token() });
-    let Some((fence, head)) = core.decide(&body).await? else { return Ok(false) };
+    let body = Arc::new(Delete { actor: Actor::new(id), token: core.env.token(), life: OnceLock::new() });
+    let (fence, head) = match core.decide(&body).await? {
+        Deleted::Nothing => return Ok(false),
+        Deleted::Before => return Ok(true),
+        Deleted::Now(fence, head) => (fence, head),
+    };
     // A kill from here on leaves the rest to whoever makes the actor again: the head notes it.
     for debt in plan::debts(&head) {
         settle::settle(core, &body.actor, fence.generation, debt).await?;

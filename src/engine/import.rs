@@ -5,9 +5,10 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
 
 use crate::codec::PreparedPage;
+use crate::env::Env;
 use crate::plan::{self, FILE_HEADER_BYTES, Held, PreloadRequest, SqliteFile, StageRequest};
 use crate::types::{ActorId, Meta, PageNumber};
 
@@ -28,7 +29,7 @@ pub(crate) async fn import_from(
 ) -> Result<Meta, StoreError> {
     let mut source = {
         let path = path.to_owned();
-        blocking(move || Source::open(&path)).await?
+        blocking(&*core.env, move || Source::open(&path)).await?
     };
     if let Some(meta) = read::stat(core, id).await? {
         refuse_to_replace(id, &meta, replace)?;
@@ -49,14 +50,14 @@ pub(crate) async fn import_from(
     let mut stage = StageWriter::open(core, &actor, request).await?;
     let room = Room::new(&core.limits, &actor.keys);
     loop {
-        let (returned, batch) = blocking(move || source.next_batch(room)).await?;
+        let (returned, batch) = blocking(&*core.env, move || source.next_batch(room)).await?;
         source = returned;
         match batch {
             Some(pages) => stage.write(pages).await?,
             None => break,
         }
     }
-    blocking(move || source.check_unchanged()).await?;
+    blocking(&*core.env, move || source.check_unchanged()).await?;
     let committed = stage.finalize(End { size_pages, page_size, rewrites_all: true }).await?;
     settle::after_commit(core, &actor, held.generation, &committed.head);
     Ok(Meta { head_txid: committed.txid, size_pages, page_size, ..started.meta })
@@ -73,9 +74,16 @@ fn refuse_to_replace(id: &ActorId, meta: &Meta, replace: bool) -> Result<(), Sto
 }
 
 async fn blocking<T: Send + 'static>(
+    env: &dyn Env,
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    spawn_blocking(work).await.map_err(|error| StoreError::Unavailable(error.to_string()))?
+    let (sender, done) = oneshot::channel();
+    env.run_blocking(Box::new(move || {
+        // A caller that has gone needs no answer.
+        let _gone = sender.send(work());
+    }));
+    let ended = |_| StoreError::Unavailable("reading the file was ended by a panic or a shutdown".to_owned());
+    done.await.map_err(ended)?
 }
 
 /// The file being imported.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt, try_join};
 
-use crate::codec::{Fence, Head};
+use crate::codec::{Fence, FenceState, Head};
 use crate::kv::{Isolation, Limits, ReadBody, View};
 use crate::plan::{self, PreloadRequest};
 use crate::types::{Meta, PageRange, PageSize, Token, Txid, runs};
@@ -71,7 +71,7 @@ pub(super) struct Won {
 }
 
 /// Head and preload behind a fence that this start has raised. A later start may have come between: ours is
-/// over before it began.
+/// over before it began. Or a deletion.
 pub(super) struct BehindFence {
     pub(super) actor: Actor,
     pub(super) token: Token,
@@ -81,7 +81,7 @@ pub(super) struct BehindFence {
 }
 
 impl ReadBody for BehindFence {
-    type Output = ControlFlow<Meta, Won>;
+    type Output = ControlFlow<Gone, Won>;
     type Error = Failure;
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
@@ -93,8 +93,8 @@ impl ReadBody for BehindFence {
             )
             .await?;
             let fence = existing(actor, fence)?;
-            if fence.owner_token != *token {
-                return Ok(ControlFlow::Break(plan::meta(&fence, &head)));
+            if let Some(gone) = Gone::of(&fence, &head, *token) {
+                return Ok(ControlFlow::Break(gone));
             }
             let preloaded = sight.preload(view, actor, &head, preload, limits, *size).await?;
             Ok(ControlFlow::Continue(Won { fence, head, preloaded }))
@@ -112,12 +112,25 @@ pub(super) struct MoreBehindFence {
     pub(super) limits: Limits,
 }
 
-/// Why a preload cannot go on at its head.
+/// Why a start cannot go on from what it has.
 pub(super) enum Gone {
     /// A holder of the same generation has committed.
     Moved,
     /// A later start has taken over.
     Lost(Meta),
+    /// The actor was deleted: nobody has taken over, and there is nothing to take over.
+    Deleted,
+}
+
+impl Gone {
+    /// What has become of the generation that this token raised.
+    fn of(fence: &Fence, head: &Head, token: Token) -> Option<Self> {
+        match fence.state {
+            FenceState::Deleted => Some(Self::Deleted),
+            FenceState::Live if fence.owner_token == token => None,
+            FenceState::Live => Some(Self::Lost(plan::meta(fence, head))),
+        }
+    }
 }
 
 impl ReadBody for MoreBehindFence {
@@ -129,8 +142,8 @@ impl ReadBody for MoreBehindFence {
             let Self { actor, token, at, runs, limits } = self;
             let (fence, head, pages) = read_beside(view, actor, *at, runs, limits).await?;
             let fence = existing(actor, fence)?;
-            if fence.owner_token != *token {
-                return Ok(ControlFlow::Break(Gone::Lost(plan::meta(&fence, &head))));
+            if let Some(gone) = Gone::of(&fence, &head, *token) {
+                return Ok(ControlFlow::Break(gone));
             }
             if head.txid != at.txid {
                 return Ok(ControlFlow::Break(Gone::Moved));

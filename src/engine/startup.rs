@@ -167,28 +167,58 @@ async fn take_over(core: &Arc<Core>, body: &Arc<Takeover>) -> Result<ControlFlow
     let mut attempts = Attempts::begin(core);
     let mut answer = raise(core, body, &mut attempts).await?;
     for _ in 0..BEGINNINGS_MAX {
-        let Won { fence, head, preloaded } = match answer {
-            Answer::Won(won) => *won,
-            Answer::Raised => match read_behind(core, body, &mut attempts).await? {
-                ControlFlow::Continue(won) => won,
-                ControlFlow::Break(meta) => return Ok(ControlFlow::Break(meta)),
-            },
+        let ended = match answer {
             Answer::Lost(meta) => return Ok(ControlFlow::Break(meta)),
+            Answer::Won(won) => finish(core, body, *won).await?,
+            Answer::Raised => match read_behind(core, body, &mut attempts).await? {
+                ControlFlow::Continue(won) => finish(core, body, won).await?,
+                ControlFlow::Break(gone) => ControlFlow::Break(gone),
+            },
         };
-        let (at, limits) = (At::head(&head), core.limits);
-        let (actor, token) = (&body.actor, body.token);
-        let more = |runs| MoreBehindFence { actor: actor.clone(), token, at, runs, limits };
-        match read_rest(core, preloaded.pages, more).await? {
-            ControlFlow::Continue(pages) => {
-                settle::in_background(core, actor, fence.generation, &head);
-                let (meta, hints) = (plan::meta(&fence, &head), preloaded.hints);
-                return Ok(ControlFlow::Continue(Startup { outcome: Outcome::Won, meta, pages, hints }));
+        match ended {
+            ControlFlow::Continue(startup) => return Ok(ControlFlow::Continue(startup)),
+            ControlFlow::Break(gone) => {
+                attempts = Attempts::begin(core);
+                answer = go_on(core, body, &mut attempts, gone).await?;
             }
-            ControlFlow::Break(Gone::Lost(meta)) => return Ok(ControlFlow::Break(meta)),
-            ControlFlow::Break(Gone::Moved) => (answer, attempts) = (Answer::Raised, Attempts::begin(core)),
         }
     }
     Err(moved_too_often(&body.actor.id))
+}
+
+/// Reads what is left of the preload, at the head that the rest of it came from.
+async fn finish(
+    core: &Arc<Core>,
+    body: &Takeover,
+    won: Won,
+) -> Result<ControlFlow<Gone, Startup>, StoreError> {
+    let Won { fence, head, preloaded } = won;
+    let (at, limits) = (At::head(&head), core.limits);
+    let (actor, token) = (&body.actor, body.token);
+    let more = |runs| MoreBehindFence { actor: actor.clone(), token, at, runs, limits };
+    Ok(match read_rest(core, preloaded.pages, more).await? {
+        ControlFlow::Continue(pages) => {
+            settle::in_background(core, actor, fence.generation, &head);
+            let (meta, hints) = (plan::meta(&fence, &head), preloaded.hints);
+            ControlFlow::Continue(Startup { outcome: Outcome::Won, meta, pages, hints })
+        }
+        ControlFlow::Break(gone) => ControlFlow::Break(gone),
+    })
+}
+
+/// Where a start goes on whose generation is not what it was when it was raised.
+async fn go_on(
+    core: &Core,
+    body: &Arc<Takeover>,
+    attempts: &mut Attempts,
+    gone: Gone,
+) -> Result<Answer, StoreError> {
+    match gone {
+        Gone::Lost(meta) => Ok(Answer::Lost(meta)),
+        Gone::Moved => Ok(Answer::Raised),
+        // A deletion is no owner to lose against: the start comes after it.
+        Gone::Deleted => raise(core, body, attempts).await,
+    }
 }
 
 /// Makes the generation ours, the fast way or, where that meets with too much, by the fence alone.
@@ -213,7 +243,7 @@ async fn read_behind(
     core: &Core,
     body: &Takeover,
     attempts: &mut Attempts,
-) -> Result<ControlFlow<Meta, Won>, StoreError> {
+) -> Result<ControlFlow<Gone, Won>, StoreError> {
     let mut size = SliceSize::new(&core.limits);
     let behind = |size| BehindFence {
         actor: body.actor.clone(),

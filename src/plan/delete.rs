@@ -1,7 +1,7 @@
 //! Deletion: the actor is gone at once, its rows follow in bounded steps, its generation stays.
 
 use crate::codec::{Fence, FenceState, Head};
-use crate::types::{PageCount, Token};
+use crate::types::{Generation, PageCount, Token};
 
 /// What a deletion does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,15 +10,31 @@ pub enum DeletePlan {
     Delete(Fence, Option<Head>),
     /// An earlier attempt has deleted it, and its answer was lost.
     AlreadyDeleted(Fence),
+    /// What was to be deleted is gone, by an earlier attempt or by somebody else, and the actor has been made again.
+    AlreadyReplaced,
     /// There is nothing to delete.
     Absent,
 }
 
+/// A deletion, the same in all its attempts.
+#[derive(Debug, Clone, Copy)]
+pub struct DeleteRequest {
+    /// The mark of this deletion.
+    pub token: Token,
+    /// Which life of the actor was first seen, by its first generation.
+    pub life: Option<Generation>,
+}
+
 /// Decides a deletion. The fence stays as a tombstone with a raised generation, so that no owner from before
 /// the deletion can write into an actor that is made again under the same id.
-pub fn delete(fence: Option<&Fence>, head: Option<&Head>, token: Token) -> DeletePlan {
+///
+/// An attempt whose answer was lost may have taken place, and others may have made the actor again since: what they
+/// wrote is not what this caller wanted gone.
+pub fn delete(fence: Option<&Fence>, head: Option<&Head>, request: DeleteRequest) -> DeletePlan {
+    let DeleteRequest { token, life } = request;
     match fence {
         None => DeletePlan::Absent,
+        Some(fence) if life.is_some_and(|life| fence.first_generation != life) => DeletePlan::AlreadyReplaced,
         Some(fence) if fence.state == FenceState::Deleted && fence.owner_token == token => {
             DeletePlan::AlreadyDeleted(*fence)
         }
@@ -44,21 +60,34 @@ pub fn delete(fence: Option<&Fence>, head: Option<&Head>, token: Token) -> Delet
 mod tests {
     use super::super::fence::testing::fence;
     use super::*;
-    use crate::types::{Generation, Txid};
+    use crate::types::Txid;
+
+    fn request(token: u8, life: Option<u64>) -> DeleteRequest {
+        DeleteRequest { token: Token([token; 16]), life: life.map(Generation) }
+    }
 
     #[test]
     fn a_deletion_raises_the_generation_and_keeps_the_txids() {
         let head = Head { txid: Txid(6), next_txid: Txid(9), size_pages: PageCount(5), ..Head::empty() };
-        let plan = delete(Some(&fence(3)), Some(&head), Token([4; 16]));
+        let plan = delete(Some(&fence(3)), Some(&head), request(4, None));
         let DeletePlan::Delete(tombstone, Some(emptied)) = plan else { panic!("{plan:?}") };
         assert_eq!((tombstone.generation, tombstone.state), (Generation(4), FenceState::Deleted));
         assert_eq!(
             (emptied.next_txid, emptied.size_pages, emptied.untrimmed_above),
             (Txid(9), PageCount(0), Some(PageCount(0)))
         );
-        let again = delete(Some(&tombstone), Some(&emptied), Token([4; 16]));
+        let again = delete(Some(&tombstone), Some(&emptied), request(4, Some(1)));
         assert_eq!(again, DeletePlan::AlreadyDeleted(tombstone));
-        assert_eq!(delete(Some(&tombstone), Some(&emptied), Token([5; 16])), DeletePlan::Absent);
-        assert_eq!(delete(None, None, Token([5; 16])), DeletePlan::Absent);
+        assert_eq!(delete(Some(&tombstone), Some(&emptied), request(5, None)), DeletePlan::Absent);
+        assert_eq!(delete(None, None, request(5, None)), DeletePlan::Absent);
+    }
+
+    #[test]
+    fn what_was_made_since_is_left_alone() {
+        let made_again = Fence { first_generation: Generation(5), ..fence(7) };
+        let plan = delete(Some(&made_again), None, request(4, Some(1)));
+        assert_eq!(plan, DeletePlan::AlreadyReplaced);
+        let plan = delete(Some(&made_again), None, request(4, Some(5)));
+        assert!(matches!(plan, DeletePlan::Delete(..)), "{plan:?}");
     }
 }

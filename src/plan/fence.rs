@@ -79,6 +79,7 @@ pub(super) mod testing {
             state: FenceState::Live,
             origin: Origin::Native,
             created_at_ms: 5,
+            first_generation: Generation(1),
         }
     }
 

@@ -12,7 +12,7 @@ mod stage;
 mod takeover;
 
 pub use commit::{CommitPlan, CommitRequest, Landed, Resolution, commit, landed, resolve};
-pub use delete::{DeletePlan, delete};
+pub use delete::{DeletePlan, DeleteRequest, delete};
 pub use early::{EARLY_PAGES_MAX, Visible, first_early, preload_early, visible};
 pub use fence::{Held, Refusal, check_fence, meta};
 pub use preload::{PreloadRequest, preload};

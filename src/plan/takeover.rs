@@ -36,6 +36,7 @@ pub fn takeover(fence: Option<&Fence>, request: TakeoverRequest) -> TakeoverPlan
         state: FenceState::Live,
         origin: Origin::Native,
         created_at_ms: request.now_ms,
+        first_generation: generation,
     };
     match fence {
         None => TakeoverPlan::Win(fresh(Generation::NONE.next())),
@@ -103,5 +104,6 @@ mod tests {
             panic!("a deletion is no owner")
         };
         assert_eq!((won.generation, won.state, won.created_at_ms), (Generation(9), FenceState::Live, 77));
+        assert_eq!(won.first_generation, Generation(9), "it is another life of the same id");
     }
 }

@@ -7,6 +7,7 @@ mod bounds;
 mod costs;
 mod crash;
 mod damage;
+mod deletions;
 mod early;
 mod faults;
 mod foundationdb;

@@ -1,0 +1,109 @@
+//! Deletions that meet others: found by simulation, and made to happen here.
+
+use std::sync::Arc;
+
+use batondb::engine::{Engine, Outcome};
+use batondb::env::SystemEnv;
+use batondb::kv::faulty::{Fault, FaultyKv};
+use batondb::types::{Generation, Txid};
+
+use crate::support::{Place, commit, first_page, id, on_every_backend, start, tags};
+
+on_every_backend!(
+    a_deletion_whose_answer_was_lost_spares_who_came_after_it,
+    a_deletion_that_others_have_made_true_deletes_nothing_else,
+    a_start_whose_generation_is_deleted_under_it_comes_after_the_deletion,
+);
+
+/// An engine, of whose operations behind its opening each meets the next one of `faults`.
+async fn engine_with(place: &Place, faults: &'static [Option<Fault>]) -> (Engine, Arc<FaultyKv>) {
+    let script = move |operation: batondb::kv::faulty::Operation| {
+        let behind_opening = usize::try_from(operation.number).unwrap().checked_sub(2)?;
+        faults.get(behind_opening).copied().flatten()
+    };
+    let kv = Arc::new(FaultyKv::new(place.kv(), Arc::new(SystemEnv), script));
+    (Engine::open(Arc::clone(&kv) as _, Arc::new(SystemEnv)).await.unwrap(), kv)
+}
+
+/// The deletion took place, its answer was lost, and before it is tried again the actor is made again: what its new
+/// owner has committed stays (seed 361 of the simulation as it was first written).
+async fn a_deletion_whose_answer_was_lost_spares_who_came_after_it(place: Place) {
+    let owner = place.open().await;
+    let actor = id("a");
+    let first = start(&owner, &actor).await.meta.generation;
+    commit(&owner, &actor, first, Txid(0), 1..=3, 1).await.unwrap();
+    let (deleter, kv) = engine_with(&place, &[Some(Fault::LostAfter), Some(Fault::HoldBefore)]).await;
+    let deletion = deleter.delete(&actor);
+    let others = async {
+        kv.held(1).await;
+        let second = start(&owner, &actor).await.meta;
+        assert_eq!((second.generation, second.size_pages.0), (Generation(3), 0), "it was deleted");
+        commit(&owner, &actor, second.generation, second.head_txid, 1..=2, 2).await.unwrap();
+        kv.release();
+        second.generation
+    };
+    let (deleted, second) = futures::future::join(deletion, others).await;
+    assert_eq!(deleted, Ok(true));
+    assert_eq!(tags(&owner, &actor, second, 3).await, [2, 2]);
+}
+
+/// Somebody else deletes the actor and makes it again between two attempts that did nothing.
+async fn a_deletion_that_others_have_made_true_deletes_nothing_else(place: Place) {
+    let owner = place.open().await;
+    let actor = id("a");
+    start(&owner, &actor).await;
+    let (deleter, kv) = engine_with(&place, &[Some(Fault::Conflict), Some(Fault::HoldBefore)]).await;
+    let deletion = deleter.delete(&actor);
+    let others = async {
+        kv.held(1).await;
+        assert_eq!(owner.delete(&actor).await, Ok(true));
+        let second = start(&owner, &actor).await.meta.generation;
+        commit(&owner, &actor, second, Txid(0), [1], 2).await.unwrap();
+        kv.release();
+        second
+    };
+    let (deleted, second) = futures::future::join(deletion, others).await;
+    assert_eq!(deleted, Ok(true));
+    assert_eq!(tags(&owner, &actor, second, 1).await, [2]);
+}
+
+/// The start has raised the fence alone; before it reads behind it, the actor is deleted. There is nobody to lose
+/// against (seed 1513).
+async fn a_start_whose_generation_is_deleted_under_it_comes_after_the_deletion(place: Place) {
+    let owner = place.open().await;
+    let actor = id("a");
+    let held = start(&owner, &actor).await.meta.generation;
+    commit(&owner, &actor, held, Txid(0), 1..=3, 1).await.unwrap();
+    // A backend that serializes reads the generation first.
+    let (starter, kv) = match place {
+        Place::Embedded(..) => {
+            engine_with(
+                &place,
+                &[None, Some(Fault::Conflict), Some(Fault::Conflict), None, Some(Fault::HoldBefore)],
+            )
+            .await
+        }
+        _ => {
+            engine_with(
+                &place,
+                &[Some(Fault::Conflict), Some(Fault::Conflict), None, Some(Fault::HoldBefore)],
+            )
+            .await
+        }
+    };
+    let preload = first_page();
+    let start = starter.load_startup(&actor, &preload);
+    let others = async {
+        kv.held(1).await;
+        assert_eq!(owner.stat(&actor).await.unwrap().unwrap().generation, Generation(2));
+        assert_eq!(owner.delete(&actor).await, Ok(true));
+        kv.release();
+    };
+    let (started, ()) = futures::future::join(start, others).await;
+    let started = started.unwrap();
+    assert_eq!((started.outcome, started.meta.generation), (Outcome::Won, Generation(4)));
+    assert_eq!((started.meta.size_pages.0, started.pages.pages.len()), (0, 0));
+    let head = started.meta.head_txid;
+    commit(&starter, &actor, Generation(4), head, [1], 7).await.unwrap();
+    assert_eq!(tags(&starter, &actor, Generation(4), 1).await, [7]);
+}

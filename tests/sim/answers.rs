@@ -1,0 +1,235 @@
+//! Whether an answer is one that its caller may get: of some moment between call and answer, and true.
+
+use std::collections::BTreeSet;
+
+use batondb::codec::RECENT_COMMITS_MAX;
+use batondb::engine::{Outcome, PageSet, Startup, StoreError};
+use batondb::types::Meta;
+
+use crate::audit::ensure;
+use crate::content::hash;
+use crate::world::{Inner, OpId, State, Version, What};
+
+type Verdict = Result<(), String>;
+
+/// The heads that may pass under a call before a read that takes several slices gives up.
+const BEGINNINGS_MAX: usize = 8;
+
+impl Inner {
+    fn meta_fits(&self, actor: usize, state: State, meta: &Meta) -> bool {
+        let version = self.version(actor, state);
+        let page_size_fits = version.size == 0 || version.page_size == meta.page_size;
+        state.live
+            && page_size_fits
+            && (state.generation, version.txid, version.size)
+                == (meta.generation.0, meta.head_txid.0, meta.size_pages.0)
+    }
+
+    /// The version behind a state that fits, at some moment while the operation ran.
+    fn moment(&self, id: OpId, fits: impl Fn(State, &Version) -> bool) -> Option<&Version> {
+        let actor = self.ops[id].actor;
+        let state = self.window(id).iter().find(|state| fits(**state, self.version(actor, **state)))?;
+        Some(self.version(actor, *state))
+    }
+
+    /// A start: G1, G2, G8 and what it brings along. `chosen` are the pages asked for, within the budget of
+    /// `pages_max`; hinted ones may come on top.
+    pub fn judge_start(
+        &mut self,
+        id: OpId,
+        answer: &Result<Startup, StoreError>,
+        (chosen, pages_max): (&BTreeSet<u32>, usize),
+    ) -> Verdict {
+        let started = match answer {
+            Ok(started) => started,
+            Err(error) => return self.judge_failure(id, error),
+        };
+        let (actor, meta) = (self.ops[id].actor, started.meta);
+        let version = self.moment(id, |state, _| self.meta_fits(actor, state, &meta));
+        let Some(version) = version else {
+            return Err(format!("{meta:?} was never so: {:?}", self.window(id)));
+        };
+        if started.outcome == Outcome::Lost {
+            ensure!(started.pages.pages.is_empty() && started.hints.is_empty(), "a loser was given pages");
+            let winner = self.actors[actor].won.get(&meta.generation.0);
+            let raced = winner.is_some_and(|(op, at)| *op != id && *at > self.ops[id].begun);
+            ensure!(raced, "lost against nobody: {meta:?}, won by {winner:?}");
+            return Ok(());
+        }
+        let raised = self.ops[id].raised;
+        ensure!(raised == Some(meta.generation.0), "won {}, raised {raised:?}", meta.generation);
+        let expected: BTreeSet<u32> =
+            chosen.iter().copied().filter(|page| *page <= version.size).take(pages_max).collect();
+        let given: BTreeSet<u32> = started.pages.pages.iter().map(|page| page.get()).collect();
+        ensure!(expected.is_subset(&given), "pages {given:?} came instead of {expected:?}");
+        let hinted = given.len() == expected.len() || !started.hints.is_empty();
+        ensure!(
+            hinted && given.len() <= pages_max,
+            "pages {given:?} came, {expected:?} of {pages_max} were asked for"
+        );
+        pages_fit(&started.pages, version)
+    }
+
+    /// Pages: all of one head, which was current while the generation was held (G1, G8, G9).
+    pub fn judge_pages(
+        &mut self,
+        id: OpId,
+        answer: &Result<PageSet, StoreError>,
+        (generation, head): (u64, Option<u64>),
+        wanted: &BTreeSet<u32>,
+    ) -> Verdict {
+        let pages = match answer {
+            Ok(pages) => pages,
+            Err(error) => return self.judge_failure(id, error),
+        };
+        ensure!(
+            head.is_none_or(|head| head == pages.head_txid.0),
+            "asked for {head:?}, got {}",
+            pages.head_txid
+        );
+        let fits = |state: State, version: &Version| {
+            let given: BTreeSet<u32> = pages.pages.iter().map(|page| page.get()).collect();
+            let expected: BTreeSet<u32> =
+                wanted.iter().copied().filter(|page| *page <= version.size).collect();
+            state.live
+                && (state.generation, version.txid) == (generation, pages.head_txid.0)
+                && given == expected
+        };
+        let Some(version) = self.moment(id, fits) else {
+            let given: Vec<u32> = pages.pages.iter().map(|page| page.get()).collect();
+            return Err(format!(
+                "head {} with {given:?} was never so: {:?}",
+                pages.head_txid,
+                self.window(id)
+            ));
+        };
+        pages_fit(pages, version)
+    }
+
+    /// A commit, an import, or one whose fate was asked for later (G3, G7).
+    pub fn judge_commit(&mut self, id: OpId, answer: &Result<u64, StoreError>) -> Verdict {
+        match answer {
+            Ok(txid) => {
+                let committed = self.ops[id].committed.map(|(txid, _)| txid);
+                ensure!(committed == Some(*txid), "told {txid}, took place as {committed:?}");
+                Ok(())
+            }
+            Err(StoreError::CommitUnknown { .. }) => {
+                let op = &self.ops[id];
+                ensure!(op.unknown > 0, "no answer was lost, and the outcome is unknown");
+                let commits =
+                    self.window(id).iter().map(|state| state.version).collect::<BTreeSet<_>>().len();
+                // Either the store could not be asked any more, or the head has forgotten.
+                let forgotten = commits > RECENT_COMMITS_MAX;
+                ensure!(forgotten || op.faults > 1, "the store could tell, and was not asked: {op:?}");
+                Ok(())
+            }
+            Err(error) => self.rule_out(id, error),
+        }
+    }
+
+    /// The caller was told that nothing took place: it did not, and never will.
+    pub fn rule_out(&mut self, id: OpId, error: &StoreError) -> Verdict {
+        let op = &mut self.ops[id];
+        op.ruled_out = true;
+        ensure!(op.committed.is_none(), "it took place, and its caller was told {error}");
+        self.judge_failure(id, error)
+    }
+
+    /// The answer to what became of the commit `of`.
+    pub fn judge_resolution(
+        &mut self,
+        id: OpId,
+        of: OpId,
+        answer: &Result<Option<Meta>, StoreError>,
+    ) -> Verdict {
+        match answer {
+            Ok(Some(meta)) => {
+                let committed = self.ops[of].committed.map(|(txid, _)| txid);
+                ensure!(committed == Some(meta.head_txid.0), "told {meta:?}, took place as {committed:?}");
+                Ok(())
+            }
+            Ok(None) => {
+                let op = &mut self.ops[of];
+                op.ruled_out = true;
+                ensure!(op.committed.is_none(), "it took place, and its caller was told that it did not");
+                Ok(())
+            }
+            Err(error) => self.judge_failure(id, error),
+        }
+    }
+
+    pub fn judge_stat(&mut self, id: OpId, answer: &Result<Option<Meta>, StoreError>) -> Verdict {
+        let actor = self.ops[id].actor;
+        let fits = match answer {
+            Ok(Some(meta)) => self.moment(id, |state, _| self.meta_fits(actor, state, meta)).is_some(),
+            Ok(None) => self.moment(id, |state, _| !state.live).is_some(),
+            Err(error) => return self.judge_failure(id, error),
+        };
+        ensure!(fits, "{answer:?} was never so: {:?}", self.window(id));
+        Ok(())
+    }
+
+    pub fn judge_deletion(&mut self, id: OpId, answer: &Result<bool, StoreError>) -> Verdict {
+        let deleted = self.ops[id].raised.is_some();
+        match answer {
+            // Of a deletion whose answer was lost nobody can say whose it was once the actor was made again.
+            Ok(true) => {
+                let gone = self.ops[id].faults > 0 && self.moment(id, |state, _| !state.live).is_some();
+                ensure!(deleted || gone, "told that it deleted something, and did not");
+            }
+            Ok(false) => {
+                let absent = self.moment(id, |state, _| !state.live).is_some();
+                ensure!(absent && !deleted, "told that there was nothing: {:?}", self.window(id));
+            }
+            Err(error) => return self.judge_failure(id, error),
+        }
+        Ok(())
+    }
+
+    /// An error must be true, and have a cause that its caller cannot be spared.
+    pub fn judge_failure(&self, id: OpId, error: &StoreError) -> Verdict {
+        let op = &self.ops[id];
+        let fits = match error {
+            StoreError::FenceMismatch { held, current, held_head_txid, current_head_txid, .. } => {
+                let differs = held != current || held_head_txid != current_head_txid;
+                let seen = self.moment(id, |state, version| {
+                    state.live && (state.generation, version.txid) == (current.0, current_head_txid.0)
+                });
+                differs && seen.is_some()
+            }
+            StoreError::NotFound { .. } => self.moment(id, |state, _| !state.live).is_some(),
+            // Somebody else took over, or the own stage was rolled back by another holder.
+            StoreError::ConcurrentTakeover { .. } => {
+                matches!(op.what, What::Import(_) | What::Commit(_))
+            }
+            StoreError::Unavailable(message) => {
+                let versions: BTreeSet<usize> = self.window(id).iter().map(|state| state.version).collect();
+                let moved = message.contains("the head moved") && versions.len() >= BEGINNINGS_MAX;
+                op.faults > 0 || moved || message.contains("given up half way")
+            }
+            StoreError::InvalidArg(message) => {
+                let has_pages = |state: State, version: &Version| state.live && version.size > 0;
+                match op.what {
+                    What::Import(_) => message.contains("already") && self.moment(id, has_pages).is_some(),
+                    // Of another page size since an import, which also moved the head.
+                    _ => false,
+                }
+            }
+            StoreError::Closed => self.closed.contains(&op.owner),
+            _ => false,
+        };
+        ensure!(fits, "{error} ({error:?}) is not true or has no cause; {op:?} in {:?}", self.window(id));
+        Ok(())
+    }
+}
+
+/// Every page is the one that this version has, and zeros where it has none.
+fn pages_fit(pages: &PageSet, version: &Version) -> Verdict {
+    let zeros = hash(&vec![0; pages.page_size.bytes()]);
+    for (page, bytes) in pages.pages.iter().zip(pages.data.chunks_exact(pages.page_size.bytes())) {
+        let expected = version.pages.get(&page.get()).copied().unwrap_or(zeros);
+        ensure!(hash(bytes) == expected, "page {page} is not the one of head {}", version.txid);
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! What must hold of an actor's rows after every single transaction, and of the step from one to the next.
+//! Pure functions: they know nothing of who did it.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use batondb::codec::{CommitMark, Fence, FenceState, Head, RECENT_COMMITS_MAX};
+use batondb::types::{PageCount, Token};
+
+use crate::content::Content;
+use crate::shadow::Rows;
+
+macro_rules! ensure {
+    ($condition:expr, $($message:tt)+) => {
+        if !$condition {
+            return Err(format!($($message)+));
+        }
+    };
+}
+pub(crate) use ensure;
+
+/// A fence that was written.
+#[derive(Debug, Clone, Copy)]
+pub struct Raised {
+    pub token: Token,
+    pub generation: u64,
+    pub deleted: bool,
+}
+
+/// What changed about the fence: generations rise by one, and nothing else ever changes it (G1, G2).
+pub fn fence_step(before: Option<&Fence>, after: Option<&Fence>) -> Result<Option<Raised>, String> {
+    let Some(after) = after else {
+        ensure!(before.is_none(), "a fence vanished");
+        return Ok(None);
+    };
+    if before == Some(after) {
+        return Ok(None);
+    }
+    let expected = before.map_or(1, |before| before.generation.0 + 1);
+    ensure!(after.generation.0 == expected, "the fence went from {before:?} to {after:?}");
+    let deleted = after.state == FenceState::Deleted;
+    ensure!(
+        !deleted || before.is_some_and(|before| before.state == FenceState::Live),
+        "a deletion of nothing"
+    );
+    if let Some(before) = before.filter(|before| before.state == FenceState::Live) {
+        let kept = (before.origin, before.created_at_ms) == (after.origin, after.created_at_ms);
+        ensure!(kept, "a takeover changed more than the owner: {before:?} to {after:?}");
+    }
+    Ok(Some(Raised { token: after.owner_token, generation: after.generation.0, deleted }))
+}
+
+/// What changed about the head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeadStep {
+    /// Nothing that anybody sees.
+    Tidied,
+    /// A commit, by its mark. Whether it was staged.
+    Committed { mark: CommitMark, staged: bool },
+    /// Everything is gone.
+    Emptied,
+}
+
+/// Txids rise and are never used twice; marks have no gaps; a stage ends as it began (G3, G4, G7).
+pub fn head_step(before: &Head, after: &Head, deleted: bool) -> Result<HeadStep, String> {
+    ensure!(after.next_txid > after.txid, "the next txid is not above the head: {after:?}");
+    ensure!(after.next_txid >= before.next_txid, "txids go back: {before:?} to {after:?}");
+    if after.txid == before.txid {
+        ensure!(after.recent == before.recent, "marks changed without a commit: {before:?} to {after:?}");
+        stage_step(before, after)?;
+        if deleted {
+            let emptied = (after.size_pages, after.untrimmed_above) == (PageCount(0), Some(PageCount(0)));
+            // What was empty before is left as it is.
+            ensure!(
+                emptied || (before == after && after.size_pages.0 == 0),
+                "a deletion left pages: {after:?}"
+            );
+            return Ok(HeadStep::Emptied);
+        }
+        let kept = (before.size_pages, before.page_size) == (after.size_pages, after.page_size);
+        ensure!(kept, "the size changed without a commit: {before:?} to {after:?}");
+        return Ok(HeadStep::Tidied);
+    }
+    let staged = before.open_stage.is_some();
+    ensure!(after.open_stage.is_none(), "a commit left a stage open: {before:?} to {after:?}");
+    match before.open_stage {
+        None => {
+            ensure!(after.txid == before.next_txid, "a commit took a txid at will: {before:?} to {after:?}")
+        }
+        Some(stage) => {
+            ensure!(stage.txid == after.txid, "the head passed an open stage: {before:?} to {after:?}");
+            ensure!(
+                !stage.doomed,
+                "a stage that is being rolled back was finalized: {before:?} to {after:?}"
+            );
+        }
+    }
+    let Some(mark) = after.recent.last().copied() else { return Err("a commit without a mark".to_owned()) };
+    let mut expected = before.recent.clone();
+    expected.push(mark);
+    expected.drain(..expected.len().saturating_sub(RECENT_COMMITS_MAX));
+    ensure!(after.recent == expected && mark.txid == after.txid, "marks have gaps: {before:?} to {after:?}");
+    Ok(HeadStep::Committed { mark, staged })
+}
+
+fn stage_step(before: &Head, after: &Head) -> Result<(), String> {
+    match (before.open_stage, after.open_stage) {
+        (None, Some(opened)) => {
+            let fresh = opened.txid == before.next_txid && after.next_txid == opened.txid.next();
+            ensure!(fresh && !opened.doomed, "a stage took a txid that was taken: {before:?} to {after:?}");
+        }
+        (Some(one), Some(other)) => {
+            let same = (one.txid, one.token) == (other.txid, other.token) && (other.doomed || !one.doomed);
+            ensure!(same, "one stage became another one: {before:?} to {after:?}");
+        }
+        (_, None) => {}
+    }
+    Ok(())
+}
+
+/// What the head shows, page by page.
+pub fn visible(rows: &Rows) -> BTreeMap<u32, Content> {
+    let head = rows.head();
+    let mut shown = BTreeMap::new();
+    for (&(page, Reverse(txid)), &(_, content)) in &rows.pages {
+        if page <= head.size_pages.0 && txid <= head.txid.0 {
+            shown.entry(page).or_insert(content);
+        }
+    }
+    shown
+}
+
+/// Rows that nobody sees are noted as debts in the head, so that none of them can ever show (G4).
+pub fn debts_are_noted(rows: &Rows) -> Result<(), String> {
+    let head = rows.head();
+    let stage = head.open_stage.map(|stage| stage.txid.0);
+    for &(page, Reverse(txid)) in rows.pages.keys() {
+        if txid > head.txid.0 {
+            ensure!(
+                stage == Some(txid),
+                "page {page} at {txid} lies above the head without a stage: {head:?}"
+            );
+        } else if page > head.size_pages.0 {
+            let noted = head.untrimmed_above.is_some_and(|above| page > above.0);
+            ensure!(noted, "page {page} at {txid} lies beyond the size and nobody knows: {head:?}");
+        }
+    }
+    for &(txid, part) in rows.manifests.keys() {
+        let known = if txid > head.txid.0 { stage == Some(txid) } else { head.unswept };
+        ensure!(known, "the manifest {txid}/{part} is left and nobody knows: {head:?}");
+    }
+    let sizes_fit = rows.pages.iter().all(|(&(page, Reverse(txid)), &(size, _))| {
+        txid > head.txid.0 || page > head.size_pages.0 || size == head.page_size || head.unswept
+    });
+    ensure!(sizes_fit, "pages of another size than the head's: {head:?}");
+    Ok(())
+}
+
+/// When everything is tidied up, nothing is left that nobody sees.
+pub fn nothing_is_left(rows: &Rows) -> Result<(), String> {
+    let head = rows.head();
+    let settled = (head.open_stage, head.untrimmed_above, head.unswept) == (None, None, false);
+    ensure!(settled, "debts are left: {head:?}");
+    ensure!(rows.manifests.is_empty(), "manifests are left: {:?}", rows.manifests);
+    let shown = visible(rows).len();
+    ensure!(
+        rows.pages.len() == shown,
+        "{} rows of pages are stored, {shown} show: {rows:?}",
+        rows.pages.len()
+    );
+    Ok(())
+}

@@ -1,0 +1,428 @@
+//! A caller: takes actors over, commits on top of what it holds, reads, and is told when it is too late. Now
+//! and then it is wrong about what it holds, or gives a call up half way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use batondb::engine::{Commit, Engine, LargeCommit, ListRequest, PageWrite, Preload, StoreError};
+use batondb::env::Env;
+use batondb::types::{ActorId, Generation, PageCount, PageNumber, PageRange, Token, Txid};
+use futures::future::BoxFuture;
+
+use crate::content::{self, Content, PAGE_BYTES, hash, page_bytes, page_size};
+use crate::draw::Draw;
+use crate::process::ProcessEnv;
+use crate::world::{Change, OpId, What, World};
+
+/// What a caller believes to hold of an actor.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    generation: u64,
+    head: u64,
+    size: u32,
+    page_bytes: usize,
+}
+
+/// A commit that nobody knows the outcome of.
+struct Doubt {
+    op: OpId,
+    held: Held,
+    size: u32,
+    token: Token,
+}
+
+/// What callers do, in shares.
+#[derive(Debug, Clone, Copy)]
+pub struct Habits {
+    pub operations: u32,
+    /// Pages of the largest databases.
+    pub pages_max: u32,
+    /// In a thousand operations.
+    pub starts: u64,
+    pub deletions: u64,
+    pub imports: u64,
+    /// Calls that are given up half way.
+    pub given_up: u64,
+}
+
+pub struct Client {
+    pub engine: Arc<Engine>,
+    pub env: Arc<ProcessEnv>,
+    pub world: World,
+    pub draw: Draw,
+    pub actors: Arc<Vec<ActorId>>,
+    pub habits: Habits,
+    pub directory: Arc<std::path::PathBuf>,
+    held: BTreeMap<usize, Held>,
+    doubts: BTreeMap<usize, Doubt>,
+}
+
+type Pages = Vec<(u32, Vec<u8>)>;
+
+fn number(page: u32) -> PageNumber {
+    PageNumber::new(page).unwrap()
+}
+
+impl Client {
+    pub fn new(
+        (engine, env, world): (&Arc<Engine>, &Arc<ProcessEnv>, &World),
+        draw: Draw,
+        actors: &Arc<Vec<ActorId>>,
+        habits: Habits,
+        directory: &Arc<std::path::PathBuf>,
+    ) -> Self {
+        Self {
+            engine: Arc::clone(engine),
+            env: Arc::clone(env),
+            world: world.clone(),
+            draw,
+            actors: Arc::clone(actors),
+            habits,
+            directory: Arc::clone(directory),
+            held: BTreeMap::new(),
+            doubts: BTreeMap::new(),
+        }
+    }
+
+    pub async fn run(mut self) {
+        for _ in 0..self.habits.operations {
+            let actor = self.draw.index(self.actors.len());
+            self.step(actor).await;
+            let pause = self.draw.of(&[0, 0, 0, 1, 10, 300]);
+            self.env.sleep(Duration::from_millis(pause)).await;
+        }
+    }
+
+    async fn step(&mut self, actor: usize) {
+        if let Some(doubt) = self.doubts.remove(&actor) {
+            return self.resolve(actor, doubt).await;
+        }
+        let Some(held) = self.held.get(&actor).copied() else { return self.start(actor).await };
+        let Habits { starts, deletions, imports, .. } = self.habits;
+        match self.draw.below(1_000) {
+            drawn if drawn < starts => self.start(actor).await,
+            drawn if drawn < starts + deletions => self.delete(actor).await,
+            drawn if drawn < starts + deletions + imports => self.import(actor).await,
+            drawn if drawn < 800 => self.write(actor, held).await,
+            drawn if drawn < 920 => self.read(actor, held).await,
+            drawn if drawn < 940 => self.stat(actor).await,
+            drawn if drawn < 960 => self.list(actor).await,
+            _ => self.store_hints(actor, held).await,
+        }
+    }
+
+    /// Waits for a call, or gives it up half way.
+    async fn attend<T>(&mut self, call: BoxFuture<'_, T>) -> Option<T> {
+        let polls = if self.draw.in_1000(self.habits.given_up) { self.draw.below(12) } else { u64::MAX };
+        wait(call, polls).await
+    }
+
+    async fn start(&mut self, actor: usize) {
+        let pages_max = self.habits.pages_max;
+        let pages: Vec<u32> = (0..self.draw.below(3)).map(|_| self.draw.between(1, pages_max)).collect();
+        let first = self.draw.between(1, pages_max);
+        let length = self.draw.of(&[0, 3, 30]);
+        let budget = self.draw.of(&[1, 4, 200]);
+        let preload = Preload {
+            pages: pages.iter().map(|page| number(*page)).collect(),
+            ranges: vec![(first, first + length)],
+            hints: self.draw.in_1000(300),
+            bytes_max: budget * PAGE_BYTES as u64,
+        };
+        let chosen: BTreeSet<u32> = pages.into_iter().chain(first..first + length).chain([1]).collect();
+        let id = self.world.begin(self.env.owner, actor, What::Start);
+        let (engine, name) = (Arc::clone(&self.engine), self.actors[actor].clone());
+        let Some(answer) =
+            self.attend(Box::pin(async move { engine.load_startup(&name, &preload).await })).await
+        else {
+            return self.world.end(id, "given up");
+        };
+        let told = match &answer {
+            Ok(started) => format!("{:?} {:?}", started.outcome, started.meta),
+            Err(error) => error.to_string(),
+        };
+        self.world.end(id, &told);
+        self.held.remove(&actor);
+        if let Ok(started) = &answer {
+            let meta = started.meta;
+            let page_bytes = if meta.size_pages.0 == 0 { PAGE_BYTES } else { meta.page_size.bytes() };
+            let (generation, head, size) = (meta.generation.0, meta.head_txid.0, meta.size_pages.0);
+            self.held.insert(actor, Held { generation, head, size, page_bytes });
+            let _ = started.pages.pages.len();
+        }
+        // Budgets are bytes; pages of an imported file are larger.
+        let page_bytes = answer.as_ref().map_or(PAGE_BYTES, |started| started.meta.page_size.bytes());
+        let fit = usize::try_from(budget).unwrap() * PAGE_BYTES / page_bytes;
+        let verdict = self.world.lock().judge_start(id, &answer, (&chosen, fit.max(1)));
+        self.world.judge(&format!("operation {id}"), verdict);
+    }
+
+    async fn write(&mut self, actor: usize, mut held: Held) {
+        // Some callers are wrong about what they hold.
+        if self.draw.in_1000(60) {
+            held.generation = held.generation.saturating_sub(1);
+        } else if self.draw.in_1000(60) {
+            held.head = held.head.saturating_sub(1);
+        }
+        let most = self.habits.pages_max;
+        let size = match self.draw.below(4) {
+            0 => self.draw.between(0, most),
+            _ => held.size.max(self.draw.between(1, 1 + most / 4)),
+        };
+        let many = self.draw.in_1000(200);
+        let mut numbers: BTreeSet<u32> = BTreeSet::new();
+        if size > 0 {
+            // The first pages tell the size of all.
+            let least = u32::from(held.size == 0);
+            let count = if many { size } else { self.draw.between(least, 4) };
+            numbers.extend((0..count).map(|_| self.draw.between(1, size)));
+        }
+        if many && self.draw.in_1000(400) {
+            return self.write_large(actor, held, size).await;
+        }
+        let pages: Pages = numbers
+            .into_iter()
+            .map(|page| (page, page_bytes(&mut self.draw, page, held.page_bytes)))
+            .collect();
+        let contents = pages.iter().map(|(page, data)| (*page, hash(data))).collect();
+        let id = self.begin_commit(actor, held, size, contents);
+        let (engine, name) = (Arc::clone(&self.engine), self.actors[actor].clone());
+        let call = async move {
+            let pages = pages.iter().map(|(page, data)| PageWrite { page: number(*page), data }).collect();
+            let (generation, head_txid) = (Generation(held.generation), Txid(held.head));
+            engine.commit(&name, Commit { generation, head_txid, size_pages: PageCount(size), pages }).await
+        };
+        let answer = self.attend(Box::pin(call)).await;
+        self.end_commit(id, actor, held, size, answer);
+    }
+
+    fn begin_commit(&mut self, actor: usize, held: Held, size: u32, pages: BTreeMap<u32, Content>) -> OpId {
+        let change = Change {
+            generation: Some(held.generation),
+            base: Some(held.head),
+            size,
+            page_size: page_size(held.page_bytes),
+            pages,
+        };
+        self.world.begin(self.env.owner, actor, What::Commit(change))
+    }
+
+    fn end_commit(
+        &mut self,
+        id: OpId,
+        actor: usize,
+        held: Held,
+        size: u32,
+        answer: Option<Result<Txid, StoreError>>,
+    ) {
+        let Some(answer) = answer else {
+            self.held.remove(&actor);
+            return self.world.end(id, "given up");
+        };
+        self.world.end(id, &format!("{answer:?}"));
+        match &answer {
+            Ok(txid) => {
+                self.held.insert(actor, Held { head: txid.0, size, ..held });
+            }
+            Err(StoreError::CommitUnknown { token: Some(token), .. }) => {
+                self.doubts.insert(actor, Doubt { op: id, held, size, token: *token });
+            }
+            // Others may be as wrong the next time; this one finds out.
+            Err(_) => {
+                self.held.remove(&actor);
+            }
+        }
+        let verdict = self.world.lock().judge_commit(id, &answer.map(|txid| txid.0));
+        self.world.judge(&format!("operation {id}"), verdict);
+    }
+
+    /// A commit written as it grows, with pages written again and read back.
+    async fn write_large(&mut self, actor: usize, held: Held, size: u32) {
+        let mut rounds: Vec<Pages> = Vec::new();
+        let most = self.habits.pages_max;
+        for _ in 0..self.draw.between(1, 4) {
+            let count = self.draw.between(0, 12);
+            let numbers: BTreeSet<u32> = (0..count).map(|_| self.draw.between(1, most)).collect();
+            let bytes = held.page_bytes;
+            rounds.push(
+                numbers.into_iter().map(|page| (page, page_bytes(&mut self.draw, page, bytes))).collect(),
+            );
+        }
+        let contents: BTreeMap<u32, Content> =
+            rounds.iter().flatten().map(|(page, data)| (*page, hash(data))).collect();
+        let id = self.begin_commit(actor, held, size, contents);
+        let (engine, name, world) =
+            (Arc::clone(&self.engine), self.actors[actor].clone(), self.world.clone());
+        let call = async move {
+            let request = LargeCommit {
+                generation: Generation(held.generation),
+                head_txid: Txid(held.head),
+                page_size: page_size(held.page_bytes),
+            };
+            let mut writer = engine.begin_large_commit(&name, request).await?;
+            let mut staged: BTreeMap<u32, Content> = BTreeMap::new();
+            for round in rounds {
+                staged.extend(round.iter().map(|(page, data)| (*page, hash(data))));
+                let pages =
+                    round.into_iter().map(|(page, data)| (number(page), data.into_boxed_slice())).collect();
+                writer.write(pages).await?;
+                let some: Vec<u32> = staged.keys().copied().step_by(3).collect();
+                let numbers: Vec<PageNumber> = some.iter().map(|page| number(*page)).collect();
+                let read = writer.read(&numbers).await?;
+                let right =
+                    some.iter().all(|page| read.get(number(*page)).map(hash) == staged.get(page).copied());
+                let verdict =
+                    if right { Ok(()) } else { Err(format!("pages {some:?} were read back wrong")) };
+                world.judge(&format!("operation {id}"), verdict);
+            }
+            writer.finish(PageCount(size)).await
+        };
+        let answer = self.attend(Box::pin(call)).await;
+        self.end_commit(id, actor, held, size, answer);
+    }
+
+    async fn resolve(&mut self, actor: usize, doubt: Doubt) {
+        let id = self.world.begin(self.env.owner, actor, What::Other("resolve"));
+        let Doubt { op, held, size, token } = doubt;
+        let (generation, head) = (Generation(held.generation), Txid(held.head));
+        let answer = self.engine.resolve_commit(&self.actors[actor], generation, head, token).await;
+        self.world.end(id, &format!("{answer:?}"));
+        match &answer {
+            Ok(Some(meta)) => {
+                self.held.insert(actor, Held { head: meta.head_txid.0, size, ..held });
+            }
+            Ok(None) => {
+                self.held.insert(actor, held);
+            }
+            Err(StoreError::Unavailable(_)) => {
+                self.doubts.insert(actor, Doubt { op, held, size, token });
+            }
+            Err(_) => {
+                self.held.remove(&actor);
+            }
+        }
+        let verdict = self.world.lock().judge_resolution(id, op, &answer);
+        self.world.judge(&format!("operation {id}"), verdict);
+    }
+
+    async fn read(&mut self, actor: usize, held: Held) {
+        let wanted: BTreeSet<u32> =
+            (0..self.draw.of(&[1, 5, 60])).map(|_| self.draw.between(1, self.habits.pages_max + 2)).collect();
+        let head = self.draw.in_1000(600).then_some(held.head);
+        let numbers: Vec<PageNumber> = wanted.iter().map(|page| number(*page)).collect();
+        let id = self.world.begin(self.env.owner, actor, What::Other("read"));
+        let (engine, name) = (Arc::clone(&self.engine), self.actors[actor].clone());
+        let call = async move {
+            engine.get_pages(&name, Generation(held.generation), head.map(Txid), &numbers).await
+        };
+        let Some(answer) = self.attend(Box::pin(call)).await else { return self.world.end(id, "given up") };
+        let told = answer.as_ref().map(|pages| (pages.head_txid, pages.pages.len()));
+        self.world.end(id, &format!("{told:?}"));
+        if matches!(answer, Err(StoreError::FenceMismatch { .. } | StoreError::NotFound { .. })) {
+            self.held.remove(&actor);
+        }
+        let verdict = self.world.lock().judge_pages(id, &answer, (held.generation, head), &wanted);
+        self.world.judge(&format!("operation {id}"), verdict);
+    }
+
+    async fn stat(&mut self, actor: usize) {
+        let id = self.world.begin(self.env.owner, actor, What::Other("stat"));
+        let answer = self.engine.stat(&self.actors[actor]).await;
+        self.world.end(id, &format!("{answer:?}"));
+        let verdict = self.world.lock().judge_stat(id, &answer);
+        self.world.judge(&format!("operation {id}"), verdict);
+    }
+
+    /// One answer names the actors of one moment, if there are few.
+    async fn list(&mut self, actor: usize) {
+        let id = self.world.begin(self.env.owner, actor, What::Other("list"));
+        let before = self.world.lock().live();
+        let states =
+            |world: &World| world.lock().actors.iter().map(|log| log.states.len()).collect::<Vec<_>>();
+        let begun = states(&self.world);
+        let answer = self.engine.list(&ListRequest::default()).await;
+        self.world.end(id, &format!("{answer:?}"));
+        let quiet = begun == states(&self.world);
+        let verdict = match &answer {
+            Ok(listed) => {
+                let names = before.iter().map(|actor| self.actors[*actor].clone()).collect::<BTreeSet<_>>();
+                let same = listed.iter().cloned().collect::<BTreeSet<_>>() == names;
+                if same || !quiet { Ok(()) } else { Err(format!("{listed:?} instead of {names:?}")) }
+            }
+            Err(error) => self.world.lock().judge_failure(id, error),
+        };
+        self.world.judge(&format!("operation {id}"), verdict);
+    }
+
+    async fn store_hints(&mut self, actor: usize, held: Held) {
+        let first = self.draw.between(1, self.habits.pages_max);
+        let hints = [PageRange { first: number(first), last: number(first + self.draw.between(0, 5)) }];
+        let id = self.world.begin(self.env.owner, actor, What::Other("hints"));
+        let answer = self.engine.store_hints(&self.actors[actor], Generation(held.generation), &hints).await;
+        self.world.end(id, &format!("{answer:?}"));
+        if let Err(error) = &answer {
+            self.held.remove(&actor);
+            let verdict = self.world.lock().judge_failure(id, error);
+            self.world.judge(&format!("operation {id}"), verdict);
+        }
+    }
+
+    async fn delete(&mut self, actor: usize) {
+        let id = self.world.begin(self.env.owner, actor, What::Delete);
+        let (engine, name) = (Arc::clone(&self.engine), self.actors[actor].clone());
+        let answer = self.attend(Box::pin(async move { engine.delete(&name).await })).await;
+        self.held.remove(&actor);
+        let Some(answer) = answer else { return self.world.end(id, "given up") };
+        self.world.end(id, &format!("{answer:?}"));
+        let verdict = self.world.lock().judge_deletion(id, &answer);
+        self.world.judge(&format!("operation {id}"), verdict);
+    }
+
+    async fn import(&mut self, actor: usize) {
+        let bytes = self.draw.of(&[512, 1_024]);
+        let pages = self.draw.between(1, self.habits.pages_max);
+        let (file, contents) = content::file(&mut self.draw, bytes, pages);
+        let change = Change {
+            generation: None,
+            base: None,
+            size: pages,
+            page_size: page_size(bytes),
+            pages: contents,
+        };
+        let id = self.world.begin(self.env.owner, actor, What::Import(change));
+        let path = self.directory.join(format!("{id}.sqlite"));
+        std::fs::write(&path, file).unwrap();
+        let replace = self.draw.in_1000(800);
+        let (engine, name) = (Arc::clone(&self.engine), self.actors[actor].clone());
+        let call = {
+            let path = path.clone();
+            async move { engine.import_from(&name, &path, replace).await }
+        };
+        let answer = self.attend(Box::pin(call)).await;
+        std::fs::remove_file(&path).unwrap();
+        self.held.remove(&actor);
+        let Some(answer) = answer else { return self.world.end(id, "given up") };
+        self.world.end(id, &format!("{answer:?}"));
+        if let Ok(meta) = &answer {
+            let (generation, head) = (meta.generation.0, meta.head_txid.0);
+            self.held.insert(actor, Held { generation, head, size: pages, page_bytes: bytes });
+        }
+        let verdict = self.world.lock().judge_commit(id, &answer.map(|meta| meta.head_txid.0));
+        self.world.judge(&format!("operation {id}"), verdict);
+    }
+}
+
+/// Waits for a future for so many polls.
+async fn wait<T>(mut call: BoxFuture<'_, T>, mut polls: u64) -> Option<T> {
+    poll_fn(|context| {
+        if polls == 0 {
+            return Poll::Ready(None);
+        }
+        polls -= 1;
+        call.as_mut().poll(context).map(Some)
+    })
+    .await
+}

@@ -1,0 +1,158 @@
+//! What the store holds, decoded write by write: the auditor's own copy.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use batondb::codec::{self, ActorKeys, Fence, Head, StagePart, decode_page};
+use batondb::kv::{Mutation, Mutations};
+use batondb::types::{ActorId, PageSize};
+
+use crate::content::{Content, hash, page_size};
+
+/// The sizes that pages have in a simulation.
+const PAGE_SIZES: [usize; 2] = [512, 1_024];
+
+/// A kind of row, and where it belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Fence,
+    Head,
+    Page(u32, u64),
+    Stage(u64, u32),
+    Hints,
+}
+
+/// The rows of one actor.
+#[derive(Debug, Default, Clone)]
+pub struct Rows {
+    pub fence: Option<Fence>,
+    pub head: Option<Head>,
+    /// The versions of each page, newest first, with their sizes and contents.
+    pub pages: BTreeMap<(u32, Reverse<u64>), (PageSize, Content)>,
+    /// The pages that each part of each stage has written.
+    pub manifests: BTreeMap<(u64, u32), Vec<u32>>,
+}
+
+impl Rows {
+    pub fn head(&self) -> Head {
+        self.head.clone().unwrap_or_else(Head::empty)
+    }
+}
+
+/// The rows of all actors.
+pub struct Shadow {
+    keys: Vec<ActorKeys>,
+    places: BTreeMap<Vec<u8>, (usize, Kind)>,
+    pub actors: Vec<Rows>,
+}
+
+impl Shadow {
+    pub fn new(actors: &[ActorId]) -> Self {
+        Self {
+            keys: actors.iter().map(ActorKeys::new).collect(),
+            places: BTreeMap::new(),
+            actors: vec![Rows::default(); actors.len()],
+        }
+    }
+
+    /// Applies what a transaction wrote; answers whose rows it touched.
+    pub fn apply(&mut self, mutations: &Mutations) -> Result<BTreeSet<usize>, String> {
+        let mut touched = BTreeSet::new();
+        for mutation in mutations.iter() {
+            match mutation {
+                Mutation::Put { key, value, .. } => {
+                    let Some((actor, kind)) = self.locate(key) else { continue };
+                    touched.insert(actor);
+                    self.put(actor, kind, key, value)?;
+                }
+                Mutation::Delete { key, .. } => touched.extend(self.remove(key)),
+                Mutation::ClearRange { range, .. } => {
+                    let keys = self.places.range(range.start().to_vec()..range.end().to_vec());
+                    let keys: Vec<Vec<u8>> = keys.map(|(key, _)| key.clone()).collect();
+                    touched.extend(keys.iter().filter_map(|key| self.remove(key)));
+                }
+            }
+        }
+        Ok(touched)
+    }
+
+    fn locate(&self, key: &[u8]) -> Option<(usize, Kind)> {
+        self.keys.iter().enumerate().find_map(|(actor, keys)| {
+            let kind = if let Ok((page, txid)) = keys.parse_page(key) {
+                Kind::Page(page.get(), txid.0)
+            } else if let Ok((txid, part)) = keys.parse_stage(key) {
+                Kind::Stage(txid.0, part)
+            } else if *key == keys.head() {
+                Kind::Head
+            } else if *key == keys.fence() {
+                Kind::Fence
+            } else if *key == keys.hints() {
+                Kind::Hints
+            } else {
+                return None;
+            };
+            Some((actor, kind))
+        })
+    }
+
+    fn put(&mut self, actor: usize, kind: Kind, key: &[u8], value: &[u8]) -> Result<(), String> {
+        let rows = &mut self.actors[actor];
+        let unreadable = |error| format!("actor {actor}: {kind:?} was written unreadable: {error}");
+        match kind {
+            Kind::Fence => rows.fence = Some(codec::decode(key, value).map_err(unreadable)?),
+            Kind::Head => rows.head = Some(codec::decode(key, value).map_err(unreadable)?),
+            Kind::Page(page, txid) => {
+                let content = decode(key, value).ok_or("a page was written unreadable")?;
+                rows.pages.insert((page, Reverse(txid)), content);
+            }
+            Kind::Stage(txid, part) => {
+                let manifest: StagePart = codec::decode(key, value).map_err(unreadable)?;
+                let pages = manifest.pages().map(batondb::types::PageNumber::get).collect();
+                rows.manifests.insert((txid, part), pages);
+            }
+            Kind::Hints => {}
+        }
+        self.places.insert(key.to_vec(), (actor, kind));
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &[u8]) -> Option<usize> {
+        let (actor, kind) = self.places.remove(key)?;
+        let rows = &mut self.actors[actor];
+        match kind {
+            Kind::Fence => rows.fence = None,
+            Kind::Head => rows.head = None,
+            Kind::Page(page, txid) => {
+                rows.pages.remove(&(page, Reverse(txid)));
+            }
+            Kind::Stage(txid, part) => {
+                rows.manifests.remove(&(txid, part));
+            }
+            Kind::Hints => {}
+        }
+        Some(actor)
+    }
+
+    /// The keys of the pages that an actor's head shows.
+    pub fn visible_keys(&self, actor: usize) -> Vec<Vec<u8>> {
+        let rows = &self.actors[actor];
+        let head = rows.head();
+        let mut shown = BTreeMap::new();
+        for &(page, Reverse(txid)) in rows.pages.keys() {
+            if page <= head.size_pages.0 && txid <= head.txid.0 {
+                shown.entry(page).or_insert(txid);
+            }
+        }
+        let of =
+            |kind| self.places.iter().find(|(_, place)| **place == (actor, kind)).map(|(key, _)| key.clone());
+        shown.into_iter().filter_map(|(page, txid)| of(Kind::Page(page, txid))).collect()
+    }
+}
+
+fn decode(key: &[u8], value: &[u8]) -> Option<(PageSize, Content)> {
+    PAGE_SIZES.into_iter().find_map(|bytes| {
+        let mut out = vec![0; bytes];
+        decode_page(key, value, page_size(bytes), &mut out).ok()?;
+        Some((page_size(bytes), hash(&out)))
+    })
+}
