@@ -6,6 +6,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use futures::executor::block_on;
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::types::Token;
@@ -33,6 +34,9 @@ pub trait Env: Send + Sync + 'static {
     /// Does something that blocks, away from the threads on which tasks run. It is not begun, or not finished, when
     /// the process ends.
     fn run_blocking(&self, work: Box<dyn FnOnce() + Send>);
+
+    /// Waits for a task's end on a thread that may block, which is none of those on which tasks run.
+    fn block_on(&self, task: BoxFuture<'_, ()>);
 }
 
 /// The real world: the system's clock and randomness, tokio's timer.
@@ -79,5 +83,9 @@ impl Env for SystemEnv {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn_blocking(work);
         }
+    }
+
+    fn block_on(&self, task: BoxFuture<'_, ()>) {
+        block_on(task);
     }
 }

@@ -11,6 +11,7 @@
 //! - [`codec`]: keys and values, byte by byte
 //! - [`kv`]: ordered key-value backends and their contract
 //! - [`types`], [`env`](mod@env): words, the clock and chance
+//! - `planted`: bugs on purpose, for the tests of the tests; not in a release build
 //!
 //! `docs/ARCHITECTURE.md` is the map.
 
@@ -21,4 +22,8 @@ pub mod env;
 pub mod kv;
 mod node;
 pub mod plan;
+#[cfg(not(feature = "testing"))]
+mod planted;
+#[cfg(feature = "testing")]
+pub mod planted;
 pub mod types;

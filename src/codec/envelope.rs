@@ -3,6 +3,7 @@
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::{DecodeError, Reader, Row};
+use crate::planted::{self, Bug};
 
 /// The version byte of every row that this release writes, and the only one it reads.
 pub const FORMAT_VERSION: u8 = 1;
@@ -51,7 +52,7 @@ pub(super) fn open<'v>(row: &'static str, key: &[u8], value: &'v [u8]) -> Result
     }
     let stored = u64::from_be_bytes(checksum);
     let computed = xxh3_64_with_seed(key, hash_body(body));
-    if stored != computed {
+    if stored != computed && !planted::has(Bug::ChecksumIgnored) {
         return Err(DecodeError::Checksum { row, stored, computed });
     }
     Ok(body)

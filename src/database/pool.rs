@@ -36,13 +36,53 @@ pub struct Pool {
     threads_max: usize,
     /// Whose timer and tasks the engine uses when it is called from these threads.
     runtime: Handle,
+    /// Called instead of starting a thread.
+    #[cfg(feature = "testing")]
+    starter: Option<Starter>,
 }
+
+/// Arranges for [`Pool::work_off`] to be called.
+#[cfg(feature = "testing")]
+pub type Starter = Box<dyn Fn(Arc<Pool>) + Send + Sync>;
 
 impl Pool {
     /// A pool of at most `threads_max` threads, none of which runs yet.
     pub fn new(threads_max: usize, runtime: Handle) -> Arc<Self> {
-        let threads_max = threads_max.max(1);
-        Arc::new(Self { state: Mutex::default(), wake: Condvar::new(), threads_max, runtime })
+        Arc::new(Self {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            threads_max: threads_max.max(1),
+            runtime,
+            #[cfg(feature = "testing")]
+            starter: None,
+        })
+    }
+
+    /// A pool without threads: where it would start one, it calls `starter`, which has [`Self::work_off`] called
+    /// where and when it sees fit.
+    #[cfg(feature = "testing")]
+    pub fn started_by(starter: Starter, runtime: Handle) -> Arc<Self> {
+        let (state, wake) = (Mutex::default(), Condvar::new());
+        Arc::new(Self { state, wake, threads_max: 1, runtime, starter: Some(starter) })
+    }
+
+    /// What a thread would do, until nothing is in line.
+    #[cfg(feature = "testing")]
+    pub fn work_off(&self) {
+        let mut state = self.lock();
+        while let Some(database) = state.ready.pop_front() {
+            drop(state);
+            let again = Arc::clone(&database).turn();
+            state = self.lock();
+            if again {
+                state.ready.push_back(database);
+            } else {
+                drop(state);
+                drop(database);
+                state = self.lock();
+            }
+        }
+        state.threads -= 1;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -65,6 +105,10 @@ impl Pool {
     }
 
     fn start(self: &Arc<Self>) {
+        #[cfg(feature = "testing")]
+        if let Some(starter) = &self.starter {
+            return starter(Arc::clone(self));
+        }
         let pool = Arc::clone(self);
         let started = thread::Builder::new()
             .name("baton-sql".to_owned())

@@ -109,6 +109,15 @@ pub(super) fn give_up(actor: &Actor, token: Token, error: StoreError, unknown: b
     }
 }
 
+/// An attempt's own error. A refusal has looked at fence and head, and for an earlier attempt's mark; damage has
+/// kept this one from looking.
+pub(super) fn conclude(actor: &Actor, token: Token, error: StoreError, unknown: bool) -> StoreError {
+    match error {
+        StoreError::Corrupt { .. } => give_up(actor, token, error, unknown),
+        refusal => refusal,
+    }
+}
+
 /// Commits changes.
 pub(crate) async fn commit(
     core: &Arc<Core>,
@@ -172,7 +181,9 @@ async fn commit_small(
             Ok(Err(debt)) => settle::settle(core, actor, request.held.generation, debt)
                 .await
                 .map_err(|error| give_up(actor, request.token, error, attempts.unknown))?,
-            Err(Failure::Store(error)) => return Err(error),
+            Err(Failure::Store(error)) => {
+                return Err(conclude(actor, request.token, error, attempts.unknown));
+            }
             Err(Failure::Kv(error)) => {
                 if let Err(error) = attempts.again(core, error).await {
                     return Err(give_up(actor, request.token, surface(error), attempts.unknown));

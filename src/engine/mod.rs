@@ -37,6 +37,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::FutureExt;
+
 use self::core::Core;
 use crate::env::Env;
 use crate::kv::{Kv, Status};
@@ -248,6 +250,14 @@ impl Engine {
     /// How the backend is, as far as it can tell.
     pub async fn status(&self) -> Result<Status, StoreError> {
         health::status(&self.core).await
+    }
+
+    /// Waits for one of its futures, on a thread that may block.
+    pub(crate) fn wait<T: Send>(&self, future: impl Future<Output = T> + Send) -> T {
+        let mut output = None;
+        let task = async { output = Some(future.await) };
+        self.core.env.block_on(task.boxed());
+        output.expect("a future that has ended left its output")
     }
 
     /// Waits until nothing is left to tidy up in the background.

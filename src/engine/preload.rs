@@ -9,6 +9,7 @@ use futures::future::{BoxFuture, FutureExt, try_join};
 use crate::codec::{Fence, FenceState, Head};
 use crate::kv::{Isolation, Limits, ReadBody, View};
 use crate::plan::{self, PreloadRequest};
+use crate::planted::{self, Bug};
 use crate::types::{Meta, PageRange, PageSize, Token, Txid, runs};
 
 use super::early::Early;
@@ -126,6 +127,9 @@ impl Gone {
     /// What has become of the generation that this token raised.
     fn of(fence: &Fence, head: &Head, token: Token) -> Option<Self> {
         match fence.state {
+            FenceState::Deleted if planted::has(Bug::LostToDeletion) => {
+                Some(Self::Lost(plan::meta(fence, head)))
+            }
             FenceState::Deleted => Some(Self::Deleted),
             FenceState::Live if fence.owner_token == token => None,
             FenceState::Live => Some(Self::Lost(plan::meta(fence, head))),

@@ -12,6 +12,7 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::codec::{self, Head, OpenStage, StagePart};
 use crate::kv::{Body, Decision, Isolation, KeyRange, Limits, Mutations, Scan, View};
 use crate::plan::{self, Debt};
+use crate::planted::{self, Bug};
 use crate::types::{Generation, PageCount, PageNumber, Txid};
 
 use super::background::Task;
@@ -80,7 +81,7 @@ impl Step {
                 mutations.delete_guarded(keys.page(page, txid));
             })
             .await?;
-        if more && !stage.doomed {
+        if more && !stage.doomed && !planted::has(Bug::DoomNotMarked) {
             self.actor.put_head(&mut mutations, &plan::doomed(head));
         }
         Ok(self.end_step(mutations, more, || plan::rolled_back(head)))

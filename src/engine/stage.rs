@@ -12,11 +12,12 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use crate::codec::{OpenStage, PreparedPage, StagePart};
 use crate::kv::{Body, Decision, Isolation, Mutations, View, transact};
 use crate::plan::{self, CommitPlan, Debt, FinalizeRequest, Held, Refusal, StagePlan, StageRequest};
+use crate::planted::{self, Bug};
 use crate::types::{PageCount, PageNumber, PageSize};
 
 use super::attempts::Attempts;
 use super::batch::write_pages;
-use super::commit::{Committed, give_up, move_head, refuse};
+use super::commit::{Committed, conclude, give_up, move_head, refuse};
 use super::core::Core;
 use super::error::{Failure, StoreError, surface};
 use super::rows::{Actor, put_row};
@@ -52,6 +53,10 @@ impl Body for Open {
     }
 }
 
+fn manifest_isolation() -> Isolation {
+    if planted::has(Bug::ManifestNotRead) { Isolation::Snapshot } else { Isolation::Serializable }
+}
+
 struct Part {
     actor: Actor,
     held: Held,
@@ -72,13 +77,13 @@ impl Body for Part {
             // effect. Another one that came in late would undo what a later part has written since.
             let ((fence, head), written) = try_join(
                 self.actor.fence_and_head(view, Isolation::Serializable),
-                view.get(&manifest_key, Isolation::Serializable).map_err(Failure::from),
+                view.get(&manifest_key, manifest_isolation()).map_err(Failure::from),
             )
             .await?;
             if let Err(refusal) = plan::check_part(fence.as_ref(), &head, self.held, self.stage) {
                 return Err(self.actor.refused(refusal).into());
             }
-            if written.is_some() {
+            if written.is_some() && !planted::has(Bug::ManifestNotRead) {
                 return Ok(Decision::answer(()));
             }
             let mut mutations = Mutations::with_capacity(1 + self.pages.len());
@@ -225,7 +230,9 @@ impl StageWriter {
                     self.finalized = true;
                     return Ok(committed);
                 }
-                Err(Failure::Store(error)) => return Err(error),
+                Err(Failure::Store(error)) => {
+                    return Err(conclude(&self.actor, stage.token, error, attempts.unknown));
+                }
                 Err(Failure::Kv(error)) => {
                     if let Err(error) = attempts.again(&self.core, error).await {
                         return Err(give_up(&self.actor, stage.token, surface(error), attempts.unknown));

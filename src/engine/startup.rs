@@ -18,8 +18,9 @@ use crate::codec::Head;
 use crate::kv::{
     Body, Concurrency, Decision, Isolation, KvError, Limits, Mutations, ReadBody, View, transact,
 };
-use crate::plan::{self, PreloadRequest, TakeoverPlan, TakeoverRequest};
-use crate::types::{ActorId, Generation, Meta, Token};
+use crate::plan::{self, Held, PreloadRequest, TakeoverPlan, TakeoverRequest};
+use crate::planted::{self, Bug};
+use crate::types::{ActorId, Generation, Meta, PageNumber, Token};
 
 use super::attempts::Attempts;
 use super::core::Core;
@@ -28,7 +29,7 @@ use super::pages::At;
 use super::preload::{BehindFence, Gone, MoreBehindFence, Sight, Won};
 use super::rows::Actor;
 use super::slices::{BEGINNINGS_MAX, SliceSize, moved_too_often, read_rest, read_slice};
-use super::{Outcome, PageSet, Startup, settle};
+use super::{Outcome, PageSet, Startup, read, settle};
 
 /// Conflicts with commits before a start raises the fence first.
 const CONFLICTS_MAX: u32 = 2;
@@ -63,7 +64,8 @@ impl Body for Takeover {
             let fence_first = self.fence_first.load(Ordering::Acquire);
             // Read with conflict detection, the head makes a commit in between a conflict; without, only
             // another takeover is one.
-            let head_isolation = if fence_first { Isolation::Snapshot } else { Isolation::Serializable };
+            let unguarded = fence_first || planted::has(Bug::PreloadOutsideFence);
+            let head_isolation = if unguarded { Isolation::Snapshot } else { Isolation::Serializable };
             let size = SliceSize::new(&self.limits);
             let sight = async {
                 if fence_first {
@@ -156,7 +158,12 @@ pub(crate) async fn load_startup(
                 actor = %body.actor.id, previous = noted.0, current = meta.generation.0,
                 "lost the start-up race"
             );
-            let pages = PageSet::empty(meta.head_txid, meta.page_size);
+            let pages = if planted::has(Bug::LoserGivenPages) {
+                let held = Held { generation: meta.generation, head_txid: None };
+                read::get_pages(core, id, held, &[PageNumber::FIRST]).await?
+            } else {
+                PageSet::empty(meta.head_txid, meta.page_size)
+            };
             Ok(Startup { outcome: Outcome::Lost, meta, pages, hints: Vec::new() })
         }
     }

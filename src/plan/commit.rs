@@ -1,6 +1,7 @@
 //! Commit: the next head, and the truth about a commit whose answer was lost.
 
 use crate::codec::{CommitMark, Fence, Head, RECENT_COMMITS_MAX};
+use crate::planted::{self, Bug};
 use crate::types::{PageCount, PageNumber, PageSize, Token, Txid};
 
 use super::fence::{Held, Refusal, check_fence};
@@ -55,7 +56,7 @@ pub fn commit(fence: Option<&Fence>, head: &Head, request: &CommitRequest) -> Re
 /// What must be done before the head may move to a database of this size; `None` is one that is not known
 /// yet and may be any.
 pub(super) fn check_settled(head: &Head, size_pages: Option<PageCount>) -> Result<(), Refusal> {
-    if let Some(stage) = head.open_stage {
+    if let Some(stage) = head.open_stage.filter(|_| !planted::has(Bug::RollbackSkipped)) {
         // Its rows would turn visible when the head passes its txid.
         return Err(Refusal::Unsettled(Debt::Rollback(stage)));
     }
@@ -81,7 +82,7 @@ pub(super) fn check_page_size(head: &Head, given: Option<PageSize>) -> Result<Pa
 pub(super) fn resize(next: &mut Head, rows_to: PageCount, size_pages: PageCount) -> Option<PageNumber> {
     let dropped = rows_to.0.saturating_sub(size_pages.0);
     next.size_pages = size_pages;
-    if dropped == 0 {
+    if dropped == 0 || planted::has(Bug::ShrinkNotCleared) {
         return None;
     }
     if dropped <= TRIM_AT_ONCE_PAGES_MAX && next.untrimmed_above.is_none() {
@@ -138,7 +139,8 @@ pub fn resolve(fence: Option<&Fence>, head: &Head, held: Held, token: Token) -> 
 }
 
 pub(super) fn own_mark(head: &Head, token: Token) -> Option<Txid> {
-    head.recent.iter().find(|mark| mark.token == token).map(|mark| mark.txid)
+    let own = head.recent.iter().find(|mark| mark.token == token);
+    own.filter(|_| !planted::has(Bug::TokenNotResolved)).map(|mark| mark.txid)
 }
 
 #[cfg(test)]

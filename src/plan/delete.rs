@@ -1,6 +1,7 @@
 //! Deletion: the actor is gone at once, its rows follow in bounded steps, its generation stays.
 
 use crate::codec::{Fence, FenceState, Head};
+use crate::planted::{self, Bug};
 use crate::types::{Generation, PageCount, Token};
 
 /// What a deletion does.
@@ -34,7 +35,12 @@ pub fn delete(fence: Option<&Fence>, head: Option<&Head>, request: DeleteRequest
     let DeleteRequest { token, life } = request;
     match fence {
         None => DeletePlan::Absent,
-        Some(fence) if life.is_some_and(|life| fence.first_generation != life) => DeletePlan::AlreadyReplaced,
+        Some(fence)
+            if life.is_some_and(|life| fence.first_generation != life)
+                && !planted::has(Bug::DeletionRepeated) =>
+        {
+            DeletePlan::AlreadyReplaced
+        }
         Some(fence) if fence.state == FenceState::Deleted && fence.owner_token == token => {
             DeletePlan::AlreadyDeleted(*fence)
         }

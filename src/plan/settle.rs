@@ -1,6 +1,7 @@
 //! Debts: what a head notes as still to be tidied up, and the head once that is done.
 
 use crate::codec::{Head, OpenStage};
+use crate::planted::{self, Bug};
 
 /// Something to tidy up, in bounded steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,11 @@ pub fn doomed(head: &Head) -> Head {
 
 /// The head once no row of the open stage is left. Its txid stays taken.
 pub fn rolled_back(head: &Head) -> Head {
-    Head { open_stage: None, ..head.clone() }
+    let next_txid = match head.open_stage {
+        Some(stage) if planted::has(Bug::TxidReused) => stage.txid,
+        _ => head.next_txid,
+    };
+    Head { open_stage: None, next_txid, ..head.clone() }
 }
 
 /// The head once no page row beyond the noted size is left.

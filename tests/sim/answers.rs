@@ -25,11 +25,37 @@ impl Inner {
                 == (meta.generation.0, meta.head_txid.0, meta.size_pages.0)
     }
 
+    /// Whether a row of its actor was damaged, at some moment while the operation ran.
+    fn is_damaged(&self, id: OpId) -> bool {
+        let op = &self.ops[id];
+        let (times, damaged) = self.actors[op.actor].damage;
+        let (times_before, damaged_before) = op.damage;
+        damaged || damaged_before || times > times_before
+    }
+
     /// The version behind a state that fits, at some moment while the operation ran.
     fn moment(&self, id: OpId, fits: impl Fn(State, &Version) -> bool) -> Option<&Version> {
         let actor = self.ops[id].actor;
         let state = self.window(id).iter().find(|state| fits(**state, self.version(actor, **state)))?;
         Some(self.version(actor, *state))
+    }
+
+    /// Who won, and the state that the answer names (G1, G2).
+    pub fn judge_meta(&self, id: OpId, outcome: Outcome, meta: &Meta) -> Result<Version, String> {
+        let (actor, begun) = (self.ops[id].actor, self.ops[id].begun);
+        let version = self.moment(id, |state, _| self.meta_fits(actor, state, meta));
+        let Some(version) = version else {
+            return Err(format!("{meta:?} was never so: {:?}", self.window(id)));
+        };
+        if outcome == Outcome::Lost {
+            let winner = self.actors[actor].won.get(&meta.generation.0);
+            let raced = winner.is_some_and(|(op, at)| *op != id && *at > begun);
+            ensure!(raced, "lost against nobody: {meta:?}, won by {winner:?}");
+        } else {
+            let raised = self.ops[id].raised;
+            ensure!(raised == Some(meta.generation.0), "won {}, raised {raised:?}", meta.generation);
+        }
+        Ok(version.clone())
     }
 
     /// A start: G1, G2, G8 and what it brings along. `chosen` are the pages asked for, within the budget of
@@ -44,20 +70,12 @@ impl Inner {
             Ok(started) => started,
             Err(error) => return self.judge_failure(id, error),
         };
-        let (actor, meta) = (self.ops[id].actor, started.meta);
-        let version = self.moment(id, |state, _| self.meta_fits(actor, state, &meta));
-        let Some(version) = version else {
-            return Err(format!("{meta:?} was never so: {:?}", self.window(id)));
-        };
+        let version = self.judge_meta(id, started.outcome, &started.meta)?;
         if started.outcome == Outcome::Lost {
-            ensure!(started.pages.pages.is_empty() && started.hints.is_empty(), "a loser was given pages");
-            let winner = self.actors[actor].won.get(&meta.generation.0);
-            let raced = winner.is_some_and(|(op, at)| *op != id && *at > self.ops[id].begun);
-            ensure!(raced, "lost against nobody: {meta:?}, won by {winner:?}");
+            let nothing = started.pages.pages.is_empty() && started.hints.is_empty();
+            ensure!(nothing, "a loser was given pages");
             return Ok(());
         }
-        let raised = self.ops[id].raised;
-        ensure!(raised == Some(meta.generation.0), "won {}, raised {raised:?}", meta.generation);
         let expected: BTreeSet<u32> =
             chosen.iter().copied().filter(|page| *page <= version.size).take(pages_max).collect();
         let given: BTreeSet<u32> = started.pages.pages.iter().map(|page| page.get()).collect();
@@ -67,7 +85,7 @@ impl Inner {
             hinted && given.len() <= pages_max,
             "pages {given:?} came, {expected:?} of {pages_max} were asked for"
         );
-        pages_fit(&started.pages, version)
+        pages_fit(&started.pages, &version)
     }
 
     /// Pages: all of one head, which was current while the generation was held (G1, G8, G9).
@@ -121,7 +139,8 @@ impl Inner {
                     self.window(id).iter().map(|state| state.version).collect::<BTreeSet<_>>().len();
                 // Either the store could not be asked any more, or the head has forgotten.
                 let forgotten = commits > RECENT_COMMITS_MAX;
-                ensure!(forgotten || op.faults > 1, "the store could tell, and was not asked: {op:?}");
+                let asked = op.faults > 1 || self.is_damaged(id);
+                ensure!(forgotten || asked, "the store could tell, and was not asked: {op:?}");
                 Ok(())
             }
             Err(error) => self.rule_out(id, error),
@@ -201,7 +220,7 @@ impl Inner {
             StoreError::NotFound { .. } => self.moment(id, |state, _| !state.live).is_some(),
             // Somebody else took over, or the own stage was rolled back by another holder.
             StoreError::ConcurrentTakeover { .. } => {
-                matches!(op.what, What::Import(_) | What::Commit(_))
+                matches!(op.what, What::Import(_) | What::Commit(_) | What::Sql { .. })
             }
             StoreError::Unavailable(message) => {
                 let versions: BTreeSet<usize> = self.window(id).iter().map(|state| state.version).collect();
@@ -216,6 +235,7 @@ impl Inner {
                     _ => false,
                 }
             }
+            StoreError::Corrupt { actor, .. } => actor.is_some() && self.is_damaged(id),
             StoreError::Closed => self.closed.contains(&op.owner),
             _ => false,
         };

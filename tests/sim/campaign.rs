@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::simulation::{Report, simulate};
 
 /// Seeds of the short run.
-const SEEDS: u64 = 2_000;
+pub const SEEDS: u64 = 2_000;
 /// How much of a failing seed's trace is shown, unless it was asked for by its number.
 const TRACE_LINES_SHOWN: usize = 120;
 

@@ -38,6 +38,8 @@ struct Doubt {
 #[derive(Debug, Clone, Copy)]
 pub struct Habits {
     pub operations: u32,
+    /// The first so many actors are theirs.
+    pub actors: usize,
     /// Pages of the largest databases.
     pub pages_max: u32,
     /// In a thousand operations.
@@ -89,7 +91,7 @@ impl Client {
 
     pub async fn run(mut self) {
         for _ in 0..self.habits.operations {
-            let actor = self.draw.index(self.actors.len());
+            let actor = self.draw.index(self.habits.actors);
             self.step(actor).await;
             let pause = self.draw.of(&[0, 0, 0, 1, 10, 300]);
             self.env.sleep(Duration::from_millis(pause)).await;
@@ -352,6 +354,8 @@ impl Client {
                 let same = listed.iter().cloned().collect::<BTreeSet<_>>() == names;
                 if same || !quiet { Ok(()) } else { Err(format!("{listed:?} instead of {names:?}")) }
             }
+            // Of whichever actor.
+            Err(StoreError::Corrupt { .. }) if self.world.count_of("damages") > 0 => Ok(()),
             Err(error) => self.world.lock().judge_failure(id, error),
         };
         self.world.judge(&format!("operation {id}"), verdict);

@@ -4,6 +4,7 @@
 //! process and dies with it; a commit that was sent goes on without it, and may arrive long after its caller
 //! was told that nobody knows.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub struct Store {
 
 struct Link {
     owner: Owner,
+    /// Whether its process is. What a dead one still asks for is refused, so that its threads come to an end.
+    alive: Arc<AtomicBool>,
     scheduler: Scheduler,
     world: World,
     draw: Mutex<Draw>,
@@ -73,6 +76,10 @@ impl Link {
     fn cut_for(&self) -> Option<Duration> {
         let left = lock(&self.cut).saturating_sub(self.scheduler.now());
         (!left.is_zero()).then_some(left)
+    }
+
+    fn is_over(&self) -> bool {
+        !self.alive.load(Ordering::SeqCst) || self.world.is_violated()
     }
 
     fn delay(&self) -> Duration {
@@ -125,7 +132,7 @@ pub struct Network {
 
 impl Network {
     pub fn new(
-        owner: Owner,
+        (owner, alive): (Owner, &Arc<AtomicBool>),
         store: &Arc<Store>,
         (scheduler, world): (&Scheduler, &World),
         draw: Draw,
@@ -133,6 +140,7 @@ impl Network {
     ) -> Arc<Self> {
         let link = Link {
             owner,
+            alive: Arc::clone(alive),
             scheduler: scheduler.clone(),
             world: world.clone(),
             draw: Mutex::new(draw),
@@ -302,6 +310,9 @@ impl Kv for Network {
 
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {
+            if self.link.is_over() {
+                return Err(KvError::Closed);
+            }
             let (sender, answer) = oneshot::channel();
             let optimistic = self.store.concurrency == Concurrency::Optimistic;
             let courier = Courier {
@@ -323,6 +334,9 @@ impl Kv for Network {
 
     fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {
+            if self.link.is_over() {
+                return Err(KvError::Closed);
+            }
             let op = self.link.world.current_op();
             self.link.reach(false).await.inspect_err(|error| self.link.world.note_fault(op, error))?;
             let far = FarReads { body, link: Arc::clone(&self.link), op };

@@ -23,7 +23,7 @@ pub struct ProcessEnv {
     draw: Mutex<Draw>,
     /// Clocks of processes differ.
     skew_ms: u64,
-    alive: AtomicBool,
+    pub alive: Arc<AtomicBool>,
 }
 
 impl ProcessEnv {
@@ -35,7 +35,7 @@ impl ProcessEnv {
             world: world.clone(),
             draw: Mutex::new(draw),
             skew_ms,
-            alive: AtomicBool::new(true),
+            alive: Arc::new(AtomicBool::new(true)),
         })
     }
 
@@ -44,6 +44,10 @@ impl ProcessEnv {
         // First, so that what its tasks would begin while they are dropped does not begin.
         self.alive.store(false, Ordering::SeqCst);
         self.scheduler.kill(self.owner);
+    }
+
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
     }
 
     fn draw<T>(&self, draw: impl FnOnce(&mut Draw) -> T) -> T {
@@ -85,5 +89,9 @@ impl Env for ProcessEnv {
     fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) {
         // A file on this machine: one step.
         work();
+    }
+
+    fn block_on(&self, task: BoxFuture<'_, ()>) {
+        self.scheduler.block_on(self.owner, task);
     }
 }

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -21,9 +22,15 @@ pub type TaskId = u64;
 
 /// How often, in a thousand steps, time passes though somebody could go on.
 const EARLY_IN_1000: u64 = 15;
+/// And how much of it.
+const EARLY_MAX: Duration = Duration::from_secs(10);
+
+/// How many tasks may block inside one another. Each goes on only when those inside it are through.
+const BLOCKED_MAX: u32 = 3;
 
 thread_local! {
     static CURRENT: Cell<TaskId> = const { Cell::new(0) };
+    static BLOCKED: Cell<u32> = const { Cell::new(0) };
 }
 
 /// The task that is being polled.
@@ -33,6 +40,8 @@ pub fn current_task() -> TaskId {
 
 struct Task {
     owner: Owner,
+    /// Whether it may block.
+    blocks: bool,
     /// Absent while it is polled.
     future: Option<BoxFuture<'static, ()>>,
 }
@@ -47,6 +56,14 @@ struct TaskWaker {
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.woken.lock().unwrap_or_else(PoisonError::into_inner).insert(self.id);
+    }
+}
+
+struct BlockedWaker(Arc<AtomicBool>);
+
+impl Wake for BlockedWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 
@@ -111,12 +128,46 @@ impl Scheduler {
     }
 
     pub fn spawn(&self, owner: Owner, future: BoxFuture<'static, ()>) {
+        self.add(Task { owner, blocks: false, future: Some(future) });
+    }
+
+    /// A task that calls [`Self::block_on`], as a thread would block.
+    pub fn spawn_thread(&self, owner: Owner, future: BoxFuture<'static, ()>) {
+        self.add(Task { owner, blocks: true, future: Some(future) });
+    }
+
+    fn add(&self, task: Task) {
         let mut state = self.lock();
         state.tasks_begun += 1;
         let id = state.tasks_begun;
-        state.tasks.insert(id, Task { owner, future: Some(future) });
+        state.tasks.insert(id, task);
         drop(state);
         self.woken().insert(id);
+    }
+
+    /// Waits for a future inside of a task: others go on meanwhile.
+    pub fn block_on(&self, owner: Owner, mut future: BoxFuture<'_, ()>) {
+        let woken = Arc::new(AtomicBool::new(true));
+        let waker = Waker::from(Arc::new(BlockedWaker(Arc::clone(&woken))));
+        let may_go =
+            |scheduler: &Self| !scheduler.lock().paused.contains_key(&owner) && woken.load(Ordering::SeqCst);
+        BLOCKED.set(BLOCKED.get() + 1);
+        loop {
+            let goes_on = may_go(self);
+            let first = goes_on && self.lock().draw.in_1000(700);
+            let other = if first { None } else { self.choose() };
+            if let Some((id, other)) = other {
+                self.poll(id, other);
+            } else if goes_on {
+                woken.store(false, Ordering::SeqCst);
+                if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+                    break;
+                }
+            } else if !may_go(self) && !self.pass_time() {
+                panic!("a thread waits for ever, after {} steps", self.steps());
+            }
+        }
+        BLOCKED.set(BLOCKED.get() - 1);
     }
 
     /// Makes the current task one of the world: it outlives its process.
@@ -180,22 +231,36 @@ impl Scheduler {
         }
     }
 
-    /// One of the tasks that can go on. None also when time is to pass first.
+    /// One of the tasks that can go on; a little time may pass before.
     fn choose(&self) -> Option<(TaskId, BoxFuture<'static, ()>)> {
+        if self.is_early() {
+            self.pass_time();
+        }
         let mut woken = self.woken();
         let mut state = self.lock();
         state.steps += 1;
         woken.retain(|id| state.tasks.contains_key(id));
-        let may_go = |id: &&TaskId| !state.paused.contains_key(&state.tasks[*id].owner);
+        let deep = BLOCKED.get() >= BLOCKED_MAX;
+        let may_go = |id: &&TaskId| {
+            let task = &state.tasks[*id];
+            // One that is being polled has blocked.
+            !state.paused.contains_key(&task.owner) && task.future.is_some() && !(deep && task.blocks)
+        };
         let ready: Vec<TaskId> = woken.iter().filter(may_go).copied().collect();
-        let early = !state.timers.is_empty() && state.draw.in_1000(EARLY_IN_1000);
-        if ready.is_empty() || early {
+        if ready.is_empty() {
             return None;
         }
         let id = state.draw.of(&ready);
         woken.remove(&id);
         let future = state.tasks.get_mut(&id).and_then(|task| task.future.take());
         Some((id, future.unwrap()))
+    }
+
+    /// Whether something happens now that is due soon.
+    fn is_early(&self) -> bool {
+        let mut state = self.lock();
+        let next = state.timers.keys().next().map(|(due, _)| *due);
+        next.is_some_and(|next| next <= state.now + EARLY_MAX) && state.draw.in_1000(EARLY_IN_1000)
     }
 
     /// Goes to the next moment at which something happens; `false` if there is none.
@@ -216,9 +281,9 @@ impl Scheduler {
 
     fn poll(&self, id: TaskId, mut future: BoxFuture<'static, ()>) {
         let waker = Waker::from(Arc::new(TaskWaker { id, woken: Arc::clone(&self.woken) }));
-        CURRENT.set(id);
+        let outer = CURRENT.replace(id);
         let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
-        CURRENT.set(0);
+        CURRENT.set(outer);
         let mut state = self.lock();
         match (polled, state.tasks.get_mut(&id)) {
             (Poll::Pending, Some(task)) => task.future = Some(future),

@@ -10,7 +10,7 @@ use batondb::types::{ActorId, PageSize};
 use crate::content::{Content, hash, page_size};
 
 /// The sizes that pages have in a simulation.
-const PAGE_SIZES: [usize; 2] = [512, 1_024];
+const PAGE_SIZES: [usize; 3] = [512, 1_024, 4_096];
 
 /// A kind of row, and where it belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,19 +133,10 @@ impl Shadow {
         Some(actor)
     }
 
-    /// The keys of the pages that an actor's head shows.
-    pub fn visible_keys(&self, actor: usize) -> Vec<Vec<u8>> {
-        let rows = &self.actors[actor];
-        let head = rows.head();
-        let mut shown = BTreeMap::new();
-        for &(page, Reverse(txid)) in rows.pages.keys() {
-            if page <= head.size_pages.0 && txid <= head.txid.0 {
-                shown.entry(page).or_insert(txid);
-            }
-        }
-        let of =
-            |kind| self.places.iter().find(|(_, place)| **place == (actor, kind)).map(|(key, _)| key.clone());
-        shown.into_iter().filter_map(|(page, txid)| of(Kind::Page(page, txid))).collect()
+    /// The keys of an actor's rows.
+    pub fn keys(&self, actor: usize) -> Vec<Vec<u8>> {
+        let own = self.places.iter().filter(|(_, (whose, _))| *whose == actor);
+        own.map(|(key, _)| key.clone()).collect()
     }
 }
 

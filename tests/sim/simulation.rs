@@ -16,10 +16,12 @@ use batondb::types::{ActorId, PageCount, PageNumber};
 use crate::audit::{ensure, nothing_is_left};
 use crate::client::{Client, Habits};
 use crate::content::{PAGE_BYTES, hash, page_bytes, page_size};
+use crate::damage::Damage;
 use crate::draw::Draw;
 use crate::network::{Network, Store, Weather};
 use crate::process::ProcessEnv;
 use crate::scheduler::{Ended, Scheduler, WORLD};
+use crate::sql_client::SqlClient;
 use crate::world::{Change, What, World};
 
 /// More steps than any simulation should take.
@@ -30,6 +32,8 @@ const STEPS_MAX: u64 = 3_000_000;
 pub struct Setting {
     concurrency: Concurrency,
     actors: u32,
+    /// Whether there is one more, with SQL.
+    sql: bool,
     processes: u32,
     clients: u32,
     habits: Habits,
@@ -44,14 +48,17 @@ impl Setting {
     fn new(draw: &mut Draw) -> Self {
         let serial = draw.in_1000(250);
         let calm = draw.in_1000(150);
+        let actors = draw.between(1, 3);
         let harm = |draw: &mut Draw, degrees: &[u64]| if calm { 0 } else { draw.of(degrees) };
         Self {
             concurrency: if serial { Concurrency::Serial } else { Concurrency::Optimistic },
-            actors: draw.between(1, 3),
+            actors,
+            sql: draw.in_1000(400),
             processes: draw.between(2, 4),
             clients: draw.between(1, 2),
             habits: Habits {
                 operations: draw.between(6, 16),
+                actors: actors as usize,
                 pages_max: draw.of(&[3, 12, 40]),
                 starts: draw.of(&[30, 150, 400]),
                 deletions: draw.of(&[0, 30, 100]),
@@ -95,6 +102,8 @@ struct Simulation {
     draw: Mutex<Draw>,
     processes: Mutex<Vec<Arc<Process>>>,
     owners: AtomicU32,
+    /// SQL wants one, and never uses it: its timers and tasks are those of the environment.
+    runtime: tokio::runtime::Runtime,
 }
 
 /// What a simulation leaves behind.
@@ -111,8 +120,9 @@ pub fn simulate(seed: u64, directory: &std::path::Path) -> Report {
     let mut draw = Draw::new(seed);
     let setting = Setting::new(&mut draw);
     let scheduler = Scheduler::new(draw.fork());
-    let actors: Vec<ActorId> =
-        (0..setting.actors).map(|number| ActorId::new(["a", "a\0", "b"][number as usize]).unwrap()).collect();
+    let names = ["a", "a\0", "b"].into_iter().take(setting.actors as usize);
+    let names = names.chain(setting.sql.then_some("sql"));
+    let actors: Vec<ActorId> = names.map(|name| ActorId::new(name).unwrap()).collect();
     let world = World::new(&actors);
     world.tell(format!("seed {seed}: {setting:?}"));
     let memory = MemoryKv::with_versions_kept(setting.versions_kept).with_limits(setting.limits);
@@ -127,6 +137,7 @@ pub fn simulate(seed: u64, directory: &std::path::Path) -> Report {
         draw: Mutex::new(draw),
         processes: Mutex::default(),
         owners: AtomicU32::new(WORLD),
+        runtime: tokio::runtime::Builder::new_current_thread().build().unwrap(),
     });
     simulation.run();
     // Processes and simulation hold each other.
@@ -187,7 +198,7 @@ impl Simulation {
         let [chance, network] = self.draw(|draw| [draw.fork(), draw.fork()]);
         let env = ProcessEnv::new(owner, &self.scheduler, &self.world, chance);
         let parts = (&self.scheduler, &self.world);
-        let network = Network::new(owner, &self.store, parts, network, weather);
+        let network = Network::new((owner, &env.alive), &self.store, parts, network, weather);
         Arc::new(Process { env, network, engine: Mutex::default(), busy: AtomicU32::new(0) })
     }
 
@@ -215,15 +226,34 @@ impl Simulation {
             let parts = (&engine, &process.env, &self.world);
             let draw = self.draw(Draw::fork);
             let client = Client::new(parts, draw, &self.actors, self.setting.habits, &self.directory);
-            process.busy.fetch_add(1, Ordering::SeqCst);
-            let process_of_client = Arc::clone(&process);
-            let running = async move {
-                client.run().await;
-                process_of_client.busy.fetch_sub(1, Ordering::SeqCst);
-            };
-            self.scheduler.spawn(process.env.owner, Box::pin(running));
+            self.begin_caller(&process, client.run());
+        }
+        if self.setting.sql {
+            let (env, world, draw) = (Arc::clone(&process.env), self.world.clone(), self.draw(Draw::fork));
+            let simulation = Arc::clone(&self);
+            let operations = self.setting.habits.operations;
+            self.begin_caller(&process, async move {
+                let client = simulation.sql_client((&engine, &env, &world), draw);
+                client.run(operations).await;
+            });
         }
         process.busy.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn begin_caller(&self, process: &Arc<Process>, calls: impl Future<Output = ()> + Send + 'static) {
+        process.busy.fetch_add(1, Ordering::SeqCst);
+        let caller = Arc::clone(process);
+        let running = async move {
+            calls.await;
+            caller.busy.fetch_sub(1, Ordering::SeqCst);
+        };
+        self.scheduler.spawn(process.env.owner, Box::pin(running));
+    }
+
+    /// A caller with SQL, of the last actor.
+    fn sql_client(&self, parts: (&Arc<Engine>, &Arc<ProcessEnv>, &World), draw: Draw) -> SqlClient {
+        let last = self.actors.len() - 1;
+        SqlClient::new(parts, draw, (last, &self.actors[last]), self.runtime.handle().clone())
     }
 
     /// What happens to processes from outside.
@@ -236,7 +266,7 @@ impl Simulation {
             let process = Arc::clone(&processes[index]);
             let owner = process.env.owner;
             let duration = Duration::from_millis(self.draw(|draw| draw.of(&[5, 100, 1_000, 7_000, 20_000])));
-            match self.draw(|draw| draw.below(5)) {
+            match self.draw(|draw| draw.below(6)) {
                 0 | 1 => {
                     self.world.tell(format!("process {owner} dies"));
                     self.world.count("kills");
@@ -254,12 +284,32 @@ impl Simulation {
                     self.world.count("partitions");
                     process.network.cut(duration);
                 }
+                4 => self.damage(duration).await,
                 _ => self.close(index, &process).await,
             }
         }
         for process in &*self.lock_processes() {
             process.network.heal();
         }
+    }
+
+    /// A bit flips in a row, and flips back.
+    async fn damage(&self, duration: Duration) {
+        let actor = self.draw(|draw| draw.index(self.actors.len()));
+        let keys = self.world.lock().shadow.keys(actor);
+        let Some(last) = keys.len().checked_sub(1) else { return };
+        let (key, bit) = self.draw(|draw| (keys[draw.index(last + 1)].clone(), draw.next()));
+        let times = self.world.lock().actors[actor].damage.0 + 1;
+        self.world.lock().actors[actor].damage = (times, true);
+        self.world.count("damages");
+        let damage = Damage::inflict(&self.store.memory, key, bit).await;
+        self.world.tell(format!("actor {actor}: a row is damaged: {}", damage.is_some()));
+        self.scheduler.sleep(duration).await;
+        if let Some(damage) = damage {
+            damage.mend(&self.store.memory).await;
+        }
+        self.world.lock().actors[actor].damage = (times, false);
+        self.world.tell(format!("actor {actor}: the row is mended"));
     }
 
     /// A tidy end: work under way is finished or refused, and another process begins.
@@ -281,6 +331,12 @@ impl Simulation {
         let process = self.process_of(owner, calm);
         let kv = Arc::clone(&process.network) as Arc<dyn Kv>;
         let engine = Engine::open(kv, Arc::clone(&process.env) as Arc<dyn Env>).await.unwrap();
+        let engine = Arc::new(engine);
+        if self.setting.sql {
+            let (parts, draw) = ((&engine, &process.env, &self.world), self.draw(Draw::fork));
+            let verdict = self.sql_client(parts, draw).take_stock().await;
+            self.world.judge("taking stock of SQL", verdict);
+        }
         for actor in 0..self.actors.len() {
             let verdict = self.take_stock_of(actor, &process, &engine).await;
             self.world.judge(&format!("taking stock of actor {actor}"), verdict);

@@ -15,6 +15,9 @@ use crate::shadow::Shadow;
 
 pub type OpId = usize;
 
+/// Rows of a table of SQL, by their keys.
+pub type Table = BTreeMap<i64, i64>;
+
 /// The content of a database after a commit.
 #[derive(Debug, Clone)]
 pub struct Version {
@@ -22,6 +25,8 @@ pub struct Version {
     pub size: u32,
     pub page_size: PageSize,
     pub pages: Arc<BTreeMap<u32, Content>>,
+    /// What it holds for SQL, if that has written it.
+    pub table: Option<Table>,
 }
 
 /// What anybody can know of an actor at some moment.
@@ -40,6 +45,8 @@ pub struct ActorLog {
     pub states: Vec<State>,
     /// Which operation won each generation, and at which state.
     pub won: BTreeMap<u64, (OpId, usize)>,
+    /// How often one of its rows was damaged, and whether one is.
+    pub damage: (u32, bool),
 }
 
 /// A change that somebody wants to commit.
@@ -60,6 +67,12 @@ pub enum What {
     Start,
     Commit(Change),
     Import(Change),
+    /// A transaction of SQL, as the holder of a generation, on a head, and what it makes of the table.
+    Sql {
+        generation: u64,
+        base: u64,
+        after: Table,
+    },
     Delete,
     Other(&'static str),
 }
@@ -79,6 +92,8 @@ pub struct Op {
     /// Backend operations that failed, and those among them whose outcome is unknown.
     pub faults: u32,
     pub unknown: u32,
+    /// How often its actor had been damaged when it began, and whether it was then.
+    pub damage: (u32, bool),
     /// Its caller was told that it did not take place.
     pub ruled_out: bool,
 }
@@ -89,6 +104,8 @@ pub struct Inner {
     pub shadow: Shadow,
     tokens: BTreeMap<[u8; 16], OpId>,
     tasks: BTreeMap<TaskId, OpId>,
+    /// The callers that threads work for.
+    threads: BTreeMap<TaskId, TaskId>,
     pub trace: Vec<String>,
     pub violation: Option<String>,
     pub tally: BTreeMap<&'static str, u64>,
@@ -102,11 +119,13 @@ pub struct World(Arc<Mutex<Inner>>);
 
 impl World {
     pub fn new(actors: &[ActorId]) -> Self {
-        let nothing = || Version { txid: 0, size: 0, page_size: PageSize::DEFAULT, pages: Arc::default() };
+        let nothing =
+            || Version { txid: 0, size: 0, page_size: PageSize::DEFAULT, pages: Arc::default(), table: None };
         let log = || ActorLog {
             versions: vec![nothing()],
             states: vec![State { generation: 0, live: false, version: 0 }],
             won: BTreeMap::new(),
+            damage: (0, false),
         };
         Self(Arc::new(Mutex::new(Inner {
             actors: actors.iter().map(|_| log()).collect(),
@@ -114,6 +133,7 @@ impl World {
             shadow: Shadow::new(actors),
             tokens: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            threads: BTreeMap::new(),
             trace: Vec::new(),
             violation: None,
             tally: BTreeMap::new(),
@@ -138,14 +158,23 @@ impl World {
         *self.lock().tally.entry(what).or_default() += 1;
     }
 
+    pub fn count_of(&self, what: &'static str) -> u64 {
+        self.lock().tally.get(what).copied().unwrap_or(0)
+    }
+
     /// The operation that the current task is busy with.
     pub fn current_op(&self) -> Option<OpId> {
-        self.lock().tasks.get(&current_task()).copied()
+        self.lock().current_op()
+    }
+
+    /// The current task is a thread that works for another one.
+    pub fn work_for(&self, caller: TaskId) {
+        self.lock().threads.insert(current_task(), caller);
     }
 
     pub fn note_token(&self, token: Token) {
         let mut inner = self.lock();
-        if let Some(&op) = inner.tasks.get(&current_task()) {
+        if let Some(op) = inner.current_op() {
             inner.tokens.insert(token.0, op);
         }
     }
@@ -164,6 +193,7 @@ impl World {
         let mut inner = self.lock();
         let id = inner.ops.len();
         let begun = inner.actors[actor].states.len() - 1;
+        let damage = inner.actors[actor].damage;
         inner.trace.push(format!("{id}: process {owner}, actor {actor}: {}", short(&what)));
         inner.tasks.insert(current_task(), id);
         inner.ops.push(Op {
@@ -175,6 +205,7 @@ impl World {
             committed: None,
             faults: 0,
             unknown: 0,
+            damage,
             ruled_out: false,
         });
         id
@@ -212,11 +243,17 @@ fn short(what: &What) -> String {
             format!("commit of {pages:?} as {generation:?} on {base:?}, size {size}")
         }
         What::Import(change) => format!("import of {} pages", change.size),
+        What::Other(name) => (*name).to_owned(),
         other => format!("{other:?}"),
     }
 }
 
 impl Inner {
+    fn current_op(&self) -> Option<OpId> {
+        let task = current_task();
+        self.tasks.get(self.threads.get(&task).unwrap_or(&task)).copied()
+    }
+
     fn commit(&mut self, op: Option<OpId>, mutations: &Mutations) -> Result<(), String> {
         let before: Vec<_> = self.shadow.actors.iter().map(|rows| (rows.fence, rows.head())).collect();
         for actor in self.shadow.apply(mutations)? {
@@ -272,6 +309,7 @@ impl Inner {
                 let version = Version {
                     size: 0,
                     pages: Arc::default(),
+                    table: None,
                     ..self.actors[actor].versions[state.version].clone()
                 };
                 self.actors[actor].versions.push(version);
@@ -301,7 +339,8 @@ impl Inner {
         let op = &mut self.ops[id];
         ensure!(op.actor == actor, "operation {id} of another actor raised the fence");
         // A start whose first success was deleted before its answer arrived makes the actor again.
-        let again = op.raised.is_none() || (live_before == Some(false) && matches!(op.what, What::Start));
+        let again = op.raised.is_none()
+            || (live_before == Some(false) && matches!(op.what, What::Start | What::Import(_)));
         ensure!(again, "operation {id} raised the fence twice");
         let may = match op.what {
             What::Start | What::Import(_) => !raised.deleted,
@@ -320,6 +359,14 @@ impl Inner {
         ensure!(op.actor == actor, "operation {id} of another actor committed");
         ensure!(op.committed.is_none(), "operation {id} committed twice: {op:?}");
         ensure!(!op.ruled_out, "operation {id} took place after its caller was told that it did not: {op:?}");
+        if let What::Sql { generation, base: base_txid, after } = &op.what {
+            let may = state.live && *generation == state.generation && *base_txid == base.txid;
+            ensure!(may, "fenced, and committed all the same: {op:?} in {state:?}, head {}", base.txid);
+            let (txid, size, page_size) = (head.txid.0, head.size_pages.0, head.page_size);
+            // What SQLite writes is checked by what it reads.
+            let pages = Arc::new(visible(&self.shadow.actors[actor]));
+            return Ok(Version { txid, size, page_size, pages, table: Some(after.clone()) });
+        }
         let (What::Commit(change) | What::Import(change)) = &op.what else {
             return Err(format!("operation {id} is none that commits: {op:?}"));
         };
@@ -330,7 +377,9 @@ impl Inner {
         );
         let lineage = change.base.is_none_or(|base_txid| base_txid == base.txid);
         ensure!(lineage, "the head moved from {} under {op:?}", base.txid);
-        ensure!(head.size_pages.0 == change.size, "committed {head:?} instead of {change:?}");
+        let page_size_fits = change.size == 0 || head.page_size == change.page_size;
+        let fits = head.size_pages.0 == change.size && page_size_fits;
+        ensure!(fits, "committed {head:?} instead of {change:?}");
         let mut pages = match change.base {
             Some(_) => (*base.pages).clone(),
             None => BTreeMap::new(),
@@ -342,6 +391,7 @@ impl Inner {
             size: change.size,
             page_size: head.page_size,
             pages: Arc::new(pages),
+            table: base.table.clone(),
         })
     }
 

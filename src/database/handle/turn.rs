@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
-use futures::executor::block_on;
 use futures::future::{FutureExt, abortable};
 
 use super::{Database, Deadline, State};
@@ -151,7 +150,7 @@ impl Database {
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(hints) = session.as_ref().and_then(|session| session.take_hints(true, &self.opened.hints))
         {
-            block_on(store_hints(&self.shared, &self.opened, hints));
+            self.shared.engine.wait(store_hints(&self.shared, &self.opened, hints));
         }
         drop(session);
         self.shared.residency.gone(&mut self.resident.lock().unwrap_or_else(PoisonError::into_inner));

@@ -138,7 +138,7 @@ impl MainFile {
             return Ok(());
         }
         if let Some(stage) = self.stage.as_mut().filter(|stage| stage.contains(page)) {
-            let pages = futures::executor::block_on(stage.read(&[page]))?;
+            let pages = self.source.engine().wait(stage.read(&[page]))?;
             out.copy_from_slice(&pages.data);
             return Ok(());
         }
@@ -185,7 +185,7 @@ impl MainFile {
         self.dirty_bytes = 0;
         self.staged_pages += pages.len();
         // On an error the stage is dropped here, which has its rows removed.
-        futures::executor::block_on(stage.write(pages))?;
+        self.source.engine().wait(stage.write(pages))?;
         self.stage = Some(stage);
         Ok(())
     }

@@ -1,0 +1,92 @@
+//! Bugs on purpose: the simulation is trusted because it finds each of them (`tests/sim/mutants.rs`).
+//!
+//! They exist with the `testing` feature only, one at a time and for one thread. In a release build [`has`] is
+//! `false`, and nothing is left of them.
+
+#[cfg(feature = "testing")]
+use std::cell::Cell;
+
+/// A bug that can be planted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// A commit does not compare its generation with the fence's.
+    FenceNotChecked,
+    /// A commit does not compare the head that it extends.
+    HeadNotCompared,
+    /// A commit whose answer was lost does not look for its mark.
+    TokenNotResolved,
+    /// A stage that is rolled back gives its txid back.
+    TxidReused,
+    /// A start reads head and pages without having a commit in between conflict.
+    PreloadOutsideFence,
+    /// A database that is opened finds the pages that an earlier opening had cached.
+    StaleCache,
+    /// A commit passes an open stage without rolling it back.
+    RollbackSkipped,
+    /// A shrink leaves the rows that it cuts off, and no note.
+    ShrinkNotCleared,
+    /// Stored bytes are taken as they come.
+    ChecksumIgnored,
+    /// A start that lost brings pages along.
+    LoserGivenPages,
+    /// A rollback does not mark the stage first.
+    DoomNotMarked,
+    /// A part of a stage may be written twice.
+    ManifestNotRead,
+    /// A deletion deletes whatever there is when it is tried again.
+    DeletionRepeated,
+    /// A start loses against a deletion.
+    LostToDeletion,
+    /// A database does not ask what became of a doubtful commit.
+    DoubtForgotten,
+}
+
+#[cfg(feature = "testing")]
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::FenceNotChecked,
+        Self::HeadNotCompared,
+        Self::TokenNotResolved,
+        Self::TxidReused,
+        Self::PreloadOutsideFence,
+        Self::StaleCache,
+        Self::RollbackSkipped,
+        Self::ShrinkNotCleared,
+        Self::ChecksumIgnored,
+        Self::LoserGivenPages,
+        Self::DoomNotMarked,
+        Self::ManifestNotRead,
+        Self::DeletionRepeated,
+        Self::LostToDeletion,
+        Self::DoubtForgotten,
+    ];
+}
+
+#[cfg(feature = "testing")]
+thread_local! {
+    static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
+}
+
+/// Plants a bug on this thread, in place of the one that was there.
+#[cfg(feature = "testing")]
+pub fn plant(bug: Option<Bug>) {
+    if let Some(bug) = bug {
+        // What the check of release builds looks for.
+        tracing::debug!(?bug, "a bug is planted");
+    }
+    PLANTED.set(bug);
+}
+
+/// Whether the bug is planted on this thread.
+#[cfg(feature = "testing")]
+pub(crate) fn has(bug: Bug) -> bool {
+    PLANTED.get() == Some(bug)
+}
+
+/// Whether the bug is planted: it cannot be.
+#[cfg(not(feature = "testing"))]
+#[inline]
+pub(crate) const fn has(_: Bug) -> bool {
+    false
+}
