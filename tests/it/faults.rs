@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use batondb::codec::ActorKeys;
 use batondb::engine::{Engine, ListRequest, Outcome, StoreError};
 use batondb::env::{Env, SystemEnv};
 use batondb::kv::Limits;
@@ -10,7 +11,7 @@ use batondb::kv::faulty::{Fault, FaultyKv, Operation};
 use batondb::kv::memory::MemoryKv;
 use batondb::types::{Generation, PageCount, Txid};
 
-use crate::support::{Place, commit, id, on_every_backend, start, tags};
+use crate::support::{Place, commit, id, on_every_backend, put_row, rows, start, tags};
 
 on_every_backend!(
     one_fault_at_any_operation_changes_no_answer,
@@ -18,6 +19,7 @@ on_every_backend!(
     a_lost_commit_that_never_happened_is_known_as_such_after_a_takeover,
     a_commit_lost_too_long_ago_is_unknown_and_never_called_fenced,
     a_winner_whose_answer_was_lost_sees_what_a_loser_has_committed_since,
+    a_lost_commit_that_then_meets_damage_is_unknown_and_found_out_later,
     a_takeover_whose_answers_are_all_lost_gives_up_without_lying,
     a_commit_whose_store_fails_after_a_lost_answer_is_unknown,
 );
@@ -174,6 +176,38 @@ async fn a_winner_whose_answer_was_lost_sees_what_a_loser_has_committed_since(pl
     let started = starter.await.unwrap();
     assert_eq!((started.outcome, started.meta.generation), (Outcome::Won, raised));
     assert_eq!((started.meta.head_txid, started.pages.head_txid), (shared, shared));
+}
+
+/// The commit took place, its answer was lost, and when it is asked for again the head cannot be read. That says nothing
+/// about the commit (seed 180 of the simulation as it was first written).
+async fn a_lost_commit_that_then_meets_damage_is_unknown_and_found_out_later(place: Place) {
+    for lost in [Fault::LostAfter, Fault::LostBefore] {
+        let actor = id(&format!("{lost:?}"));
+        let (other, kv_below) = (place.open().await, place.kv());
+        let generation = start(&other, &actor).await.meta.generation;
+        let base = commit(&other, &actor, generation, Txid(0), [1], 0).await.unwrap();
+        let (engine, kv) = faulty(&place, move |operation| match operation.number {
+            1 => Some(lost),
+            2 => Some(Fault::HoldBefore),
+            _ => None,
+        })
+        .await;
+        let damage = async {
+            kv.held(1).await;
+            let key = ActorKeys::new(&actor).head();
+            let good = rows(&kv_below).await.into_iter().find(|(stored, _)| *stored == key).unwrap().1;
+            put_row(&kv_below, &key, &good[..good.len() - 1]).await;
+            kv.release();
+            (key, good)
+        };
+        let committing = commit(&engine, &actor, generation, base, [1], 1);
+        let (answer, (key, good)) = futures::future::join(committing, damage).await;
+        let Err(StoreError::CommitUnknown { token: Some(token), .. }) = answer else { panic!("{answer:?}") };
+        put_row(&kv_below, &key, &good).await;
+        let found = engine.resolve_commit(&actor, generation, base, token).await.unwrap();
+        let expected = (lost == Fault::LostAfter).then_some(Txid(2));
+        assert_eq!(found.map(|meta| meta.head_txid), expected);
+    }
 }
 
 async fn a_takeover_whose_answers_are_all_lost_gives_up_without_lying(place: Place) {
