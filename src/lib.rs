@@ -10,7 +10,7 @@
 //! - [`plan`]: the decisions, as pure functions
 //! - [`codec`]: keys and values, byte by byte
 //! - [`kv`]: ordered key-value backends and their contract
-//! - [`types`], [`env`](mod@env): words, the clock and chance
+//! - [`types`], [`env`](mod@env), `sync`: words; the clock and chance; locks, channels and threads
 //!
 //! `docs/ARCHITECTURE.md` is the map.
 
@@ -21,4 +21,5 @@ pub mod env;
 pub mod kv;
 mod node;
 pub mod plan;
+mod sync;
 pub mod types;

@@ -3,8 +3,7 @@
 mod turn;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use futures::future::AbortHandle;
 
@@ -17,6 +16,8 @@ use super::residency::Resident;
 use super::session::Session;
 use super::stats::{Counters, DatabaseStats};
 use crate::engine::StoreError;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// An open transaction's deadline.
 struct Deadline {

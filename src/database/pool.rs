@@ -5,11 +5,10 @@
 //! engine. Threads begin when all others are busy, and end when they have had nothing to do for a while.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use crate::sync::{Condvar, Mutex, MutexGuard, Runtime, thread};
 
 /// How long a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(10);
@@ -35,12 +34,12 @@ pub struct Pool {
     wake: Condvar,
     threads_max: usize,
     /// Whose timer and tasks the engine uses when it is called from these threads.
-    runtime: Handle,
+    runtime: Runtime,
 }
 
 impl Pool {
     /// A pool of at most `threads_max` threads, none of which runs yet.
-    pub fn new(threads_max: usize, runtime: Handle) -> Arc<Self> {
+    pub fn new(threads_max: usize, runtime: Runtime) -> Arc<Self> {
         let threads_max = threads_max.max(1);
         Arc::new(Self { state: Mutex::default(), wake: Condvar::new(), threads_max, runtime })
     }

@@ -5,11 +5,10 @@
 //! actor's head, where the next owner finds it. So stopping early, also by kill -9, loses nothing.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::Notify;
+use std::sync::PoisonError;
 
 use crate::plan::Debt;
+use crate::sync::{Mutex, MutexGuard, Notify};
 use crate::types::{ActorId, Generation};
 
 /// A debt, and the generation as whose holder it is settled.
