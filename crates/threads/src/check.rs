@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler};
 use shuttle::{Config, FailurePersistence, Runner};
 
 pub use crate::database::scenarios as database;
@@ -37,7 +37,9 @@ fn config(directory: &Path) -> Config {
 /// fails is stored in `directory`.
 pub fn explore(scenario: fn(), directory: &Path) {
     if let Ok(file) = std::env::var("BATON_SCHEDULE") {
-        return shuttle::replay_from_file(scenario, file);
+        let schedule = ReplayScheduler::new_from_file(file).expect("the file of a schedule");
+        Runner::new(schedule, config(directory)).run(scenario);
+        return;
     }
     let runs = number("BATON_RUNS").unwrap_or(RUNS);
     let seed = number("BATON_SEED").unwrap_or(SEED);

@@ -5,7 +5,7 @@
 //! share what is open, find it by the directory's canonical path, and the last one to go closes it. Opening
 //! a directory that is just closing waits until that is done.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
@@ -35,7 +35,7 @@ struct Slot {
 
 /// The directories of a process.
 #[derive(Default)]
-pub(super) struct Directories(Mutex<HashMap<PathBuf, Arc<Mutex<Slot>>>>);
+pub(super) struct Directories(Mutex<BTreeMap<PathBuf, Arc<Mutex<Slot>>>>);
 
 impl Directories {
     /// Opens an existing directory, or joins those who have it open.

@@ -134,6 +134,7 @@ pub fn a_transaction_is_alone_until_it_ends_or_its_time_is_up() {
         ask(&database, scope, 0, Call::End(true)).told()
     } else {
         stop_the_clock_of_waits();
+        ask(&database, DATABASE, 0, run("after")).told().expect("it runs once the time is up");
         Err(DatabaseError::Closed("it was never asked to end".to_owned()))
     };
     outside.join().expect("no panic");
