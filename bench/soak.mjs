@@ -96,12 +96,7 @@ class Soak {
   start(index, life = 0) {
     const { seed, actors, processes } = this.settings;
     const residents = Math.ceil(actors / processes);
-    const config = {
-      options: this.options,
-      seed: seed + index * 104_729 + life * 15_485_863,
-      actors,
-      residents,
-    };
+    const config = { options: this.options, seeds: [seed, index, life], actors, residents };
     const worker = fork(WORKER, [JSON.stringify(config)], { execArgv: ['--expose-gc'] });
     this.workers[index] = worker;
     worker.on('message', (message) => this.hear(index, worker, message));

@@ -1,6 +1,7 @@
 // One process of the soak: opens actors, works on them, loses them to others, closes and deletes them, and tells
 // the coordinator what it was told. It ends when it is asked to, or is killed.
 
+import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Store, isBatonError } from '../../index.mjs';
@@ -20,7 +21,7 @@ const SAMPLE_EVERY_MS = 1_000;
 const RAW_PART = 10;
 const LARGE_PART = 50;
 
-const { options, seed, actors, residents: residentsMax } = JSON.parse(process.argv[2]);
+const { options, seeds, actors, residents: residentsMax } = JSON.parse(process.argv[2]);
 const isCluster = options.foundationdb !== undefined;
 /** @type {Map<string, SqlActor>} The databases that this process has open, by handle and actor. */
 const residents = new Map();
@@ -74,7 +75,8 @@ const isLarge = (number) => number % LARGE_PART === 0;
 
 async function takeOver(store, handle, number, random) {
   const id = `actor-${number}`;
-  const newLife = random.below(2 ** 31) + 1;
+  // Not from the seed: no other life of the actor may have the number.
+  const newLife = randomInt(1, 2 ** 31);
   if (isRaw(number)) {
     const links = 1 + random.below(3);
     await attempt('raw', () =>
@@ -192,7 +194,7 @@ async function main() {
       counts = {};
     }, SAMPLE_EVERY_MS),
   ];
-  const lanes = Array.from({ length: LANES }, (_, number) => lane(stores, chance(seed + number * 7919)));
+  const lanes = Array.from({ length: LANES }, (_, number) => lane(stores, chance(...seeds, number)));
   await Promise.all(lanes);
   for (const key of [...residents.keys()]) {
     await drop(key);

@@ -8,6 +8,7 @@ use std::path::Path;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler};
 use shuttle::{Config, FailurePersistence, Runner};
 
+pub use crate::database::cache_scenarios as cache;
 pub use crate::database::scenarios as database;
 pub use crate::engine::scenarios as engine;
 pub use crate::kv::embedded::scenarios as embedded;

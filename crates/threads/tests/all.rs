@@ -21,7 +21,8 @@ scenarios! {
         every_transaction_is_answered_once_and_not_before_its_commit,
         of_a_batch_that_is_undone_only_the_guilty_one_fails,
         a_directory_is_open_once_however_many_open_and_close_it,
-        whoever_closes_last_finds_the_directory_closed;
+        whoever_closes_last_finds_the_directory_closed,
+        closing_waits_for_what_its_handle_has_queued;
     database:
         calls_run_one_at_a_time_in_the_order_in_which_they_came,
         only_the_call_that_was_cancelled_is_interrupted,
@@ -29,6 +30,8 @@ scenarios! {
         closing_lets_earlier_calls_through_and_refuses_later_ones,
         databases_that_hold_much_give_it_back,
         a_thread_that_cannot_begin_delays_calls_and_loses_none;
+    cache:
+        an_owner_sees_its_own_head_alone;
     engine:
         background_work_has_one_worker_and_ends_with_the_store;
     node:

@@ -13,7 +13,7 @@ use super::handle::Database;
 use super::interrupt::Interrupt;
 use super::pool::Pool;
 use super::residency::Residency;
-use super::session::{Journal, Session};
+use super::session::{Journal, Load, Session};
 use super::stats::Counters;
 use crate::engine::Engine;
 use crate::env::Env;
@@ -79,6 +79,7 @@ pub(super) fn databases<const COUNT: usize>(threads_max: usize) -> [(Arc<Databas
     let pool = Pool::new(threads_max, Runtime);
     let residency = Residency::default();
     let shared = Arc::new(Shared { engine: engine(), env: Arc::new(World), pool, residency });
+    let load = Arc::new(Load::default());
     std::array::from_fn(|number| {
         let meta = Meta {
             generation: Generation(1),
@@ -91,7 +92,7 @@ pub(super) fn databases<const COUNT: usize>(threads_max: usize) -> [(Arc<Databas
         let actor = ActorId::new(format!("{number}")).expect("an id");
         let opened = Opened { actor, meta, hints: Vec::new(), learns_until_ms: 1 };
         let interrupt = Arc::new(Interrupt::default());
-        let journal = Journal::default();
+        let journal = Journal::new(&load);
         let session = Session::open(&journal, Arc::clone(&interrupt));
         let both = (interrupt, Arc::new(Counters::default()));
         (Database::new(Arc::clone(&shared), opened, session, both, QUEUE_MAX), journal)

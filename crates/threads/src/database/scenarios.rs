@@ -55,16 +55,16 @@ fn is_closed(told: &Told) -> bool {
     matches!(told, Err(DatabaseError::Closed(_)))
 }
 
-/// Three callers, two databases, two threads; idle threads end in between.
+/// Three callers, three databases, two threads; idle threads end in between.
 pub fn calls_run_one_at_a_time_in_the_order_in_which_they_came() {
-    let databases: [_; 2] = databases(2);
+    let databases: [_; 3] = databases(2);
     let callers: Vec<_> = (0..3)
         .map(|caller| {
             let databases = databases.each_ref().map(|(database, _)| Arc::clone(database));
             thread::spawn(move || {
-                let asked = [0, 1, 2].map(|call| {
+                let asked = [0, 1, 2, 3].map(|call| {
                     let name = format!("{caller}{call}");
-                    ask(&databases[(caller + call) % 2], DATABASE, 0, run(&name))
+                    ask(&databases[(caller + call) % 3], DATABASE, 0, run(&name))
                 });
                 for asked in asked {
                     asked.told().expect("it runs");
@@ -76,9 +76,10 @@ pub fn calls_run_one_at_a_time_in_the_order_in_which_they_came() {
     for caller in callers {
         caller.join().expect("no panic");
     }
-    let [one, other] = databases.each_ref().map(|(_, journal)| ran(journal));
-    assert_eq!(one.len() + other.len(), 9);
-    for names in [one, other] {
+    assert!(databases[0].1.load.most() <= 2, "more threads than may be");
+    let names = databases.each_ref().map(|(_, journal)| ran(journal));
+    assert_eq!(names.iter().map(Vec::len).sum::<usize>(), 12);
+    for names in names {
         for caller in ["0", "1", "2"] {
             let calls: Vec<_> = names.iter().filter(|name| name.starts_with(caller)).collect();
             assert!(calls.is_sorted(), "{names:?}");

@@ -1,5 +1,6 @@
 //! A session that notes what runs on it, and notices two who are in it at once.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use super::call::{Behavior, Description, Kind, Sql};
@@ -21,6 +22,24 @@ pub(crate) enum Event {
     Closed,
 }
 
+/// How many sessions of a store are at work, and were at most.
+#[derive(Default)]
+pub(crate) struct Load(AtomicUsize, AtomicUsize);
+
+impl Load {
+    fn begin(&self) {
+        self.1.fetch_max(self.0.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+    }
+
+    fn end(&self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn most(&self) -> usize {
+        self.1.load(Ordering::SeqCst)
+    }
+}
+
 #[derive(Default)]
 struct Notes {
     is_inside: bool,
@@ -29,12 +48,19 @@ struct Notes {
 }
 
 /// What happened on a session, for the test.
-#[derive(Clone, Default)]
-pub(crate) struct Journal(Arc<std::sync::Mutex<Notes>>);
+#[derive(Clone)]
+pub(crate) struct Journal {
+    notes: Arc<std::sync::Mutex<Notes>>,
+    pub(crate) load: Arc<Load>,
+}
 
 impl Journal {
+    pub(super) fn new(load: &Arc<Load>) -> Self {
+        Self { notes: Arc::default(), load: Arc::clone(load) }
+    }
+
     fn with<T>(&self, body: impl FnOnce(&mut Notes) -> T) -> T {
-        body(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        body(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {
@@ -63,11 +89,13 @@ impl Session {
             assert!(!notes.is_inside, "two calls are in one session");
             notes.is_inside = true;
         });
+        self.journal.load.begin();
         let mut stopped = false;
         for _ in 0..2 {
             point();
             stopped |= self.interrupt.is_set();
         }
+        self.journal.load.end();
         self.journal.with(|notes| {
             notes.is_inside = false;
             notes.cache_bytes = CACHE_BYTES;

@@ -191,3 +191,23 @@ pub fn whoever_closes_last_finds_the_directory_closed() {
     assert!(!disk.is_open(), "all have closed it, and it is open");
     assert_eq!(disk.get(COUNT_KEY), None);
 }
+
+/// Another handle keeps the directory open, so the closing one waits for its own transactions alone.
+pub fn closing_waits_for_what_its_handle_has_queued() {
+    let (directories, disk) = (Directories::default(), Disk::of(&directory()));
+    let (handle, other) = (open(&directories), open(&directories));
+    let busy = {
+        let (other, disk) = (Arc::clone(&other), disk.clone());
+        thread::spawn(move || count(&other, &disk, b"other"))
+    };
+    let mut queued = [b"one".to_vec(), b"two".to_vec()].map(|key| Box::pin(handle.run(Arc::new(Count(key)))));
+    let early = block_on(async { queued.each_mut().map(|run| run.as_mut().now_or_never()) });
+    block_on(handle.close());
+    for (run, early) in queued.iter_mut().zip(early) {
+        let told = early.or_else(|| block_on(async { run.as_mut().now_or_never() }));
+        assert!(told.is_some_and(|told| told.is_ok()), "the handle has closed before its transaction");
+    }
+    busy.join().expect("no panic").1.expect("it runs");
+    block_on(other.close());
+    assert!(!disk.is_open());
+}
