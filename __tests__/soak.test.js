@@ -78,7 +78,7 @@ function failuresOf(change, witness = '(sample) => sample') {
   return evaluate(`
     import { verdict } from './bench/soak/verdict.mjs';
     const MiB = 2 ** 20;
-    const flat = { anonymous: 100 * MiB, heap: 8 * MiB, external: 2 * MiB, handles: 30, threads: 20 };
+    const flat = { anonymous: 100 * MiB, heap: 8 * MiB, external: 2 * MiB, handles: 30, threads: 20, waited: 0 };
     const delay = { p50: 0, p99: 1, p999: 2, max: 5 };
     const samples = Array.from({ length: 600 }, (_, second) => ({ ...flat, delay, at: 1000 * second }));
     const found = verdict(samples.map(${change}), samples.map(${witness}));
@@ -107,6 +107,9 @@ describe('the verdict of the soak', () => {
 
   test('does not blame the process for a machine that stood still', async () => {
     expect(await failuresOf(stall, stall)).toEqual([]);
+    const starved =
+      '(sample, n) => n === 300 ? { ...sample, waited: 200, delay: { ...sample.delay, max: 400 } } : sample';
+    expect(await failuresOf(starved)).toEqual([]);
   });
 });
 

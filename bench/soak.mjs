@@ -33,13 +33,13 @@ const HELP = `Usage: npm run soak -- [options]
   --help                 this text`;
 
 const WORKER = fileURLToPath(new URL('./soak/worker.mjs', import.meta.url));
-/** How long a process that may be killed lives, and how long it is away. */
-const KILL_AFTER_MS = [4_000, 20_000];
+/** How long a process that may be killed lives, at most a third of the run, and how long it is away. */
+const KILL_AFTER_MS = [2_000, 20_000];
 const AWAY_MS = 500;
 /** A process that is asked to end does so in this time, on a machine that does other things, too. */
 const END_MS = 60_000;
-/** The first samples are of a process that is still starting. */
-const SAMPLES_MIN = 120;
+/** Before that caches and the allocator are still filling, which looks like a leak. */
+const SAMPLES_MIN = 240;
 
 const { values } = parseArgs({
   options: {
@@ -109,7 +109,8 @@ class Soak {
     });
     if (index > 0) {
       const [least, most] = KILL_AFTER_MS;
-      setTimeout(() => this.kill(worker), least + this.random.next() * (most - least)).unref();
+      const after = least + this.random.next() * (Math.min(most, this.settings.ms / 3) - least);
+      setTimeout(() => this.kill(worker), after).unref();
     }
   }
 
@@ -198,6 +199,7 @@ async function run() {
   const settings = {
     seed: number('seed'),
     actors: number('actors'),
+    ms: number('minutes') * 60_000,
     processes: values.memory ? 1 : number('processes'),
   };
   const directory =

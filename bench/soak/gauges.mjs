@@ -11,6 +11,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
  * @property {number} external
  * @property {number} handles 0 where the system does not tell.
  * @property {number} threads 0 where the system does not tell.
+ * @property {number} waited Milliseconds in which the thread of the event loop had something to do and got no CPU,
+ *   since the last sample; 0 where the system does not tell.
  * @property {{ p50: number, p99: number, p999: number, max: number }} delay Of the event loop since the last
  *   sample, in milliseconds.
  */
@@ -33,6 +35,15 @@ function ofStatus(name) {
   }
 }
 
+/** Milliseconds that the first thread has waited for a CPU so far. */
+function waitedForCpu() {
+  try {
+    return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6;
+  } catch {
+    return 0;
+  }
+}
+
 function handles() {
   try {
     return readdirSync('/proc/self/fd').length;
@@ -45,6 +56,7 @@ function handles() {
 export function gauges() {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
+  let waitedBefore = waitedForCpu();
   return () => {
     const late = (/** @type {number} */ ns) => Math.max(0, ns / 1e6 - RESOLUTION_MS);
     const delays = {
@@ -53,6 +65,8 @@ export function gauges() {
       p999: late(delay.percentile(99.9)),
       max: late(delay.max),
     };
+    const waitedNow = waitedForCpu();
+    const waited = waitedNow - waitedBefore;
     globalThis.gc?.();
     const { rss, heapUsed, external } = process.memoryUsage();
     const sample = {
@@ -62,10 +76,12 @@ export function gauges() {
       external,
       handles: handles(),
       threads: ofStatus('Threads'),
+      waited,
       delay: delays,
     };
     // The collection that we asked for is not the program's doing.
     delay.reset();
+    waitedBefore = waitedForCpu();
     return sample;
   };
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use batondb::env::SystemEnv;
 use batondb::kv::memory::MemoryKv;
+use shuttle::rand::Rng;
 use shuttle::thread;
 
 use super::cache::PageCache;
@@ -17,8 +18,8 @@ use crate::sync::point;
 use crate::types::{ActorId, PageCount, PageNumber, PageSize};
 
 const PAGES: u32 = 3;
-/// Room for all pages of both owners.
-const CACHE_BYTES: u64 = 1 << 20;
+/// Room for all pages of both owners, or for none, so that all are asked for again.
+const CACHE_BYTES: [u64; 2] = [1 << 20, 0];
 
 struct Place {
     engine: Arc<Engine>,
@@ -37,7 +38,7 @@ impl Place {
         let open = Engine::open(Arc::new(MemoryKv::new()), Arc::new(SystemEnv));
         Self {
             engine: Arc::new(wait(open).expect("the memory backend opens")),
-            cache: Arc::new(PageCache::new(CACHE_BYTES)),
+            cache: Arc::new(PageCache::new(CACHE_BYTES[shuttle::rand::thread_rng().gen_range(0..2)])),
             actor: ActorId::new("a").expect("an id"),
         }
     }
