@@ -65,6 +65,10 @@ impl Env for World {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         drop(shuttle::future::spawn(task));
     }
+
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+        drop(shuttle::thread::spawn(work));
+    }
 }
 
 /// One for all runs: none of them changes anything in it.
