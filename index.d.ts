@@ -548,14 +548,15 @@ export interface DatabaseOptions {
    */
   transactionTimeoutMs?: number;
   /**
-   * Called once, when this database learns that it has lost the actor to a later takeover, with the
-   * `ERR_FENCE_MISMATCH` that all its calls reject with from then on.
+   * Called once, when this database learns that it has lost the actor: to a later takeover, with the
+   * `ERR_FENCE_MISMATCH`, or because the actor was deleted, with the `ERR_NOT_FOUND` that all its calls reject
+   * with from then on.
    *
    * With this option the database does not wait for its next commit to learn it: it asks the store every
    * second, and at once when the takeover was made through the same {@link Store}. What the callback throws
    * is an uncaught exception of the process.
    */
-  onFenced?: (error: BatonErrorOf<'ERR_FENCE_MISMATCH'>) => void;
+  onFenced?: (error: FenceError) => void;
   /** See {@link GetPagesRequest.signal}. It stops the opening, not the open database. */
   signal?: AbortSignal;
 }
@@ -710,6 +711,7 @@ export interface ColumnInfo {
  * - `ERR_OUT_OF_RANGE`: also an integer past 2^53 - 1 in an answer, without `readBigInts`.
  * - `ERR_FENCE_MISMATCH`: the actor has another owner, or the other database of a shared generation has
  *   committed. This call changed nothing, and this database is done: all its calls reject so.
+ * - `ERR_NOT_FOUND`: the actor was deleted. This database is done, as above.
  * - `ERR_COMMIT_UNKNOWN`: the transaction took place or not; the store went away before it could tell. The next call
  *   on the database finds out and goes on from there, so a read shows which it was.
  * - `ERR_ABORTED`, `ERR_OVERLOADED`, `ERR_CLOSED`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`,
@@ -835,8 +837,8 @@ export declare class Database implements AsyncDisposable {
   readonly startup: DatabaseStartup;
   /** Whether {@link Database.close} was called. */
   readonly closed: boolean;
-  /** What fenced this database, or `undefined` while it does not know of any later owner. */
-  readonly fencedBy: BatonErrorOf<'ERR_FENCE_MISMATCH'> | undefined;
+  /** How this database lost its actor, or `undefined` while it does not know of a later owner or a deletion. */
+  readonly fencedBy: FenceError | undefined;
 
   /**
    * What this database has done since it was opened.
@@ -1026,6 +1028,9 @@ export interface FieldsOfCode {
 export type BatonErrorOf<Code extends ErrorCode> = BatonError & {
   readonly code: Code;
 } & (Code extends keyof FieldsOfCode ? FieldsOfCode[Code] : unknown);
+
+/** How a database lost its actor: to another owner, or because it was deleted. */
+export type FenceError = BatonErrorOf<'ERR_FENCE_MISMATCH'> | BatonErrorOf<'ERR_NOT_FOUND'>;
 
 /**
  * Whether a value is a {@link BatonError}, of the given code if there is one. Unlike `instanceof` it knows

@@ -143,6 +143,17 @@ onEachSharedBackend((place) => {
       });
     });
 
+    test('is called when the actor is deleted', async () => {
+      const [one, two] = await twoStores();
+      const { onFenced, called, calls } = fencing();
+      const older = await withTable(one, { onFenced });
+      expect(await two.delete('a')).toBe(true);
+      expect(await called).toMatchObject({ code: 'ERR_NOT_FOUND', actor: 'a', retryable: false });
+      expect((await rejection(older.run('INSERT INTO t VALUES (2)'))).code).toBe('ERR_NOT_FOUND');
+      expect(calls).toHaveLength(1);
+      expect(older.fencedBy).toBe(calls[0]);
+    });
+
     test('is not called for a database that stays the owner, or one that is closed', async () => {
       const [one, two] = await twoStores();
       const { onFenced, calls } = fencing();

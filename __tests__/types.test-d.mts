@@ -93,14 +93,14 @@ export async function sql(store: Store) {
     readAhead: false,
     maxQueuedCalls: 10,
     transactionTimeoutMs: 5_000,
-    onFenced: (error) => same<typeof error.current, bigint>(),
+    onFenced: (error) => error.code === 'ERR_FENCE_MISMATCH' && same<typeof error.current, bigint>(),
     signal: AbortSignal.timeout(1_000),
   };
   await using db = await store.openDatabase('a', options);
   same<typeof db, Database>();
   same<typeof db.startup.outcome, 'won' | 'lost'>();
   same<typeof db.startup.preloadedPages, number>();
-  const lost: bigint | undefined = db.fencedBy?.current;
+  const lost: 'ERR_FENCE_MISMATCH' | 'ERR_NOT_FOUND' | undefined = db.fencedBy?.code;
 
   same<Awaited<ReturnType<typeof db.exec>>, void>();
   const ran = await db.run('INSERT INTO t VALUES (?, ?)', [1, new Uint8Array(1)], { timeoutMs: 5 });

@@ -219,9 +219,7 @@ class Connection {
       return /** @type {Exclude<T, Failure>} */ (answer);
     }
     const error = fromFailure(answer);
-    if (error.code === 'ERR_FENCE_MISMATCH') {
-      this.#fence.fenced(error);
-    }
+    this.#fence.hear(error);
     throw cancellation?.explain(error) ?? error;
   }
 }

@@ -5,9 +5,11 @@
 const { fromFailure, isFailure } = require('./error.js');
 
 const CHECK_INTERVAL_MS = 1_000;
+/** What says that the database will never work again: another owner came, or the actor was deleted. */
+const LOSSES = ['ERR_FENCE_MISMATCH', 'ERR_NOT_FOUND'];
 
 /** @typedef {InstanceType<typeof import('./error.js').BatonError>} BatonError */
-/** @typedef {import('../index.js').BatonErrorOf<'ERR_FENCE_MISMATCH'>} FenceError */
+/** @typedef {import('../index.js').FenceError} FenceError */
 /** @typedef {InstanceType<typeof import('./inbox.js').InboxDatabase>} NativeDatabase */
 
 class FenceWatch {
@@ -19,7 +21,7 @@ class FenceWatch {
   #checking;
   #stopped = false;
   /**
-   * What the database learned when it was fenced.
+   * What the database learned when it lost its actor.
    *
    * @type {FenceError | undefined}
    */
@@ -40,9 +42,9 @@ class FenceWatch {
     }
   }
 
-  /** @param {BatonError} error */
-  fenced(error) {
-    if (this.error) {
+  /** Hears of each error of the database. @param {BatonError} error */
+  hear(error) {
+    if (this.error || !LOSSES.includes(error.code)) {
       return;
     }
     const fence = /** @type {FenceError} */ (/** @type {unknown} */ (error));
@@ -73,8 +75,8 @@ class FenceWatch {
     const answer = await this.#native.check();
     this.#checking = undefined;
     // Other failures say nothing about the owner; calls that meet them report them.
-    if (isFailure(answer) && answer.code === 'ERR_FENCE_MISMATCH') {
-      this.fenced(fromFailure(answer));
+    if (isFailure(answer)) {
+      this.hear(fromFailure(answer));
     }
   }
 }

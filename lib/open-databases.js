@@ -36,6 +36,17 @@ class OpenDatabases {
     }
   }
 
+  /**
+   * The actor was deleted through this store, whoever owned it.
+   *
+   * @param {string} actorId
+   */
+  deleted(actorId) {
+    for (const connection of this.#byActor.get(actorId) ?? []) {
+      connection.checkOwnership();
+    }
+  }
+
   async close() {
     const open = [...this.#byActor.values()].flatMap((connections) => [...connections]);
     await Promise.all(open.map((connection) => connection.close()));

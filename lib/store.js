@@ -122,7 +122,9 @@ class Store {
   async delete(actorId) {
     const id = options.actorId(actorId);
     // Not without `await`: the stack of an error would end here.
-    return await this.#call((native) => native.delete(id));
+    const deleted = await this.#call((native) => native.delete(id));
+    this.#databases.deleted(id);
+    return deleted;
   }
 
   /**

@@ -17,7 +17,12 @@ if (!run('npm run --silent build:debug')) {
   process.exit(1);
 }
 
-const suites = ['cargo test', 'npm run --silent test:types', 'npm run --silent test:js'];
+const suites = [
+  'cargo test',
+  'npm run --silent shuttle',
+  'npm run --silent test:types',
+  'npm run --silent test:js',
+];
 const results = suites.map((command) => ({ command, passed: run(command) }));
 
 console.log();

@@ -10,7 +10,7 @@
 //! - [`plan`]: the decisions, as pure functions
 //! - [`codec`]: keys and values, byte by byte
 //! - [`kv`]: ordered key-value backends and their contract
-//! - [`types`], [`env`](mod@env): words, the clock and chance
+//! - [`types`], [`env`](mod@env), `sync`: words; the clock and chance; locks, channels and threads
 //! - `planted`: bugs on purpose, for the tests of the tests; not in a release build
 //!
 //! `docs/ARCHITECTURE.md` is the map.
@@ -26,4 +26,5 @@ pub mod plan;
 mod planted;
 #[cfg(feature = "testing")]
 pub mod planted;
+mod sync;
 pub mod types;

@@ -5,11 +5,11 @@
 //! and simply age out.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::types::{ActorId, PageCount, PageNumber, PageSize};
 
 /// What an entry costs besides its page: key, links, allocation.

@@ -3,7 +3,7 @@
 //! `sqlite3_interrupt` stops whatever runs on a connection, and keeps stopping while a cursor is open; a
 //! flag that the progress handler reads hits the call that was meant.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The number of a call on one database, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,11 +5,10 @@
 //! engine. Threads begin when all others are busy, and end when they have had nothing to do for a while.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use crate::sync::{Condvar, Mutex, MutexGuard, Runtime, thread};
 
 /// How long a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(10);
@@ -35,7 +34,7 @@ pub struct Pool {
     wake: Condvar,
     threads_max: usize,
     /// Whose timer and tasks the engine uses when it is called from these threads.
-    runtime: Handle,
+    runtime: Runtime,
     /// Called instead of starting a thread.
     #[cfg(feature = "testing")]
     starter: Option<Starter>,
@@ -47,7 +46,7 @@ pub type Starter = Box<dyn Fn(Arc<Pool>) + Send + Sync>;
 
 impl Pool {
     /// A pool of at most `threads_max` threads, none of which runs yet.
-    pub fn new(threads_max: usize, runtime: Handle) -> Arc<Self> {
+    pub fn new(threads_max: usize, runtime: Runtime) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             wake: Condvar::new(),
@@ -61,7 +60,7 @@ impl Pool {
     /// A pool without threads: where it would start one, it calls `starter`, which has [`Self::work_off`] called
     /// where and when it sees fit.
     #[cfg(feature = "testing")]
-    pub fn started_by(starter: Starter, runtime: Handle) -> Arc<Self> {
+    pub fn started_by(starter: Starter, runtime: Runtime) -> Arc<Self> {
         let (state, wake) = (Mutex::default(), Condvar::new());
         Arc::new(Self { state, wake, threads_max: 1, runtime, starter: Some(starter) })
     }

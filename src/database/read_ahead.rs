@@ -131,5 +131,7 @@ impl ReadAhead {
     }
 }
 
+// Named because `crates/threads` borrows this file, and rustfmt would look for it beside this one.
 #[cfg(test)]
+#[path = "read_ahead/tests.rs"]
 mod tests;

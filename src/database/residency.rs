@@ -2,9 +2,10 @@
 //! that were not used for longest. So thousands of databases can be open, of which few are busy.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError, Weak};
+use std::sync::{PoisonError, Weak};
 
 use super::handle::Database;
+use crate::sync::Mutex;
 
 /// The budget.
 const BYTES_MAX: usize = 256 << 20;

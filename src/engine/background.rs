@@ -5,11 +5,11 @@
 //! actor's head, where the next owner finds it. So stopping early, also by kill -9, loses nothing.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::Notify;
+use std::pin::pin;
+use std::sync::PoisonError;
 
 use crate::plan::Debt;
+use crate::sync::{Mutex, MutexGuard, Notify};
 use crate::types::{ActorId, Generation};
 
 /// A debt, and the generation as whose holder it is settled.
@@ -91,8 +91,7 @@ impl Background {
     pub(crate) async fn idle(&self) {
         loop {
             // Registered before the check, so that an end between check and wait is not missed.
-            let ended = self.ended.notified();
-            tokio::pin!(ended);
+            let mut ended = pin!(self.ended.notified());
             ended.as_mut().enable();
             if self.lock().waiting.is_empty() {
                 return;

@@ -252,8 +252,8 @@ impl Engine {
         health::status(&self.core).await
     }
 
-    /// Waits for one of its futures, on a thread that may block.
-    pub(crate) fn wait<T: Send>(&self, future: impl Future<Output = T> + Send) -> T {
+    /// Waits for one of its futures, on a thread that may block: none of those on which an async runtime runs tasks.
+    pub fn wait<T: Send>(&self, future: impl Future<Output = T> + Send) -> T {
         let mut output = None;
         let task = async { output = Some(future.await) };
         self.core.env.block_on(task.boxed());

@@ -5,8 +5,7 @@
 //! loop in one piece. So answers wait in an inbox, one wake-up a turn tells JavaScript, and `lib/inbox.js`
 //! takes as many as fit a turn.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use napi::Status;
 use napi::bindgen_prelude::{Either, Either6, Function, Null, Uint8Array};
@@ -14,6 +13,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
 use super::error::Failure;
+use super::mailbox::Mailbox;
 use crate::database::{Answer, DatabaseError, Description};
 
 /// Weak: an inbox does not keep the process alive; `lib/inbox.js` does while calls are under way.
@@ -24,24 +24,15 @@ type NativeAnswer = Either6<Uint8Array, Vec<Uint8Array>, NativeDescription, u32,
 
 /// The answers that wait for one JavaScript environment.
 pub(super) struct Inbox {
-    waiting: Mutex<VecDeque<(u32, Result<Answer, DatabaseError>)>>,
+    waiting: Mailbox<(u32, Result<Answer, DatabaseError>)>,
     wake: Wake,
 }
 
 impl Inbox {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(u32, Result<Answer, DatabaseError>)>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Puts the answer of a call in, from any thread.
     pub(super) fn put(&self, call: u32, answer: Result<Answer, DatabaseError>) {
-        let mut waiting = self.lock();
-        waiting.push_back((call, answer));
-        let first = waiting.len() == 1;
-        drop(waiting);
-        // JavaScript takes until nothing is left, so only the first one has to wake it. If its thread has
-        // ended there is nobody to tell.
-        if first {
+        // If its thread has ended there is nobody to tell.
+        if self.waiting.put((call, answer)) {
             self.wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }
     }
@@ -65,17 +56,14 @@ impl NativeInbox {
     #[napi(constructor)]
     pub fn new(wake: Function<'_, (), ()>) -> napi::Result<Self> {
         let wake = wake.build_threadsafe_function().weak::<true>().build()?;
-        Ok(Self { inbox: Arc::new(Inbox { waiting: Mutex::default(), wake }) })
+        Ok(Self { inbox: Arc::new(Inbox { waiting: Mailbox::default(), wake }) })
     }
 
     /// Takes up to `count` answers: the number of a call, its answer, and so on.
     #[napi(ts_return_type = "Array<unknown>")]
     pub fn take(&self, count: u32) -> Vec<Either<u32, NativeAnswer>> {
-        let mut waiting = self.inbox.lock();
-        let count = usize::try_from(count).unwrap_or(usize::MAX).min(waiting.len());
-        let taken: Vec<_> = waiting.drain(..count).collect();
-        drop(waiting);
-        let mut flat = Vec::with_capacity(2 * count);
+        let taken = self.inbox.waiting.take(usize::try_from(count).unwrap_or(usize::MAX));
+        let mut flat = Vec::with_capacity(2 * taken.len());
         for (call, answer) in taken {
             flat.push(Either::A(call));
             flat.push(Either::B(native(answer)));

@@ -91,6 +91,13 @@ impl Link {
         Duration::from_micros(draw.below(2_000))
     }
 
+    /// How much later than its caller has given up a commit arrives.
+    fn later(&self) -> Duration {
+        let mut draw = lock(&self.draw);
+        let most = draw.of(&[10_000, 60_000, 4_000_000]);
+        Duration::from_micros(draw.below(most))
+    }
+
     /// A message on its way to the store, or the reason why it does not arrive.
     async fn reach(&self, may_conflict: bool) -> Result<(), KvError> {
         if let Some(left) = self.cut_for() {
@@ -237,8 +244,7 @@ impl BodyRunner for Courier {
                     self.link.scheduler.sleep(TIMEOUT).await;
                     let lost = KvError::UnknownOutcome { detail: "late".to_owned() };
                     self.tell(Err(lost));
-                    let later = Duration::from_millis(lock(&self.link.draw).below(4_000));
-                    self.link.scheduler.sleep(later).await;
+                    self.link.scheduler.sleep(self.link.later()).await;
                 }
                 Fate::Answered | Fate::LostAfter => {}
             }

@@ -1,7 +1,6 @@
 //! How a turn on a thread of the pool takes one call of a database through.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use crate::database::line::{DATABASE, Waiting};
 use crate::database::open::{Opened, Shared};
 use crate::database::pool::Turns;
 use crate::database::session::Session;
+use crate::sync::atomic::Ordering;
 use crate::types::PageRange;
 
 /// What a turn is to do.

@@ -16,14 +16,11 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use futures::executor::block_on;
-use heed::RwTxn;
-use tokio::sync::{mpsc, oneshot};
-
-use super::environment::Store;
+use super::environment::{Store, WriteTxn};
 use super::values;
 use super::view::TxnView;
 use crate::kv::{BodyRunner, KvError, Mutations};
+use crate::sync::{block_on, mpsc, oneshot};
 
 /// How many transactions may wait for the thread before their callers wait to queue them.
 pub(super) const QUEUE_JOBS_MAX: usize = 1_024;
@@ -88,7 +85,7 @@ fn run_batch(store: &Store, first: Job, queue: &mut mpsc::Receiver<Job>) {
 /// Runs one body and applies what it decided. The outer error says that the transaction must be aborted.
 fn run_job(
     store: &Store,
-    view: &mut TxnView<RwTxn<'_>>,
+    view: &mut TxnView<WriteTxn<'_>>,
     job: &Job,
 ) -> Result<Result<usize, KvError>, KvError> {
     let decided = catch_unwind(AssertUnwindSafe(|| block_on(job.body.run(view))));
@@ -103,12 +100,12 @@ fn run_job(
     Ok(Ok(mutations.bytes()))
 }
 
-fn apply(store: &Store, txn: &mut RwTxn<'_>, mutations: &Mutations) -> Result<(), KvError> {
+fn apply(store: &Store, txn: &mut WriteTxn<'_>, mutations: &Mutations) -> Result<(), KvError> {
     mutations.iter().try_for_each(|mutation| store.tables.apply(txn, mutation))
 }
 
 /// Commits what a batch wrote, if anything, and answers its callers.
-fn finish(store: &Store, txn: RwTxn<'_>, mut batch: Vec<Ran>) {
+fn finish(store: &Store, txn: WriteTxn<'_>, mut batch: Vec<Ran>) {
     let wrote = batch.iter().any(|ran| matches!(ran.outcome, Ok(1..)));
     let committed = if wrote {
         store.commit(txn)

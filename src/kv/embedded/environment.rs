@@ -13,13 +13,13 @@ use heed::types::Bytes as Raw;
 use heed::{
     CommitOrAbort, Env, EnvClosingEvent, EnvFlags, EnvOpenOptions, MdbError, RoTxn, RwTxn, WithoutTls,
 };
-use tokio::sync::watch;
 
 use super::errors::{commit_error, is_full, kv_error};
 use super::turnstile::Turnstile;
 use super::values::{KEY_BYTES_MAX, Tables};
 use super::{Durability, Settings};
 use crate::kv::KvError;
+use crate::sync::watch;
 
 /// How many reads can run at once, over all processes.
 pub(super) const READERS_MAX: u32 = 1_024;
@@ -36,13 +36,18 @@ const PARTS_NAME: &str = "parts";
 const FORMAT_KEY: &[u8] = b"baton-format";
 const FORMAT_VALUE: &[u8] = b"1";
 
+/// A write transaction. One at a time runs, over all processes.
+pub(super) type WriteTxn<'e> = RwTxn<'e>;
+/// By which a thread waits for LMDB to have closed.
+pub(super) type Closing = EnvClosingEvent;
+
 /// An opened environment. LMDB closes when the last reference to it goes.
 pub(super) struct Store {
     env: Env<WithoutTls>,
     pub(super) tables: Tables,
     turnstile: Turnstile,
     commits: AtomicU64,
-    closing: EnvClosingEvent,
+    closing: Closing,
     // Fields go in the order of their declaration: whoever sees this one gone knows that LMDB has closed.
     closed: watch::Sender<()>,
 }
@@ -94,12 +99,12 @@ impl Store {
     }
 
     /// Begins a write transaction, in turn with the other processes.
-    pub(super) fn write_txn(&self) -> Result<RwTxn<'_>, KvError> {
+    pub(super) fn write_txn(&self) -> Result<WriteTxn<'_>, KvError> {
         self.turnstile.write_txn(&self.env)
     }
 
     /// Commits, and tells apart what is certain about a failure from what is not.
-    pub(super) fn commit(&self, txn: RwTxn<'_>) -> Result<(), KvError> {
+    pub(super) fn commit(&self, txn: WriteTxn<'_>) -> Result<(), KvError> {
         match txn.commit() {
             Ok(()) => {
                 self.commits.fetch_add(1, Ordering::Relaxed);
@@ -143,7 +148,7 @@ impl Store {
     }
 
     /// Ends once LMDB has closed; for threads.
-    pub(super) fn closing(&self) -> EnvClosingEvent {
+    pub(super) fn closing(&self) -> Closing {
         self.closing.clone()
     }
 

@@ -1,5 +1,6 @@
 //! The embedded backend: LMDB in a directory.
 //!
+//! - `handle`: what one user of an opened directory does with it
 //! - `registry`: one environment a directory and process, shared by its handles
 //! - `environment`: the LMDB files, and what is refused to be one
 //! - `committer`: the thread that runs and commits transactions, many at once
@@ -20,6 +21,7 @@
 mod committer;
 mod environment;
 mod errors;
+mod handle;
 mod registry;
 mod turnstile;
 mod values;
@@ -27,15 +29,17 @@ mod view;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 
 use futures::future::{BoxFuture, FutureExt};
-use tokio::sync::oneshot;
 
-use self::committer::Job;
-use self::registry::Shared;
+use self::handle::Handle;
+use self::registry::{Directories, Shared};
 use self::view::TxnView;
-use super::{BodyRunner, Concurrency, Kv, KvError, Mutations, ReadRunner, View};
+use super::{BodyRunner, Concurrency, Kv, KvError, ReadRunner};
+
+/// What this process has open.
+static DIRECTORIES: LazyLock<Directories> = LazyLock::new(Directories::default);
 
 /// What an acknowledged commit survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,8 +106,7 @@ impl fmt::Display for Settings {
 /// without waiting; transactions that were queued are finished all the same. A process that ends without
 /// closing loses nothing that was acknowledged.
 pub struct EmbeddedKv {
-    /// Gone once the handle is closed.
-    share: Mutex<Option<Arc<Shared>>>,
+    handle: Handle,
 }
 
 impl EmbeddedKv {
@@ -116,8 +119,7 @@ impl EmbeddedKv {
             return Err(KvError::Invalid { detail: format!("{path} is a file; a store needs a directory") });
         }
         std::fs::create_dir_all(path).map_err(|error| environment::unavailable(path, &error))?;
-        let shared = registry::open(path, settings)?;
-        Ok(Self { share: Mutex::new(Some(shared)) })
+        Ok(Self { handle: Handle::open(&DIRECTORIES, path, settings)? })
     }
 
     /// How many LMDB transactions this process has committed to the directory since it opened it. A group
@@ -144,8 +146,7 @@ impl EmbeddedKv {
     }
 
     fn share(&self) -> Result<Arc<Shared>, KvError> {
-        let share = self.share.lock().unwrap_or_else(PoisonError::into_inner);
-        share.clone().ok_or(KvError::Closed)
+        self.handle.share()
     }
 }
 
@@ -166,7 +167,7 @@ impl Kv for EmbeddedKv {
 
     /// A transaction whose future is dropped once it was queued takes effect all the same.
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
-        async move { run(self.share()?, body).await }.boxed()
+        self.handle.run(body).boxed()
     }
 
     fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>> {
@@ -182,39 +183,6 @@ impl Kv for EmbeddedKv {
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        async move {
-            let share = self.share.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let Some(share) = share else { return };
-            // The queue is in order, so when this one is answered, all that came before it are. It fails only
-            // if the thread that commits is gone, and then there is nothing to wait for.
-            let _finished = run(Arc::clone(&share), Arc::new(Nothing)).await;
-            let mut closed = share.store.closed();
-            if Arc::into_inner(share).is_some() {
-                // This was the last user: LMDB closes as soon as the thread has ended.
-                while closed.changed().await.is_ok() {}
-            }
-        }
-        .boxed()
-    }
-}
-
-/// Queues a transaction and waits for its answer.
-async fn run(share: Arc<Shared>, body: Arc<dyn BodyRunner>) -> Result<(), KvError> {
-    let (answer, answered) = oneshot::channel();
-    let queued = share.queue.send(Job { body, answer }).await;
-    // The queue must not be kept open by those who only wait for their answer.
-    drop(share);
-    queued.map_err(|_| KvError::Unavailable { detail: "the thread that commits has ended".into() })?;
-    answered.await.unwrap_or_else(|_| {
-        Err(KvError::UnknownOutcome { detail: "the thread that commits ended before its answer".into() })
-    })
-}
-
-/// Reads nothing and writes nothing.
-struct Nothing;
-
-impl BodyRunner for Nothing {
-    fn run<'a>(&'a self, _: &'a dyn View) -> BoxFuture<'a, Mutations> {
-        futures::future::ready(Mutations::new()).boxed()
+        self.handle.close().boxed()
     }
 }

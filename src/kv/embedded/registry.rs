@@ -5,24 +5,19 @@
 //! share what is open, find it by the directory's canonical path, and the last one to go closes it. Opening
 //! a directory that is just closing waits until that is done.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
-use std::thread;
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
-
-use heed::EnvClosingEvent;
-use tokio::sync::mpsc;
 
 use super::Settings;
 use super::committer::{self, Job, QUEUE_JOBS_MAX};
-use super::environment::{Store, unavailable};
+use super::environment::{Closing, Store, unavailable};
 use crate::kv::KvError;
+use crate::sync::{Mutex, mpsc, thread};
 
 /// How long an opening waits for an earlier environment's last transactions and reads.
 const CLOSING_WAIT_MAX: Duration = Duration::from_secs(30);
-
-static DIRECTORIES: LazyLock<Mutex<HashMap<PathBuf, Arc<Mutex<Slot>>>>> = LazyLock::new(Mutex::default);
 
 /// What the handles on one directory share. When it goes, the committer works its queue off and ends.
 pub(super) struct Shared {
@@ -35,28 +30,44 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct Slot {
     shared: Weak<Shared>,
-    closing: Option<EnvClosingEvent>,
+    closing: Option<Closing>,
 }
 
-/// Opens an existing directory, or joins those who have it open.
-pub(super) fn open(directory: &Path, settings: Settings) -> Result<Arc<Shared>, KvError> {
-    let directory = directory.canonicalize().map_err(|error| unavailable(directory, &error))?;
-    let slot = slot(&directory);
-    // This lock is held while LMDB opens, so that those who open one directory at once open it once.
-    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(shared) = slot.shared.upgrade() {
-        return join(shared, settings, &directory);
+/// The directories of a process.
+#[derive(Default)]
+pub(super) struct Directories(Mutex<BTreeMap<PathBuf, Arc<Mutex<Slot>>>>);
+
+impl Directories {
+    /// Opens an existing directory, or joins those who have it open.
+    pub(super) fn open(&self, directory: &Path, settings: Settings) -> Result<Arc<Shared>, KvError> {
+        let directory = directory.canonicalize().map_err(|error| unavailable(directory, &error))?;
+        let slot = self.slot(&directory);
+        // This lock is held while LMDB opens, so that those who open one directory at once open it once.
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = slot.shared.upgrade() {
+            return join(shared, settings, &directory);
+        }
+        if let Some(closing) = slot.closing.take()
+            && !closing.wait_timeout(CLOSING_WAIT_MAX)
+        {
+            slot.closing = Some(closing);
+            let path = directory.display();
+            return Err(KvError::Unavailable {
+                detail: format!("{path} is still being closed in this process"),
+            });
+        }
+        let shared = start(&directory, settings)?;
+        *slot = Slot { shared: Arc::downgrade(&shared), closing: Some(shared.store.closing()) };
+        Ok(shared)
     }
-    if let Some(closing) = slot.closing.take()
-        && !closing.wait_timeout(CLOSING_WAIT_MAX)
-    {
-        slot.closing = Some(closing);
-        let path = directory.display();
-        return Err(KvError::Unavailable { detail: format!("{path} is still being closed in this process") });
+
+    fn slot(&self, directory: &Path) -> Arc<Mutex<Slot>> {
+        let mut directories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Forgets the directories that are closed, so that a process that opens many keeps none of them. One
+        // that somebody is opening right now has a second reference, and is kept.
+        directories.retain(|_, slot| Arc::strong_count(slot) > 1 || !is_closed(slot));
+        Arc::clone(directories.entry(directory.to_owned()).or_default())
     }
-    let shared = start(&directory, settings)?;
-    *slot = Slot { shared: Arc::downgrade(&shared), closing: Some(shared.store.closing()) };
-    Ok(shared)
 }
 
 fn join(shared: Arc<Shared>, settings: Settings, directory: &Path) -> Result<Arc<Shared>, KvError> {
@@ -78,14 +89,6 @@ fn start(directory: &Path, settings: Settings) -> Result<Arc<Shared>, KvError> {
         .spawn(move || committer::serve(&committer, jobs))
         .map_err(|error| unavailable(directory, &error))?;
     Ok(Arc::new(Shared { store, queue, settings }))
-}
-
-fn slot(directory: &Path) -> Arc<Mutex<Slot>> {
-    let mut directories = DIRECTORIES.lock().unwrap_or_else(PoisonError::into_inner);
-    // Forgets the directories that are closed, so that a process that opens many keeps none of them. One
-    // that somebody is opening right now has a second reference, and is kept.
-    directories.retain(|_, slot| Arc::strong_count(slot) > 1 || !is_closed(slot));
-    Arc::clone(directories.entry(directory.to_owned()).or_default())
 }
 
 fn is_closed(slot: &Mutex<Slot>) -> bool {

@@ -1,0 +1,108 @@
+//! What the databases of one store share. The engine is the main crate's, on its memory backend; nothing here
+//! asks it for anything but how an actor is.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use batondb::env::SystemEnv;
+use batondb::kv::memory::MemoryKv;
+use batondb::types::Token;
+use futures::future::{BoxFuture, FutureExt};
+
+use super::handle::Database;
+use super::interrupt::Interrupt;
+use super::pool::Pool;
+use super::residency::Residency;
+use super::session::{Journal, Load, Session};
+use super::stats::Counters;
+use crate::engine::Engine;
+use crate::env::Env;
+use crate::sync::{Runtime, wait_for_time};
+use crate::types::{ActorId, Generation, Meta, Origin, PageCount, PageRange, PageSize, Txid};
+
+/// How many calls may wait.
+const QUEUE_MAX: usize = 64;
+
+pub(super) struct Shared {
+    pub(super) engine: Arc<Engine>,
+    pub(super) env: Arc<dyn Env>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) residency: Residency,
+}
+
+#[derive(Clone)]
+pub(crate) struct Opened {
+    pub(crate) actor: ActorId,
+    pub(crate) meta: Meta,
+    pub(super) hints: Vec<PageRange>,
+    pub(super) learns_until_ms: u64,
+}
+
+/// A world in which time passes when a test says so.
+struct World;
+
+impl Env for World {
+    fn now_ms(&self) -> u64 {
+        0
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn token(&self) -> Token {
+        Token([0; 16])
+    }
+
+    fn random_below(&self, bound: u64) -> u64 {
+        shuttle::rand::Rng::gen_range(&mut shuttle::rand::thread_rng(), 0..bound.max(1))
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        wait_for_time().boxed()
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        drop(shuttle::future::spawn(task));
+    }
+
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+        drop(shuttle::thread::spawn(work));
+    }
+
+    fn block_on(&self, task: BoxFuture<'_, ()>) {
+        shuttle::future::block_on(task);
+    }
+}
+
+/// One for all runs: none of them changes anything in it.
+fn engine() -> Arc<Engine> {
+    static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
+    let open = || futures::executor::block_on(Engine::open(Arc::new(MemoryKv::new()), Arc::new(SystemEnv)));
+    Arc::clone(ENGINE.get_or_init(|| Arc::new(open().expect("the memory backend opens"))))
+}
+
+/// The databases of a store.
+pub(super) fn databases<const COUNT: usize>(threads_max: usize) -> [(Arc<Database>, Journal); COUNT] {
+    let pool = Pool::new(threads_max, Runtime);
+    let residency = Residency::default();
+    let shared = Arc::new(Shared { engine: engine(), env: Arc::new(World), pool, residency });
+    let load = Arc::new(Load::default());
+    std::array::from_fn(|number| {
+        let meta = Meta {
+            generation: Generation(1),
+            head_txid: Txid(0),
+            size_pages: PageCount(0),
+            page_size: PageSize::new(4_096).expect("a page size"),
+            created_at_ms: 0,
+            origin: Origin::Native,
+        };
+        let actor = ActorId::new(format!("{number}")).expect("an id");
+        let opened = Opened { actor, meta, hints: Vec::new(), learns_until_ms: 1 };
+        let interrupt = Arc::new(Interrupt::default());
+        let journal = Journal::new(&load);
+        let session = Session::open(&journal, Arc::clone(&interrupt));
+        let both = (interrupt, Arc::new(Counters::default()));
+        (Database::new(Arc::clone(&shared), opened, session, both, QUEUE_MAX), journal)
+    })
+}

@@ -1,0 +1,182 @@
+//! A session that notes what runs on it, and notices two who are in it at once.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
+
+use super::call::{Behavior, Description, Kind, Sql};
+use super::error::DatabaseError;
+use super::interrupt::Interrupt;
+use crate::sync::point;
+use crate::types::PageRange;
+
+/// What a database holds after a call: two of them are more than all may hold together.
+const CACHE_BYTES: usize = 200 << 20;
+
+/// What happened on a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    Ran(String),
+    Interrupted(String),
+    Began,
+    Ended { commit: bool },
+    Closed,
+}
+
+/// How many sessions of a store are at work, and were at most.
+#[derive(Default)]
+pub(crate) struct Load(AtomicUsize, AtomicUsize);
+
+impl Load {
+    fn begin(&self) {
+        self.1.fetch_max(self.0.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+    }
+
+    fn end(&self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn most(&self) -> usize {
+        self.1.load(Ordering::SeqCst)
+    }
+}
+
+#[derive(Default)]
+struct Notes {
+    is_inside: bool,
+    events: Vec<Event>,
+    cache_bytes: usize,
+}
+
+/// What happened on a session, for the test.
+#[derive(Clone)]
+pub(crate) struct Journal {
+    notes: Arc<std::sync::Mutex<Notes>>,
+    pub(crate) load: Arc<Load>,
+}
+
+impl Journal {
+    pub(super) fn new(load: &Arc<Load>) -> Self {
+        Self { notes: Arc::default(), load: Arc::clone(load) }
+    }
+
+    fn with<T>(&self, body: impl FnOnce(&mut Notes) -> T) -> T {
+        body(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.with(|notes| notes.events.clone())
+    }
+
+    pub(crate) fn cache_bytes(&self) -> usize {
+        self.with(|notes| notes.cache_bytes)
+    }
+}
+
+pub(super) struct Session {
+    journal: Journal,
+    interrupt: Arc<Interrupt>,
+    depth: usize,
+}
+
+impl Session {
+    pub(super) fn open(journal: &Journal, interrupt: Arc<Interrupt>) -> Self {
+        Self { journal: journal.clone(), interrupt, depth: 0 }
+    }
+
+    /// Spends some time inside. What is noted is the end of it.
+    fn stay(&self, event: Event) -> Result<(), DatabaseError> {
+        self.journal.with(|notes| {
+            assert!(!notes.is_inside, "two calls are in one session");
+            notes.is_inside = true;
+        });
+        self.journal.load.begin();
+        let mut stopped = false;
+        for _ in 0..2 {
+            point();
+            stopped |= self.interrupt.is_set();
+        }
+        self.journal.load.end();
+        self.journal.with(|notes| {
+            notes.is_inside = false;
+            notes.cache_bytes = CACHE_BYTES;
+            let Event::Ran(name) = event else {
+                notes.events.push(event);
+                return Ok(());
+            };
+            if stopped {
+                notes.events.push(Event::Interrupted(name));
+                return Err(DatabaseError::Aborted("the call was interrupted".to_owned()));
+            }
+            notes.events.push(Event::Ran(name));
+            Ok(())
+        })
+    }
+
+    pub(super) fn run(
+        &mut self,
+        _: Kind,
+        sql: String,
+        _: Option<&[u8]>,
+        depth: usize,
+    ) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        assert_eq!(depth, self.depth, "a call runs at another depth than it belongs to");
+        self.stay(Event::Ran(sql)).map(|()| Vec::new())
+    }
+
+    pub(super) fn batch(&mut self, sqls: Vec<Sql>, depth: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        sqls.into_iter().try_for_each(|(sql, _)| self.run(Kind::Run, sql, None, depth).map(drop))?;
+        Ok(Vec::new())
+    }
+
+    pub(super) fn describe(&mut self, sql: String) -> Result<Description, DatabaseError> {
+        self.stay(Event::Ran(sql))?;
+        Ok(Description { columns: Vec::new(), parameters: Vec::new(), is_readonly: true })
+    }
+
+    pub(super) fn begin(&mut self, depth: usize, _: Behavior) -> Result<(), DatabaseError> {
+        assert_eq!(depth, self.depth);
+        self.depth += 1;
+        self.stay(Event::Began)
+    }
+
+    pub(super) fn end(&mut self, depth: usize, commit: bool) -> Result<(), DatabaseError> {
+        self.depth = depth;
+        self.stay(Event::Ended { commit })
+    }
+
+    pub(super) fn fetch(&mut self, cursor: u32) -> Result<Vec<u8>, DatabaseError> {
+        self.stay(Event::Ran(format!("fetch {cursor}"))).map(|()| Vec::new())
+    }
+
+    pub(super) fn close_cursor(&mut self, cursor: u32) -> Result<(), DatabaseError> {
+        self.stay(Event::Ran(format!("close {cursor}")))
+    }
+
+    pub(super) fn is_autocommit(&self) -> bool {
+        self.depth == 0
+    }
+
+    #[expect(clippy::unused_self, reason = "so it is called")]
+    pub(super) fn rest(&self) {}
+
+    pub(super) fn cache_bytes(&self) -> usize {
+        self.journal.cache_bytes()
+    }
+
+    pub(super) fn shrink(&mut self) -> usize {
+        point();
+        self.journal.with(|notes| notes.cache_bytes = 0);
+        0
+    }
+
+    #[expect(clippy::unused_self, reason = "so it is called")]
+    pub(super) fn take_hints(&self, _: bool, _: &[PageRange]) -> Option<Vec<PageRange>> {
+        None
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.journal.with(|notes| notes.events.push(Event::Closed));
+    }
+}

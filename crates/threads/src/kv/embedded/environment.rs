@@ -1,0 +1,200 @@
+//! A disk in memory in place of LMDB. It fails when it is told to, and fails the test where LMDB would break:
+//! at a second opening, at two write transactions at once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::Settings;
+use super::values::Tables;
+use crate::kv::KvError;
+use crate::sync::{Condvar, Mutex, point, watch};
+
+pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// What becomes of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Commits,
+    /// There is no room for more than so many new rows.
+    Rows(usize),
+    /// It takes place, and the answer says that nobody knows.
+    UnknownDone,
+    /// It does not take place, and the answer says that nobody knows.
+    UnknownLost,
+}
+
+/// What is behind a directory, whoever has it open.
+#[derive(Default)]
+struct State {
+    is_open: bool,
+    is_writing: bool,
+    openings: usize,
+    commits: usize,
+    rows: Rows,
+    /// Of the next commits; those after them take place.
+    fates: Vec<Fate>,
+}
+
+/// A directory's disk.
+#[derive(Clone, Default)]
+pub(crate) struct Disk(Arc<std::sync::Mutex<State>>);
+
+shuttle::lazy_static! {
+    static ref DISKS: std::sync::Mutex<HashMap<PathBuf, Disk>> = std::sync::Mutex::default();
+}
+
+impl Disk {
+    /// The disk behind a directory, in this run of a test.
+    pub(crate) fn of(directory: &Path) -> Self {
+        let directory = directory.canonicalize().expect("the directory exists");
+        DISKS.lock().unwrap_or_else(PoisonError::into_inner).entry(directory).or_default().clone()
+    }
+
+    fn with<T>(&self, body: impl FnOnce(&mut State) -> T) -> T {
+        body(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.with(|disk| disk.is_open)
+    }
+
+    pub(crate) fn openings(&self) -> usize {
+        self.with(|disk| disk.openings)
+    }
+
+    pub(crate) fn commits(&self) -> usize {
+        self.with(|disk| disk.commits)
+    }
+
+    /// What is committed under a key.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.with(|disk| disk.rows.get(key).cloned())
+    }
+
+    pub(crate) fn meets(&self, fates: impl IntoIterator<Item = Fate>) {
+        self.with(|disk| disk.fates = fates.into_iter().collect());
+    }
+}
+
+/// By which a thread waits for the end of an environment.
+#[derive(Clone)]
+pub(crate) struct Closing(Arc<(Mutex<bool>, Condvar)>);
+
+impl Closing {
+    pub(crate) fn wait_timeout(&self, limit: Duration) -> bool {
+        let (is_over, condition) = &*self.0;
+        let mut guard = is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*guard && !limit.is_zero() {
+            let (woken, timeout) =
+                condition.wait_timeout(guard, limit).unwrap_or_else(PoisonError::into_inner);
+            guard = woken;
+            if timeout.timed_out() {
+                break;
+            }
+        }
+        *guard
+    }
+
+    fn end(&self) {
+        let (is_over, condition) = &*self.0;
+        *is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        condition.notify_one();
+    }
+}
+
+/// An opened environment.
+pub(crate) struct Store {
+    disk: Disk,
+    pub(super) tables: Tables,
+    closing: Closing,
+    // As in the original: the last to go.
+    closed: watch::Sender<()>,
+}
+
+impl Store {
+    pub(super) fn open(directory: &Path, _: Settings) -> Result<Self, KvError> {
+        point();
+        let disk = Disk::of(directory);
+        disk.with(|disk| {
+            assert!(!disk.is_open, "a directory was opened while it is open");
+            disk.is_open = true;
+            disk.openings += 1;
+        });
+        point();
+        let closing = Closing(Arc::new((Mutex::new(false), Condvar::new())));
+        Ok(Self { disk, tables: Tables, closing, closed: watch::Sender::new(()) })
+    }
+
+    pub(super) fn write_txn(&self) -> Result<WriteTxn<'_>, KvError> {
+        point();
+        let rows = self.disk.with(|disk| {
+            assert!(disk.is_open, "a closed directory is used");
+            assert!(!disk.is_writing, "two write transactions run at once");
+            disk.is_writing = true;
+            disk.rows.clone()
+        });
+        Ok(WriteTxn { store: self, rows })
+    }
+
+    pub(super) fn commit(&self, txn: WriteTxn<'_>) -> Result<(), KvError> {
+        point();
+        let committed = self.disk.with(|disk| {
+            let fate = if disk.fates.is_empty() { Fate::Commits } else { disk.fates.remove(0) };
+            let added = txn.rows.keys().filter(|key| !disk.rows.contains_key(*key)).count();
+            let unknown = Err(KvError::UnknownOutcome { detail: "as told".into() });
+            match fate {
+                Fate::Rows(most) if added > most => return Err(KvError::Full { detail: "as told".into() }),
+                Fate::UnknownLost => return unknown,
+                Fate::Commits | Fate::Rows(_) | Fate::UnknownDone => {}
+            }
+            disk.rows.clone_from(&txn.rows);
+            disk.commits += 1;
+            if fate == Fate::UnknownDone { unknown } else { Ok(()) }
+        });
+        drop(txn);
+        point();
+        committed
+    }
+
+    pub(super) fn clear_stale_readers(&self) {}
+
+    pub(super) fn closing(&self) -> Closing {
+        self.closing.clone()
+    }
+
+    pub(super) fn closed(&self) -> watch::Receiver<()> {
+        self.closed.subscribe()
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        point();
+        self.disk.with(|disk| disk.is_open = false);
+        if !std::thread::panicking() {
+            self.closing.end();
+        }
+    }
+}
+
+/// A write transaction: what it has read and written.
+pub(crate) struct WriteTxn<'e> {
+    store: &'e Store,
+    pub(super) rows: Rows,
+}
+
+impl WriteTxn<'_> {
+    pub(super) fn abort(self) {}
+}
+
+impl Drop for WriteTxn<'_> {
+    fn drop(&mut self) {
+        self.store.disk.with(|disk| disk.is_writing = false);
+    }
+}
+
+pub(crate) fn unavailable(path: &Path, error: &std::io::Error) -> KvError {
+    KvError::Unavailable { detail: format!("cannot open {}: {error}", path.display()) }
+}

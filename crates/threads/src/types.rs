@@ -1,0 +1,2 @@
+//! The words of the main crate.
+pub(crate) use batondb::types::*;

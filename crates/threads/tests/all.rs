@@ -1,0 +1,39 @@
+//! Every scenario is a test: `cargo test -p batondb-threads`.
+//!
+//! A run that fails names a file with its schedule; `BATON_SCHEDULE=file cargo test -p batondb-threads NAME`
+//! runs exactly that one again. `BATON_RUNS` and `BATON_SEED` ask for more runs and for others.
+
+macro_rules! scenarios {
+    ($($group:ident: $($name:ident),+;)+) => {
+        $(mod $group {
+            $(#[test]
+            fn $name() {
+                let scenario = batondb_threads::check::$group::$name;
+                let schedules = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+                batondb_threads::check::explore(scenario, schedules);
+            })+
+        })+
+    };
+}
+
+scenarios! {
+    embedded:
+        every_transaction_is_answered_once_and_not_before_its_commit,
+        of_a_batch_that_is_undone_only_the_guilty_one_fails,
+        a_directory_is_open_once_however_many_open_and_close_it,
+        whoever_closes_last_finds_the_directory_closed,
+        closing_waits_for_what_its_handle_has_queued;
+    database:
+        calls_run_one_at_a_time_in_the_order_in_which_they_came,
+        only_the_call_that_was_cancelled_is_interrupted,
+        a_transaction_is_alone_until_it_ends_or_its_time_is_up,
+        closing_lets_earlier_calls_through_and_refuses_later_ones,
+        databases_that_hold_much_give_it_back,
+        a_thread_that_cannot_begin_delays_calls_and_loses_none;
+    cache:
+        an_owner_sees_its_own_head_alone;
+    engine:
+        background_work_has_one_worker_and_ends_with_the_store;
+    node:
+        every_answer_is_taken_once_in_order;
+}

@@ -1,0 +1,72 @@
+//! What one user of an opened directory does with it: queues transactions, waits for their answers, closes.
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+use futures::future::{BoxFuture, FutureExt};
+
+use super::Settings;
+use super::committer::Job;
+use super::registry::{Directories, Shared};
+use crate::kv::{BodyRunner, KvError, Mutations, View};
+use crate::sync::{Mutex, oneshot};
+
+/// A share in what the handles on one directory have in common.
+pub(super) struct Handle {
+    /// Gone once the handle is closed.
+    share: Mutex<Option<Arc<Shared>>>,
+}
+
+impl Handle {
+    /// Opens an existing directory, or joins those who have it open.
+    pub(super) fn open(directories: &Directories, path: &Path, settings: Settings) -> Result<Self, KvError> {
+        let shared = directories.open(path, settings)?;
+        Ok(Self { share: Mutex::new(Some(shared)) })
+    }
+
+    /// The share, which keeps the directory open.
+    pub(super) fn share(&self) -> Result<Arc<Shared>, KvError> {
+        let share = self.share.lock().unwrap_or_else(PoisonError::into_inner);
+        share.clone().ok_or(KvError::Closed)
+    }
+
+    /// Queues a transaction and waits for its answer.
+    pub(super) async fn run(&self, body: Arc<dyn BodyRunner>) -> Result<(), KvError> {
+        run(self.share()?, body).await
+    }
+
+    /// Gives the share up. What was queued through this handle is answered before; the last user of the
+    /// directory waits until LMDB has closed.
+    pub(super) async fn close(&self) {
+        let share = self.share.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(share) = share else { return };
+        // The queue is in order, so when this one is answered, all that came before it are. It fails only
+        // if the thread that commits is gone, and then there is nothing to wait for.
+        let _finished = run(Arc::clone(&share), Arc::new(Nothing)).await;
+        let mut closed = share.store.closed();
+        if Arc::into_inner(share).is_some() {
+            // This was the last user: LMDB closes as soon as the thread has ended.
+            while closed.changed().await.is_ok() {}
+        }
+    }
+}
+
+async fn run(share: Arc<Shared>, body: Arc<dyn BodyRunner>) -> Result<(), KvError> {
+    let (answer, answered) = oneshot::channel();
+    let queued = share.queue.send(Job { body, answer }).await;
+    // The queue must not be kept open by those who only wait for their answer.
+    drop(share);
+    queued.map_err(|_| KvError::Unavailable { detail: "the thread that commits has ended".into() })?;
+    answered.await.unwrap_or_else(|_| {
+        Err(KvError::UnknownOutcome { detail: "the thread that commits ended before its answer".into() })
+    })
+}
+
+/// Reads nothing and writes nothing.
+struct Nothing;
+
+impl BodyRunner for Nothing {
+    fn run<'a>(&'a self, _: &'a dyn View) -> BoxFuture<'a, Mutations> {
+        futures::future::ready(Mutations::new()).boxed()
+    }
+}
