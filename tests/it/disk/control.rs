@@ -1,5 +1,6 @@
 //! What fails: numbers in a file that `shim.c` maps, so that they can be changed while the process runs, by
 //! itself or from outside.
+#![expect(clippy::host_endian_bytes, reason = "the numbers are of this machine, and read on it")]
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -1,4 +1,5 @@
 //! What `shim.c` wrote down: the operations of a process on the files below a directory, in their order.
+#![expect(clippy::host_endian_bytes, reason = "the log is of this machine, and read on it")]
 
 use std::collections::HashMap;
 use std::io::Write as _;

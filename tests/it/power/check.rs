@@ -13,7 +13,7 @@ use rusqlite::Connection;
 
 use super::model::{self, RAW_ACTORS, SQL_ACTOR};
 use crate::sql::support::Host;
-use crate::support::{child_arguments, first_page, id, rows, tell_parent};
+use crate::support::{child_arguments, content, first_page, id, page, rows, tell_parent};
 
 /// Seconds after which the check of a disk is taken to hang.
 const CHECK_SECONDS_MAX: u32 = 120;
@@ -121,10 +121,10 @@ async fn check_raw(engine: &Engine, number: u64, name: &str, expected: Expected)
     check_tag(tag, expected)?;
     // Everything goes on.
     model::commit(engine, (number, &actor), generation, head, tag + 1).await.map_err(error)?;
-    let size = engine.stat(&actor).await.map_err(error)?.ok_or("it has vanished")?.size_pages;
-    match model::tag_at(engine, (number, &actor), generation, size).await? {
-        now if now == tag + 1 => Ok(()),
-        now => Err(format!("after commit {} it is at {now}", tag + 1)),
+    let first = engine.get_pages(&actor, generation, None, &[page(1)]).await.map_err(error)?;
+    match first.get(page(1)) {
+        Some(bytes) if bytes == content(1, tag + 1) => Ok(()),
+        _ => Err(format!("commit {} was acknowledged and does not show", tag + 1)),
     }
 }
 
