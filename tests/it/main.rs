@@ -25,6 +25,8 @@ mod model;
 #[cfg(unix)]
 mod power;
 mod races;
+#[cfg(unix)]
+mod resources;
 mod slices;
 mod space;
 mod sql;
