@@ -91,8 +91,6 @@ fn flushed(recording: &Recording, cut: usize) -> Vec<bool> {
         match op {
             Op::Write { file, .. } | Op::Truncate { file, .. } => open.entry(*file).or_default().push(index),
             Op::WriteSynced { flushed: true, .. } => done[index] = true,
-            // Neither there nor not, whatever is flushed later.
-            Op::WriteSynced { flushed: false, .. } => {}
             Op::Open { file, is_new: true } => {
                 if let Some(directory) = in_directory(&recording.paths[file]) {
                     open.entry(directory).or_default().push(index);
@@ -117,7 +115,8 @@ fn flushed(recording: &Recording, cut: usize) -> Vec<bool> {
                     open.retain(|index| !done[*index] && !doubtful.contains(index));
                 }
             }
-            Op::Open { is_new: false, .. } | Op::Mark(_) => {}
+            // What failed to be flushed is neither there nor not, whatever is flushed later.
+            Op::WriteSynced { flushed: false, .. } | Op::Open { is_new: false, .. } | Op::Mark(_) => {}
         }
     }
     done

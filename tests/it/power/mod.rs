@@ -95,7 +95,7 @@ impl Checker {
             std::fs::write(at(path), bytes).unwrap();
         }
         // Whatever is in the lock file, nobody has locked anything.
-        let noise: Vec<u8> = (0..2_000).flat_map(|_| chance.next().to_ne_bytes()).collect();
+        let noise: Vec<u8> = (0..2_000).flat_map(|_| chance.next().to_be_bytes()).collect();
         match chance.below(3) {
             0 if store.is_dir() => std::fs::write(store.join("lock.mdb"), noise).unwrap(),
             1 if store.is_dir() => std::fs::write(store.join("lock.mdb"), vec![0; noise.len()]).unwrap(),
@@ -251,6 +251,9 @@ fn a_store_that_was_being_made_can_be_made_again() {
     assert_eq!(search.find(0..made * WAYS, 5), [""; 0]);
 }
 
+/// A recording with less in it.
+type Without<'w> = &'w dyn Fn(&Op) -> Option<Op>;
+
 /// Not one of these may pass: a harness that finds nothing here finds nothing at all.
 #[test]
 fn a_flush_that_is_left_out_is_found() {
@@ -260,7 +263,6 @@ fn a_flush_that_is_left_out_is_found() {
     let (_disk, recording) = record("strict", COMMITS, 0);
     assert_eq!(Search::new(&recording, 2).find(0..20, 1), [""; 0], "as it is, it is sound");
     let is_data = |file: &u64| recording.paths[file].ends_with("data.mdb");
-    type Without<'w> = &'w dyn Fn(&Op) -> Option<Op>;
     let without: [(&str, Without<'_>); 3] = [
         ("flushes of the data", &|op| match op {
             Op::SyncBegin { file } | Op::SyncEnd { file, .. } if is_data(file) => None,
