@@ -107,6 +107,11 @@ impl<T> Line<T> {
         left.into()
     }
 
+    /// Everything that waits. What is open stays so.
+    pub(super) fn take_all(&mut self) -> Vec<Waiting<T>> {
+        self.waiting.drain(..).collect()
+    }
+
     /// Everything that waits, and nothing is open any more.
     pub(super) fn drain(&mut self) -> Vec<Waiting<T>> {
         self.open.clear();

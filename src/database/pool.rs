@@ -5,6 +5,7 @@
 //! engine. Threads begin when all others are busy, and end when they have had nothing to do for a while.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ const STACK_BYTES: usize = 2 << 20;
 pub(super) trait Turns: Send + Sync + 'static {
     /// Runs one call. Whether another one may run already.
     fn turn(self: Arc<Self>) -> bool;
+
+    /// It is out of the line again, because there is no thread and none can be started.
+    fn strand(self: Arc<Self>, why: &io::Error);
 }
 
 #[derive(Default)]
@@ -114,9 +118,15 @@ impl Pool {
             .stack_size(STACK_BYTES)
             .spawn(move || pool.work());
         if let Err(error) = started {
-            // Those that run take over its work; without any, calls wait until a later one finds a thread.
-            self.lock().threads -= 1;
             tracing::warn!(%error, "no thread for SQL could be started");
+            let mut state = self.lock();
+            state.threads -= 1;
+            // Those that run take over its work. Without any, nobody would.
+            let left = if state.threads == 0 { std::mem::take(&mut state.ready) } else { VecDeque::new() };
+            drop(state);
+            for database in left {
+                database.strand(&error);
+            }
         }
     }
 
@@ -177,6 +187,10 @@ mod tests {
                 self.done.send(()).unwrap();
             }
             again
+        }
+
+        fn strand(self: Arc<Self>, why: &io::Error) {
+            panic!("{why}");
         }
     }
 

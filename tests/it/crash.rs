@@ -60,7 +60,7 @@ async fn two_hundred_kills_lose_nothing_and_leave_nothing_by_half(place: Place) 
     engine.import_from(&id("a"), &seed, false).await.unwrap();
     engine.close().await;
 
-    let kills = place.rounds(KILLS, KILLS_ON_A_CLUSTER);
+    let kills = kills(place.rounds(KILLS, KILLS_ON_A_CLUSTER));
     let address = place.address();
     let (mut begun, mut done) = (0, 0);
     let mut amid = 0;
@@ -86,6 +86,11 @@ async fn two_hundred_kills_lose_nothing_and_leave_nothing_by_half(place: Place) 
     }
     assert!(amid > kills / 4, "only {amid} of {kills} kills came in the middle of a commit");
     println!("{kills} kills, {amid} in the middle of a commit, {done} rounds");
+}
+
+/// As many as `npm run crash` asks for.
+pub fn kills(by_default: u32) -> u32 {
+    std::env::var("BATON_CRASH_ROUNDS").map_or(by_default, |rounds| rounds.parse().unwrap())
 }
 
 fn note(line: &str, begun: &mut u64, done: &mut u64) {

@@ -8,6 +8,8 @@ mod costs;
 mod crash;
 mod damage;
 mod deletions;
+#[cfg(unix)]
+mod disk;
 mod early;
 mod faults;
 mod foundationdb;
@@ -20,7 +22,11 @@ mod kv_memory;
 mod large;
 mod lifecycle;
 mod model;
+#[cfg(unix)]
+mod power;
 mod races;
+#[cfg(unix)]
+mod resources;
 mod slices;
 mod space;
 mod sql;

@@ -1,5 +1,6 @@
 //! How a turn on a thread of the pool takes one call of a database through.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::database::line::{DATABASE, Waiting};
 use crate::database::open::{Opened, Shared};
 use crate::database::pool::Turns;
 use crate::database::session::Session;
+use crate::engine::StoreError;
 use crate::sync::atomic::Ordering;
 use crate::types::PageRange;
 
@@ -230,6 +232,24 @@ impl Turns for Database {
             reply(answer);
         }
         again
+    }
+
+    fn strand(self: Arc<Self>, why: &io::Error) {
+        let mut state = self.state();
+        state.scheduled = false;
+        // Transactions stay open, and with them what their deadlines and their owners can still do.
+        let waiting = state.line.take_all();
+        if waiting.iter().any(|waiting| matches!(waiting.item.0, Call::Close)) {
+            state.closed = false;
+        }
+        drop(state);
+        for waiting in waiting {
+            let message = format!(
+                "no thread could be started to run SQL ({why}), and nothing was done; raise the limit on \
+                 threads of the process or the user (ulimit -u, pids.max), or call again when others have ended"
+            );
+            (waiting.item.1)(Err(StoreError::Unavailable(message).into()));
+        }
     }
 }
 

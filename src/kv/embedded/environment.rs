@@ -18,6 +18,7 @@ use super::errors::{commit_error, is_full, kv_error};
 use super::turnstile::Turnstile;
 use super::values::{KEY_BYTES_MAX, Tables};
 use super::{Durability, Settings};
+use super::{making, names};
 use crate::kv::KvError;
 use crate::sync::watch;
 
@@ -55,9 +56,18 @@ pub(super) struct Store {
 impl Store {
     /// Opens the directory, which exists and is not open in this process.
     pub(super) fn open(directory: &Path, settings: Settings) -> Result<Self, KvError> {
-        refuse_foreign_file(directory)?;
-        let env = open_env(directory, settings)?;
         let io = |error| unavailable(directory, &error);
+        let open = || {
+            refuse_foreign_file(directory)?;
+            open_env(directory, settings)
+        };
+        let env = making::alone(directory, &directory.join(DATA_FILE_NAME), open).map_err(io)??;
+        if settings.durability == Durability::Strict {
+            // Before anything is built on what is found: an earlier process may have opened it as relaxed, or
+            // made it and gone no further.
+            env.force_sync().map_err(kv_error)?;
+            names::flush(directory).map_err(io)?;
+        }
         let found = open_tables(&env, directory)?;
         // The turnstile's file is made only in a directory that is ours or empty.
         let turnstile = Turnstile::open(directory).map_err(io)?;
@@ -243,8 +253,6 @@ fn create_tables(env: &Env<WithoutTls>, turnstile: &Turnstile, directory: &Path)
 /// Refuses a `data.mdb` that LMDB did not write, before LMDB puts its lock file next to it.
 fn refuse_foreign_file(directory: &Path) -> Result<(), KvError> {
     // Both metas begin with a page header of 16 bytes, then LMDB's number in the machine's byte order.
-    const MAGIC_BIG: [u8; 4] = [0xBE, 0xEF, 0xC0, 0xDE];
-    const MAGIC_LITTLE: [u8; 4] = [0xDE, 0xC0, 0xEF, 0xBE];
     let mut head = Vec::new();
     match File::open(directory.join(DATA_FILE_NAME)) {
         Ok(file) => file.take(20).read_to_end(&mut head).map_err(|error| unavailable(directory, &error))?,
@@ -252,7 +260,7 @@ fn refuse_foreign_file(directory: &Path) -> Result<(), KvError> {
         Err(error) => return Err(unavailable(directory, &error)),
     };
     // LMDB fills a file that is empty, as a crash during its creation leaves it.
-    if head.is_empty() || head.ends_with(&MAGIC_BIG) || head.ends_with(&MAGIC_LITTLE) {
+    if head.is_empty() || making::MAGICS.iter().any(|magic| head.ends_with(magic)) {
         return Ok(());
     }
     Err(foreign(directory))

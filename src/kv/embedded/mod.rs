@@ -3,6 +3,8 @@
 //! - `handle`: what one user of an opened directory does with it
 //! - `registry`: one environment a directory and process, shared by its handles
 //! - `environment`: the LMDB files, and what is refused to be one
+//! - `making`: a file that a loss of power left half made
+//! - `names`: what keeps a loss of power from taking the files' names
 //! - `committer`: the thread that runs and commits transactions, many at once
 //! - `turnstile`: fairness between processes
 //! - `values`: rows of any size in small LMDB values
@@ -22,6 +24,8 @@ mod committer;
 mod environment;
 mod errors;
 mod handle;
+mod making;
+mod names;
 mod registry;
 mod turnstile;
 mod values;

@@ -50,13 +50,33 @@ impl Turnstile {
         txn
     }
 
+    /// Keeps everybody else out until the answer goes.
+    pub(super) fn hold(&self) -> io::Result<Held<'_>> {
+        self.lock_file()?;
+        Ok(Held(self))
+    }
+
     fn lock(&self) -> Result<(), KvError> {
+        self.lock_file().map_err(|error| failed(&error))
+    }
+
+    fn lock_file(&self) -> io::Result<()> {
         loop {
             match self.0.lock() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result.map_err(|error| failed(&error)),
+                result => return result,
             }
         }
+    }
+}
+
+/// A turnstile that nobody else gets through.
+pub(super) struct Held<'t>(&'t Turnstile);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // The file is closed next, which lets go of it in any case.
+        let _unlocked = self.0.0.unlock();
     }
 }
 

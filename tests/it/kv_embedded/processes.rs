@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use batondb::kv::embedded::Durability::{Relaxed, Strict};
@@ -101,6 +102,40 @@ fn a_killed_process_loses_nothing_that_was_acknowledged() {
             assert!(row == expected, "round {round}: row {count} of {counted}");
         }
         block_on(kv.close());
+    }
+}
+
+/// Of those that are killed many hold LMDB's write lock or the turnstile just then.
+#[test]
+fn a_writer_that_is_killed_blocks_nobody() {
+    const KILLS: usize = 40;
+    let directory = tempfile::tempdir().unwrap();
+    let kv = open(directory.path(), Strict);
+    let over = AtomicBool::new(false);
+    let mine = std::thread::scope(|scope| {
+        let goes_on = scope.spawn(|| {
+            let mut mine = 0;
+            while !over.load(Ordering::Relaxed) {
+                block_on(transact(&kv, &Arc::new(CountRows))).unwrap();
+                mine += 1;
+            }
+            mine
+        });
+        for kill in 0..KILLS {
+            let before = kv.commits().unwrap();
+            run_and_kill(directory.path(), 2 + kill % 7);
+            while kv.commits().unwrap() < before + 3 {
+                std::thread::yield_now();
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+        goes_on.join().unwrap()
+    });
+    let counted = count(block_on(get(&kv, b"counter")).unwrap().as_deref());
+    assert!(counted >= mine + 2 * KILLS as u64, "{counted} in all, {mine} of them here");
+    for count in 1..=counted + 1 {
+        let row = block_on(get(&kv, &count.to_be_bytes())).unwrap();
+        assert!(row == (count <= counted).then(|| vec![1; 9_000]), "row {count} of {counted}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::support::{Draw, Host, plain};
+use crate::crash::kills;
 use crate::support::{Child, Place, across_processes, child_arguments, tell_parent};
 
 across_processes!(kills_lose_no_transaction_and_leave_none_by_half);
@@ -62,7 +63,7 @@ async fn kills_lose_no_transaction_and_leave_none_by_half(place: Place) {
     let directory = tempfile::tempdir().unwrap();
     let address = place.address();
     set_up(&place).await;
-    let kills = place.rounds(KILLS, KILLS_ON_A_CLUSTER);
+    let kills = kills(place.rounds(KILLS, KILLS_ON_A_CLUSTER));
     let (mut begun, mut done) = (0, 0);
     let mut amid = 0;
     for kill in 0..kills {

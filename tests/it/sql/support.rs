@@ -89,7 +89,11 @@ pub struct Host {
 
 impl Host {
     pub async fn new(kv: Arc<dyn Kv>, cache_bytes: u64) -> Self {
-        let engine = Arc::new(Engine::open(kv, Arc::new(SystemEnv)).await.unwrap());
+        Self::on(Arc::new(Engine::open(kv, Arc::new(SystemEnv)).await.unwrap()), cache_bytes)
+    }
+
+    /// On a store that is open.
+    pub fn on(engine: Arc<Engine>, cache_bytes: u64) -> Self {
         let pool = Pool::new(4, Handle::current());
         let databases = Databases::new(Arc::clone(&engine), Arc::new(SystemEnv), cache_bytes, pool);
         Self { engine, databases }

@@ -17,13 +17,19 @@ pub struct Child {
 impl Child {
     /// Runs the test `name`, which finds `arguments` in [`child_arguments`].
     pub fn start(name: &str, arguments: &[&str]) -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap())
+        Self::start_with(name, arguments, |_| {})
+    }
+
+    /// The same in a process that `prepare` has set up.
+    pub fn start_with(name: &str, arguments: &[&str], prepare: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
             .args([name, "--exact", "--nocapture", "--test-threads=1"])
             .env(ARGUMENTS, arguments.join("\n"))
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stdout(Stdio::piped());
+        prepare(&mut command);
+        let mut process = command.spawn().unwrap();
         let input = process.stdin.take().unwrap();
         let output = BufReader::new(process.stdout.take().unwrap()).lines();
         Self { process, input, output }

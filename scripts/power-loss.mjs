@@ -1,0 +1,27 @@
+// Loss of power on the embedded engine, for longer than `npm test` does it, and failures seen again:
+//
+//   npm run power-loss -- --states 5000 --seed 7
+//   npm run power-loss -- --log FILE --seed 7 --state 123
+
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const { values } = parseArgs({
+  options: {
+    states: { type: 'string', default: '3000' },
+    seed: { type: 'string', default: '1' },
+    log: { type: 'string' },
+    state: { type: 'string' },
+  },
+});
+const env = { ...process.env, BATON_POWER_STATES: values.states, BATON_POWER_SEED: values.seed };
+if (values.log !== undefined && values.state !== undefined) {
+  Object.assign(env, { BATON_POWER_LOG: values.log, BATON_POWER_STATE: values.state });
+}
+const { status } = spawnSync('cargo', ['test', '--test', 'it', 'power::whatever', '--', '--nocapture'], {
+  cwd: fileURLToPath(new URL('..', import.meta.url)),
+  env,
+  stdio: 'inherit',
+});
+process.exitCode = status ?? 1;

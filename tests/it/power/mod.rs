@@ -1,0 +1,300 @@
+//! Loss of power (G10): a process commits on a disk that is recorded; then every disk that a loss of power could have
+//! left is as good as any other, and the store must be sound on it.
+//!
+//! A recording is made by a child ([`workload`]), cut at a random operation, made into a disk by chance
+//! ([`crate::disk::states`]) and checked in another child ([`check`]). That this would find anything is shown by
+//! the same run without flushes, and by recordings from which one kind of flush is removed.
+
+mod check;
+mod model;
+mod workload;
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::disk::record::{Op, Recording};
+use crate::disk::states::{Chance, Disk, Loss, disk};
+use crate::disk::{Control, Watched, is_here};
+use crate::support::Child;
+
+const STATES: u64 = 300;
+const COMMITS: u64 = 40;
+/// How the long run is told what to do, and a failure is repeated; see scripts/power-loss.mjs.
+const STATES_VARIABLE: &str = "BATON_POWER_STATES";
+const SEED_VARIABLE: &str = "BATON_POWER_SEED";
+const STATE_VARIABLE: &str = "BATON_POWER_STATE";
+const LOG_VARIABLE: &str = "BATON_POWER_LOG";
+
+fn variable(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+}
+
+/// A recording of the workload. The disk fails now and then if `faults` is not 0.
+fn record(durability: &str, commits: u64, faults: u64) -> (Watched, Recording) {
+    let disk = Watched::new();
+    let child = "power::workload::a_child_that_commits_on_a_recorded_disk";
+    disk.start(child, true, &[durability, &commits.to_string(), &faults.to_string()]).finish();
+    let recording = Recording::read(&disk.log());
+    (disk, recording)
+}
+
+/// Where to cut: anywhere, but often in the moment when a commit was just acknowledged, often while the store is
+/// still being made, and often soon after a flush that failed.
+fn draw_cut(recording: &Recording, chance: &mut Chance) -> usize {
+    let ends = recording.ops.len();
+    let is_acknowledged = |op: &Op| matches!(op, Op::Mark(text) if text.starts_with("ack"));
+    let after =
+        recording.ops.iter().enumerate().filter(|(_, op)| is_acknowledged(op)).map(|(index, _)| index + 1);
+    let acknowledged: Vec<usize> = after.collect();
+    let is_failure =
+        |op: &Op| matches!(op, Op::SyncEnd { flushed: false, .. } | Op::WriteSynced { flushed: false, .. });
+    let failures: Vec<usize> = (0..ends).filter(|&index| is_failure(&recording.ops[index])).collect();
+    if !failures.is_empty() && chance.percent(60) {
+        return ends.min(failures[chance.below(failures.len())] + chance.below(40));
+    }
+    match chance.below(10) {
+        0 | 1 => chance.below(acknowledged.first().unwrap_or(&ends) + 40).min(ends),
+        2..5 => acknowledged.get(chance.below(acknowledged.len())).copied().unwrap_or(ends),
+        _ => chance.below(ends + 1),
+    }
+}
+
+/// Checks disks in a child that is started again if one of them ends it.
+struct Checker {
+    child: Option<Child>,
+    scratch: TempDir,
+}
+
+impl Checker {
+    fn new() -> Self {
+        // In memory where that can be: these disks are only read by the child.
+        let memory = Path::new("/dev/shm");
+        let scratch = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap();
+        Self { child: None, scratch }
+    }
+
+    /// What is wrong with the store on a disk, if anything.
+    fn find(
+        &mut self,
+        disk: &Disk,
+        root: &Path,
+        marks: &Recording,
+        cut: usize,
+        chance: &mut Chance,
+    ) -> Option<String> {
+        let at = |path: &Path| self.scratch.path().join("disk").join(path.strip_prefix(root).unwrap());
+        let store = at(&root.join(workload::DIRECTORY));
+        std::fs::create_dir_all(at(root)).unwrap();
+        for directory in &disk.directories {
+            std::fs::create_dir_all(at(directory)).unwrap();
+        }
+        for (path, bytes) in &disk.files {
+            std::fs::create_dir_all(at(path).parent().unwrap()).unwrap();
+            std::fs::write(at(path), bytes).unwrap();
+        }
+        // Whatever is in the lock file, nobody has locked anything.
+        let noise: Vec<u8> = (0..2_000).flat_map(|_| chance.next().to_be_bytes()).collect();
+        match chance.below(3) {
+            0 if store.is_dir() => std::fs::write(store.join("lock.mdb"), noise).unwrap(),
+            1 if store.is_dir() => std::fs::write(store.join("lock.mdb"), vec![0; noise.len()]).unwrap(),
+            _ => {}
+        }
+        let child = self.child.get_or_insert_with(|| {
+            let mut child =
+                Child::start("power::check::a_child_that_opens_what_a_loss_of_power_left", &["check"]);
+            assert_eq!(child.hear().as_deref(), Some("ready"));
+            child
+        });
+        child.tell(&check::to_line(&store, &check::expected(marks.marks(cut))));
+        let answer = child.hear();
+        std::fs::remove_dir_all(self.scratch.path().join("disk")).unwrap();
+        match answer.as_deref() {
+            Some("sound") => None,
+            Some(found) => Some(found.to_owned()),
+            None => {
+                self.child = None;
+                Some("the process that opened it was ended".to_owned())
+            }
+        }
+    }
+}
+
+/// A recording, and which of its states are checked.
+struct Search<'r> {
+    recording: &'r Recording,
+    seed: u64,
+    /// The cut of a state, by its number.
+    cut: fn(&Recording, u64, &mut Chance) -> usize,
+}
+
+impl<'r> Search<'r> {
+    fn new(recording: &'r Recording, seed: u64) -> Self {
+        Self { recording, seed, cut: |recording, _, chance| draw_cut(recording, chance) }
+    }
+
+    /// The states that are not sound, with their numbers. Ends at the first `findings_max`.
+    fn find(&self, states: impl Iterator<Item = u64>, findings_max: usize) -> Vec<String> {
+        let Self { recording, seed, cut } = *self;
+        let root = root_of(recording);
+        let mut checker = Checker::new();
+        let mut findings = Vec::new();
+        for state in states {
+            let mut chance = Chance::new(seed, state);
+            let cut = cut(recording, state, &mut chance);
+            let loss = Loss::draw(&mut chance);
+            let left = disk(recording, cut, loss, &mut chance);
+            if let Some(found) = checker.find(&left, &root, recording, cut, &mut chance) {
+                let ops = recording.ops.len();
+                findings.push(format!("state {state}, cut at {cut} of {ops}, {loss:?}: {found}"));
+                if findings.len() == findings_max {
+                    break;
+                }
+            }
+        }
+        findings
+    }
+}
+
+/// The recorded disk, found again: what all of its paths begin with.
+fn root_of(recording: &Recording) -> PathBuf {
+    let end = Path::new(workload::DIRECTORY).join("data.mdb");
+    let data = recording.paths.values().find(|path| path.ends_with(&end)).expect("a store was made");
+    data.ancestors().nth(end.components().count()).unwrap().to_owned()
+}
+
+/// Fails with how to see the finding again, for which the recording is kept.
+fn fail(findings: &[String], seed: u64, log: &Path) {
+    let kept =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("power-{seed}-{}.log", std::process::id()));
+    if log.exists() && !log.starts_with(env!("CARGO_TARGET_TMPDIR")) {
+        std::fs::copy(log, &kept).unwrap();
+    }
+    let state = findings[0].trim_start_matches("state ").split(',').next().unwrap();
+    panic!(
+        "a loss of power does harm:\n  {}\nAgain: npm run power-loss -- --log {} --seed {seed} --state {state}",
+        findings.join("\n  "),
+        kept.display()
+    );
+}
+
+#[test]
+fn whatever_a_loss_of_power_leaves_what_was_acknowledged_is_there_and_nothing_by_half() {
+    if !is_here("power::whatever_a_loss_of_power_leaves_what_was_acknowledged_is_there_and_nothing_by_half") {
+        return;
+    }
+    let seed = variable(SEED_VARIABLE).unwrap_or(1);
+    if let (Some(log), Some(state)) = (std::env::var_os(LOG_VARIABLE), variable(STATE_VARIABLE)) {
+        let recording = Recording::read(Path::new(&log));
+        let findings = Search::new(&recording, seed).find(state..=state, 1);
+        assert!(findings.is_empty(), "{findings:?}");
+        return;
+    }
+    let states = variable(STATES_VARIABLE).unwrap_or(STATES);
+    // A long run records anew from time to time, since no two runs of threads are the same.
+    let mut checked = 0;
+    while checked < states {
+        let (disk, recording) = record("strict", COMMITS, 0);
+        let until = states.min(checked + 1_000);
+        let findings = Search::new(&recording, seed).find(checked..until, 5);
+        let synced =
+            recording.ops.iter().filter(|op| matches!(op, Op::SyncEnd { .. } | Op::WriteSynced { .. }));
+        println!(
+            "states {checked} to {until} of {} operations, {} flushes",
+            recording.ops.len(),
+            synced.count()
+        );
+        if !findings.is_empty() {
+            fail(&findings, seed, &disk.log());
+        }
+        checked = until;
+    }
+}
+
+/// After a flush that failed, kernels forget what was not written, and later flushes say that all is well. What is
+/// acknowledged from then on must not rest on that.
+#[test]
+fn a_disk_that_fails_now_and_then_and_loses_power_loses_nothing_that_was_acknowledged() {
+    if !is_here("power::a_disk_that_fails_now_and_then_and_loses_power_loses_nothing_that_was_acknowledged") {
+        return;
+    }
+    let seed = variable(SEED_VARIABLE).unwrap_or(1);
+    let states = variable(STATES_VARIABLE).unwrap_or(STATES / 2);
+    let mut checked = 0;
+    while checked < states {
+        let (disk, recording) = record("strict", COMMITS, seed + checked);
+        let faults = disk.controls().get(Control::FaultsDone);
+        assert!(faults > 5, "only {faults} faults");
+        let until = states.min(checked + 150);
+        let findings = Search::new(&recording, seed).find(checked..until, 5);
+        println!("states {checked} to {until} of {} operations, {faults} faults", recording.ops.len());
+        if !findings.is_empty() {
+            fail(&findings, seed, &disk.log());
+        }
+        checked = until;
+    }
+}
+
+/// Every moment until the first start is answered, each in several ways: what is there by then was acknowledged by
+/// nobody, and is no reason not to open.
+#[test]
+fn a_store_that_was_being_made_can_be_made_again() {
+    const WAYS: u64 = 25;
+    if !is_here("power::a_store_that_was_being_made_can_be_made_again") {
+        return;
+    }
+    let (_disk, recording) = record("strict", 2, 0);
+    let made = recording.ops.iter().position(|op| matches!(op, Op::Mark(_))).unwrap() as u64 + 1;
+    let search =
+        Search { cut: |_, state, _| usize::try_from(state / WAYS).unwrap(), ..Search::new(&recording, 4) };
+    assert_eq!(search.find(0..made * WAYS, 5), [""; 0]);
+}
+
+/// A recording with less in it.
+type Without<'w> = &'w dyn Fn(&Op) -> Option<Op>;
+
+/// Not one of these may pass: a harness that finds nothing here finds nothing at all.
+#[test]
+fn a_flush_that_is_left_out_is_found() {
+    if !is_here("power::a_flush_that_is_left_out_is_found") {
+        return;
+    }
+    let (_disk, recording) = record("strict", COMMITS, 0);
+    assert_eq!(Search::new(&recording, 2).find(0..20, 1), [""; 0], "as it is, it is sound");
+    let is_data = |file: &u64| recording.paths[file].ends_with("data.mdb");
+    let without: [(&str, Without<'_>); 3] = [
+        ("flushes of the data", &|op| match op {
+            Op::SyncBegin { file } | Op::SyncEnd { file, .. } if is_data(file) => None,
+            op => Some(op.clone()),
+        }),
+        ("flushes of the meta page", &|op| match op.clone() {
+            Op::WriteSynced { file, offset, bytes, .. } => Some(Op::Write { file, offset, bytes }),
+            op => Some(op),
+        }),
+        ("flushes of directories", &|op| match op {
+            Op::SyncBegin { file } | Op::SyncEnd { file, .. } if !is_data(file) => None,
+            op => Some(op.clone()),
+        }),
+    ];
+    for (what, change) in without {
+        let ops = recording.ops.iter().filter_map(change).collect();
+        let changed = Recording { ops, paths: recording.paths.clone() };
+        let findings = Search::new(&changed, 2).find(0..STATES, 1);
+        println!("without {what}: {findings:?}");
+        assert_eq!(findings.len(), 1, "nothing was found without {what}");
+    }
+}
+
+#[test]
+fn relaxed_durability_loses_what_it_says_it_may_lose() {
+    if !is_here("power::relaxed_durability_loses_what_it_says_it_may_lose") {
+        return;
+    }
+    let (_disk, recording) = record("relaxed", COMMITS / 2, 0);
+    let findings = Search::new(&recording, 3).find(0..100, 100);
+    println!("{} of 100 are not sound", findings.len());
+    assert!(findings.len() > 10, "only {findings:?}");
+    // Not only its name was lost.
+    assert!(findings.iter().any(|found| found.contains("it is at commit")), "{findings:?}");
+}

@@ -1,0 +1,142 @@
+//! The recorded process: actors that commit side by side, so that commits share flushes, and say in the recording
+//! which commit is coming and which is in. What fails is begun again on a store that was opened again.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use batondb::engine::Engine;
+use batondb::env::SystemEnv;
+use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
+
+use super::model::{self, RAW_ACTORS, SQL_ACTOR, SQL_TABLES};
+use crate::disk::record::Marks;
+use crate::disk::states::Chance;
+use crate::disk::{Control, Controls};
+use crate::sql::support::{Host, Value};
+use crate::support::{child_arguments, first_page, id, tell_parent};
+
+/// The store's directory below the disk's. It is made by the store, one in another.
+pub const DIRECTORY: &str = "made/by/baton";
+/// So often the store may be opened again.
+const OPENINGS_MAX: u32 = 200;
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+/// What goes wrong with the disk, if the seed is not 0: now and then a write, a flush of data or a flush of the meta
+/// page fails, or a write is taken only in part.
+struct Faults {
+    seed: u64,
+    drawn: AtomicU64,
+    controls: Controls,
+}
+
+impl Faults {
+    fn draw(&self) {
+        let mut chance = Chance::new(self.seed, self.drawn.fetch_add(1, Ordering::Relaxed));
+        let faults = [Control::SyncErrors, Control::MetaErrors, Control::WriteErrors, Control::ShortWrites];
+        if self.seed != 0 && chance.percent(20) {
+            let count = u32::try_from(1 + chance.below(2)).unwrap();
+            self.controls.set(faults[chance.below(faults.len())], count);
+        }
+    }
+}
+
+type Notes = (Marks, Faults);
+
+/// In the child: arguments are the disk, the log, the durability, how many commits each actor makes, and the seed of
+/// the faults.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_that_commits_on_a_recorded_disk() {
+    let Some(arguments) = child_arguments() else { return };
+    let [root, log, durability, last, faults] = arguments.as_slice() else { panic!("{arguments:?}") };
+    let controls = Controls::open(&Path::new(log).with_file_name("control"));
+    controls.set(Control::ErrorNumber, u32::try_from(libc::EIO).unwrap());
+    let faults = Faults { seed: faults.parse().unwrap(), drawn: AtomicU64::new(0), controls };
+    let (notes, last) = (Arc::new((Marks::to(Path::new(log)), faults)), last.parse().unwrap());
+    let durability = if durability == "strict" { Durability::Strict } else { Durability::Relaxed };
+    let options = EmbeddedOptions { path: Path::new(root).join(DIRECTORY), durability, size_bytes_max: None };
+    let mut openings = 0;
+    // In the middle everything is closed and opened again, as a new release of a service does.
+    for until in [last / 2, last] {
+        while !pass(&options, until, &notes).await {
+            openings += 1;
+            assert!(openings < OPENINGS_MAX, "the store does not come back");
+        }
+    }
+    tell_parent(&format!("reopened {openings}"));
+}
+
+/// All actors commit up to `until`. Whether they got there.
+async fn pass(options: &EmbeddedOptions, until: u64, notes: &Arc<Notes>) -> bool {
+    let kv = match EmbeddedKv::open(options) {
+        Ok(kv) => kv,
+        Err(error) => {
+            println!("not opened: {error}");
+            return false;
+        }
+    };
+    let Ok(engine) = Engine::open(Arc::new(kv), Arc::new(SystemEnv)).await else { return false };
+    let host = Arc::new(Host::on(Arc::new(engine), 8 << 20));
+    let mut tasks = tokio::task::JoinSet::new();
+    for (number, name) in (0..).zip(RAW_ACTORS) {
+        let (engine, notes) = (Arc::clone(&host.engine), Arc::clone(notes));
+        tasks.spawn(async move { run_raw(&engine, (number, name), until, &notes).await });
+    }
+    let (sql_host, sql_notes) = (Arc::clone(&host), Arc::clone(notes));
+    tasks.spawn(async move { run_sql(&sql_host, until, &sql_notes).await });
+    let mut all_well = true;
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(failed) = ended.unwrap() {
+            println!("begun again: {failed}");
+            all_well = false;
+        }
+    }
+    host.engine.close().await;
+    all_well
+}
+
+async fn run_raw(
+    engine: &Engine,
+    (number, name): (u64, &'static str),
+    until: u64,
+    (marks, faults): &Notes,
+) -> Result<(), Failed> {
+    let actor = id(name);
+    let started = engine.load_startup(&actor, &first_page()).await?;
+    let (generation, mut head) = (started.meta.generation, started.meta.head_txid);
+    marks.say(&format!("own {name} {generation}"));
+    let mut tag = model::tag_at(engine, (number, &actor), generation, started.meta.size_pages).await?;
+    while tag < until {
+        tag += 1;
+        faults.draw();
+        marks.say(&format!("begin {name} {tag}"));
+        head = model::commit(engine, (number, &actor), generation, head, tag).await?;
+        marks.say(&format!("ack {name} {tag}"));
+    }
+    Ok(())
+}
+
+async fn run_sql(host: &Host, until: u64, (marks, _): &Notes) -> Result<(), Failed> {
+    let db = host.try_open(SQL_ACTOR).await?;
+    marks.say(&format!("own {SQL_ACTOR} {}", db.database.opened().meta.generation));
+    if db.value("SELECT count(*) FROM sqlite_schema").await? == 0.into() {
+        let tx = db.begin().await?;
+        tx.exec(SQL_TABLES).await?;
+        tx.commit().await?;
+    }
+    let mut tag = match db.value("SELECT tag FROM slot WHERE n = 0").await? {
+        Value::Integer(tag) => tag,
+        other => return Err(format!("{other:?}").into()),
+    };
+    while u64::try_from(tag).unwrap() < until {
+        tag += 1;
+        marks.say(&format!("begin {SQL_ACTOR} {tag}"));
+        let statements = model::sql_change(tag);
+        let statements: Vec<_> = statements.iter().map(|sql| (sql.as_str(), &[][..])).collect();
+        db.batch(&statements).await?;
+        marks.say(&format!("ack {SQL_ACTOR} {tag}"));
+    }
+    db.close().await;
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! A disk that fails, fills up, or is slow.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use batondb::engine::{Engine, StoreError};
+use batondb::types::{Generation, Txid};
+
+use super::{engine, errno, place, run};
+use crate::disk::{ALWAYS, Control, Controls};
+use crate::support::{commit, id, start, tags};
+
+/// The head and the generation of an actor with one commit of pages 1 to 3.
+async fn one_commit(engine: &Engine) -> (Generation, Txid) {
+    let generation = start(engine, &id("a")).await.meta.generation;
+    (generation, commit(engine, &id("a"), generation, Txid(0), 1..=3, 1).await.unwrap())
+}
+
+#[test]
+fn a_write_or_a_flush_that_failed_once_costs_nothing() {
+    run(
+        "resources::disk::a_write_or_a_flush_that_failed_once_costs_nothing",
+        "resources::disk::a_child_whose_disk_fails_once",
+    );
+}
+
+/// The first attempt fails and shows nothing; the commit's mark says so, and it is made again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_whose_disk_fails_once() {
+    let Some((path, controls)) = place() else { return };
+    let engine = engine(&path).await;
+    let (generation, mut head) = one_commit(&engine).await;
+    controls.set(Control::ErrorNumber, errno(libc::EIO));
+    for (tag, fault) in (2..).zip([Control::SyncErrors, Control::WriteErrors, Control::ShortWrites]) {
+        controls.set(fault, 1);
+        head = commit(&engine, &id("a"), generation, head, 1..=3, tag).await.unwrap();
+        assert_eq!(controls.get(fault), 0, "{fault:?} has happened");
+        assert_eq!(tags(&engine, &id("a"), generation, 3).await, [tag; 3]);
+    }
+}
+
+#[test]
+fn a_disk_that_goes_on_failing_is_unknown_and_then_known() {
+    run(
+        "resources::disk::a_disk_that_goes_on_failing_is_unknown_and_then_known",
+        "resources::disk::a_child_whose_disk_fails_for_a_while",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_whose_disk_fails_for_a_while() {
+    let Some((path, controls)) = place() else { return };
+    let engine = engine(&path).await;
+    let (generation, head) = one_commit(&engine).await;
+    controls.set(Control::ErrorNumber, errno(libc::EIO));
+    controls.set(Control::SyncErrors, ALWAYS);
+    let error = commit(&engine, &id("a"), generation, head, 1..=3, 2).await.unwrap_err();
+    let StoreError::CommitUnknown { detail, token, .. } = &error else { panic!("{error:?}") };
+    assert!(detail.contains("Input/output error"), "{detail}");
+    // Reads go on, of what was acknowledged.
+    assert_eq!(tags(&engine, &id("a"), generation, 3).await, [1; 3]);
+    controls.set(Control::SyncErrors, 0);
+    // It was not made, and once that is said it never will be.
+    let resolved = engine.resolve_commit(&id("a"), generation, head, token.unwrap()).await;
+    assert_eq!(resolved, Ok(None));
+    commit(&engine, &id("a"), generation, head, 1..=3, 3).await.unwrap();
+    assert_eq!(tags(&engine, &id("a"), generation, 3).await, [3; 3]);
+}
+
+#[test]
+fn a_meta_page_that_failed_asks_for_the_store_to_be_opened_again() {
+    run(
+        "resources::disk::a_meta_page_that_failed_asks_for_the_store_to_be_opened_again",
+        "resources::disk::a_child_whose_meta_page_fails",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_whose_meta_page_fails() {
+    let Some((path, controls)) = place() else { return };
+    let first = engine(&path).await;
+    let (generation, head) = one_commit(&first).await;
+    controls.set(Control::ErrorNumber, errno(libc::EIO));
+    controls.set(Control::MetaErrors, 1);
+    let error = commit(&first, &id("a"), generation, head, 1..=3, 2).await.unwrap_err();
+    assert_eq!(error.code(), "ERR_COMMIT_UNKNOWN", "{error}");
+    // The disk is well again, but nobody knows what it holds: nothing is answered before it is read again.
+    let after = commit(&first, &id("a"), generation, head, 1..=3, 2).await.unwrap_err();
+    assert_eq!(after.code(), "ERR_UNAVAILABLE");
+    assert!(
+        after.to_string().contains("close the store everywhere in this process and open it again"),
+        "{after}"
+    );
+    first.close().await;
+    drop(first);
+    let second = engine(&path).await;
+    let meta = start(&second, &id("a")).await.meta;
+    let found = tags(&second, &id("a"), meta.generation, 3).await;
+    assert!(found == [1; 3] || found == [2; 3], "{found:?}");
+    commit(&second, &id("a"), meta.generation, meta.head_txid, 1..=3, 3).await.unwrap();
+    assert_eq!(tags(&second, &id("a"), meta.generation, 3).await, [3; 3]);
+}
+
+#[test]
+fn a_full_disk_is_told_and_work_goes_on_when_there_is_room() {
+    run(
+        "resources::disk::a_full_disk_is_told_and_work_goes_on_when_there_is_room",
+        "resources::disk::a_child_whose_disk_is_full",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_whose_disk_is_full() {
+    let Some((path, controls)) = place() else { return };
+    let engine = engine(&path).await;
+    let (generation, head) = one_commit(&engine).await;
+    let host = crate::sql::support::Host::on(Arc::clone(&engine), 1 << 20);
+    let db = host.open("sql").await;
+    db.exec("CREATE TABLE t(x); INSERT INTO t VALUES (1)").await.unwrap();
+    for number in [libc::ENOSPC, libc::EDQUOT] {
+        controls.set(Control::ErrorNumber, errno(number));
+        controls.set(Control::WriteErrors, ALWAYS);
+        let error = commit(&engine, &id("a"), generation, head, 1..=3, 2).await.unwrap_err();
+        assert_eq!(error.code(), "ERR_QUOTA_EXCEEDED", "{error}");
+        assert!(error.to_string().contains("the disk, or a quota on it, is full"), "{error}");
+        let error = crate::sql::support::store_error(db.exec("INSERT INTO t VALUES (2)").await.unwrap_err());
+        assert_eq!(error.code(), "ERR_QUOTA_EXCEEDED", "{error}");
+        assert_eq!(tags(&engine, &id("a"), generation, 3).await, [1; 3]);
+        assert_eq!(db.integer("SELECT count(*) FROM t").await, 1);
+        controls.set(Control::WriteErrors, 0);
+    }
+    commit(&engine, &id("a"), generation, head, 1..=3, 3).await.unwrap();
+    assert_eq!(tags(&engine, &id("a"), generation, 3).await, [3; 3]);
+    db.exec("INSERT INTO t VALUES (3)").await.unwrap();
+    assert_eq!(db.integer("SELECT count(*) FROM t").await, 2);
+}
+
+#[test]
+fn reads_go_on_while_a_flush_takes_its_time() {
+    run(
+        "resources::disk::reads_go_on_while_a_flush_takes_its_time",
+        "resources::disk::a_child_whose_disk_is_slow",
+    );
+}
+
+async fn until_a_flush_waits(controls: &Controls, before: u32) {
+    while controls.get(Control::SyncsSeen) == before {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_whose_disk_is_slow() {
+    let Some((path, controls)) = place() else { return };
+    let engine = engine(&path).await;
+    let (generation, head) = one_commit(&engine).await;
+    controls.set(Control::SyncDelay, 20_000);
+    let head = commit(&engine, &id("a"), generation, head, 1..=3, 2).await.unwrap();
+    controls.set(Control::SyncDelay, 0);
+
+    let before = controls.get(Control::SyncsSeen);
+    controls.set(Control::SyncsHeld, 1);
+    let writing = tokio::spawn({
+        let engine = Arc::clone(&engine);
+        async move { commit(&engine, &id("a"), generation, head, 1..=3, 3).await }
+    });
+    until_a_flush_waits(&controls, before).await;
+    // The commit cannot be through, and does not show; whoever reads does not wait for it.
+    for _ in 0..20 {
+        assert_eq!(tags(&engine, &id("a"), generation, 3).await, [2; 3]);
+    }
+    assert!(!writing.is_finished(), "a commit was acknowledged before it was flushed");
+    controls.set(Control::SyncsHeld, 0);
+    writing.await.unwrap().unwrap();
+    assert_eq!(tags(&engine, &id("a"), generation, 3).await, [3; 3]);
+}
