@@ -122,6 +122,14 @@ mod tests {
         }
 
         fn spawn(&self, _: BoxFuture<'static, ()>) {}
+
+        fn run_blocking(&self, _: Box<dyn FnOnce() + Send>) {
+            unreachable!("an attempt reads no files");
+        }
+
+        fn block_on(&self, _: BoxFuture<'_, ()>) {
+            unreachable!("an attempt does not block");
+        }
     }
 
     fn fresh() -> Attempts {
@@ -144,14 +152,6 @@ mod tests {
             assert_eq!((again, clock.pauses()), (Ok(()), pauses), "{error}");
             block_on(attempts.again_on(&clock, &Limits::default(), error.clone())).unwrap();
             assert_eq!(clock.pauses(), pauses + 1, "{error}: the second one waits");
-        }
-
-        fn run_blocking(&self, _: Box<dyn FnOnce() + Send>) {
-            unreachable!("an attempt reads no files");
-        }
-
-        fn block_on(&self, _: BoxFuture<'_, ()>) {
-            unreachable!("an attempt does not block");
         }
     }
 

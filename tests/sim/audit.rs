@@ -85,7 +85,7 @@ pub fn head_step(before: &Head, after: &Head, deleted: bool) -> Result<HeadStep,
     ensure!(after.open_stage.is_none(), "a commit left a stage open: {before:?} to {after:?}");
     match before.open_stage {
         None => {
-            ensure!(after.txid == before.next_txid, "a commit took a txid at will: {before:?} to {after:?}")
+            ensure!(after.txid == before.next_txid, "a commit took a txid at will: {before:?} to {after:?}");
         }
         Some(stage) => {
             ensure!(stage.txid == after.txid, "the head passed an open stage: {before:?} to {after:?}");

@@ -164,10 +164,10 @@ impl Client {
 
     async fn write(&mut self, actor: usize, mut held: Held) {
         // Some callers are wrong about what they hold.
-        if self.draw.in_1000(60) {
-            held.generation = held.generation.saturating_sub(1);
-        } else if self.draw.in_1000(60) {
-            held.head = held.head.saturating_sub(1);
+        match self.draw.below(17) {
+            0 => held.generation = held.generation.saturating_sub(1),
+            1 => held.head = held.head.saturating_sub(1),
+            _ => {}
         }
         let most = self.habits.pages_max;
         let size = match self.draw.below(4) {

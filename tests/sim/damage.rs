@@ -6,10 +6,13 @@ use batondb::kv::memory::MemoryKv;
 use batondb::kv::{Body, Decision, Isolation, KvError, Mutations, View, transact};
 use futures::future::{BoxFuture, FutureExt};
 
+/// What bytes become; none if they stay.
+type Change = dyn Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync;
+
 /// Replaces the bytes of a row if they are what `change` wants.
 struct Replace {
     key: Vec<u8>,
-    change: Box<dyn Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync>,
+    change: Box<Change>,
 }
 
 impl Body for Replace {

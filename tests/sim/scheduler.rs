@@ -285,14 +285,14 @@ impl Scheduler {
         let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
         CURRENT.set(outer);
         let mut state = self.lock();
-        match (polled, state.tasks.get_mut(&id)) {
-            (Poll::Pending, Some(task)) => task.future = Some(future),
-            _ => {
-                let task = state.tasks.remove(&id);
-                drop(state);
-                drop((task, future));
-            }
+        if let (Poll::Pending, Some(task)) = (polled, state.tasks.get_mut(&id)) {
+            task.future = Some(future);
+            return;
         }
+        let task = state.tasks.remove(&id);
+        // What is dropped may spawn or wake others.
+        drop(state);
+        drop((task, future));
     }
 }
 
