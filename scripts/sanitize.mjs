@@ -7,13 +7,15 @@
 // has one.
 
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const target = 'x86_64-unknown-linux-gnu';
 const build = `${process.env.CARGO_TARGET_DIR ?? `${root}/target`}/asan`;
-const addon = `${build}/batondb.node`;
+/** Where the package looks for its addon. One that is there already comes back afterwards. */
+const addon = `${root}/batondb.linux-x64-gnu.node`;
+const aside = `${addon}.aside`;
 const PARTS = ['rust', 'addon'];
 /** The tests of SQLite below us, of LMDB, and the corpora of the fuzz targets. */
 const RUST_TESTS = ['sql::', 'kv_embedded::'];
@@ -100,16 +102,25 @@ function jest() {
   if (!run('cargo', ['+nightly', 'build', '--target', target, '--lib'], sanitized)) {
     return false;
   }
-  mkdirSync(build, { recursive: true });
-  copyFileSync(`${build}/${target}/debug/libbatondb.so`, addon);
-  return run(process.execPath, ['node_modules/jest/bin/jest.js', '--runInBand', ...ofJest], {
-    ...process.env,
-    // Node itself is not instrumented, so the runtime has to be there before it.
-    LD_PRELOAD: clang.runtime,
-    // Node keeps very much until its end on purpose, so every process would be told to leak.
-    ASAN_OPTIONS: 'detect_leaks=0',
-    NAPI_RS_NATIVE_LIBRARY_PATH: addon,
-  });
+  if (existsSync(addon)) {
+    renameSync(addon, aside);
+  }
+  try {
+    // By its place and not by NAPI_RS_NATIVE_LIBRARY_PATH, which Jest's own resolver would take for itself.
+    copyFileSync(`${build}/${target}/debug/libbatondb.so`, addon);
+    return run(process.execPath, ['node_modules/jest/bin/jest.js', '--runInBand', ...ofJest], {
+      ...process.env,
+      // Node itself is not instrumented, so the runtime has to be there before it.
+      LD_PRELOAD: clang.runtime,
+      // Node keeps very much until its end on purpose, so every process would be told to leak.
+      ASAN_OPTIONS: 'detect_leaks=0',
+    });
+  } finally {
+    rmSync(addon, { force: true });
+    if (existsSync(aside)) {
+      renameSync(aside, addon);
+    }
+  }
 }
 
 const results = parts.map((part) => ({ part, passed: part === 'rust' ? rust() : jest() }));

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use batondb::codec::{Fence, FenceState, Head, OpenStage};
 use batondb::plan::{
-    CommitPlan, CommitRequest, Debt, DeletePlan, FinalizeRequest, Held, Landed, StagePlan, StageRequest,
-    TakeoverPlan, TakeoverRequest, check_part, commit, debts, delete, doomed, finalize, landed, open_stage,
-    rolled_back, swept, takeover, trimmed,
+    CommitPlan, CommitRequest, Debt, DeletePlan, DeleteRequest, FinalizeRequest, Held, Landed, StagePlan,
+    StageRequest, TakeoverPlan, TakeoverRequest, check_part, commit, debts, delete, doomed, finalize, landed,
+    open_stage, rolled_back, swept, takeover, trimmed,
 };
 use batondb::types::{Generation, PageCount, PageSize, Token, Txid};
 
@@ -264,11 +264,16 @@ impl Actor {
     }
 
     fn delete(&mut self, step: u64) {
-        match delete(self.fence.as_ref(), self.head.as_ref(), token(step)) {
+        let life = self.fence.map(|fence| fence.first_generation);
+        let request = DeleteRequest { token: token(step), life };
+        let other = DeleteRequest { life: Some(Generation(u64::MAX)), ..request };
+        let replaced = delete(self.fence.as_ref(), self.head.as_ref(), other);
+        assert!(matches!(replaced, DeletePlan::AlreadyReplaced | DeletePlan::Absent), "{replaced:?}");
+        match delete(self.fence.as_ref(), self.head.as_ref(), request) {
             DeletePlan::Delete(fence, head) => {
                 assert!(fence.generation > self.generation(), "a deletion that fences nobody");
                 assert_eq!(
-                    delete(Some(&fence), head.as_ref(), token(step)),
+                    delete(Some(&fence), head.as_ref(), request),
                     DeletePlan::AlreadyDeleted(fence),
                     "its answer was lost"
                 );
@@ -276,7 +281,7 @@ impl Actor {
                 self.shown.clear();
             }
             DeletePlan::Absent => {}
-            DeletePlan::AlreadyDeleted(fence) => panic!("{fence:?} of a new token"),
+            other => panic!("{other:?} of a new token"),
         }
     }
 
