@@ -155,6 +155,9 @@ describe('loadStartup refuses', () => {
     [{ preload: { pages: [1, '2'] } }, INVALID, ['options.preload.pages[1]', "'2'"]],
     [{ preload: { pages: [1n] } }, INVALID, ['options.preload.pages[0]', '1n']],
     [{ preload: { pages: [, 1] } }, INVALID, ['options.preload.pages[0]', 'undefined']],
+    [{ preload: { pages: new Array(2 ** 32 - 1) } }, INVALID, ['options.preload.pages[0]', 'undefined']],
+    [{ preload: { ranges: [, { start: 1, end: 2 }] } }, INVALID, ['options.preload.ranges[0]', 'undefined']],
+    [{ preload: { pages: { constructor: { name: Symbol('odd') } } } }, INVALID, ['options.preload.pages']],
     ...[0, -1, 1.5, NaN, 2 ** 32, Infinity].map((value) => [
       { preload: { pages: [1, value] } },
       RANGE,
@@ -257,6 +260,8 @@ describe('commit refuses', () => {
     [{ ...good, pages: undefined }, INVALID, ['request.pages', 'undefined']],
     [{ ...good, pages: new Map() }, INVALID, ['request.pages', 'an instance of Map']],
     [{ ...good, pages: new Array(1) }, INVALID, ['request.pages[0]', 'undefined']],
+    // Four billion holes: without a byte taken for each of them.
+    [{ ...good, pages: new Array(2 ** 32 - 1) }, INVALID, ['request.pages[0]', 'undefined']],
     [{ ...good, signal: 1 }, INVALID, ['request.signal', '1']],
   ])('%p', (request, code, fragments) => expectRefusal(commit(request), code, ...fragments));
 
@@ -317,6 +322,19 @@ describe('commit refuses', () => {
     expect(['ERR_INVALID_ARG', 'ERR_OUT_OF_RANGE']).toContain(error.code);
     expect(error.message).toMatch(/2/);
     expect((await store.stat('past')).headTxid).toBe(0n);
+  });
+
+  test('an onFenced that a getter changes after it was checked', async () => {
+    let reads = 0;
+    const options = {
+      get onFenced() {
+        reads += 1;
+        return reads === 1 ? () => {} : 5;
+      },
+    };
+    const db = await store.openDatabase('tricky', options);
+    expect(reads).toBe(1);
+    await db.close();
   });
 
   test('a buffer that a getter detaches while the request is read', async () => {

@@ -18,9 +18,39 @@ const SHOWN_LENGTH_MAX = 64;
  * @param {unknown} value
  * @returns {string}
  */
+function inspected(value) {
+  try {
+    return inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: SHOWN_LENGTH_MAX });
+  } catch {
+    // It asks the value for its name and its tag, which may be symbols, or getters that throw.
+    return `a value of type ${typeof value} that cannot be shown`;
+  }
+}
+
+/**
+ * @param {unknown} value
+ * @returns {string}
+ */
 function show(value) {
-  const text = inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: SHOWN_LENGTH_MAX });
+  const text = inspected(value);
   return text.length > 2 * SHOWN_LENGTH_MAX ? `${text.slice(0, 2 * SHOWN_LENGTH_MAX)}...` : text;
+}
+
+/**
+ * The name of a function, or of what made an object. What answers with an error is told to have none: the error that
+ * the caller is to see is the one about the argument.
+ *
+ * @param {any} value
+ * @param {string} [of]
+ * @returns {string}
+ */
+function nameOf(value, of) {
+  try {
+    const name = (of === undefined ? value : value[of])?.name;
+    return typeof name === 'string' ? name : '';
+  } catch {
+    return '';
+  }
 }
 
 /**
@@ -32,11 +62,11 @@ function received(value) {
     return `Received ${value}`;
   }
   if (typeof value === 'function') {
-    return `Received function ${value.name}`;
+    return `Received function ${nameOf(value)}`;
   }
   if (typeof value === 'object') {
-    const name = value.constructor?.name;
-    return name && name !== 'Object' ? `Received an instance of ${name}` : `Received ${show(value)}`;
+    const name = nameOf(value, 'constructor');
+    return name !== '' && name !== 'Object' ? `Received an instance of ${name}` : `Received ${show(value)}`;
   }
   return `Received type ${typeof value} (${show(value)})`;
 }
@@ -86,6 +116,28 @@ function object(value, name, keys) {
     }
   }
   return value;
+}
+
+/**
+ * An array, each of its entries through `each`. By index up to the first that is refused: `map` would pass over the
+ * holes of a sparse array, and an iterator would first gather all four billion of them.
+ *
+ * @template T
+ * @param {unknown} value
+ * @param {string} name
+ * @param {string} expected
+ * @param {(entry: unknown, name: string, index: number) => T} each
+ * @returns {T[]}
+ */
+function list(value, name, expected, each) {
+  if (!Array.isArray(value)) {
+    throw invalid(name, expected, value);
+  }
+  const checked = [];
+  for (let index = 0; index < value.length; index += 1) {
+    checked.push(each(value[index], `${name}[${index}]`, index));
+  }
+  return checked;
 }
 
 /**
@@ -210,6 +262,7 @@ module.exports = {
   boolean,
   integer,
   invalid,
+  list,
   nonEmptyString,
   object,
   outOfRange,

@@ -26,18 +26,12 @@ function commitRequest(value) {
  * @param {string} name
  */
 function pageWrites(value, name) {
-  if (!Array.isArray(value)) {
-    throw check.invalid(name, 'an array of { page, data }', value);
-  }
-  const numbers = new Uint32Array(value.length);
   /** @type {Uint8Array[]} */
   const data = [];
   /** @type {Map<number, number>} */
   const seen = new Map();
-  // By index, because `forEach` would pass over the holes of a sparse array.
-  for (let index = 0; index < value.length; index += 1) {
-    const at = `${name}[${index}]`;
-    const entry = check.object(value[index], at, ['page', 'data']);
+  const numbers = check.list(value, name, 'an array of { page, data }', (each, at, index) => {
+    const entry = check.object(each, at, ['page', 'data']);
     const page = check.integer(entry.page, `${at}.page`, 1, check.U32_MAX);
     const earlier = seen.get(page);
     if (earlier !== undefined) {
@@ -45,10 +39,10 @@ function pageWrites(value, name) {
       throw new BatonError('ERR_INVALID_ARG', message);
     }
     seen.set(page, index);
-    numbers[index] = page;
     data.push(pageBytes(entry.data, `${at}.data`, data[0]?.length));
-  }
-  return { numbers, data };
+    return page;
+  });
+  return { numbers: Uint32Array.from(numbers), data };
 }
 
 /**

@@ -16,11 +16,13 @@ const TRANSACTION_TIMEOUT_MS_DEFAULT = 30_000;
  * @returns {Uint32Array}
  */
 function pageNumbers(value, name) {
-  if (!Array.isArray(value) && !(ArrayBuffer.isView(value) && !(value instanceof DataView))) {
-    throw check.invalid(name, 'an array of page numbers', value);
+  /** @param {unknown} page @param {string} at */
+  const number = (page, at) => check.integer(page, at, 1, check.U32_MAX);
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
+    const numbers = /** @type {ArrayLike<unknown>} */ (/** @type {unknown} */ (value));
+    return Uint32Array.from(numbers, (page, index) => number(page, `${name}[${index}]`));
   }
-  const list = /** @type {ArrayLike<unknown>} */ (value);
-  return Uint32Array.from(list, (page, index) => check.integer(page, `${name}[${index}]`, 1, check.U32_MAX));
+  return Uint32Array.from(check.list(value, name, 'an array of page numbers', number));
 }
 
 /**
@@ -29,11 +31,7 @@ function pageNumbers(value, name) {
  * @returns {import('../binding.js').NativePageRange[]}
  */
 function pageRanges(value, name) {
-  if (!Array.isArray(value)) {
-    throw check.invalid(name, 'an array of ranges', value);
-  }
-  return value.map((each, index) => {
-    const at = `${name}[${index}]`;
+  return check.list(value, name, 'an array of ranges', (each, at) => {
     const range = check.object(each, at, ['start', 'end']);
     const start = check.integer(range.start, `${at}.start`, 1, check.U32_MAX);
     const end = check.integer(range.end, `${at}.end`, 1, check.U32_MAX);
@@ -81,8 +79,10 @@ function databaseOptions(value) {
   const options = check.object(value ?? {}, 'options', DATABASE_OPTIONS);
   const { maxQueuedCalls = QUEUED_CALLS_DEFAULT, transactionTimeoutMs = TRANSACTION_TIMEOUT_MS_DEFAULT } =
     options;
-  if (options.onFenced !== undefined && typeof options.onFenced !== 'function') {
-    throw check.invalid('options.onFenced', 'a function', options.onFenced);
+  // Read once: a getter could answer with another value than the one that was checked.
+  const { onFenced } = options;
+  if (onFenced !== undefined && typeof onFenced !== 'function') {
+    throw check.invalid('options.onFenced', 'a function', onFenced);
   }
   return {
     native: {
@@ -91,7 +91,7 @@ function databaseOptions(value) {
       queueMax: check.integer(maxQueuedCalls, 'options.maxQueuedCalls', 1, check.U32_MAX),
     },
     transactionTimeoutMs: check.timeoutMs(transactionTimeoutMs, 'options.transactionTimeoutMs'),
-    onFenced: /** @type {import('../index.js').DatabaseOptions['onFenced']} */ (options.onFenced),
+    onFenced: /** @type {import('../index.js').DatabaseOptions['onFenced']} */ (onFenced),
     signal: check.signal(options.signal, 'options.signal'),
   };
 }

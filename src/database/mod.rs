@@ -37,3 +37,5 @@ pub use open::{DatabaseOptions, Databases};
 pub use pool::Pool;
 pub use sqlite::SqlError;
 pub use stats::DatabaseStats;
+#[cfg(feature = "testing")]
+pub use vfs::testing;

@@ -207,6 +207,12 @@ impl Source {
         let commit = Commit { generation, head_txid, size_pages: size, pages: writes };
         let committed = self.engine.wait(self.engine.commit(&self.actor, commit));
         let head = self.note(committed)?;
+        let new = pages.iter().filter(|(page, _)| !self.size.contains(*page)).count();
+        if new < size.0.saturating_sub(self.size.0) as usize {
+            // Pages between the sizes that were not written read as zeros, also where the cache has what they
+            // held before the database was cut off in front of them.
+            self.space = self.cache.space();
+        }
         self.advance(head, size, page_size, pages.len());
         for (page, data) in pages {
             self.cache.insert(self.space, page, data);

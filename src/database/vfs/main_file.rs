@@ -234,8 +234,12 @@ impl MainFile {
             let pages = std::mem::take(&mut self.staged_pages);
             return self.source.finish_large_commit(stage, self.size, page_size, pages);
         }
-        let pages = std::mem::take(&mut self.dirty);
+        let mut pages = std::mem::take(&mut self.dirty);
         self.dirty_bytes = 0;
+        if pages.is_empty() && self.source.size() == PageCount(0) && self.size != PageCount(0) {
+            // Its pages tell the store how large a page is, so an empty database cannot grow without any.
+            pages.insert(PageNumber::FIRST, vec![0; page_size.bytes()].into());
+        }
         self.source.commit(self.size, page_size, pages)
     }
 

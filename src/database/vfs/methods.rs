@@ -97,8 +97,13 @@ unsafe extern "C" fn read(
     offset: ffi::sqlite3_int64,
 ) -> c_int {
     let amount = usize::try_from(amount).unwrap_or(0);
-    // SAFETY: SQLite gives a buffer of `amount` bytes.
-    let out = unsafe { slice::from_raw_parts_mut(out.cast::<u8>(), amount) };
+    let out = if amount == 0 {
+        // A slice of nothing has an address, too, and C need not have one.
+        &mut []
+    } else {
+        // SAFETY: SQLite gives a buffer of `amount` bytes.
+        unsafe { slice::from_raw_parts_mut(out.cast::<u8>(), amount) }
+    };
     // SAFETY: SQLite calls this on open files only.
     unsafe {
         on_file(raw, |file| match file.read(unsigned(offset)?, out)? {
@@ -115,8 +120,12 @@ unsafe extern "C" fn write(
     offset: ffi::sqlite3_int64,
 ) -> c_int {
     let amount = usize::try_from(amount).unwrap_or(0);
-    // SAFETY: SQLite gives a buffer of `amount` bytes.
-    let data = unsafe { slice::from_raw_parts(data.cast::<u8>(), amount) };
+    let data = if amount == 0 {
+        &[]
+    } else {
+        // SAFETY: SQLite gives a buffer of `amount` bytes.
+        unsafe { slice::from_raw_parts(data.cast::<u8>(), amount) }
+    };
     // SAFETY: SQLite calls this on open files only.
     unsafe { on_file(raw, |file| file.write(unsigned(offset)?, data)) }
 }
@@ -231,4 +240,109 @@ unsafe extern "C" fn device_characteristics(_: *mut ffi::sqlite3_file) -> c_int 
         | ffi::SQLITE_IOCAP_SEQUENTIAL
         | ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE
         | ffi::SQLITE_IOCAP_UNDELETABLE_WHEN_OPEN
+}
+
+#[cfg(test)]
+mod tests {
+    //! Through the table of functions, as SQLite calls them, but without SQLite: Miri runs these.
+
+    use std::mem::MaybeUninit;
+    use std::ptr::null;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A file of a few bytes, which tells when it is dropped.
+    struct Small {
+        bytes: Vec<u8>,
+        dropped: Arc<AtomicUsize>,
+    }
+
+    impl Drop for Small {
+        fn drop(&mut self) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl VfsFile for Small {
+        fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<usize, Code> {
+            let start = usize::try_from(offset).map_err(|_| Code(ffi::SQLITE_IOERR_READ))?;
+            assert_ne!(start, 13, "a panic in the middle of a call");
+            let found = self.bytes.get(start..).unwrap_or_default();
+            let there = found.len().min(out.len());
+            out[..there].copy_from_slice(&found[..there]);
+            out[there..].fill(0);
+            Ok(there)
+        }
+
+        fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), Code> {
+            self.bytes.truncate(usize::try_from(offset).unwrap_or(0));
+            self.bytes.extend_from_slice(data);
+            Ok(())
+        }
+
+        fn truncate(&mut self, size: u64) -> Result<(), Code> {
+            self.bytes.truncate(usize::try_from(size).unwrap_or(0));
+            Ok(())
+        }
+
+        fn sync(&mut self) -> Result<(), Code> {
+            Err(Code(ffi::SQLITE_IOERR_FSYNC))
+        }
+
+        fn size(&mut self) -> Result<u64, Code> {
+            Ok(self.bytes.len() as u64)
+        }
+    }
+
+    #[test]
+    fn a_file_lives_in_the_place_that_sqlite_has_for_it_until_it_is_closed() {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let mut place = MaybeUninit::<RawFile>::uninit();
+        let raw = place.as_mut_ptr().cast::<ffi::sqlite3_file>();
+        let small = Small { bytes: Vec::new(), dropped: Arc::clone(&dropped) };
+        let mut out = [9_u8; 8];
+        let (mut size, mut reserved) = (-1, -1);
+        // SAFETY: the place is large enough and stays where it is, and every buffer has as many bytes as is said.
+        unsafe {
+            RawFile::open_at(raw, Box::new(small));
+            assert_eq!(write(raw, b"hello".as_ptr().cast(), 5, 0), ffi::SQLITE_OK);
+            assert_eq!(read(raw, out.as_mut_ptr().cast(), 5, 0), ffi::SQLITE_OK);
+            assert_eq!(read(raw, out.as_mut_ptr().cast(), 8, 2), ffi::SQLITE_IOERR_SHORT_READ);
+            assert_eq!(read(raw, out.as_mut_ptr().cast(), 1, -1), ffi::SQLITE_MISUSE);
+            assert_eq!(read(raw, out.as_mut_ptr().cast(), 1, 13), ffi::SQLITE_IOERR, "a panic stays here");
+            assert_eq!(truncate(raw, 4), ffi::SQLITE_OK);
+            assert_eq!(file_size(raw, &raw mut size), ffi::SQLITE_OK);
+            assert_eq!(sync(raw, 0), ffi::SQLITE_IOERR_FSYNC);
+            assert_eq!(check_reserved_lock(raw, &raw mut reserved), ffi::SQLITE_OK);
+            assert_eq!(file_control(raw, ffi::SQLITE_FCNTL_OVERWRITE, null_mut()), ffi::SQLITE_OK);
+            assert_eq!(file_control(raw, 9_999, null_mut()), ffi::SQLITE_NOTFOUND);
+            let name = c"user_version";
+            let mut texts = [null_mut(), name.as_ptr().cast_mut(), null_mut()];
+            assert_eq!(
+                pragma(raw, texts.as_mut_ptr()),
+                ffi::SQLITE_NOTFOUND,
+                "the file passes on all pragmas"
+            );
+            assert_eq!(dropped.load(Ordering::Relaxed), 0);
+            assert_eq!(close(raw), ffi::SQLITE_OK);
+        }
+        assert_eq!((&out, size, reserved), (b"llo\0\0\0\0\0", 4, 0));
+        assert_eq!(dropped.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn nothing_may_be_read_and_written_anywhere() {
+        let mut place = MaybeUninit::<RawFile>::uninit();
+        let raw = place.as_mut_ptr().cast::<ffi::sqlite3_file>();
+        let small = Small { bytes: b"x".to_vec(), dropped: Arc::default() };
+        // SAFETY: as above; no byte is asked for, so there need not be any.
+        unsafe {
+            RawFile::open_at(raw, Box::new(small));
+            assert_eq!(read(raw, null_mut(), 0, 0), ffi::SQLITE_OK);
+            assert_eq!(write(raw, null(), 0, 1), ffi::SQLITE_OK);
+            assert_eq!(close(raw), ffi::SQLITE_OK);
+        }
+    }
 }

@@ -17,6 +17,8 @@ mod pragma;
 mod scratch;
 mod signals;
 mod system;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub(crate) use directory::{Announced, announce};
 pub(crate) use main_file::MainFile;

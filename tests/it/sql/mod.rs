@@ -13,3 +13,4 @@ mod line;
 mod model;
 mod statements;
 pub mod support;
+mod values;

@@ -1,0 +1,92 @@
+// Fuzzes: each target of `fuzz/` with libFuzzer, and the addon's arguments from Node.
+//
+//   npm run fuzz -- [target...] [--seconds N]
+//
+// What libFuzzer finds worth keeping goes to target/fuzz-corpus, not into the corpora that are committed; see
+// docs/testing.md for how to add to those.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+/** Options of libFuzzer for each target. A decoder that allocates a megabyte has believed a length in a damaged row. */
+const TARGETS = {
+  decoders: ['-max_len=4096', '-malloc_limit_mb=1'],
+  plans: ['-max_len=1024'],
+  arguments: ['-max_len=4096'],
+  // A short input of these is a file or a database that nothing happens to.
+  vfs: ['-max_len=1024', '-len_control=0'],
+  sql: ['-max_len=2048', '-len_control=0'],
+};
+/** Not one of libFuzzer's: `fuzz/arguments.mjs`, on the addon that was built last. */
+const NODE = 'node';
+
+const { values: options, positionals } = parseArgs({
+  options: { seconds: { type: 'string', default: '60' } },
+  allowPositionals: true,
+});
+const seconds = Number(options.seconds);
+const known = [...Object.keys(TARGETS), NODE];
+const chosen = positionals.length > 0 ? positionals : known;
+
+/** @param {string} message @returns {never} */
+function stop(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+/** @param {string} command @param {string[]} args */
+function run(command, args) {
+  console.log(`\n> ${command} ${args.join(' ')}`);
+  return spawnSync(command, args, { cwd: root, stdio: 'inherit' }).status === 0;
+}
+
+/** @param {string[]} args */
+function works(...args) {
+  return spawnSync('cargo', args, { cwd: root, stdio: 'ignore' }).status === 0;
+}
+
+const unknown = chosen.find((target) => !known.includes(target));
+if (unknown !== undefined || !(seconds > 0)) {
+  stop(`npm run fuzz -- [target...] [--seconds N], where a target is one of ${known.join(', ')}`);
+}
+const ofLibFuzzer = chosen.filter((target) => target !== NODE);
+if (ofLibFuzzer.length > 0) {
+  if (!works('+nightly', '--version')) {
+    stop('libFuzzer needs a nightly compiler: rustup toolchain install nightly --profile minimal');
+  }
+  if (!works('+nightly', 'fuzz', '--version')) {
+    stop('cargo-fuzz is missing: cargo install cargo-fuzz --locked');
+  }
+}
+if (chosen.includes(NODE) && !existsSync(`${root}/node_modules`)) {
+  stop('The addon is not built: npm run build:debug');
+}
+
+/** @param {keyof typeof TARGETS} target */
+function fuzz(target) {
+  const found = `${root}/target/fuzz-corpus/${target}`;
+  mkdirSync(found, { recursive: true });
+  // The first directory is where libFuzzer writes.
+  const args = ['+nightly', 'fuzz', 'run', target, found, `fuzz/corpus/${target}`, '--'];
+  args.push(`-max_total_time=${seconds}`, '-timeout=60', '-rss_limit_mb=4096', '-print_final_stats=1');
+  return run('cargo', [...args, ...TARGETS[target]]);
+}
+
+const failed = chosen.filter((target) => {
+  const passed =
+    target === NODE
+      ? run(process.execPath, ['fuzz/arguments.mjs', '--calls', '1000000000', '--seconds', String(seconds)])
+      : fuzz(/** @type {keyof typeof TARGETS} */ (target));
+  return !passed;
+});
+console.log();
+for (const target of chosen) {
+  console.log(`${failed.includes(target) ? 'FAILED' : 'passed'}  ${target}`);
+}
+if (failed.some((target) => target !== NODE)) {
+  console.log('A failing input is in fuzz/artifacts; cargo +nightly fuzz run TARGET FILE runs it again.');
+}
+process.exitCode = failed.length > 0 ? 1 : 0;
