@@ -3,7 +3,8 @@
 //! Everything else in the engine is a function of its inputs, so a simulation that owns an [`Env`] and a
 //! backend owns every choice.
 
-use std::sync::OnceLock;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
@@ -81,7 +82,19 @@ impl Env for SystemEnv {
 
     fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn_blocking(work);
+            let work = Arc::new(Mutex::new(Some(work)));
+            let queued = Arc::clone(&work);
+            let take = |work: &Mutex<Option<_>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let run = move || {
+                if let Some(work) = take(&queued) {
+                    work();
+                }
+            };
+            // It panics where no thread can be started, and keeps what it was given. The work is dropped here, which
+            // its caller notices.
+            if catch_unwind(AssertUnwindSafe(|| runtime.spawn_blocking(run))).is_err() {
+                drop(take(&work));
+            }
         }
     }
 

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt};
 use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
 
 use crate::codec::{FenceState, Head};
 use crate::kv::{Isolation, ReadBody, View};
@@ -21,6 +20,7 @@ use crate::types::{ActorId, Meta, PageNumber, PageRange, Txid, runs};
 use super::attempts::Attempts;
 use super::core::Core;
 use super::error::{Failure, StoreError};
+use super::files::{blocking, failed};
 use super::import::refuse_sidecars;
 use super::rows::{Actor, Stored, decode_page, walk};
 use super::slices::{BEGINNINGS_MAX, SliceSize, moved_too_often, read_slice};
@@ -151,11 +151,7 @@ impl Target {
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> StoreError {
-    let message = format!("cannot write {}: {error}", path.display());
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::QuotaExceeded(message),
-        _ => StoreError::InvalidArg(message),
-    }
+    failed(format!("cannot write {}: {error}", path.display()), error)
 }
 
 #[cfg(unix)]
@@ -173,11 +169,11 @@ fn sync_directory(_: &Path) -> io::Result<()> {
 /// Writes an actor's database to `path`. A file that is there is replaced, unless a journal beside it would
 /// then be applied to the new one.
 pub(crate) async fn export_to(core: &Arc<Core>, id: &ActorId, path: &Path) -> Result<Meta, StoreError> {
-    let core = Arc::clone(core);
+    let (core, env) = (Arc::clone(core), Arc::clone(&core.env));
     let actor = Actor::new(id);
     let path = path.to_owned();
     let runtime = Handle::current();
-    let exported = spawn_blocking(move || {
+    let work = move || {
         refuse_sidecars(&path)?;
         let partial = partial_path(&path, core.env.token().0)?;
         let target = Arc::new(Mutex::new(Some(Target::create(partial.clone())?)));
@@ -190,8 +186,8 @@ pub(crate) async fn export_to(core: &Arc<Core>, id: &ActorId, path: &Path) -> Re
             let _ = fs::remove_file(&partial);
         }
         written
-    });
-    exported.await.map_err(|error| StoreError::Unavailable(error.to_string()))?
+    };
+    blocking(&*env, work).await
 }
 
 async fn write_all(core: &Core, actor: &Actor, target: &SharedTarget) -> Result<Meta, StoreError> {

@@ -5,16 +5,14 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
 use crate::codec::PreparedPage;
-use crate::env::Env;
 use crate::plan::{self, FILE_HEADER_BYTES, Held, PreloadRequest, SqliteFile, StageRequest};
 use crate::types::{ActorId, Meta, PageNumber};
 
 use super::batch::{Batch, Room};
 use super::core::Core;
 use super::error::StoreError;
+use super::files::{blocking, failed};
 use super::rows::Actor;
 use super::stage::{End, StageWriter};
 use super::{Outcome, read, settle, startup};
@@ -71,19 +69,6 @@ fn refuse_to_replace(id: &ActorId, meta: &Meta, replace: bool) -> Result<(), Sto
         "actor {id:?} has {} pages already; pass {{ replace: true }} to replace them",
         meta.size_pages.0
     )))
-}
-
-async fn blocking<T: Send + 'static>(
-    env: &dyn Env,
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    let (sender, done) = oneshot::channel();
-    env.run_blocking(Box::new(move || {
-        // A caller that has gone needs no answer.
-        let _gone = sender.send(work());
-    }));
-    let ended = |_| StoreError::Unavailable("reading the file was ended by a panic or a shutdown".to_owned());
-    done.await.map_err(ended)?
 }
 
 /// The file being imported.
@@ -164,7 +149,7 @@ impl Source {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> StoreError {
-    StoreError::InvalidArg(format!("cannot read {}: {error}", path.display()))
+    failed(format!("cannot read {}: {error}", path.display()), error)
 }
 
 /// A hot journal or a write-ahead log beside the file holds a part of the database.

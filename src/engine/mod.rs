@@ -12,6 +12,7 @@ mod delete;
 mod early;
 mod error;
 mod export;
+mod files;
 mod health;
 mod hints;
 mod import;

@@ -58,7 +58,9 @@ async fn a_child_without_file_descriptors() {
     // Below what is open: it stays open, and nothing else can be.
     set_files_max(3);
     let exported = engine.export_to(&id("a"), &path.with_file_name("copy")).await;
-    let refused = exported.unwrap_err().to_string();
+    let refused = exported.unwrap_err();
+    assert_eq!(refused.code(), "ERR_UNAVAILABLE");
+    let refused = refused.to_string();
     assert!(refused.contains("Too many open files") && refused.contains("copy"), "{refused}");
     commit(&engine, &id("a"), generation, head, 1..=3, 2).await.unwrap();
     assert_eq!(tags(&engine, &id("a"), generation, 3).await, [2; 3]);

@@ -6,6 +6,7 @@ use batondb::kv::KvError;
 use super::{engine, open, place, run};
 use crate::disk::{ALWAYS, Control};
 use crate::sql::support::{Host, store_error};
+use crate::support::id;
 
 #[test]
 fn without_threads_sql_says_so_and_runs_again_when_there_are_some() {
@@ -28,6 +29,9 @@ async fn a_child_without_threads() {
         assert!(message.contains("no thread could be started") && message.contains("ulimit -u"), "{message}");
         assert!(error.is_retryable());
     }
+    let copy = path.with_file_name("copy");
+    let refused = host.engine.export_to(&id("a"), &copy).await.unwrap_err();
+    assert_eq!(refused.code(), "ERR_UNAVAILABLE", "{refused}");
     // Closing fails like anything else, and leaves the database open.
     let closed = db.call(batondb::database::Call::Close).await;
     assert!(matches!(store_error(closed.unwrap_err()), StoreError::Unavailable(_)));
@@ -38,6 +42,7 @@ async fn a_child_without_threads() {
 
     controls.set(Control::ThreadErrors, 0);
     db.exec("CREATE TABLE t(x); INSERT INTO t VALUES (7)").await.unwrap();
+    host.engine.export_to(&id("a"), &copy).await.unwrap();
     assert_eq!(db.integer("SELECT x FROM t").await, 7);
     // One thread is as good as many.
     controls.set(Control::ThreadErrors, ALWAYS);
