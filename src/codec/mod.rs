@@ -113,7 +113,9 @@ pub(crate) mod testing {
     #[track_caller]
     pub(crate) fn check_damage(value: &[u8], decode: impl Fn(&[u8]) -> Result<(), DecodeError>) {
         decode(value).unwrap();
-        for position in 0..value.len() {
+        // Miri takes a hundred times as long, and looks for something else.
+        let step = if cfg!(miri) { 29 } else { 1 };
+        for position in (0..value.len()).step_by(step) {
             for bit in 0..8 {
                 let mut damaged = value.to_vec();
                 damaged[position] ^= 1 << bit;
