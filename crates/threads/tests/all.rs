@@ -29,7 +29,7 @@ scenarios! {
         a_transaction_is_alone_until_it_ends_or_its_time_is_up,
         closing_lets_earlier_calls_through_and_refuses_later_ones,
         databases_that_hold_much_give_it_back,
-        a_thread_that_cannot_begin_delays_calls_and_loses_none;
+        a_thread_that_cannot_begin_refuses_calls_and_loses_none;
     cache:
         an_owner_sees_its_own_head_alone;
     engine:
