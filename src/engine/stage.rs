@@ -12,7 +12,6 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use crate::codec::{OpenStage, PreparedPage, StagePart};
 use crate::kv::{Body, Decision, Isolation, Mutations, View, transact};
 use crate::plan::{self, CommitPlan, Debt, FinalizeRequest, Held, Refusal, StagePlan, StageRequest};
-use crate::planted::{self, Bug};
 use crate::types::{PageCount, PageNumber, PageSize};
 
 use super::attempts::Attempts;
@@ -53,10 +52,6 @@ impl Body for Open {
     }
 }
 
-fn manifest_isolation() -> Isolation {
-    if planted::has(Bug::ManifestNotRead) { Isolation::Snapshot } else { Isolation::Serializable }
-}
-
 struct Part {
     actor: Actor,
     held: Held,
@@ -77,13 +72,13 @@ impl Body for Part {
             // effect. Another one that came in late would undo what a later part has written since.
             let ((fence, head), written) = try_join(
                 self.actor.fence_and_head(view, Isolation::Serializable),
-                view.get(&manifest_key, manifest_isolation()).map_err(Failure::from),
+                view.get(&manifest_key, Isolation::Serializable).map_err(Failure::from),
             )
             .await?;
             if let Err(refusal) = plan::check_part(fence.as_ref(), &head, self.held, self.stage) {
                 return Err(self.actor.refused(refusal).into());
             }
-            if written.is_some() && !planted::has(Bug::ManifestNotRead) {
+            if written.is_some() {
                 return Ok(Decision::answer(()));
             }
             let mut mutations = Mutations::with_capacity(1 + self.pages.len());

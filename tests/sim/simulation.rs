@@ -220,6 +220,10 @@ impl Simulation {
                 Ok(engine) => break Arc::new(engine),
                 Err(error) => self.world.tell(format!("process {}: {error}", process.env.owner)),
             }
+            if self.world.is_violated() {
+                return;
+            }
+            process.env.sleep(Duration::from_millis(100)).await;
         };
         *process.engine.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&engine));
         for _ in 0..self.setting.clients {
