@@ -15,6 +15,17 @@ const { values } = parseArgs({
     state: { type: 'string' },
   },
 });
+for (const name of /** @type {const} */ (['states', 'seed', 'state'])) {
+  const value = values[name];
+  if (value !== undefined && !/^\d{1,15}$/.test(value)) {
+    console.error(`--${name} takes a whole number, got ${value}`);
+    process.exit(2);
+  }
+}
+if ((values.log === undefined) !== (values.state === undefined)) {
+  console.error('--log FILE and --state N go together: the failure prints both');
+  process.exit(2);
+}
 const env = { ...process.env, BATON_POWER_STATES: values.states, BATON_POWER_SEED: values.seed };
 if (values.log !== undefined && values.state !== undefined) {
   Object.assign(env, { BATON_POWER_LOG: values.log, BATON_POWER_STATE: values.state });

@@ -72,18 +72,9 @@ impl Pool {
     /// What a thread would do, until nothing is in line.
     #[cfg(feature = "testing")]
     pub fn work_off(&self) {
-        let mut state = self.lock();
-        while let Some(database) = state.ready.pop_front() {
-            drop(state);
-            let again = Arc::clone(&database).turn();
-            state = self.lock();
-            if again {
-                state.ready.push_back(database);
-            } else {
-                drop(state);
-                drop(database);
-                state = self.lock();
-            }
+        let (mut state, mut ran) = self.take_turn(self.lock());
+        while ran {
+            (state, ran) = self.take_turn(state);
         }
         state.threads -= 1;
     }
@@ -130,22 +121,30 @@ impl Pool {
         }
     }
 
+    /// Runs one call of the first database in line. Whether there was one.
+    fn take_turn<'p>(&'p self, mut state: MutexGuard<'p, State>) -> (MutexGuard<'p, State>, bool) {
+        let Some(database) = state.ready.pop_front() else { return (state, false) };
+        drop(state);
+        let again = Arc::clone(&database).turn();
+        state = self.lock();
+        if again {
+            state.ready.push_back(database);
+        } else {
+            // Outside the lock: it may be the last to hold the database.
+            drop(state);
+            drop(database);
+            state = self.lock();
+        }
+        (state, true)
+    }
+
     fn work(self: Arc<Self>) {
         let _entered = self.runtime.enter();
         let mut state = self.lock();
         loop {
-            if let Some(database) = state.ready.pop_front() {
-                drop(state);
-                let again = Arc::clone(&database).turn();
-                state = self.lock();
-                if again {
-                    state.ready.push_back(database);
-                } else {
-                    // Outside the lock: it may be the last to hold the database.
-                    drop(state);
-                    drop(database);
-                    state = self.lock();
-                }
+            let ran;
+            (state, ran) = self.take_turn(state);
+            if ran {
                 continue;
             }
             state.idle += 1;

@@ -11,6 +11,7 @@ mod client;
 mod content;
 mod damage;
 mod draw;
+mod ledger;
 mod mutants;
 mod network;
 mod process;

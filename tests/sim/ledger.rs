@@ -1,0 +1,170 @@
+//! What each transaction has done: who did it, whether they were allowed to, and what the actor shows since.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use batondb::codec::Head;
+use batondb::kv::Mutations;
+
+use crate::audit::{HeadStep, Raised, debts_are_noted, ensure, fence_step, head_step, visible};
+use crate::world::{Inner, OpId, State, Version, What};
+
+impl Inner {
+    /// A transaction has taken place: what it wrote must be a step that somebody may take.
+    pub fn commit(&mut self, op: Option<OpId>, mutations: &Mutations) -> Result<(), String> {
+        let before: Vec<_> = self.shadow.actors.iter().map(|rows| (rows.fence, rows.head())).collect();
+        for actor in self.shadow.apply(mutations)? {
+            let (fence, head) = &before[actor];
+            let rows = &self.shadow.actors[actor];
+            let raised = fence_step(fence.as_ref(), rows.fence.as_ref())?;
+            let after = rows.head();
+            let step = head_step(head, &after, raised.is_some_and(|raised| raised.deleted))?;
+            self.note_step(actor, raised, &step, &after)?;
+            let rows = &self.shadow.actors[actor];
+            debts_are_noted(rows)?;
+            let state = self.actors[actor].states.last().unwrap();
+            let version = &self.actors[actor].versions[state.version];
+            let shown = visible(rows);
+            ensure!(
+                shown == *version.pages,
+                "actor {actor} shows {:?} instead of {:?} at head {after:?}",
+                shown,
+                version.pages
+            );
+            self.trace.push(format!(
+                "      {op:?} actor {actor}: generation {} head {} size {} next {} stage {:?} untrimmed {:?} unswept {} rows {}",
+                state.generation, after.txid, after.size_pages.0, after.next_txid, after.open_stage.map(|stage| (stage.txid.0, stage.doomed)),
+                after.untrimmed_above.map(|above| above.0), after.unswept, rows.pages.len()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Who did it, and were they allowed to?
+    fn note_step(
+        &mut self,
+        actor: usize,
+        raised: Option<Raised>,
+        step: &HeadStep,
+        head: &Head,
+    ) -> Result<(), String> {
+        let log = &self.actors[actor];
+        let mut state = *log.states.last().unwrap();
+        if let Some(raised) = raised {
+            let op =
+                self.tokens.get(&raised.token.0).copied().ok_or("a fence with a token that nobody drew")?;
+            self.raise(op, actor, raised)?;
+            state.generation = raised.generation;
+            state.live = !raised.deleted;
+            let at = self.actors[actor].states.len();
+            self.actors[actor].won.insert(raised.generation, (op, at));
+            *self.tally.entry(if raised.deleted { "deletions" } else { "takeovers" }).or_default() += 1;
+        }
+        match step {
+            HeadStep::Tidied => {}
+            HeadStep::Emptied => {
+                let version = Version {
+                    size: 0,
+                    pages: Arc::default(),
+                    table: None,
+                    ..self.actors[actor].versions[state.version].clone()
+                };
+                self.actors[actor].versions.push(version);
+                state.version = self.actors[actor].versions.len() - 1;
+            }
+            HeadStep::Committed { mark, staged } => {
+                let op = self
+                    .tokens
+                    .get(&mark.token.0)
+                    .copied()
+                    .ok_or("a commit with a token that nobody drew")?;
+                let version = self.extend(op, actor, state, head)?;
+                self.actors[actor].versions.push(version);
+                state.version = self.actors[actor].versions.len() - 1;
+                self.ops[op].committed = Some((head.txid.0, self.actors[actor].states.len()));
+                *self.tally.entry(if *staged { "staged commits" } else { "commits" }).or_default() += 1;
+            }
+        }
+        if self.actors[actor].states.last() != Some(&state) {
+            self.actors[actor].states.push(state);
+        }
+        Ok(())
+    }
+
+    fn raise(&mut self, id: OpId, actor: usize, raised: Raised) -> Result<(), String> {
+        let live_before = self.actors[actor].states.last().map(|state| state.live);
+        let op = &mut self.ops[id];
+        ensure!(op.actor == actor, "operation {id} of another actor raised the fence");
+        // A start whose first success was deleted before its answer arrived makes the actor again.
+        let again = op.raised.is_none()
+            || (live_before == Some(false) && matches!(op.what, What::Start | What::Import(_)));
+        ensure!(again, "operation {id} raised the fence twice");
+        let may = match op.what {
+            What::Start | What::Import(_) => !raised.deleted,
+            What::Delete => raised.deleted,
+            _ => false,
+        };
+        ensure!(may, "operation {id} is none that raises the fence: {op:?}");
+        op.raised = Some(raised.generation);
+        Ok(())
+    }
+
+    /// The content after a commit, if it was one that its operation may make now (G1, G3).
+    fn extend(&self, id: OpId, actor: usize, state: State, head: &Head) -> Result<Version, String> {
+        let op = &self.ops[id];
+        let base = &self.actors[actor].versions[state.version];
+        ensure!(op.actor == actor, "operation {id} of another actor committed");
+        ensure!(op.committed.is_none(), "operation {id} committed twice: {op:?}");
+        ensure!(!op.ruled_out, "operation {id} took place after its caller was told that it did not: {op:?}");
+        if let What::Sql { generation, base: base_txid, after } = &op.what {
+            let may = state.live && *generation == state.generation && *base_txid == base.txid;
+            ensure!(may, "fenced, and committed all the same: {op:?} in {state:?}, head {}", base.txid);
+            let (txid, size, page_size) = (head.txid.0, head.size_pages.0, head.page_size);
+            // What SQLite writes is checked by what it reads.
+            let pages = Arc::new(visible(&self.shadow.actors[actor]));
+            return Ok(Version { txid, size, page_size, pages, table: Some(after.clone()) });
+        }
+        let (What::Commit(change) | What::Import(change)) = &op.what else {
+            return Err(format!("operation {id} is none that commits: {op:?}"));
+        };
+        let held = change.generation.or(op.raised);
+        ensure!(
+            state.live && held == Some(state.generation),
+            "fenced, and committed all the same: {op:?} in {state:?}"
+        );
+        let lineage = change.base.is_none_or(|base_txid| base_txid == base.txid);
+        ensure!(lineage, "the head moved from {} under {op:?}", base.txid);
+        let page_size_fits = change.size == 0 || head.page_size == change.page_size;
+        let fits = head.size_pages.0 == change.size && page_size_fits;
+        ensure!(fits, "committed {head:?} instead of {change:?}");
+        let mut pages = match change.base {
+            Some(_) => (*base.pages).clone(),
+            None => BTreeMap::new(),
+        };
+        pages.extend(&change.pages);
+        pages.retain(|page, _| *page <= change.size);
+        Ok(Version {
+            txid: head.txid.0,
+            size: change.size,
+            page_size: head.page_size,
+            pages: Arc::new(pages),
+            table: base.table.clone(),
+        })
+    }
+
+    /// The states of an operation's actor from its beginning until now.
+    pub fn window(&self, id: OpId) -> &[State] {
+        let op = &self.ops[id];
+        &self.actors[op.actor].states[op.begun..]
+    }
+
+    pub fn version(&self, actor: usize, state: State) -> &Version {
+        &self.actors[actor].versions[state.version]
+    }
+
+    /// The live actors now.
+    pub fn live(&self) -> BTreeSet<usize> {
+        let is_live = |actor: &usize| self.actors[*actor].states.last().is_some_and(|state| state.live);
+        (0..self.actors.len()).filter(is_live).collect()
+    }
+}
