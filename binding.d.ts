@@ -70,6 +70,12 @@ export declare class NativeStore {
   importFrom(actorId: string, file: string, replace: boolean): Promise<NativeMeta | Failure>
   /** Writes an actor's database as a SQLite file. */
   exportTo(actorId: string, file: string): Promise<NativeMeta | Failure>
+  /** Reserves an actor for an import of v1 data that is to come. */
+  prepareV1Migration(actorId: string): Promise<NativeMeta | Failure>
+  /** Resets an unfinished import of v1 data. */
+  invalidateV1Migration(actorId: string): Promise<boolean | Failure>
+  /** Begins an import of v1 data. Where one was finished before, the answer is the actor's state. */
+  beginV1Migration(actorId: string): Promise<NativeV1Migration | NativeMeta | Failure>
   /** Takes an actor over and opens SQLite on its pages. */
   openDatabase(actorId: string, options: NativeDatabaseOptions, inbox: NativeInbox): Promise<NativeDatabase | Failure>
   /** Reads the store's own row: how long that took, in milliseconds. */
@@ -78,6 +84,16 @@ export declare class NativeStore {
   status(): Promise<NativeStatus | Failure>
   /** Ends the store. */
   close(): Promise<undefined | Failure>
+}
+
+/** An import under way. Calls wait for each other. */
+export declare class NativeV1Migration {
+  /** Takes entries, keys and values in pairs. They are copied before this returns. */
+  takeEntries(keys: Array<Uint8Array>, values: Array<Uint8Array>): Promise<undefined | Failure>
+  /** Ends the import: its database becomes the actor's. An import that fails is given up. */
+  finish(): Promise<NativeMeta | Failure>
+  /** Gives the import up: the actor is again what it was before. Does nothing after its end. */
+  giveUp(): Promise<undefined | Failure>
 }
 
 /** Why there is no result. The wrapper turns it into a `BatonError`. */

@@ -838,3 +838,4 @@ module.exports = nativeBinding
 module.exports.NativeDatabase = nativeBinding.NativeDatabase
 module.exports.NativeInbox = nativeBinding.NativeInbox
 module.exports.NativeStore = nativeBinding.NativeStore
+module.exports.NativeV1Migration = nativeBinding.NativeV1Migration

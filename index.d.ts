@@ -151,6 +151,61 @@ export declare class Store implements AsyncDisposable {
   exportTo(actorId: string, file: string): Promise<Meta>;
 
   /**
+   * Makes an actor from the data that rivetkit v1 kept for it: a SQLite file as rows of the actor's own key-value
+   * store. See docs/migration.md.
+   *
+   * From the call on the actor is reserved: {@link Store.loadStartup} answers `ERR_MIGRATION_INCOMPLETE` until the
+   * import has ended, and nobody ever sees half of it. A hot rollback journal is replayed by SQLite, then
+   * `PRAGMA quick_check` must say that the database is whole. A call that fails leaves the actor as it was; one
+   * whose process dies leaves it reserved for the next import, which begins anew 60 s after the last sign of life
+   * (at once after {@link Store.invalidateV1Migration}).
+   *
+   * An actor whose import was finished before is left alone: the answer is its state, and `entries` is not read.
+   *
+   * @param entries Key and value of each entry, in any order; those of other keys than v1's SQLite files (which
+   * begin with the byte 8) are passed over. What it yields is copied before it is asked for the next one.
+   * @returns The state of the actor; `origin` is `'migrated-from-v1'`. Start it with {@link Store.loadStartup}.
+   * @throws {BatonError}
+   * - `ERR_CONCURRENT_TAKEOVER`: the actor was started without an import, or, while this one was under way,
+   *   another import or {@link Store.invalidateV1Migration} or {@link Store.delete} has come between.
+   * - `ERR_MIGRATION_INCOMPLETE`: another import of this actor is under way, or was less than 60 s ago.
+   * - `ERR_INVALID_ARG`: the entries are not a v1 database: no size, a chunk that is missing, twice or too long, a
+   *   write-ahead log, another layout, not a SQLite file.
+   * - `ERR_TOO_LARGE`: the database, or its journal, has more than 128 MiB.
+   * - `ERR_CORRUPT`: `quick_check` finds the database damaged.
+   * - `ERR_COMMIT_UNKNOWN`: whether the import took place cannot be found out now; the same call again will.
+   * - `ERR_ABORTED`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`, `ERR_CLOSED`. What `entries` throws is thrown as it is.
+   */
+  migrateV1(
+    actorId: string,
+    entries: AsyncIterable<V1Entry> | Iterable<V1Entry>,
+    options?: MigrateOptions,
+  ): Promise<Meta>;
+
+  /**
+   * Reserves an actor for an import of v1 data that is to come: from now on nobody can start it. It stays so until
+   * {@link Store.migrateV1} has ended or {@link Store.delete} frees it. What an earlier import has left behind is
+   * removed.
+   *
+   * @returns The state of the actor: `origin` is `'migrating-from-v1'`.
+   * @throws {BatonError} `ERR_CONCURRENT_TAKEOVER`: the actor has data of its own, or a finished import.
+   * `ERR_MIGRATION_INCOMPLETE`: an import of it is under way. `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`,
+   * `ERR_QUOTA_EXCEEDED`, `ERR_CLOSED`.
+   */
+  prepareV1Migration(actorId: string): Promise<Meta>;
+
+  /**
+   * Resets an unfinished import of v1 data that has begun to write, so that the next one need not wait for its lease.
+   * For the actor's new owner, which knows that the earlier importer is gone: one that is not can write nothing any
+   * more, and fails with `ERR_CONCURRENT_TAKEOVER`. The actor stays reserved for an import.
+   *
+   * @returns Whether there was one. `false`, and nothing is changed, where there is no data, no import or a finished
+   * one, and where one was only prepared. What an actor without an import holds is never touched.
+   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_QUOTA_EXCEEDED`, `ERR_CLOSED`.
+   */
+  invalidateV1Migration(actorId: string): Promise<boolean>;
+
+  /**
    * Takes an actor over, as {@link Store.loadStartup} does, and opens its pages as a SQLite database.
    *
    * **Losing a race is an answer here, too**: `database.startup.outcome` is then `'lost'`. Such a database
@@ -420,6 +475,18 @@ export interface ListOptions {
 /** An actor in a list. */
 export interface ActorEntry {
   actorId: string;
+}
+
+/** An entry of an actor's key-value store, as rivetkit's v1 holds them. */
+export interface V1Entry {
+  key: ArrayBufferView | ArrayBuffer;
+  value: ArrayBufferView | ArrayBuffer;
+}
+
+/** How to migrate. */
+export interface MigrateOptions {
+  /** Ends the import between two entries; the actor is then as it was before. */
+  signal?: AbortSignal;
 }
 
 /** How to import. */

@@ -127,6 +127,12 @@ function importOptions(value) {
 }
 
 /** @param {unknown} value */
+function migrateOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['signal']);
+  return { signal: check.signal(options.signal, 'options.signal') };
+}
+
+/** @param {unknown} value */
 function pingOptions(value) {
   const options = check.object(value ?? {}, 'options', ['signal']);
   return { signal: check.signal(options.signal, 'options.signal') };
@@ -156,6 +162,7 @@ module.exports = {
   file,
   importOptions,
   listOptions,
+  migrateOptions,
   pingOptions,
   readRequest,
   startupOptions,

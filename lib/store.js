@@ -11,6 +11,7 @@ const { Connection } = require('./connection.js');
 const { Database } = require('./database.js');
 const { BatonError, isFailure, result } = require('./error.js');
 const { toMeta } = require('./meta.js');
+const { entriesArgument, migrate } = require('./migrate.js');
 const { OpenDatabases } = require('./open-databases.js');
 const { InboxDatabase, inbox } = require('./inbox.js');
 const options = require('./options.js');
@@ -25,6 +26,8 @@ const LIST_PAGE_LENGTH = 1_000;
 class Store {
   #native;
   #databases = new OpenDatabases();
+  /** @type {Set<import('../binding.js').NativeV1Migration>} */
+  #migrations = new Set();
   #inFlight = 0;
   /** @type {() => void} */
   #onIdle = () => {};
@@ -153,6 +156,30 @@ class Store {
 
   /**
    * @param {string} actorId
+   * @param {AsyncIterable<import('../index.js').V1Entry> | Iterable<import('../index.js').V1Entry>} entries
+   * @param {import('../index.js').MigrateOptions} [migrateOptions]
+   */
+  async migrateV1(actorId, entries, migrateOptions) {
+    const id = options.actorId(actorId);
+    const iterable = entriesArgument(entries);
+    const { signal } = options.migrateOptions(migrateOptions);
+    return await migrate(id, iterable, (dispatch) => this.#call(dispatch), signal, this.#migrations);
+  }
+
+  /** @param {string} actorId */
+  async prepareV1Migration(actorId) {
+    const id = options.actorId(actorId);
+    return toMeta(await this.#call((native) => native.prepareV1Migration(id)));
+  }
+
+  /** @param {string} actorId */
+  async invalidateV1Migration(actorId) {
+    const id = options.actorId(actorId);
+    return await this.#call((native) => native.invalidateV1Migration(id));
+  }
+
+  /**
+   * @param {string} actorId
    * @param {import('../index.js').DatabaseOptions} [databaseOptions]
    */
   async openDatabase(actorId, databaseOptions) {
@@ -204,6 +231,8 @@ class Store {
       });
     }
     await closed;
+    // Their sources may never come to an end.
+    await Promise.allSettled([...this.#migrations].map((migration) => migration.giveUp()));
     // Those whose opening was under way when the first were closed.
     await this.#databases.close();
     result(await this.#native.close());

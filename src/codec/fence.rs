@@ -29,6 +29,9 @@ pub struct Fence {
     /// The generation of the start that made the actor: tells its lives apart where an id was deleted and made
     /// again.
     pub first_generation: Generation,
+    /// Until when nobody else begins the import of v1 data anew that is under way, in milliseconds since 1970-01-01
+    /// UTC; 0 where none is. Stored only while one is.
+    pub lease_until_ms: u64,
 }
 
 impl Row for Fence {
@@ -48,26 +51,29 @@ impl Row for Fence {
         });
         body.extend(self.created_at_ms.to_be_bytes());
         body.extend(self.first_generation.0.to_be_bytes());
+        if self.origin == Origin::MigratingFromV1 {
+            body.extend(self.lease_until_ms.to_be_bytes());
+        }
     }
 
     fn read(body: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            generation: Generation(body.u64()?),
-            owner_token: body.token()?,
-            state: match body.u8()? {
-                0 => FenceState::Live,
-                1 => FenceState::Deleted,
-                other => return Err(body.field(format!("state {other}"))),
-            },
-            origin: match body.u8()? {
-                0 => Origin::Native,
-                1 => Origin::MigratingFromV1,
-                2 => Origin::MigratedFromV1,
-                other => return Err(body.field(format!("origin {other}"))),
-            },
-            created_at_ms: body.u64()?,
-            first_generation: Generation(body.u64()?),
-        })
+        let generation = Generation(body.u64()?);
+        let owner_token = body.token()?;
+        let state = match body.u8()? {
+            0 => FenceState::Live,
+            1 => FenceState::Deleted,
+            other => return Err(body.field(format!("state {other}"))),
+        };
+        let origin = match body.u8()? {
+            0 => Origin::Native,
+            1 => Origin::MigratingFromV1,
+            2 => Origin::MigratedFromV1,
+            other => return Err(body.field(format!("origin {other}"))),
+        };
+        let created_at_ms = body.u64()?;
+        let first_generation = Generation(body.u64()?);
+        let lease_until_ms = if origin == Origin::MigratingFromV1 { body.u64()? } else { 0 };
+        Ok(Self { generation, owner_token, state, origin, created_at_ms, first_generation, lease_until_ms })
     }
 }
 
@@ -83,15 +89,17 @@ mod tests {
         #[test]
         fn a_fence_comes_back_and_damage_does_not_pass(
             generation: u64, token: [u8; 16], deleted: bool, origin in 0..3usize, created_at_ms: u64,
-            first: u64,
+            first: u64, lease: u64,
         ) {
+            let origin = [Origin::Native, Origin::MigratingFromV1, Origin::MigratedFromV1][origin];
             check_row(&Fence {
                 generation: Generation(generation),
                 owner_token: Token(token),
                 state: if deleted { FenceState::Deleted } else { FenceState::Live },
-                origin: [Origin::Native, Origin::MigratingFromV1, Origin::MigratedFromV1][origin],
+                origin,
                 created_at_ms,
                 first_generation: Generation(first),
+                lease_until_ms: if origin == Origin::MigratingFromV1 { lease } else { 0 },
             });
         }
     }

@@ -19,6 +19,7 @@ mod open;
 mod pace;
 mod pool;
 mod read_ahead;
+mod recover;
 mod residency;
 mod session;
 mod source;
@@ -35,6 +36,7 @@ pub use error::DatabaseError;
 pub use handle::Database;
 pub use open::{DatabaseOptions, Databases};
 pub use pool::Pool;
+pub use recover::recover;
 pub use sqlite::SqlError;
 pub use stats::DatabaseStats;
 #[cfg(feature = "testing")]

@@ -163,7 +163,7 @@ async fn commit_staged(
     }
     stage.write(next.into_pages()).await?;
     let page_size = request.page_size.unwrap_or(PageSize::DEFAULT);
-    stage.finalize(End { size_pages: request.size_pages, page_size, rewrites_all: false }).await
+    stage.finalize(End::new(request.size_pages, page_size)).await
 }
 
 async fn commit_small(

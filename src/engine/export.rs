@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use crate::codec::{FenceState, Head};
 use crate::kv::{Isolation, ReadBody, View};
 use crate::plan;
-use crate::types::{ActorId, Meta, PageNumber, PageRange, Txid, runs};
+use crate::types::{ActorId, Meta, Origin, PageNumber, PageRange, Txid, runs};
 
 use super::attempts::Attempts;
 use super::core::Core;
@@ -46,6 +46,9 @@ impl ReadBody for Export {
             let Some(fence) = fence.filter(|fence| fence.state == FenceState::Live) else {
                 return Err(StoreError::NotFound { actor: self.actor.id.clone() }.into());
             };
+            if fence.origin == Origin::MigratingFromV1 {
+                return Err(StoreError::MigrationIncomplete { actor: self.actor.id.clone() }.into());
+            }
             let mut target = take(&self.target);
             let written = self.write(view, &head, &mut target).await;
             let done = target.next.is_none_or(|next| !head.size_pages.contains(next));

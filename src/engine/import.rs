@@ -25,10 +25,7 @@ pub(crate) async fn import_from(
     path: &Path,
     replace: bool,
 ) -> Result<Meta, StoreError> {
-    let mut source = {
-        let path = path.to_owned();
-        blocking(&*core.env, move || Source::open(&path)).await?
-    };
+    let source = open_source(core, path).await?;
     if let Some(meta) = read::stat(core, id).await? {
         refuse_to_replace(id, &meta, replace)?;
     }
@@ -46,19 +43,39 @@ pub(crate) async fn import_from(
     let size = Some(size_pages);
     let request = StageRequest { held, size_pages: size, page_size: None, token: core.env.token() };
     let mut stage = StageWriter::open(core, &actor, request).await?;
-    let room = Room::new(&core.limits, &actor.keys);
-    loop {
-        let (returned, batch) = blocking(&*core.env, move || source.next_batch(room)).await?;
-        source = returned;
-        match batch {
-            Some(pages) => stage.write(pages).await?,
-            None => break,
-        }
+    let mut left = Some(source);
+    while let Some(source) = left {
+        left = stage_batch(&mut stage, source).await?;
     }
-    blocking(&*core.env, move || source.check_unchanged()).await?;
-    let committed = stage.finalize(End { size_pages, page_size, rewrites_all: true }).await?;
+    let committed = stage.finalize(End { rewrites_all: true, ..End::new(size_pages, page_size) }).await?;
     settle::after_commit(core, &actor, held.generation, &committed.head);
     Ok(Meta { head_txid: committed.txid, size_pages, page_size, ..started.meta })
+}
+
+/// Opens a database file that nothing has to be replayed into.
+pub(super) async fn open_source(core: &Core, path: &Path) -> Result<Source, StoreError> {
+    let path = path.to_owned();
+    blocking(&*core.env, move || Source::open(&path)).await
+}
+
+/// Stages as many of the file's next pages as one transaction takes. None is left at its end, if nobody has changed
+/// it since it was opened.
+pub(super) async fn stage_batch(
+    stage: &mut StageWriter,
+    source: Source,
+) -> Result<Option<Source>, StoreError> {
+    let room = Room::new(&stage.core.limits, &stage.actor.keys);
+    let env = Arc::clone(&stage.core.env);
+    match blocking(&*env, move || source.next_batch(room)).await? {
+        (source, Some(pages)) => {
+            stage.write(pages).await?;
+            Ok(Some(source))
+        }
+        (source, None) => {
+            blocking(&*env, move || source.check_unchanged()).await?;
+            Ok(None)
+        }
+    }
 }
 
 fn refuse_to_replace(id: &ActorId, meta: &Meta, replace: bool) -> Result<(), StoreError> {
@@ -72,9 +89,9 @@ fn refuse_to_replace(id: &ActorId, meta: &Meta, replace: bool) -> Result<(), Sto
 }
 
 /// The file being imported.
-struct Source {
+pub(super) struct Source {
     path: PathBuf,
-    file: SqliteFile,
+    pub(super) file: SqliteFile,
     handle: File,
     metadata: Metadata,
     next: Option<PageNumber>,

@@ -118,7 +118,7 @@ impl LargeCommitWriter {
             return Err(error);
         }
         let (core, actor, generation) = (Arc::clone(&stage.core), stage.actor.clone(), stage.held.generation);
-        let committed = stage.finalize(End { size_pages, page_size, rewrites_all: false }).await?;
+        let committed = stage.finalize(End::new(size_pages, page_size)).await?;
         settle::after_commit(&core, &actor, generation, &committed.head);
         Ok(committed.txid)
     }

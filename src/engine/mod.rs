@@ -18,6 +18,7 @@ mod hints;
 mod import;
 mod large_commit;
 mod list;
+mod migrate;
 mod open;
 mod pages;
 mod preload;
@@ -28,11 +29,14 @@ mod settle;
 mod slices;
 mod stage;
 mod startup;
+mod v1_files;
 
 pub use crate::codec::HINT_RUNS_MAX;
 pub use error::StoreError;
 pub(crate) use error::surface;
 pub use large_commit::{LargeCommit, LargeCommitWriter};
+pub use migrate::{V1Begun, V1Import};
+pub use v1_files::V1Entry;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -241,6 +245,23 @@ impl Engine {
     /// time, it begins again when the head moves, and ends as unavailable when that happens each time.
     pub async fn export_to(&self, actor: &ActorId, file: &Path) -> Result<Meta, StoreError> {
         export::export_to(&self.core, actor, file).await
+    }
+
+    /// Reserves an actor for an import of v1 data, whose stage is open from then on. An actor that was started
+    /// without one is refused, and so is one of which another import has a stage open inside its lease.
+    pub async fn begin_v1_import(&self, actor: &ActorId) -> Result<V1Begun, StoreError> {
+        migrate::begin(&self.core, actor).await
+    }
+
+    /// Reserves an actor for an import of v1 data that is to come, with nothing staged.
+    pub async fn prepare_v1_migration(&self, actor: &ActorId) -> Result<Meta, StoreError> {
+        migrate::prepare(&self.core, actor).await
+    }
+
+    /// Resets an unfinished import of v1 data that has a stage open, whatever its lease; `false`, and nothing is
+    /// changed, if there is none.
+    pub async fn invalidate_v1_migration(&self, actor: &ActorId) -> Result<bool, StoreError> {
+        migrate::invalidate(&self.core, actor).await
     }
 
     /// How long one read of the store's own row takes.

@@ -87,6 +87,7 @@ impl Actor {
                 "actor {actor:?} has pages of {current} bytes, got pages of {given} bytes"
             )),
             Refusal::StageGone => StoreError::ConcurrentTakeover { actor },
+            Refusal::Migrating => StoreError::MigrationIncomplete { actor },
             Refusal::Unsettled(debt) => unreachable!("{debt:?} is settled by whoever asked for the plan"),
         }
     }

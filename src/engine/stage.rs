@@ -96,6 +96,7 @@ impl Body for Part {
 struct Finalize {
     actor: Actor,
     request: FinalizeRequest,
+    migrates: bool,
     unknown: AtomicBool,
 }
 
@@ -108,7 +109,10 @@ impl Body for Finalize {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
             match plan::finalize(fence.as_ref(), &head, &self.request) {
                 Ok(CommitPlan::Write { head: next, clear_from }) => {
-                    let mut mutations = Mutations::with_capacity(3);
+                    let mut mutations = Mutations::with_capacity(4);
+                    if let Some(fence) = fence.filter(|_| self.migrates) {
+                        self.actor.put_fence(&mut mutations, &plan::migrated(&fence));
+                    }
                     move_head(&mut mutations, &self.actor, &next, clear_from);
                     if self.request.rewrites_all {
                         // In another database the same pages mean something else.
@@ -137,6 +141,15 @@ pub(crate) struct End {
     pub(crate) page_size: PageSize,
     /// Whether every page of the database was written.
     pub(crate) rewrites_all: bool,
+    /// Whether it ends an import of v1 data: from then on the actor can be started.
+    pub(crate) migrates: bool,
+}
+
+impl End {
+    /// The end of a commit.
+    pub(crate) fn new(size_pages: PageCount, page_size: PageSize) -> Self {
+        Self { size_pages, page_size, rewrites_all: false, migrates: false }
+    }
 }
 
 /// An open stage and its writer. Parts arrive in any order, so a page may be written again only behind a
@@ -150,7 +163,8 @@ pub(crate) struct StageWriter {
     /// Pages up to this one may have rows of this stage.
     staged_to: PageCount,
     in_flight: FuturesUnordered<BoxFuture<'static, Result<(), StoreError>>>,
-    finalized: bool,
+    /// Whether there is nothing to roll back.
+    ended: bool,
 }
 
 impl StageWriter {
@@ -167,16 +181,26 @@ impl StageWriter {
                 Err(debt) => settle::settle(core, actor, request.held.generation, debt).await?,
             }
         };
-        Ok(Self {
+        Ok(Self::opened(core, actor, request.held, stage))
+    }
+
+    /// The writer of a stage that its caller has opened.
+    pub(crate) fn opened(core: &Arc<Core>, actor: &Actor, held: Held, stage: OpenStage) -> Self {
+        Self {
             core: Arc::clone(core),
             actor: actor.clone(),
-            held: request.held,
+            held,
             stage,
             parts: 0,
             staged_to: PageCount(0),
             in_flight: FuturesUnordered::new(),
-            finalized: false,
-        })
+            ended: false,
+        }
+    }
+
+    /// Ends the writer and leaves the rollback to the caller.
+    pub(crate) fn leave(mut self) {
+        self.ended = true;
     }
 
     /// Writes a part, which must fit one transaction. Returns when it is on its way; an error of an earlier
@@ -213,16 +237,16 @@ impl StageWriter {
     /// Makes the whole stage visible.
     pub(crate) async fn finalize(mut self, end: End) -> Result<Committed, StoreError> {
         self.barrier().await?;
-        let End { size_pages, page_size, rewrites_all } = end;
+        let End { size_pages, page_size, rewrites_all, migrates } = end;
         let (held, stage, staged_to) = (self.held, self.stage, self.staged_to);
         let request = FinalizeRequest { held, stage, size_pages, staged_to, page_size, rewrites_all };
         let unknown = AtomicBool::new(false);
-        let body = Arc::new(Finalize { actor: self.actor.clone(), request, unknown });
+        let body = Arc::new(Finalize { actor: self.actor.clone(), request, migrates, unknown });
         let mut attempts = Attempts::begin(&self.core);
         loop {
             match transact(&*self.core.kv, &body).await {
                 Ok(committed) => {
-                    self.finalized = true;
+                    self.ended = true;
                     return Ok(committed);
                 }
                 Err(Failure::Store(error)) => {
@@ -241,7 +265,7 @@ impl StageWriter {
 
 impl Drop for StageWriter {
     fn drop(&mut self) {
-        if !self.finalized {
+        if !self.ended {
             settle::abandon(&self.core, &self.actor, self.held.generation, self.stage);
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::codec::{Fence, FenceState, Head};
 use crate::planted::{self, Bug};
-use crate::types::{Generation, Meta, PageSize, Txid};
+use crate::types::{Generation, Meta, Origin, PageSize, Token, Txid};
 
 use super::settle::Debt;
 
@@ -36,6 +36,8 @@ pub enum Refusal {
         /// The size of the database's pages.
         current: PageSize,
     },
+    /// An import of v1 data is under way, and it is not the caller's.
+    Migrating,
     /// Something must be tidied up first; then the same request is decided anew.
     Unsettled(Debt),
     /// The stage is not open any more, though generation and head are still as held: another holder of
@@ -43,8 +45,22 @@ pub enum Refusal {
     StageGone,
 }
 
-/// Whether the caller still holds what it says.
+/// Whether the caller still holds what it says, and is an owner.
 pub fn check_fence(fence: Option<&Fence>, head: &Head, held: Held) -> Result<(), Refusal> {
+    check_held(fence, head, held)?;
+    let migrating = fence.is_some_and(|fence| fence.origin == Origin::MigratingFromV1);
+    // The generation of an import is nobody's: it can be seen, but not be written or read under.
+    if migrating { Err(Refusal::Migrating) } else { Ok(()) }
+}
+
+/// Whether a writer with this mark still holds what it says. Under the generation of an import of v1 data only that
+/// import writes.
+pub fn check_writer(fence: Option<&Fence>, head: &Head, held: Held, token: Token) -> Result<(), Refusal> {
+    let imports = |fence: &Fence| fence.origin == Origin::MigratingFromV1 && fence.owner_token == token;
+    if fence.is_some_and(imports) { check_held(fence, head, held) } else { check_fence(fence, head, held) }
+}
+
+fn check_held(fence: Option<&Fence>, head: &Head, held: Held) -> Result<(), Refusal> {
     let Some(fence) = fence.filter(|fence| fence.state == FenceState::Live) else {
         return Err(Refusal::NotFound);
     };
@@ -73,8 +89,6 @@ pub fn meta(fence: &Fence, head: &Head) -> Meta {
 #[cfg(test)]
 pub(super) mod testing {
     use super::*;
-    use crate::types::{Origin, Token};
-
     pub(crate) fn fence(generation: u64) -> Fence {
         Fence {
             generation: Generation(generation),
@@ -83,6 +97,7 @@ pub(super) mod testing {
             origin: Origin::Native,
             created_at_ms: 5,
             first_generation: Generation(1),
+            lease_until_ms: 0,
         }
     }
 
@@ -107,6 +122,19 @@ mod tests {
                 Refusal::Fenced { held: wrong, current: Generation(3), current_head_txid: Txid(7) };
             assert_eq!(refusal, expected);
         }
+    }
+
+    #[test]
+    fn the_generation_of_an_import_is_for_the_import_alone() {
+        let migrating = Fence { origin: Origin::MigratingFromV1, ..fence(3) };
+        let head = Head::empty();
+        assert_eq!(check_fence(Some(&migrating), &head, held(3, 0)), Err(Refusal::Migrating));
+        assert_eq!(check_writer(Some(&migrating), &head, held(3, 0), Token([1; 16])), Ok(()));
+        let other = check_writer(Some(&migrating), &head, held(3, 0), Token([2; 16]));
+        assert_eq!(other, Err(Refusal::Migrating));
+        // Who holds another generation learns that first: it is over for good.
+        let fenced = check_fence(Some(&migrating), &head, held(2, 0));
+        assert!(matches!(fenced, Err(Refusal::Fenced { .. })), "{fenced:?}");
     }
 
     #[test]

@@ -5,18 +5,25 @@ mod commit;
 mod delete;
 mod early;
 mod fence;
+mod migrate;
 mod preload;
 mod settle;
 mod sqlite_file;
 mod stage;
 mod takeover;
+mod v1_data;
 
 pub use commit::{CommitPlan, CommitRequest, Landed, Resolution, commit, landed, resolve};
 pub use delete::{DeletePlan, DeleteRequest, delete};
 pub use early::{EARLY_PAGES_MAX, Visible, first_early, preload_early, visible};
-pub use fence::{Held, Refusal, check_fence, meta};
+pub use fence::{Held, Refusal, check_fence, check_writer, meta};
+pub use migrate::{
+    IMPORT_LEASE_MS, ImportPlan, ImportRequest, ResetPlan, begin_import, given_up, migrated, renewed,
+    reset_import,
+};
 pub use preload::{PreloadRequest, preload};
 pub use settle::{Debt, debts, doomed, rolled_back, swept, trimmed};
 pub use sqlite_file::{FILE_HEADER_BYTES, NotADatabase, SqliteFile, is_hot_journal, sqlite_file};
 pub use stage::{FinalizeRequest, StagePlan, StageRequest, check_part, finalize, open_stage};
 pub use takeover::{TakeoverPlan, TakeoverRequest, takeover};
+pub use v1_data::{V1_BYTES_MAX, V1_CHUNK_BYTES, V1Error, V1File, V1Layout, V1Place, V1Sizes};

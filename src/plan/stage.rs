@@ -4,7 +4,7 @@ use crate::codec::{CommitMark, Fence, Head, OpenStage};
 use crate::types::{PageCount, PageSize, Token, Txid};
 
 use super::commit::{CommitPlan, CommitRequest, check_page_size, check_settled, own_mark, resize};
-use super::fence::{Held, Refusal, check_fence};
+use super::fence::{Held, Refusal, check_writer};
 
 /// The opening of a stage.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ pub enum StagePlan {
 
 /// Decides the opening of a stage for a commit. It takes a txid for good, whatever becomes of it.
 pub fn open_stage(fence: Option<&Fence>, head: &Head, request: &StageRequest) -> Result<StagePlan, Refusal> {
-    check_fence(fence, head, request.held)?;
+    check_writer(fence, head, request.held, request.token)?;
     if let Some(stage) = head.open_stage.filter(|stage| stage.token == request.token && !stage.doomed) {
         return Ok(StagePlan::AlreadyOpen(stage));
     }
@@ -49,7 +49,7 @@ pub fn open_stage(fence: Option<&Fence>, head: &Head, request: &StageRequest) ->
 
 /// Whether a part of this stage may still be written.
 pub fn check_part(fence: Option<&Fence>, head: &Head, held: Held, stage: OpenStage) -> Result<(), Refusal> {
-    check_fence(fence, head, held)?;
+    check_writer(fence, head, held, stage.token)?;
     if head.open_stage == Some(stage) { Ok(()) } else { Err(Refusal::StageGone) }
 }
 

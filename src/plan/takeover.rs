@@ -37,6 +37,7 @@ pub fn takeover(fence: Option<&Fence>, request: TakeoverRequest) -> TakeoverPlan
         origin: Origin::Native,
         created_at_ms: request.now_ms,
         first_generation: generation,
+        lease_until_ms: 0,
     };
     match fence {
         None => TakeoverPlan::Win(fresh(Generation::NONE.next())),

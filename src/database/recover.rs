@@ -1,0 +1,102 @@
+//! A database file that somebody else's SQLite left behind: its journal replayed, and looked through.
+
+use std::ffi::{CStr, CString};
+use std::path::Path;
+use std::sync::Arc;
+
+use libsqlite3_sys as ffi;
+
+use super::sqlite::{Connection, Hooks, SqlError, Step, Value};
+use crate::engine::StoreError;
+use crate::types::ActorId;
+
+/// What SQLite does to a file on its way in. A header that says "write-ahead log" is changed to one that does not; there
+/// is no need to wait for a disk that nobody reads again.
+const SETUP: [&str; 3] =
+    ["PRAGMA synchronous = OFF", "PRAGMA trusted_schema = OFF", "PRAGMA journal_mode = DELETE"];
+
+/// Has SQLite open a file, which rolls a hot journal beside it back, and checks it with `PRAGMA quick_check`. Blocks.
+pub fn recover(actor: &ActorId, file: &Path) -> Result<(), StoreError> {
+    let bytes = file.metadata()?.len();
+    if bytes == 0 {
+        // SQLite takes an empty file for a new database, whatever journal lies beside it.
+        return Ok(());
+    }
+    let connection = open(file)?;
+    for sql in SETUP {
+        connection.execute(sql).map_err(|error| refused(actor, &error))?;
+    }
+    let verdict = quick_check(&connection).map_err(|error| refused(actor, &error))?;
+    if verdict == "ok" { Ok(()) } else { Err(damaged(actor, &verdict)) }
+}
+
+fn open(file: &Path) -> Result<Connection, StoreError> {
+    let text = file.to_str().and_then(|name| CString::new(name).ok());
+    let name = text.ok_or_else(|| {
+        StoreError::Unavailable(format!(
+            "the directory for temporary files has a name that is not UTF-8: {file:?}"
+        ))
+    })?;
+    let opened = Connection::open(&name, default_vfs()?, Arc::new(Free));
+    opened.map_err(|error| StoreError::Unavailable(format!("cannot open {}: {error}", file.display())))
+}
+
+/// The name of SQLite's own VFS for this system: the databases of actors use another one.
+fn default_vfs() -> Result<&'static CStr, StoreError> {
+    // SAFETY: initialization may be asked for any number of times; without a name, SQLite answers with the default VFS,
+    // which is never unregistered, and neither is its name.
+    let name = unsafe {
+        ffi::sqlite3_initialize();
+        ffi::sqlite3_vfs_find(std::ptr::null()).as_ref().map(|vfs| CStr::from_ptr(vfs.zName))
+    };
+    name.ok_or_else(|| StoreError::Unavailable("SQLite has no file system here".to_owned()))
+}
+
+fn quick_check(connection: &Connection) -> Result<String, SqlError> {
+    let (statement, _) = connection.prepare("PRAGMA quick_check(1)", false)?;
+    let Some(mut statement) = statement else { return Ok(String::new()) };
+    let mut verdict = String::new();
+    if statement.step()? == Step::Row
+        && let Value::Text(text) = statement.column(0)
+    {
+        verdict = String::from_utf8_lossy(text.as_ref()).into_owned();
+    }
+    Ok(verdict)
+}
+
+fn refused(actor: &ActorId, error: &SqlError) -> StoreError {
+    match error.code & 0xff {
+        ffi::SQLITE_NOTADB => StoreError::InvalidArg(format!(
+            "these entries cannot be migrated: actor {actor:?}: the database is not one of SQLite: {error}"
+        )),
+        ffi::SQLITE_CORRUPT => damaged(actor, &error.to_string()),
+        ffi::SQLITE_FULL => StoreError::QuotaExceeded(format!("replaying the journal: {error}")),
+        _ => {
+            StoreError::Unavailable(format!("SQLite could not open the database of actor {actor:?}: {error}"))
+        }
+    }
+}
+
+fn damaged(actor: &ActorId, verdict: &str) -> StoreError {
+    let detail = format!("the database to be migrated fails SQLite's quick_check: {verdict}");
+    StoreError::Corrupt { actor: Some(actor.clone()), page: None, txid: None, detail }
+}
+
+/// Nobody interrupts it, and no statement but those above is run.
+struct Free;
+
+impl Hooks for Free {
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+
+    fn before_commit(&self) {}
+
+    fn may_attach(&self, _: Option<&str>, _: bool) -> bool {
+        false
+    }
+
+    fn may_ask(&self, _: &str) -> bool {
+        true
+    }
+}

@@ -1,0 +1,89 @@
+//! The files of v1 data on their way into an actor: in a directory of their own, where SQLite can replay a journal.
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::plan::{V1Error, V1File, V1Layout, V1Place, V1Sizes};
+
+use super::error::StoreError;
+use super::files::failed;
+
+/// An entry of an actor's key-value store: key and value.
+pub type V1Entry = (Vec<u8>, Vec<u8>);
+
+/// The files, as far as their entries have come. Dropped, they are removed.
+pub(super) struct V1Files {
+    directory: TempDir,
+    layout: V1Layout,
+    main: File,
+    journal: Option<File>,
+}
+
+impl V1Files {
+    /// An empty directory that only this user can read.
+    pub(super) fn new() -> Result<Self, StoreError> {
+        let place = std::env::temp_dir();
+        let directory = tempfile::Builder::new().prefix("baton-v1-").tempdir_in(&place);
+        let directory = directory.map_err(|error| cannot_write(&place, &error))?;
+        let main = create(&main_path(&directory))?;
+        Ok(Self { directory, layout: V1Layout::default(), main, journal: None })
+    }
+
+    /// Writes entries to where they belong.
+    pub(super) fn take(&mut self, entries: &[V1Entry]) -> Result<(), StoreError> {
+        for (key, value) in entries {
+            if let Some(V1Place { file, offset }) = self.layout.take(key, value).map_err(refused)? {
+                let target = match file {
+                    V1File::Main => &mut self.main,
+                    V1File::Journal => self.journal()?,
+                };
+                let written = target.seek(SeekFrom::Start(offset)).and_then(|_| target.write_all(value));
+                written.map_err(|error| cannot_write(self.directory.path(), &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn journal(&mut self) -> Result<&mut File, StoreError> {
+        let journal = match self.journal.take() {
+            Some(journal) => journal,
+            None => create(&self.directory.path().join("main.sqlite-journal"))?,
+        };
+        Ok(self.journal.insert(journal))
+    }
+
+    /// The database file, with its journal beside it, once every byte of both is there.
+    pub(super) fn complete(&mut self) -> Result<PathBuf, StoreError> {
+        let V1Sizes { main_bytes, journal_bytes } = self.layout.complete().map_err(refused)?;
+        let sized = self.main.set_len(main_bytes);
+        sized.map_err(|error| cannot_write(self.directory.path(), &error))?;
+        if let Some(bytes) = journal_bytes {
+            let sized = self.journal()?.set_len(bytes);
+            sized.map_err(|error| cannot_write(self.directory.path(), &error))?;
+        }
+        Ok(main_path(&self.directory))
+    }
+}
+
+fn main_path(directory: &TempDir) -> PathBuf {
+    directory.path().join("main.sqlite")
+}
+
+fn create(path: &Path) -> Result<File, StoreError> {
+    File::create_new(path).map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> StoreError {
+    failed(format!("cannot write to {}: {error}", path.display()), error)
+}
+
+fn refused(error: V1Error) -> StoreError {
+    let message = format!("these entries cannot be migrated: {error}");
+    match error {
+        V1Error::TooLarge { .. } => StoreError::TooLarge(message),
+        _ => StoreError::InvalidArg(message),
+    }
+}

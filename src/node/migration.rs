@@ -1,0 +1,87 @@
+//! The class behind `migrateV1`: one import of v1 data, entry by entry.
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{Either, Env, PromiseRaw, Uint8ArraySlice};
+use napi_derive::napi;
+use tokio::sync::Mutex;
+
+use super::convert::NativeMeta;
+use super::error::Failure;
+use super::runtime::answer;
+use crate::database::recover;
+use crate::engine::{StoreError, V1Entry, V1Import};
+use crate::types::ActorId;
+
+/// An import under way. Calls wait for each other.
+#[napi]
+pub struct NativeV1Migration {
+    actor: ActorId,
+    /// Until it is finished or given up.
+    import: Arc<Mutex<Option<V1Import>>>,
+}
+
+impl NativeV1Migration {
+    pub(super) fn new(actor: ActorId, import: V1Import) -> Self {
+        Self { actor, import: Arc::new(Mutex::new(Some(import))) }
+    }
+}
+
+fn over(actor: &ActorId) -> StoreError {
+    StoreError::ConcurrentTakeover { actor: actor.clone() }
+}
+
+#[napi]
+impl NativeV1Migration {
+    /// Takes entries, keys and values in pairs. They are copied before this returns.
+    #[napi]
+    pub fn take_entries<'env>(
+        &self,
+        env: &'env Env,
+        keys: Vec<Uint8ArraySlice<'_>>,
+        values: Vec<Uint8ArraySlice<'_>>,
+    ) -> napi::Result<PromiseRaw<'env, Either<(), Failure>>> {
+        let entries: Vec<V1Entry> =
+            keys.iter().zip(&values).map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
+        let (actor, import) = (self.actor.clone(), Arc::clone(&self.import));
+        let work = async move {
+            let mut import = import.lock().await;
+            import.as_mut().ok_or_else(|| over(&actor))?.take(entries).await
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Ends the import: its database becomes the actor's. An import that fails is given up.
+    #[napi]
+    pub fn finish<'env>(
+        &self,
+        env: &'env Env,
+    ) -> napi::Result<PromiseRaw<'env, Either<NativeMeta, Failure>>> {
+        let (actor, import) = (self.actor.clone(), Arc::clone(&self.import));
+        let work = async move {
+            let mut place = import.lock().await;
+            let mut import = place.take().ok_or_else(|| over(&actor))?;
+            let finished = import.finish(move |file| recover(&actor, file)).await;
+            if finished.is_err() {
+                // What cannot be undone now keeps the actor reserved; the next import of it begins anew.
+                let _left = import.give_up().await;
+            }
+            Ok(finished?.into())
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Gives the import up: the actor is again what it was before. Does nothing after its end.
+    #[napi]
+    pub fn give_up<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Either<(), Failure>>> {
+        let import = Arc::clone(&self.import);
+        let work = async move {
+            let mut place = import.lock().await;
+            match place.take() {
+                Some(import) => import.give_up().await,
+                None => Ok(()),
+            }
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+}
