@@ -37,12 +37,18 @@ pub enum Bug {
     LostToDeletion,
     /// A database does not ask what became of a doubtful commit.
     DoubtForgotten,
+    /// An actor is started in the middle of an import.
+    ImportIgnored,
+    /// An import that was reset begins anew when its beginning is tried again.
+    ImportRepeated,
+    /// The reset of an import resets whichever there is when it is tried again.
+    ResetRepeated,
 }
 
 #[cfg(feature = "testing")]
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::FenceNotChecked,
         Self::HeadNotCompared,
         Self::TokenNotResolved,
@@ -57,6 +63,9 @@ impl Bug {
         Self::DeletionRepeated,
         Self::LostToDeletion,
         Self::DoubtForgotten,
+        Self::ImportIgnored,
+        Self::ImportRepeated,
+        Self::ResetRepeated,
     ];
 }
 

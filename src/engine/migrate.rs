@@ -55,6 +55,16 @@ struct Begin {
     request: ImportRequest,
     /// Whether the last attempt that wanted to write found an unfinished import.
     was_there: AtomicBool,
+    /// The generation that the first such attempt wanted.
+    tried: OnceLock<Generation>,
+}
+
+impl Begin {
+    fn new(core: &Core, actor: Actor, stage: bool) -> Arc<Self> {
+        let request =
+            ImportRequest { token: core.env.token(), now_ms: core.env.now_ms(), stage, tried: None };
+        Arc::new(Self { actor, request, was_there: AtomicBool::new(false), tried: OnceLock::new() })
+    }
 }
 
 enum Reserved {
@@ -70,8 +80,11 @@ impl Body for Begin {
         async move {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
             let actor = || self.actor.id.clone();
-            match plan::begin_import(fence.as_ref(), &head, self.request) {
-                ImportPlan::Native => Err(StoreError::ConcurrentTakeover { actor: actor() }.into()),
+            let request = ImportRequest { tried: self.tried.get().copied(), ..self.request };
+            match plan::begin_import(fence.as_ref(), &head, request) {
+                ImportPlan::Native | ImportPlan::Displaced => {
+                    Err(StoreError::ConcurrentTakeover { actor: actor() }.into())
+                }
                 ImportPlan::Running => Err(StoreError::MigrationIncomplete { actor: actor() }.into()),
                 ImportPlan::Finished(fence) => {
                     Ok(Decision::answer(Reserved::Finished(plan::meta(&fence, &head))))
@@ -83,6 +96,7 @@ impl Body for Begin {
                     // Any fence that is live here is that of an unfinished import.
                     let live = fence.is_some_and(|fence| fence.state == FenceState::Live);
                     self.was_there.store(live, Ordering::Release);
+                    self.tried.get_or_init(|| begun.generation);
                     let mut mutations = Mutations::with_capacity(2);
                     self.actor.put_fence(&mut mutations, &begun);
                     let (head, stage) = match staged {
@@ -103,9 +117,8 @@ impl Body for Begin {
 /// Reserves an actor and opens the stage of its import.
 pub(crate) async fn begin(core: &Arc<Core>, id: &ActorId) -> Result<V1Begun, StoreError> {
     let actor = Actor::new(id);
-    let token = core.env.token();
-    let request = ImportRequest { token, now_ms: core.env.now_ms(), stage: true };
-    let body = Arc::new(Begin { actor: actor.clone(), request, was_there: AtomicBool::new(false) });
+    let body = Begin::new(core, actor.clone(), true);
+    let token = body.request.token;
     let renewed_at = core.env.elapsed();
     let (fence, head, stage) = match core.decide(&body).await? {
         Reserved::Finished(meta) => return Ok(V1Begun::Finished(meta)),
@@ -139,8 +152,7 @@ pub(crate) async fn begin(core: &Arc<Core>, id: &ActorId) -> Result<V1Begun, Sto
 /// Reserves an actor for an import that is to come, with nothing staged.
 pub(crate) async fn prepare(core: &Arc<Core>, id: &ActorId) -> Result<Meta, StoreError> {
     let actor = Actor::new(id);
-    let request = ImportRequest { token: core.env.token(), now_ms: core.env.now_ms(), stage: false };
-    let body = Arc::new(Begin { actor: actor.clone(), request, was_there: AtomicBool::new(false) });
+    let body = Begin::new(core, actor.clone(), false);
     match core.decide(&body).await? {
         Reserved::Finished(_) => Err(StoreError::ConcurrentTakeover { actor: id.clone() }),
         Reserved::Now(fence, head, _) => {
@@ -153,8 +165,8 @@ pub(crate) async fn prepare(core: &Arc<Core>, id: &ActorId) -> Result<Meta, Stor
 struct Reset {
     actor: Actor,
     token: Token,
-    /// The generation first seen.
-    noted: OnceLock<Generation>,
+    /// The generation that an attempt has found and wanted to reset.
+    tried: OnceLock<Generation>,
 }
 
 enum Was {
@@ -170,13 +182,14 @@ impl Body for Reset {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Was>, Failure>> {
         async move {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
-            let seen = fence.map_or(Generation::NONE, |fence| fence.generation);
-            let noted = *self.noted.get_or_init(|| seen);
-            Ok(match plan::reset_import(fence.as_ref(), &head, self.token, noted) {
+            let tried = self.tried.get().copied();
+            Ok(match plan::reset_import(fence.as_ref(), &head, self.token, tried) {
                 ResetPlan::Nothing => Decision::answer(Was::Nothing),
                 ResetPlan::AlreadyReplaced => Decision::answer(Was::Replaced),
                 ResetPlan::AlreadyReset(fence) => Decision::answer(Was::Reset(fence, head)),
                 ResetPlan::Reset(fence) => {
+                    // What was found had the generation before.
+                    self.tried.get_or_init(|| Generation(fence.generation.0 - 1));
                     let mut mutations = Mutations::with_capacity(1);
                     self.actor.put_fence(&mut mutations, &fence);
                     Decision::write(mutations, Was::Reset(fence, head))
@@ -189,7 +202,7 @@ impl Body for Reset {
 
 /// Resets an unfinished import that has a stage open; `false` if there is none.
 pub(crate) async fn invalidate(core: &Arc<Core>, id: &ActorId) -> Result<bool, StoreError> {
-    let body = Reset { actor: Actor::new(id), token: core.env.token(), noted: OnceLock::new() };
+    let body = Reset { actor: Actor::new(id), token: core.env.token(), tried: OnceLock::new() };
     let body = Arc::new(body);
     match core.decide(&body).await? {
         Was::Nothing => Ok(false),
@@ -304,10 +317,11 @@ impl V1Import {
         }
         let stage = self.stage.take().ok_or_else(|| self.over())?;
         let end = End { rewrites_all: true, migrates: true, ..End::new(size_pages, page_size) };
-        let Committed { head, .. } = stage.finalize(end).await?;
+        let Committed { txid, head } = stage.finalize(end).await?;
         let fence = plan::migrated(&self.fence);
         settle::after_commit(&self.core, &self.actor, fence.generation, &head);
-        Ok(plan::meta(&fence, &head))
+        // Of an end whose answer was lost the head may be a later owner's.
+        Ok(Meta { head_txid: txid, size_pages, page_size, ..plan::meta(&fence, &head) })
     }
 
     /// Gives the import up: the actor is again what it was before. Does nothing to an actor that is not this import's

@@ -10,7 +10,7 @@ use crate::codec::{Fence, FenceState, Head};
 use crate::kv::{Isolation, Limits, ReadBody, View};
 use crate::plan::{self, PreloadRequest};
 use crate::planted::{self, Bug};
-use crate::types::{Meta, Origin, PageRange, PageSize, Token, Txid, runs};
+use crate::types::{Meta, PageRange, PageSize, Token, Txid, runs};
 
 use super::early::Early;
 use super::error::{Failure, StoreError};
@@ -132,8 +132,8 @@ impl Gone {
             }
             FenceState::Deleted => Some(Self::Deleted),
             FenceState::Live if fence.owner_token == token => None,
-            // Deleted, and an import of v1 data has begun since: asked again, the start is refused.
-            FenceState::Live if fence.origin == Origin::MigratingFromV1 => Some(Self::Deleted),
+            // An import of v1 data has come after that deletion: it is asked again what that means.
+            FenceState::Live if plan::is_of_an_import(fence) => Some(Self::Deleted),
             FenceState::Live => Some(Self::Lost(plan::meta(fence, head))),
         }
     }

@@ -8,6 +8,7 @@
 //! first is the fence: beginning anew raises the generation.
 
 use crate::codec::{Fence, FenceState, Head, OpenStage};
+use crate::planted::{self, Bug};
 use crate::types::{Generation, Origin, Token};
 
 use super::commit::check_settled;
@@ -24,6 +25,8 @@ pub struct ImportRequest {
     pub now_ms: u64,
     /// Whether a stage is opened at once.
     pub stage: bool,
+    /// The generation that an earlier attempt wanted to raise the fence to; its answer may have been lost.
+    pub tried: Option<Generation>,
 }
 
 /// What the beginning of an import does.
@@ -39,6 +42,8 @@ pub enum ImportPlan {
     Native,
     /// Another import has a stage open, inside its lease.
     Running,
+    /// Somebody has come between two attempts: an earlier one may have taken place, and be over by now.
+    Displaced,
 }
 
 /// Decides the beginning of an import.
@@ -52,6 +57,11 @@ pub fn begin_import(fence: Option<&Fence>, head: &Head, request: ImportRequest) 
             ImportPlan::AlreadyBegun(*fence, own)
         }
         Some(fence) if is_running(fence, head, request.now_ms) => ImportPlan::Running,
+        _ if fence.is_some_and(|fence| request.tried.is_some_and(|tried| fence.generation >= tried))
+            && !planted::has(Bug::ImportRepeated) =>
+        {
+            ImportPlan::Displaced
+        }
         _ => {
             let generation = fence.map_or(Generation::NONE, |fence| fence.generation).next();
             let begun = Fence {
@@ -60,7 +70,8 @@ pub fn begin_import(fence: Option<&Fence>, head: &Head, request: ImportRequest) 
                 state: FenceState::Live,
                 origin: Origin::MigratingFromV1,
                 created_at_ms: live.map_or(request.now_ms, |fence| fence.created_at_ms),
-                first_generation: live.map_or(generation, |fence| fence.first_generation),
+                // Each import is another life of the actor, so a finished one is known by its generation.
+                first_generation: generation,
                 lease_until_ms: request.now_ms.saturating_add(IMPORT_LEASE_MS),
             };
             let opens = request.stage && check_settled(head, None).is_ok();
@@ -94,6 +105,16 @@ pub fn migrated(fence: &Fence) -> Fence {
     Fence { origin: Origin::MigratedFromV1, lease_until_ms: 0, ..*fence }
 }
 
+/// Whether the current generation is that of an import, under way or finished: nobody who could be an owner has
+/// raised it.
+pub fn is_of_an_import(fence: &Fence) -> bool {
+    match fence.origin {
+        Origin::Native => false,
+        Origin::MigratingFromV1 => true,
+        Origin::MigratedFromV1 => fence.generation == fence.first_generation,
+    }
+}
+
 /// The fence of an actor whose import has given up, as it was before: an actor that there was not is gone again, an
 /// unfinished import is one with nothing staged. `None` if it is not this import's any more.
 pub fn given_up(fence: Option<&Fence>, token: Token, was_there: bool) -> Option<Fence> {
@@ -125,22 +146,31 @@ pub enum ResetPlan {
 }
 
 /// Decides the reset of an unfinished import. Its lease does not count: the caller owns the actor, and knows that the
-/// importer is gone. `noted`: the generation first seen by this call.
-pub fn reset_import(fence: Option<&Fence>, head: &Head, token: Token, noted: Generation) -> ResetPlan {
-    match fence {
-        Some(fence) if fence.state == FenceState::Live && fence.origin == Origin::MigratingFromV1 => {
-            if fence.owner_token == token {
-                ResetPlan::AlreadyReset(*fence)
-            } else if fence.generation > noted {
-                ResetPlan::AlreadyReplaced
-            } else if head.open_stage.is_some() {
-                let generation = fence.generation.next();
-                ResetPlan::Reset(Fence { generation, owner_token: token, lease_until_ms: 0, ..*fence })
-            } else {
-                ResetPlan::Nothing
-            }
-        }
-        _ => ResetPlan::Nothing,
+/// importer is gone. `tried`: the generation that an earlier attempt found and wanted to reset; its answer may have
+/// been lost.
+pub fn reset_import(
+    fence: Option<&Fence>,
+    head: &Head,
+    token: Token,
+    tried: Option<Generation>,
+) -> ResetPlan {
+    let Some(fence) = fence else { return ResetPlan::Nothing };
+    let imports = fence.state == FenceState::Live && fence.origin == Origin::MigratingFromV1;
+    // Each import is another life of the actor. One that was finished after all is still the one that was found.
+    let replaced = tried.is_some_and(|found| {
+        fence.state == FenceState::Deleted
+            || fence.first_generation > found
+            || (imports && fence.generation > found)
+    });
+    if imports && fence.owner_token == token {
+        ResetPlan::AlreadyReset(*fence)
+    } else if replaced && !planted::has(Bug::ResetRepeated) {
+        ResetPlan::AlreadyReplaced
+    } else if imports && head.open_stage.is_some() {
+        let generation = fence.generation.next();
+        ResetPlan::Reset(Fence { generation, owner_token: token, lease_until_ms: 0, ..*fence })
+    } else {
+        ResetPlan::Nothing
     }
 }
 
@@ -153,7 +183,7 @@ mod tests {
     const NOW: u64 = 1_000_000;
 
     fn request(token: u8) -> ImportRequest {
-        ImportRequest { token: Token([token; 16]), now_ms: NOW, stage: true }
+        ImportRequest { token: Token([token; 16]), now_ms: NOW, stage: true, tried: None }
     }
 
     fn begun(fence: Option<&Fence>, head: &Head, token: u8) -> (Fence, Option<(Head, OpenStage)>) {
@@ -186,11 +216,26 @@ mod tests {
         assert_eq!(at(NOW + IMPORT_LEASE_MS - 1), ImportPlan::Running);
         let ImportPlan::Begin(anew, None) = at(NOW + IMPORT_LEASE_MS) else { panic!("the lease is over") };
         assert_eq!((anew.generation, anew.created_at_ms), (Generation(2), NOW));
-        assert_eq!(anew.first_generation, Generation(1));
         // Nothing staged, or nothing that could be finished.
         assert_eq!(begun(Some(&reserved), &Head::empty(), 8).0.generation, Generation(2));
         let doomed = Head { open_stage: Some(OpenStage { doomed: true, ..stage }), ..head };
         assert_eq!(begun(Some(&reserved), &doomed, 8).1, None, "the rollback comes first");
+    }
+
+    #[test]
+    fn an_import_that_was_reset_before_its_answer_arrived_does_not_begin_anew() {
+        let (reserved, staged) = begun(None, &Head::empty(), 7);
+        let again = ImportRequest { tried: Some(reserved.generation), ..request(7) };
+        let ResetPlan::Reset(reset) = reset_import(Some(&reserved), &staged.unwrap().0, Token([9; 16]), None)
+        else {
+            panic!("a stage is open")
+        };
+        let deleted = Fence { state: FenceState::Deleted, ..reset };
+        for since in [reset, deleted] {
+            assert_eq!(begin_import(Some(&since), &Head::empty(), again), ImportPlan::Displaced);
+        }
+        // Nobody has come between: the attempt has not taken place.
+        assert!(matches!(begin_import(None, &Head::empty(), again), ImportPlan::Begin(..)));
     }
 
     #[test]
@@ -209,8 +254,7 @@ mod tests {
 
     #[test]
     fn a_reset_needs_a_stage_and_touches_nothing_else() {
-        let noted = Generation(1);
-        let reset = |fence: Option<&Fence>, head: &Head| reset_import(fence, head, Token([9; 16]), noted);
+        let reset = |fence: Option<&Fence>, head: &Head| reset_import(fence, head, Token([9; 16]), None);
         let (reserved, staged) = begun(None, &Head::empty(), 7);
         let (head, _) = staged.unwrap();
         assert_eq!(reset(None, &Head::empty()), ResetPlan::Nothing);
@@ -220,9 +264,19 @@ mod tests {
         let ResetPlan::Reset(after) = reset(Some(&reserved), &head) else { panic!("a stage is open") };
         assert_eq!((after.generation, after.lease_until_ms), (Generation(2), 0));
         assert_eq!(reset(Some(&after), &Head::empty()), ResetPlan::AlreadyReset(after));
-        // An attempt whose answer was lost, and somebody else's import since.
+        // Somebody begins anew, and is reset in its turn by a call that comes then.
         let (others, staged) = begun(Some(&after), &Head::empty(), 8);
-        assert_eq!(reset(Some(&others), &staged.unwrap().0), ResetPlan::AlreadyReplaced);
+        let (staged, _) = staged.unwrap();
+        assert!(matches!(reset(Some(&others), &staged), ResetPlan::Reset(_)));
+        // One whose first attempt has reset the import before leaves it alone, also when it is finished.
+        let again = |fence: &Fence| reset_import(Some(fence), &staged, Token([9; 16]), Some(Generation(1)));
+        for since in [others, migrated(&others), Fence { state: FenceState::Deleted, ..after }] {
+            assert_eq!(again(&since), ResetPlan::AlreadyReplaced);
+        }
+        // The attempt came too late for an import that was finished after all.
+        let finished = migrated(&reserved);
+        assert_eq!(again(&finished), ResetPlan::Nothing);
+        assert_eq!(again(&Fence { generation: Generation(2), ..finished }), ResetPlan::Nothing);
     }
 
     #[test]

@@ -18,8 +18,8 @@ pub use delete::{DeletePlan, DeleteRequest, delete};
 pub use early::{EARLY_PAGES_MAX, Visible, first_early, preload_early, visible};
 pub use fence::{Held, Refusal, check_fence, check_writer, meta};
 pub use migrate::{
-    IMPORT_LEASE_MS, ImportPlan, ImportRequest, ResetPlan, begin_import, given_up, migrated, renewed,
-    reset_import,
+    IMPORT_LEASE_MS, ImportPlan, ImportRequest, ResetPlan, begin_import, given_up, is_of_an_import, migrated,
+    renewed, reset_import,
 };
 pub use preload::{PreloadRequest, preload};
 pub use settle::{Debt, debts, doomed, rolled_back, swept, trimmed};

@@ -1,7 +1,10 @@
 //! Takeover: who becomes the next owner.
 
 use crate::codec::{Fence, FenceState};
+use crate::planted::{self, Bug};
 use crate::types::{Generation, Origin, Token};
+
+use super::migrate::is_of_an_import;
 
 /// A start.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +49,13 @@ pub fn takeover(fence: Option<&Fence>, request: TakeoverRequest) -> TakeoverPlan
             TakeoverPlan::Win(fresh(fence.generation.next()))
         }
         Some(fence) if fence.owner_token == request.token => TakeoverPlan::AlreadyWon(*fence),
-        Some(fence) if fence.origin == Origin::MigratingFromV1 => TakeoverPlan::MigrationIncomplete,
-        Some(fence) if fence.generation > request.noted => TakeoverPlan::Lost(*fence),
+        Some(fence) if fence.origin == Origin::MigratingFromV1 && !planted::has(Bug::ImportIgnored) => {
+            TakeoverPlan::MigrationIncomplete
+        }
+        // Neither is an import that has been finished meanwhile.
+        Some(fence) if fence.generation > request.noted && !is_of_an_import(fence) => {
+            TakeoverPlan::Lost(*fence)
+        }
         Some(fence) => TakeoverPlan::Win(Fence {
             generation: fence.generation.next(),
             owner_token: request.token,
@@ -96,6 +104,17 @@ mod tests {
     fn an_import_under_way_refuses_the_start() {
         let migrating = Fence { origin: Origin::MigratingFromV1, ..fence(4) };
         assert_eq!(takeover(Some(&migrating), start(4)), TakeoverPlan::MigrationIncomplete);
+    }
+
+    #[test]
+    fn an_import_is_no_owner_to_lose_against() {
+        let finished = Fence { origin: Origin::MigratedFromV1, first_generation: Generation(5), ..fence(5) };
+        let TakeoverPlan::Win(won) = takeover(Some(&finished), start(0)) else { panic!("nobody owns it") };
+        assert_eq!((won.generation, won.origin), (Generation(6), Origin::MigratedFromV1));
+        assert_eq!(
+            takeover(Some(&won), TakeoverRequest { token: Token([8; 16]), ..start(5) }),
+            TakeoverPlan::Lost(won)
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use batondb::codec::RECENT_COMMITS_MAX;
 use batondb::engine::{Outcome, PageSet, Startup, StoreError};
-use batondb::types::Meta;
+use batondb::types::{Meta, Origin};
 
 use crate::audit::ensure;
 use crate::content::hash;
@@ -21,6 +21,7 @@ impl Inner {
         let page_size_fits = version.size == 0 || version.page_size == meta.page_size;
         state.live
             && page_size_fits
+            && state.origin == meta.origin
             && (state.generation, version.txid, version.size)
                 == (meta.generation.0, meta.head_txid.0, meta.size_pages.0)
     }
@@ -40,6 +41,47 @@ impl Inner {
         Some(self.version(actor, *state))
     }
 
+    /// Whether an import has met an actor with data of its own, or somebody has come between.
+    fn is_displaced(&self, id: OpId) -> bool {
+        let raised = self.ops[id].raised.unwrap_or(self.window(id)[0].generation);
+        let displaced = |state: State, _: &Version| {
+            let has_data = state.live && state.origin != Origin::MigratingFromV1;
+            has_data || state.generation > raised
+        };
+        self.moment(id, displaced).is_some()
+    }
+
+    /// An import of v1 data: its own, or one that was finished before (G2, G3, G7).
+    pub fn judge_migration(&mut self, id: OpId, answer: &Result<Meta, StoreError>) -> Verdict {
+        let actor = self.ops[id].actor;
+        match answer {
+            Ok(meta) if self.ops[id].committed.is_some() => self.judge_commit(id, &Ok(meta.head_txid.0)),
+            Ok(meta) => {
+                let finished = meta.origin == Origin::MigratedFromV1;
+                let so = self.moment(id, |state, _| self.meta_fits(actor, state, meta)).is_some();
+                ensure!(finished && so, "told {meta:?}, which was never so: {:?}", self.window(id));
+                Ok(())
+            }
+            Err(error) => self.judge_commit(id, &Err(error.clone())),
+        }
+    }
+
+    /// The reservation of an actor, or the reset of one.
+    pub fn judge_reservation(&mut self, id: OpId, answer: &Result<bool, StoreError>) -> Verdict {
+        let (raised, begun) = (self.ops[id].raised, self.window(id)[0].generation);
+        match answer {
+            Ok(true) => {
+                // By itself, or by somebody who began anew before its answer was there.
+                let replaced =
+                    self.ops[id].faults > 0 && self.moment(id, |state, _| state.generation > begun).is_some();
+                ensure!(raised.is_some() || replaced, "told that it reset something, and did not");
+            }
+            Ok(false) => ensure!(raised.is_none(), "told that there was nothing, and reset it: {raised:?}"),
+            Err(error) => return self.judge_failure(id, error),
+        }
+        Ok(())
+    }
+
     /// Who won, and the state that the answer names (G1, G2).
     pub fn judge_meta(&self, id: OpId, outcome: Outcome, meta: &Meta) -> Result<Version, String> {
         let (actor, begun) = (self.ops[id].actor, self.ops[id].begun);
@@ -49,7 +91,8 @@ impl Inner {
         };
         if outcome == Outcome::Lost {
             let winner = self.actors[actor].won.get(&meta.generation.0);
-            let raced = winner.is_some_and(|(op, at)| *op != id && *at > begun);
+            let raced = winner.is_some_and(|(op, at)| *op != id && *at > begun)
+                && !self.is_of_an_import(actor, meta.generation.0);
             ensure!(raced, "lost against nobody: {meta:?}, won by {winner:?}");
         } else {
             let raised = self.ops[id].raised;
@@ -219,8 +262,14 @@ impl Inner {
             }
             StoreError::NotFound { .. } => self.moment(id, |state, _| !state.live).is_some(),
             // Somebody else took over, or the own stage was rolled back by another holder.
-            StoreError::ConcurrentTakeover { .. } => {
-                matches!(op.what, What::Import(_) | What::Commit(_) | What::Sql { .. })
+            StoreError::ConcurrentTakeover { .. } => match op.what {
+                What::Migrate(_) | What::Prepare => self.is_displaced(id),
+                _ => matches!(op.what, What::Import(_) | What::Commit(_) | What::Sql { .. }),
+            },
+            StoreError::MigrationIncomplete { .. } => {
+                let migrating =
+                    |state: State, _: &Version| state.live && state.origin == Origin::MigratingFromV1;
+                self.moment(id, migrating).is_some()
             }
             StoreError::Unavailable(message) => {
                 let versions: BTreeSet<usize> = self.window(id).iter().map(|state| state.version).collect();

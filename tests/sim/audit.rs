@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use batondb::codec::{CommitMark, Fence, FenceState, Head, RECENT_COMMITS_MAX};
-use batondb::types::{PageCount, Token};
+use batondb::types::{Origin, PageCount, Token};
 
 use crate::content::Content;
 use crate::shadow::Rows;
@@ -19,16 +19,42 @@ macro_rules! ensure {
 }
 pub(crate) use ensure;
 
-/// A fence that was written.
+/// How a fence was raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// An owner.
+    Takeover,
+    Deletion,
+    /// An import of v1 data that begins, of an actor that there was not or of an unfinished import.
+    Import,
+    /// An import that gives up.
+    GivingUp,
+    /// The reset of an unfinished import.
+    Reset,
+}
+
+/// A fence that was written with another generation.
 #[derive(Debug, Clone, Copy)]
 pub struct Raised {
     pub token: Token,
     pub generation: u64,
-    pub deleted: bool,
+    pub by: By,
+    pub live: bool,
 }
 
-/// What changed about the fence: generations rise by one, and nothing else ever changes it (G1, G2).
-pub fn fence_step(before: Option<&Fence>, after: Option<&Fence>) -> Result<Option<Raised>, String> {
+/// What changed about a fence.
+#[derive(Debug, Clone, Copy)]
+pub enum FenceStep {
+    Raised(Raised),
+    /// An import shows that it lives.
+    Renewed,
+    /// An import has ended.
+    Finished,
+}
+
+/// What changed about the fence: generations rise by one, and nothing else ever changes it, but for the end of an
+/// import (G1, G2).
+pub fn fence_step(before: Option<&Fence>, after: Option<&Fence>) -> Result<Option<FenceStep>, String> {
     let Some(after) = after else {
         ensure!(before.is_none(), "a fence vanished");
         return Ok(None);
@@ -36,18 +62,43 @@ pub fn fence_step(before: Option<&Fence>, after: Option<&Fence>) -> Result<Optio
     if before == Some(after) {
         return Ok(None);
     }
+    if let Some(before) = before.filter(|before| before.generation == after.generation) {
+        return same_generation(before, after).map(Some);
+    }
     let expected = before.map_or(1, |before| before.generation.0 + 1);
     ensure!(after.generation.0 == expected, "the fence went from {before:?} to {after:?}");
     let deleted = after.state == FenceState::Deleted;
-    ensure!(
-        !deleted || before.is_some_and(|before| before.state == FenceState::Live),
-        "a deletion of nothing"
-    );
-    if let Some(before) = before.filter(|before| before.state == FenceState::Live) {
-        let kept = (before.origin, before.created_at_ms) == (after.origin, after.created_at_ms);
-        ensure!(kept, "a takeover changed more than the owner: {before:?} to {after:?}");
+    let was = before.filter(|before| before.state == FenceState::Live);
+    ensure!(!deleted || was.is_some(), "a deletion of nothing");
+    if let Some(was) = was {
+        let kept = (was.origin, was.created_at_ms) == (after.origin, after.created_at_ms);
+        ensure!(kept, "a takeover changed more than the owner: {was:?} to {after:?}");
     }
-    Ok(Some(Raised { token: after.owner_token, generation: after.generation.0, deleted }))
+    let migrating = after.origin == Origin::MigratingFromV1;
+    let own = was.is_some_and(|was| was.owner_token == after.owner_token);
+    let by = match (migrating, deleted) {
+        (true, _) if own => By::GivingUp,
+        (_, true) => By::Deletion,
+        (true, false) if after.lease_until_ms == 0 => By::Reset,
+        (true, false) => By::Import,
+        (false, false) => By::Takeover,
+    };
+    let (token, generation) = (after.owner_token, after.generation.0);
+    Ok(Some(FenceStep::Raised(Raised { token, generation, by, live: !deleted })))
+}
+
+/// Nothing but an import's own end, or the sign that it lives, leaves the generation as it was.
+fn same_generation(before: &Fence, after: &Fence) -> Result<FenceStep, String> {
+    let imports = before.origin == Origin::MigratingFromV1 && before.state == FenceState::Live;
+    ensure!(imports, "a fence changed under its owner: {before:?} to {after:?}");
+    let renewed = Fence { lease_until_ms: after.lease_until_ms, ..*before };
+    if *after == renewed {
+        ensure!(after.lease_until_ms > before.lease_until_ms, "a lease was cut short: {after:?}");
+        return Ok(FenceStep::Renewed);
+    }
+    let finished = Fence { origin: Origin::MigratedFromV1, lease_until_ms: 0, ..*before };
+    ensure!(*after == finished, "the end of an import changed more than that: {before:?} to {after:?}");
+    Ok(FenceStep::Finished)
 }
 
 /// What changed about the head.

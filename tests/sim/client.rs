@@ -2,6 +2,7 @@
 //! and then it is wrong about what it holds, or gives a call up half way.
 
 mod commits;
+mod migrations;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
@@ -48,6 +49,8 @@ pub struct Habits {
     pub starts: u64,
     pub deletions: u64,
     pub imports: u64,
+    /// Imports of v1 data, where nothing is held.
+    pub migrations: u64,
     /// Calls that are given up half way.
     pub given_up: u64,
 }
@@ -104,8 +107,12 @@ impl Client {
         if let Some(doubt) = self.doubts.remove(&actor) {
             return self.resolve(actor, doubt).await;
         }
-        let Some(held) = self.held.get(&actor).copied() else { return self.start(actor).await };
-        let Habits { starts, deletions, imports, .. } = self.habits;
+        let Habits { starts, deletions, imports, migrations, .. } = self.habits;
+        let Some(held) = self.held.get(&actor).copied() else {
+            // The draw is left out where there are none.
+            let migrates = migrations > 0 && self.draw.in_1000(migrations);
+            return if migrates { self.migrations(actor).await } else { self.start(actor).await };
+        };
         match self.draw.below(1_000) {
             drawn if drawn < starts => self.start(actor).await,
             drawn if drawn < starts + deletions => self.delete(actor).await,

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use batondb::codec::Head;
 use batondb::kv::Mutations;
+use batondb::types::Origin;
 
-use crate::audit::{HeadStep, Raised, debts_are_noted, ensure, fence_step, head_step, visible};
+use crate::audit::{
+    By, FenceStep, HeadStep, Raised, debts_are_noted, ensure, fence_step, head_step, visible,
+};
 use crate::world::{Inner, OpId, State, Version, What};
 
 impl Inner {
@@ -16,10 +19,12 @@ impl Inner {
         for actor in self.shadow.apply(mutations)? {
             let (fence, head) = &before[actor];
             let rows = &self.shadow.actors[actor];
-            let raised = fence_step(fence.as_ref(), rows.fence.as_ref())?;
+            let fenced = fence_step(fence.as_ref(), rows.fence.as_ref())?;
             let after = rows.head();
-            let step = head_step(head, &after, raised.is_some_and(|raised| raised.deleted))?;
-            self.note_step(actor, raised, &step, &after)?;
+            let deletes =
+                matches!(fenced, Some(FenceStep::Raised(Raised { by: By::Deletion, live: false, .. })));
+            let step = head_step(head, &after, deletes)?;
+            self.note_step(actor, fenced, &step, &after)?;
             let rows = &self.shadow.actors[actor];
             debts_are_noted(rows)?;
             let state = self.actors[actor].states.last().unwrap();
@@ -44,22 +49,27 @@ impl Inner {
     fn note_step(
         &mut self,
         actor: usize,
-        raised: Option<Raised>,
+        fenced: Option<FenceStep>,
         step: &HeadStep,
         head: &Head,
     ) -> Result<(), String> {
         let log = &self.actors[actor];
         let mut state = *log.states.last().unwrap();
-        if let Some(raised) = raised {
-            let op =
-                self.tokens.get(&raised.token.0).copied().ok_or("a fence with a token that nobody drew")?;
-            self.raise(op, actor, raised)?;
-            state.generation = raised.generation;
-            state.live = !raised.deleted;
-            let at = self.actors[actor].states.len();
-            self.actors[actor].won.insert(raised.generation, (op, at));
-            *self.tally.entry(if raised.deleted { "deletions" } else { "takeovers" }).or_default() += 1;
+        let was_migrating = state.live && state.origin == Origin::MigratingFromV1;
+        match fenced {
+            Some(FenceStep::Raised(raised)) => state = self.raise(actor, state, raised)?,
+            Some(FenceStep::Finished) => {
+                let commits = matches!(step, HeadStep::Committed { .. });
+                ensure!(commits, "an import ended without its content: {step:?}");
+                state.origin = Origin::MigratedFromV1;
+                *self.tally.entry("migrations").or_default() += 1;
+            }
+            Some(FenceStep::Renewed) => *self.tally.entry("renewed leases").or_default() += 1,
+            None => {}
         }
+        let finishes = matches!(fenced, Some(FenceStep::Finished));
+        let commits = matches!(step, HeadStep::Committed { .. });
+        ensure!(!was_migrating || !commits || finishes, "a commit into an unfinished import: {step:?}");
         match step {
             HeadStep::Tidied => {}
             HeadStep::Emptied => {
@@ -91,22 +101,50 @@ impl Inner {
         Ok(())
     }
 
-    fn raise(&mut self, id: OpId, actor: usize, raised: Raised) -> Result<(), String> {
-        let live_before = self.actors[actor].states.last().map(|state| state.live);
+    /// The state after a fence was raised, if whoever did it may.
+    fn raise(&mut self, actor: usize, before: State, raised: Raised) -> Result<State, String> {
+        let id = self.tokens.get(&raised.token.0).copied().ok_or("a fence with a token that nobody drew")?;
+        let of_an_import = self.is_of_an_import(actor, before.generation);
         let op = &mut self.ops[id];
         ensure!(op.actor == actor, "operation {id} of another actor raised the fence");
-        // A start whose first success was deleted before its answer arrived makes the actor again.
+        // A start whose first success was deleted before its answer arrived makes the actor again, also behind an
+        // import that has come in between. An import that gives up raises the fence once more.
+        let starts = matches!(op.what, What::Start | What::Import(_));
         let again = op.raised.is_none()
-            || (live_before == Some(false) && matches!(op.what, What::Start | What::Import(_)));
+            || (starts && (!before.live || of_an_import))
+            || (raised.by == By::GivingUp && op.raised == Some(before.generation));
         ensure!(again, "operation {id} raised the fence twice");
-        let may = match op.what {
-            What::Start | What::Import(_) => !raised.deleted,
-            What::Delete => raised.deleted,
-            _ => false,
+        let migrating = before.live && before.origin == Origin::MigratingFromV1;
+        let may = match raised.by {
+            By::Takeover => starts && !migrating,
+            By::Deletion => matches!(op.what, What::Delete),
+            By::Import => matches!(op.what, What::Migrate(_) | What::Prepare) && (migrating || !before.live),
+            By::GivingUp => matches!(op.what, What::Migrate(_)) && migrating,
+            By::Reset => matches!(op.what, What::Reset) && migrating,
         };
-        ensure!(may, "operation {id} is none that raises the fence: {op:?}");
+        ensure!(may, "operation {id} may not raise this fence ({raised:?}): {op:?} in {before:?}");
         op.raised = Some(raised.generation);
-        Ok(())
+        op.ruled_out |= raised.by == By::GivingUp;
+        let (name, origin) = match raised.by {
+            By::Takeover if before.live => ("takeovers", before.origin),
+            By::Takeover => ("takeovers", Origin::Native),
+            By::Deletion => ("deletions", before.origin),
+            By::Import => ("imports of v1", Origin::MigratingFromV1),
+            By::GivingUp => ("imports of v1 given up", Origin::MigratingFromV1),
+            By::Reset => ("imports of v1 reset", Origin::MigratingFromV1),
+        };
+        *self.tally.entry(name).or_default() += 1;
+        let at = self.actors[actor].states.len();
+        self.actors[actor].won.insert(raised.generation, (id, at));
+        Ok(State { generation: raised.generation, live: raised.live, origin, version: before.version })
+    }
+
+    /// Whether a generation is one that no owner has raised.
+    pub fn is_of_an_import(&self, actor: usize, generation: u64) -> bool {
+        let winner = self.actors[actor].won.get(&generation);
+        winner.is_some_and(|(op, _)| {
+            matches!(self.ops[*op].what, What::Migrate(_) | What::Prepare | What::Reset)
+        })
     }
 
     /// The content after a commit, if it was one that its operation may make now (G1, G3).
@@ -124,7 +162,7 @@ impl Inner {
             let pages = Arc::new(visible(&self.shadow.actors[actor]));
             return Ok(Version { txid, size, page_size, pages, table: Some(after.clone()) });
         }
-        let (What::Commit(change) | What::Import(change)) = &op.what else {
+        let (What::Commit(change) | What::Import(change) | What::Migrate(change)) = &op.what else {
             return Err(format!("operation {id} is none that commits: {op:?}"));
         };
         let held = change.generation.or(op.raised);

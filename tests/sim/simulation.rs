@@ -11,7 +11,7 @@ use batondb::engine::{Commit, Engine, PageWrite, Preload};
 use batondb::env::Env;
 use batondb::kv::memory::MemoryKv;
 use batondb::kv::{Concurrency, Kv, Limits};
-use batondb::types::{ActorId, PageCount, PageNumber};
+use batondb::types::{ActorId, Origin, PageCount, PageNumber};
 
 use crate::audit::{ensure, nothing_is_left};
 use crate::client::{Client, Habits};
@@ -63,6 +63,7 @@ impl Setting {
                 starts: draw.of(&[30, 150, 400]),
                 deletions: draw.of(&[0, 30, 100]),
                 imports: draw.of(&[0, 40, 100]),
+                migrations: draw.of(&[0, 0, 300, 700]),
                 given_up: harm(draw, &[0, 0, 40, 200]),
             },
             weather: Weather {
@@ -356,6 +357,7 @@ impl Simulation {
 
     async fn take_stock_of(&self, actor: usize, process: &Process, engine: &Engine) -> Result<(), String> {
         let (name, world, owner) = (&self.actors[actor], &self.world, process.env.owner);
+        free(world, owner, (actor, name), engine).await?;
         let start = world.begin(owner, actor, What::Start);
         let all = Preload { ranges: vec![(1, 1_000)], bytes_max: 1 << 30, ..Preload::default() };
         let answer = engine.load_startup(name, &all).await;
@@ -385,4 +387,28 @@ impl Simulation {
         ensure!(answer.is_ok(), "a commit without faults failed: {answer:?}");
         Ok(())
     }
+}
+
+/// Resets and deletes an actor whose import nobody has finished.
+async fn free(
+    world: &World,
+    owner: u32,
+    (actor, name): (usize, &ActorId),
+    engine: &Engine,
+) -> Result<(), String> {
+    let state = *world.lock().actors[actor].states.last().unwrap();
+    if !state.live || state.origin != Origin::MigratingFromV1 {
+        return Ok(());
+    }
+    for _ in 0..2 {
+        let reset = world.begin(owner, actor, What::Reset);
+        let answer = engine.invalidate_v1_migration(name).await;
+        world.end(reset, &format!("{answer:?}"));
+        world.lock().judge_reservation(reset, &answer)?;
+    }
+    let delete = world.begin(owner, actor, What::Delete);
+    let answer = engine.delete(name).await;
+    world.end(delete, &format!("{answer:?}"));
+    ensure!(answer == Ok(true), "a reserved actor was not there to be deleted: {answer:?}");
+    world.lock().judge_deletion(delete, &answer)
 }

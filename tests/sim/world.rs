@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use batondb::kv::{KvError, Mutations};
-use batondb::types::{ActorId, PageSize, Token};
+use batondb::types::{ActorId, Origin, PageSize, Token};
 
 use crate::content::Content;
 use crate::scheduler::{TaskId, current_task};
@@ -32,6 +32,7 @@ pub struct Version {
 pub struct State {
     pub generation: u64,
     pub live: bool,
+    pub origin: Origin,
     /// Index into the versions.
     pub version: usize,
 }
@@ -72,6 +73,12 @@ pub enum What {
         after: Table,
     },
     Delete,
+    /// An import of v1 data.
+    Migrate(Change),
+    /// The reservation for one.
+    Prepare,
+    /// The reset of one.
+    Reset,
     Other(&'static str),
 }
 
@@ -121,7 +128,7 @@ impl World {
             || Version { txid: 0, size: 0, page_size: PageSize::DEFAULT, pages: Arc::default(), table: None };
         let log = || ActorLog {
             versions: vec![nothing()],
-            states: vec![State { generation: 0, live: false, version: 0 }],
+            states: vec![State { generation: 0, live: false, origin: Origin::Native, version: 0 }],
             won: BTreeMap::new(),
             damage: (0, false),
         };
@@ -241,6 +248,7 @@ fn short(what: &What) -> String {
             format!("commit of {pages:?} as {generation:?} on {base:?}, size {size}")
         }
         What::Import(change) => format!("import of {} pages", change.size),
+        What::Migrate(change) => format!("migration of {} pages", change.size),
         What::Other(name) => (*name).to_owned(),
         other => format!("{other:?}"),
     }
