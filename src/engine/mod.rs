@@ -20,6 +20,7 @@ mod large_commit;
 mod list;
 mod open;
 mod pages;
+mod peek;
 mod preload;
 mod read;
 mod resolve;
@@ -33,6 +34,7 @@ pub use crate::codec::HINT_RUNS_MAX;
 pub use error::StoreError;
 pub(crate) use error::surface;
 pub use large_commit::{LargeCommit, LargeCommitWriter};
+pub use peek::Peek;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -219,6 +221,18 @@ impl Engine {
     /// The state of an actor, if it exists.
     pub async fn stat(&self, actor: &ActorId) -> Result<Option<Meta>, StoreError> {
         read::stat(&self.core, actor).await
+    }
+
+    /// Looks at an actor that somebody else may own, and changes nothing: its state, and with it those of `pages`
+    /// that lie inside its size, as many of the first ones as fit one read. No pages come where generation and
+    /// head are the ones in `known`.
+    pub async fn peek(
+        &self,
+        actor: &ActorId,
+        known: Option<(Generation, Txid)>,
+        pages: &[PageNumber],
+    ) -> Result<Peek, StoreError> {
+        peek::peek(&self.core, actor, known, pages).await
     }
 
     /// The actors of the store, in the byte order of their ids.
