@@ -10,8 +10,9 @@ use batondb::kv::metered::MeteredKv;
 use libsqlite3_sys as ffi;
 
 use super::support::{Db, Host, Value, code_of, run, store_error};
-use crate::support::child::{Child, child_arguments, tell_parent};
-use crate::support::{Place, across_processes, id, on_every_backend, rows};
+use crate::support::{
+    Child, Place, across_processes, child_arguments, id, on_every_backend, rows, tell_parent,
+};
 
 on_every_backend!(
     nothing_is_written_and_the_owner_goes_on,
@@ -292,8 +293,7 @@ async fn check_sums(reader: &Db, mut goes_on: impl FnMut(usize) -> bool) -> (usi
                         tx.commit().await.unwrap();
                         Ok(vec![one.rows.remove(0).remove(0), two.rows.remove(0).remove(0)])
                     }
-                    (Err(error), _) => Err(error),
-                    (_, Err(error)) => Err(error),
+                    (Err(error), _) | (_, Err(error)) => Err(error),
                 }
             }
         };
