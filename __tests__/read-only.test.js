@@ -120,7 +120,7 @@ onEachBackend((open) => {
       }
     })();
     const seen = new Set();
-    for (let round = 0; round < 15; round += 1) {
+    for (let round = 0; round < 15 || seen.size < 4; round += 1) {
       try {
         const { one, two } = await reader.get(SUMS);
         expect(one + two).toBe(0);
@@ -135,7 +135,6 @@ onEachBackend((open) => {
     }
     stopped = true;
     await writing;
-    expect(seen.size).toBeGreaterThan(2);
   });
 
   test('an iteration ends when its head is gone, and the next one is whole', async () => {

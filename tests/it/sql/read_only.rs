@@ -273,11 +273,11 @@ async fn shift(owner: &Db, by: i64) {
     owner.batch(&statements).await.unwrap();
 }
 
-/// Checks sums as long as `goes_on`; how many answers there were, and how many of different commits.
-async fn check_sums(reader: &Db, mut goes_on: impl FnMut(usize) -> bool) -> (usize, usize) {
+/// Checks sums until there were so many answers, of at least ten different commits.
+async fn check_sums(reader: &Db, wanted: usize) {
     let (mut answered, mut seen) = (0, std::collections::BTreeSet::new());
     let sums = "SELECT (SELECT sum(v) FROM one), (SELECT sum(v) FROM two)";
-    while goes_on(answered) {
+    while answered < wanted || seen.len() < 10 {
         let pair = match answered % 3 {
             0 => reader.all(sums, &[]).await.map(|answer| answer.rows[0].clone()),
             1 => reader
@@ -310,7 +310,6 @@ async fn check_sums(reader: &Db, mut goes_on: impl FnMut(usize) -> bool) -> (usi
             Err(error) => assert_eq!(code_of(&error), ffi::SQLITE_BUSY_SNAPSHOT),
         }
     }
-    (answered, seen.len())
 }
 
 async fn sums_are_those_of_one_commit_beside_an_owner_that_never_rests(place: Place) {
@@ -332,12 +331,10 @@ async fn sums_are_those_of_one_commit_beside_an_owner_that_never_rests(place: Pl
     for cache_bytes in [0, 8 << 20] {
         let reader = open(&Host::new(place.kv(), cache_bytes).await, "a").await;
         let wanted = place.rounds(150, 30);
-        let (answered, heads) = check_sums(&reader, |answered| answered < wanted).await;
-        assert_eq!(answered, wanted);
-        assert!(heads > 2, "{heads}");
+        check_sums(&reader, wanted).await;
     }
     stop.store(true, Ordering::Relaxed);
-    assert!(writer.await.unwrap() > 20);
+    assert!(writer.await.unwrap() >= 10);
 }
 
 #[test]
@@ -365,10 +362,8 @@ async fn sums_are_those_of_one_commit_beside_another_process(place: Place) {
         let mut child = Child::start("sql::read_only::child_that_commits", &[&place.address()]);
         assert_eq!(child.hear().as_deref(), Some("ready"));
         let wanted = place.rounds(60, 15);
-        let (answered, heads) = check_sums(&reader, |answered| answered < wanted).await;
+        check_sums(&reader, wanted).await;
         child.kill();
-        assert_eq!(answered, wanted);
-        assert!(heads > 2, "{heads}");
     }
 }
 
