@@ -200,6 +200,8 @@ export interface NativeDatabaseOptions {
   readAhead: boolean
   /** How many calls may wait. */
   queueMax: number
+  /** Whether the actor is left to whoever owns it, and only read; then nothing is preloaded. */
+  readOnly: boolean
 }
 
 /** What a database has done since it was opened. */
@@ -270,8 +272,8 @@ export interface NativeMeta {
 
 /** How a start went. */
 export interface NativeOpened {
-  /** Whether this start raised the generation. */
-  won: boolean
+  /** Whether this start raised the generation; none for a database that only reads. */
+  won?: boolean
   /** The state of the actor. */
   meta: NativeMeta
   /** How many pages came along. */

@@ -222,7 +222,7 @@ export declare class Store implements AsyncDisposable {
    * const messages = await db.all('SELECT id, text FROM messages ORDER BY id DESC LIMIT 10');
    * ```
    * @param actorId 1 to 256 bytes of UTF-8; any characters, without lone surrogates.
-   * @throws {BatonError} As {@link Store.loadStartup}.
+   * @throws {BatonError} As {@link Store.loadStartup}. With `readOnly` also `ERR_NOT_FOUND`.
    */
   openDatabase(actorId: string, options?: DatabaseOptions): Promise<Database>;
 
@@ -593,6 +593,21 @@ export declare class PageSet implements Iterable<[number, Uint8Array]> {
 
 /** How to open a database. */
 export interface DatabaseOptions {
+  /**
+   * Whether the database only reads, and leaves the actor to whoever owns it: no generation is raised, nothing is
+   * written, and no owner notices. The actor must exist, or opening rejects with `ERR_NOT_FOUND`.
+   *
+   * Each statement and each transaction sees one commit from its beginning to its end; the next one sees the
+   * newest, also after takeovers. While somebody else deletes the actor its calls reject with `ERR_NOT_FOUND`.
+   * What would write rejects with `SQLITE_READONLY`; temporary tables may be made and written. A transaction or
+   * an iteration that needs pages which the owner has replaced meanwhile ends with `SQLITE_BUSY`, extended code
+   * `SQLITE_BUSY_SNAPSHOT`, retryable; a single statement or batch is first run again by itself.
+   *
+   * `preload` and `onFenced` are for owners: with this option they are `ERR_INVALID_ARG`.
+   *
+   * @default false
+   */
+  readOnly?: boolean;
   /** The pages to bring along, besides page 1. With its `hints`, they are rarely worth choosing by hand. */
   preload?: Preload;
   /**
@@ -630,9 +645,12 @@ export interface DatabaseOptions {
 
 /** What a database knows of its start. */
 export interface DatabaseStartup {
-  /** Whether opening it raised the generation. Only then does this database own the actor. */
-  outcome: 'won' | 'lost';
-  /** The generation: won, the one now held; lost, the other owner's. */
+  /**
+   * `'won'`: opening it raised the generation; only then does this database own the actor. `'lost'`: another start
+   * did. `'read-only'`: it was not meant to, see {@link DatabaseOptions.readOnly}.
+   */
+  outcome: 'won' | 'lost' | 'read-only';
+  /** The generation: won, the one now held; otherwise the owner's at that moment. */
   generation: bigint;
   /** The state of the actor when the database was opened. */
   meta: Meta;
@@ -781,6 +799,8 @@ export interface ColumnInfo {
  * - `ERR_NOT_FOUND`: the actor was deleted. This database is done, as above.
  * - `ERR_COMMIT_UNKNOWN`: the transaction took place or not; the store went away before it could tell. The next call
  *   on the database finds out and goes on from there, so a read shows which it was.
+ * - `SQLITE_READONLY`, `SQLITE_BUSY`: of a database that was opened to read only, see
+ *   {@link DatabaseOptions.readOnly}. It is never fenced.
  * - `ERR_ABORTED`, `ERR_OVERLOADED`, `ERR_CLOSED`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`,
  *   `ERR_CORRUPT`.
  */
@@ -904,7 +924,10 @@ export declare class Database implements AsyncDisposable {
   readonly startup: DatabaseStartup;
   /** Whether {@link Database.close} was called. */
   readonly closed: boolean;
-  /** How this database lost its actor, or `undefined` while it does not know of a later owner or a deletion. */
+  /**
+   * How this database lost its actor, or `undefined` while it does not know of a later owner or a deletion, and
+   * always for a read-only one, which has none to lose.
+   */
   readonly fencedBy: FenceError | undefined;
 
   /**

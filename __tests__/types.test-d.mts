@@ -98,7 +98,11 @@ export async function sql(store: Store) {
   };
   await using db = await store.openDatabase('a', options);
   same<typeof db, Database>();
-  same<typeof db.startup.outcome, 'won' | 'lost'>();
+  same<typeof db.startup.outcome, 'won' | 'lost' | 'read-only'>();
+  await using reader = await store.openDatabase('a', { readOnly: true, maxQueuedCalls: 5 });
+  same<typeof reader, Database>();
+  // @ts-expect-error It is a choice.
+  await store.openDatabase('a', { readOnly: 'yes' });
   same<typeof db.startup.preloadedPages, number>();
   const lost: 'ERR_FENCE_MISMATCH' | 'ERR_NOT_FOUND' | undefined = db.fencedBy?.code;
 

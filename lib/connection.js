@@ -25,10 +25,11 @@ const JOB_MAX = 2 ** 32 - 1;
 
 /** @typedef {{ signal?: AbortSignal | undefined, timeoutMs?: number | undefined }} Limits */
 
-/** @typedef {{ transactionTimeoutMs: number, onFenced: ((error: import('./fence-watch.js').FenceError) => void) | undefined }} Settings */
+/** @typedef {{ transactionTimeoutMs: number, readOnly: boolean, onFenced: ((error: import('./fence-watch.js').FenceError) => void) | undefined }} Settings */
 
 class Connection {
   #native;
+  /** What notices that the actor is lost; none where it is not owned. */
   #fence;
   #jobs = 0;
   #callsUnderWay = 0;
@@ -54,15 +55,15 @@ class Connection {
    * @param {NativeDatabase} native
    * @param {Settings} settings
    */
-  constructor(actorId, native, { transactionTimeoutMs, onFenced }) {
+  constructor(actorId, native, { transactionTimeoutMs, readOnly, onFenced }) {
     this.actorId = actorId;
     this.transactionTimeoutMs = transactionTimeoutMs;
     this.#native = native;
-    this.#fence = new FenceWatch(native, onFenced);
+    this.#fence = readOnly ? undefined : new FenceWatch(native, onFenced);
     const { won, meta, preloadedPages } = native.startup();
     /** @type {import('../index.js').DatabaseStartup} */
     this.startup = {
-      outcome: won ? 'won' : 'lost',
+      outcome: won === undefined ? 'read-only' : won ? 'won' : 'lost',
       generation: meta.generation,
       meta: toMeta(meta),
       preloadedPages,
@@ -74,11 +75,11 @@ class Connection {
   }
 
   get fencedBy() {
-    return this.#fence.error;
+    return this.#fence?.error;
   }
 
   checkOwnership() {
-    this.#fence.check();
+    this.#fence?.check();
   }
 
   stats() {
@@ -165,7 +166,7 @@ class Connection {
   }
 
   async #close() {
-    await this.#fence.stop();
+    await this.#fence?.stop();
     await this.#quiet();
     this.#isClosed = true;
     const answer = await this.#native.close();
@@ -219,7 +220,7 @@ class Connection {
       return /** @type {Exclude<T, Failure>} */ (answer);
     }
     const error = fromFailure(answer);
-    this.#fence.hear(error);
+    this.#fence?.hear(error);
     throw cancellation?.explain(error) ?? error;
   }
 }

@@ -67,6 +67,7 @@ function startupOptions(value) {
 
 const DATABASE_OPTIONS = [
   'preload',
+  'readOnly',
   'readAhead',
   'maxQueuedCalls',
   'transactionTimeoutMs',
@@ -74,23 +75,42 @@ const DATABASE_OPTIONS = [
   'signal',
 ];
 
+/**
+ * Options that go with owning an actor.
+ *
+ * @param {{ [name: string]: unknown }} options
+ */
+function refuseToOwn(options) {
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined) {
+      throw check.invalid(`options.${name}`, 'left out of options with readOnly: true', value);
+    }
+  }
+}
+
 /** @param {unknown} value */
 function databaseOptions(value) {
   const options = check.object(value ?? {}, 'options', DATABASE_OPTIONS);
   const { maxQueuedCalls = QUEUED_CALLS_DEFAULT, transactionTimeoutMs = TRANSACTION_TIMEOUT_MS_DEFAULT } =
     options;
   // Read once: a getter could answer with another value than the one that was checked.
-  const { onFenced } = options;
+  const { onFenced, preload: preloaded } = options;
+  const readOnly = check.boolean(options.readOnly ?? false, 'options.readOnly');
+  if (readOnly) {
+    refuseToOwn({ onFenced, preload: preloaded });
+  }
   if (onFenced !== undefined && typeof onFenced !== 'function') {
     throw check.invalid('options.onFenced', 'a function', onFenced);
   }
   return {
     native: {
-      ...preload(options.preload, 'options.preload'),
+      ...preload(preloaded, 'options.preload'),
+      readOnly,
       readAhead: check.boolean(options.readAhead ?? true, 'options.readAhead'),
       queueMax: check.integer(maxQueuedCalls, 'options.maxQueuedCalls', 1, check.U32_MAX),
     },
     transactionTimeoutMs: check.timeoutMs(transactionTimeoutMs, 'options.transactionTimeoutMs'),
+    readOnly,
     onFenced: /** @type {import('../index.js').DatabaseOptions['onFenced']} */ (onFenced),
     signal: check.signal(options.signal, 'options.signal'),
   };

@@ -34,7 +34,7 @@ pub use cache::PageCache;
 pub use call::{Answer, Behavior, Call, Column, Description, Kind};
 pub use error::DatabaseError;
 pub use handle::Database;
-pub use open::{DatabaseOptions, Databases};
+pub use open::{DatabaseOptions, Databases, ReadOnlyOptions};
 pub use pool::Pool;
 pub use recover::recover;
 pub use sqlite::SqlError;

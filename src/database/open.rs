@@ -29,6 +29,15 @@ pub struct DatabaseOptions {
     pub queue_max: usize,
 }
 
+/// How a database is opened that takes nothing over.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadOnlyOptions {
+    /// Whether pages are fetched before they are asked for.
+    pub read_ahead: bool,
+    /// How many calls may wait.
+    pub queue_max: usize,
+}
+
 /// What the databases of a store share.
 pub(super) struct Shared {
     pub(super) engine: Arc<Engine>,
@@ -43,8 +52,8 @@ pub(super) struct Shared {
 pub struct Opened {
     /// The actor.
     pub actor: ActorId,
-    /// Whether this start raised the generation.
-    pub outcome: Outcome,
+    /// Whether this start raised the generation; `None` where it was not meant to: the database only reads.
+    pub outcome: Option<Outcome>,
     /// The state of the actor.
     pub meta: Meta,
     /// How many pages came along.
@@ -78,7 +87,7 @@ impl Databases {
         let mut startup = self.shared.engine.load_startup(actor, &options.preload).await?;
         let opened = Opened {
             actor: actor.clone(),
-            outcome: startup.outcome,
+            outcome: Some(startup.outcome),
             meta: startup.meta,
             pages_preloaded: startup.pages.pages.len(),
             hints: startup.hints.clone(),
@@ -103,6 +112,30 @@ impl Databases {
         );
         let session = Session::open(source, Arc::clone(&interrupt))?;
         let shared = Arc::clone(&self.shared);
+        Ok(Database::new(shared, opened, session, (interrupt, counters), options.queue_max))
+    }
+
+    /// Opens SQLite on an actor's pages to read them, whoever owns it: nothing is written, not even hints, and
+    /// no owner notices. The database follows the actor from head to head and from owner to owner.
+    pub async fn open_read_only(
+        &self,
+        actor: &ActorId,
+        options: &ReadOnlyOptions,
+    ) -> Result<Arc<Database>, DatabaseError> {
+        let shared = Arc::clone(&self.shared);
+        let seen = shared.engine.peek(actor, None, &[PageNumber::FIRST]).await?;
+        let opened = Opened {
+            actor: actor.clone(),
+            outcome: None,
+            meta: seen.meta,
+            pages_preloaded: 0,
+            hints: Vec::new(),
+            learns_until_ms: 0,
+        };
+        let (interrupt, counters) = (Arc::new(Interrupt::default()), Arc::new(Counters::default()));
+        let of_store = (Arc::clone(&shared.engine), Arc::clone(&shared.cache), Arc::clone(&counters));
+        let source = Source::following(of_store, actor.clone(), seen, options.read_ahead);
+        let session = Session::open(source, Arc::clone(&interrupt))?;
         Ok(Database::new(shared, opened, session, (interrupt, counters), options.queue_max))
     }
 }

@@ -37,7 +37,7 @@ fn open(file: &Path) -> Result<Connection, StoreError> {
             "the directory for temporary files has a name that is not UTF-8: {file:?}"
         ))
     })?;
-    let opened = Connection::open(&name, default_vfs()?, Arc::new(Free));
+    let opened = Connection::open((&name, default_vfs()?), Arc::new(Free), false);
     opened.map_err(|error| StoreError::Unavailable(format!("cannot open {}: {error}", file.display())))
 }
 

@@ -1,6 +1,7 @@
 //! A connection and what is open on it: compiled statements, cursors, transactions. Its methods run on one
 //! worker at a time and block until the store has answered.
 
+mod following;
 mod queries;
 mod transactions;
 
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use libsqlite3_sys as ffi;
 
+use self::following::Following;
 use super::error::DatabaseError;
 use super::interrupt::Interrupt;
 use super::source::Source;
@@ -72,25 +74,42 @@ pub(super) struct Session {
     is_stale: bool,
     /// Whether what was begun at depth 0 is a savepoint, in a transaction that a statement had begun.
     is_nested: bool,
+    /// For a database that only reads.
+    following: Option<Following>,
     file: Arc<Mutex<MainFile>>,
     signals: Arc<Signals>,
     interrupt: Arc<Interrupt>,
-    _name: Announced,
+    name: Announced,
+}
+
+/// Opens a connection to a file, under a name that is good as long as the connection is used.
+fn connect(
+    file: &Arc<Mutex<MainFile>>,
+    signals: &Arc<Signals>,
+    interrupt: &Arc<Interrupt>,
+    read_only: bool,
+) -> Result<(Connection, Announced), DatabaseError> {
+    let name = vfs::announce(file, signals);
+    let hooks = SessionHooks { interrupt: Arc::clone(interrupt), signals: Arc::clone(signals) };
+    // SQLite looks at the header, which may have to come from the store.
+    let names = (name.name(), vfs::NAME);
+    let connection = Connection::open(names, Arc::new(hooks), read_only).map_err(|error| {
+        let failure = file.lock().unwrap_or_else(PoisonError::into_inner).take_failure();
+        failure.map_or_else(|| error.into(), DatabaseError::from)
+    })?;
+    Ok((connection, name))
 }
 
 impl Session {
     /// Opens SQLite on these pages. Nothing is read yet.
     pub(super) fn open(source: Source, interrupt: Arc<Interrupt>) -> Result<Self, DatabaseError> {
         vfs::register()?;
+        let read_only = source.is_following();
         let signals = Arc::new(Signals::default());
-        let file = Arc::new(Mutex::new(MainFile::new(source, Arc::clone(&signals))));
-        let name = vfs::announce(&file, &signals);
-        let hooks = SessionHooks { interrupt: Arc::clone(&interrupt), signals: Arc::clone(&signals) };
-        // SQLite looks at the header, which may have to come from the store.
-        let connection = Connection::open(name.name(), vfs::NAME, Arc::new(hooks)).map_err(|error| {
-            let failure = file.lock().unwrap_or_else(PoisonError::into_inner).take_failure();
-            failure.map_or_else(|| error.into(), DatabaseError::from)
-        })?;
+        let file = MainFile::new(source, Arc::clone(&signals));
+        let following = read_only.then(|| Following::new(file.text_encoding()));
+        let file = Arc::new(Mutex::new(file));
+        let (connection, name) = connect(&file, &signals, &interrupt, read_only)?;
         Ok(Self {
             cursors: HashMap::new(),
             next_cursor: 1,
@@ -100,10 +119,11 @@ impl Session {
             failures_seen: 0,
             is_stale: false,
             is_nested: false,
+            following,
             file,
             signals,
             interrupt,
-            _name: name,
+            name,
         })
     }
 
@@ -123,6 +143,9 @@ impl Session {
         }
         self.signals.reset();
         self.file().take_failure();
+        if self.following.is_some() {
+            return self.enter_following();
+        }
         if self.is_autocommit() {
             let landed = self.file().resolve_doubt()?;
             self.is_stale |= landed;

@@ -4,8 +4,14 @@
 //! Every read names the generation held and the head that this database last saw. So either all pages of an
 //! answer come from that head, or the read fails: two lineages never mix.
 
+// Named because `crates/threads` borrows this file, and would look for it beside this one.
+#[path = "source/following.rs"]
+mod following;
+
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+
+use self::following::Following;
 
 use super::cache::{PageCache, Space};
 use super::hints::{HINT_BYTES_DEFAULT, HintRecorder};
@@ -49,6 +55,8 @@ pub(super) struct Source {
     counters: Arc<Counters>,
     /// The mark of the last commit, if nobody knows whether it took place.
     doubt: Option<Token>,
+    /// For who does not own the actor: what it needs to follow those who do.
+    following: Option<Following>,
 }
 
 impl Source {
@@ -85,6 +93,7 @@ impl Source {
             recorder: policy.learn_hints.then(|| HintRecorder::new(page_size, HINT_BYTES_DEFAULT)),
             counters,
             doubt: None,
+            following: None,
         }
     }
 
@@ -142,6 +151,13 @@ impl Source {
         if let Some(read_ahead) = &mut self.read_ahead {
             read_ahead.on_read(page);
         }
+        if let Some(following) = &mut self.following {
+            following.note([page], self.page_size);
+            if let Some(bytes) = following.brought(page) {
+                out.copy_from_slice(bytes);
+                return Ok(());
+            }
+        }
         if let Some(bytes) = self.fetched.iter().rev().find_map(|fetched| fetched.get(page)) {
             out.copy_from_slice(bytes);
             return Ok(());
@@ -160,6 +176,9 @@ impl Source {
         if let Some(read_ahead) = &mut self.read_ahead {
             let ahead = read_ahead.on_miss(page, self.size);
             wanted.extend(ahead.into_iter().filter(|&page| !self.cache.contains(self.space, page)));
+        }
+        if let Some(following) = &mut self.following {
+            following.note(wanted.iter().copied(), self.page_size);
         }
         let read = self.engine.get_pages(&self.actor, self.generation, Some(self.head), &wanted);
         let pages = self.engine.wait(read)?;

@@ -21,6 +21,7 @@ mod list;
 mod migrate;
 mod open;
 mod pages;
+mod peek;
 mod preload;
 mod read;
 mod resolve;
@@ -36,6 +37,7 @@ pub use error::StoreError;
 pub(crate) use error::surface;
 pub use large_commit::{LargeCommit, LargeCommitWriter};
 pub use migrate::{V1Begun, V1Import};
+pub use peek::Peek;
 pub use v1_files::V1Entry;
 
 use std::path::Path;
@@ -223,6 +225,18 @@ impl Engine {
     /// The state of an actor, if it exists.
     pub async fn stat(&self, actor: &ActorId) -> Result<Option<Meta>, StoreError> {
         read::stat(&self.core, actor).await
+    }
+
+    /// Looks at an actor that somebody else may own, and changes nothing: its state, and with it those of `pages`
+    /// that lie inside its size, as many of the first ones as fit one read. No pages come where generation and
+    /// head are the ones in `known`.
+    pub async fn peek(
+        &self,
+        actor: &ActorId,
+        known: Option<(Generation, Txid)>,
+        pages: &[PageNumber],
+    ) -> Result<Peek, StoreError> {
+        peek::peek(&self.core, actor, known, pages).await
     }
 
     /// The actors of the store, in the byte order of their ids.

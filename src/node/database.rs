@@ -11,8 +11,11 @@ use super::error::Failure;
 use super::inbox::Inbox;
 use super::options::{NativePageRange, PreloadRequest};
 use super::runtime::answer;
-use crate::database::{Behavior, Call, Database, DatabaseOptions, DatabaseStats, Kind};
+use crate::database::{
+    Behavior, Call, Database, DatabaseError, DatabaseOptions, DatabaseStats, Databases, Kind, ReadOnlyOptions,
+};
 use crate::engine::{Outcome, StoreError};
+use crate::types::ActorId;
 
 /// How to open a database.
 #[napi(object, object_to_js = false)]
@@ -29,6 +32,8 @@ pub struct NativeDatabaseOptions {
     pub read_ahead: bool,
     /// How many calls may wait.
     pub queue_max: u32,
+    /// Whether the actor is left to whoever owns it, and only read; then nothing is preloaded.
+    pub read_only: bool,
 }
 
 /// [`NativeDatabaseOptions`], copied out of JavaScript's memory.
@@ -36,6 +41,7 @@ pub(super) struct OpenRequest {
     preload: PreloadRequest,
     read_ahead: bool,
     queue_max: u32,
+    read_only: bool,
 }
 
 impl From<NativeDatabaseOptions> for OpenRequest {
@@ -46,27 +52,33 @@ impl From<NativeDatabaseOptions> for OpenRequest {
             bytes_max: options.max_bytes,
             hints: options.hints,
         };
-        Self { preload, read_ahead: options.read_ahead, queue_max: options.queue_max }
+        let NativeDatabaseOptions { read_ahead, queue_max, read_only, .. } = options;
+        Self { preload, read_ahead, queue_max, read_only }
     }
 }
 
-impl TryFrom<OpenRequest> for DatabaseOptions {
-    type Error = StoreError;
-
-    fn try_from(request: OpenRequest) -> Result<Self, StoreError> {
-        Ok(Self {
-            preload: request.preload.try_into()?,
-            read_ahead: request.read_ahead,
-            queue_max: usize::try_from(request.queue_max).unwrap_or(usize::MAX),
-        })
+impl OpenRequest {
+    /// Opens the database that is asked for.
+    pub(super) async fn open(
+        self,
+        databases: &Databases,
+        actor: &ActorId,
+    ) -> Result<Arc<Database>, DatabaseError> {
+        let Self { preload, read_ahead, queue_max, read_only } = self;
+        let queue_max = usize::try_from(queue_max).unwrap_or(usize::MAX);
+        if read_only {
+            return databases.open_read_only(actor, &ReadOnlyOptions { read_ahead, queue_max }).await;
+        }
+        let options = DatabaseOptions { preload: preload.try_into()?, read_ahead, queue_max };
+        databases.open(actor, &options).await
     }
 }
 
 /// How a start went.
 #[napi(object, object_from_js = false)]
 pub struct NativeOpened {
-    /// Whether this start raised the generation.
-    pub won: bool,
+    /// Whether this start raised the generation; none for a database that only reads.
+    pub won: Option<bool>,
     /// The state of the actor.
     pub meta: NativeMeta,
     /// How many pages came along.
@@ -145,7 +157,7 @@ impl NativeDatabase {
     pub fn startup(&self) -> NativeOpened {
         let opened = self.database.opened();
         NativeOpened {
-            won: opened.outcome == Outcome::Won,
+            won: opened.outcome.map(|outcome| outcome == Outcome::Won),
             meta: opened.meta.into(),
             preloaded_pages: u32::try_from(opened.pages_preloaded).unwrap_or(u32::MAX),
         }

@@ -262,7 +262,7 @@ impl NativeStore {
         let inbox = inbox.share();
         let work = async move {
             let actor = ActorId::new(actor_id).map_err(StoreError::from)?;
-            let database = databases.open(&actor, &options.try_into()?).await?;
+            let database = options.open(&databases, &actor).await?;
             Ok(NativeDatabase::new(database, inbox))
         };
         answer(env, work, |detail| DatabaseError::from(StoreError::Unavailable(detail)))

@@ -128,7 +128,7 @@ impl SqlClient {
             Ok(database) => {
                 let opened = database.opened();
                 let world = self.world.lock();
-                let judged = world.judge_meta(id, opened.outcome, &opened.meta);
+                let judged = world.judge_meta(id, opened.outcome.expect("a start"), &opened.meta);
                 judged.map(|version| {
                     self.open = Some(Open {
                         database: Arc::clone(database),

@@ -17,6 +17,22 @@ impl Session {
         params: Option<&[u8]>,
         depth: usize,
     ) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        if self.following.is_none() {
+            return self.run_once(kind, sql, params, depth);
+        }
+        if kind == Kind::Exec {
+            return self.exec(&sql);
+        }
+        self.at_one_head(|session| session.run_once(kind, sql.clone(), params, depth))
+    }
+
+    pub(super) fn run_once(
+        &mut self,
+        kind: Kind,
+        sql: String,
+        params: Option<&[u8]>,
+        depth: usize,
+    ) -> Result<Vec<Vec<u8>>, DatabaseError> {
         self.enter()?;
         if kind == Kind::Exec {
             return self.exec(&sql);
@@ -85,22 +101,36 @@ impl Session {
     fn exec(&mut self, sql: &str) -> Result<Vec<Vec<u8>>, DatabaseError> {
         let mut start = 0;
         while start < sql.len() {
-            let prepared = self.connection.prepare(&sql[start..], false);
-            let (statement, end) = prepared.map_err(|error| self.failed(placed(error, sql, start)))?;
-            if let Some(mut statement) = statement {
-                if statement.parameter_count() > 0 {
-                    let message = "exec takes no parameters; run, get and all do";
-                    return Err(DatabaseError::Invalid(message.to_owned()));
-                }
-                self.signals.reset();
-                while statement.step().map_err(|error| self.failed(error))? == Step::Row {}
-            }
+            let end = if self.following.is_none() {
+                self.exec_next(sql, start)?
+            } else {
+                // Each statement by itself: those before it may have changed temporary tables.
+                self.at_one_head(|session| {
+                    session.enter()?;
+                    session.exec_next(sql, start)
+                })?
+            };
             if end == 0 {
                 break;
             }
             start += end;
         }
         Ok(vec![RowWriter::new(None, false).finish(Summary::default())])
+    }
+
+    /// Runs the statement at `start`. The answer is how long it is.
+    fn exec_next(&mut self, sql: &str, start: usize) -> Result<usize, DatabaseError> {
+        let prepared = self.connection.prepare(&sql[start..], false);
+        let (statement, end) = prepared.map_err(|error| self.failed(placed(error, sql, start)))?;
+        if let Some(mut statement) = statement {
+            if statement.parameter_count() > 0 {
+                let message = "exec takes no parameters; run, get and all do";
+                return Err(DatabaseError::Invalid(message.to_owned()));
+            }
+            self.signals.reset();
+            while statement.step().map_err(|error| self.failed(error))? == Step::Row {}
+        }
+        Ok(end)
     }
 
     fn iterate(&mut self, cursor: Cursor, before: i64) -> Result<Vec<Vec<u8>>, DatabaseError> {
@@ -143,6 +173,14 @@ impl Session {
 
     /// More rows of an iteration.
     pub(in crate::database) fn fetch(&mut self, id: u32) -> Result<Vec<u8>, DatabaseError> {
+        if self.following.is_none() {
+            return self.fetch_once(id);
+        }
+        self.expect_cursor(id)?;
+        self.at_this_head(|session| session.fetch_once(id))
+    }
+
+    fn fetch_once(&mut self, id: u32) -> Result<Vec<u8>, DatabaseError> {
         self.enter()?;
         let Some(cursor) = self.cursors.remove(&id) else {
             let message = "the iteration is over: its transaction has ended or it was closed";
@@ -154,13 +192,23 @@ impl Session {
 
     /// Ends an iteration early. A cursor that is gone already is none to complain about.
     pub(in crate::database) fn close_cursor(&mut self, id: u32) -> Result<(), DatabaseError> {
-        let Some(cursor) = self.cursors.remove(&id) else { return Ok(()) };
+        let Some(cursor) = self.cursors.remove(&id) else {
+            self.forget_cursor(id);
+            return Ok(());
+        };
         self.signals.reset();
         self.put_away(cursor.sql, cursor.statement).map_err(|error| self.failed(error))
     }
 
     /// What a statement takes and gives.
     pub(in crate::database) fn describe(&mut self, sql: String) -> Result<Description, DatabaseError> {
+        if self.following.is_none() {
+            return self.describe_once(sql);
+        }
+        self.at_one_head(|session| session.describe_once(sql.clone()))
+    }
+
+    fn describe_once(&mut self, sql: String) -> Result<Description, DatabaseError> {
         self.enter()?;
         // One that was compiled before may know an earlier schema.
         drop(self.statements.take(&sql));

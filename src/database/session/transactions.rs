@@ -12,14 +12,25 @@ impl Session {
         batch: Vec<(String, Option<Vec<u8>>)>,
         depth: usize,
     ) -> Result<Vec<Vec<u8>>, DatabaseError> {
-        self.begin(depth, Behavior::Deferred)?;
+        if self.following.is_none() {
+            return self.batch_once(batch, depth);
+        }
+        self.at_one_head(|session| session.batch_once(batch.clone(), depth))
+    }
+
+    fn batch_once(
+        &mut self,
+        batch: Vec<(String, Option<Vec<u8>>)>,
+        depth: usize,
+    ) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        self.begin_once(depth, Behavior::Deferred)?;
         let mut answers = Vec::with_capacity(batch.len());
         for (index, (sql, params)) in batch.into_iter().enumerate() {
             let ran = if statements::ends_transaction(&sql) {
                 let message = "a batch is a transaction, which none of its statements may end";
                 Err(DatabaseError::Invalid(message.to_owned()))
             } else {
-                self.run(Kind::Whole, sql, params.as_deref(), depth + 1)
+                self.run_once(Kind::Whole, sql, params.as_deref(), depth + 1)
             };
             match ran {
                 Ok(chunks) => answers.extend(chunks),
@@ -40,6 +51,13 @@ impl Session {
         depth: usize,
         behavior: Behavior,
     ) -> Result<(), DatabaseError> {
+        if self.following.is_none() {
+            return self.begin_once(depth, behavior);
+        }
+        self.at_one_head(|session| session.begin_once(depth, behavior))
+    }
+
+    fn begin_once(&mut self, depth: usize, behavior: Behavior) -> Result<(), DatabaseError> {
         self.enter()?;
         if depth == 0 {
             self.is_nested = !self.is_autocommit();
@@ -52,6 +70,7 @@ impl Session {
         };
         self.connection.execute(&sql).map_err(|error| self.failed(error))
     }
+
     /// Ends what was begun at this depth.
     pub(in crate::database) fn end(&mut self, depth: usize, commit: bool) -> Result<(), DatabaseError> {
         self.cursors.retain(|_, cursor| cursor.depth <= depth);

@@ -78,12 +78,18 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Opens the file `name` of a VFS. Nothing is read before the first statement.
-    pub(crate) fn open(name: &CStr, vfs: &CStr, hooks: Arc<dyn Hooks>) -> Result<Self, SqlError> {
-        let flags = ffi::SQLITE_OPEN_READWRITE
-            | ffi::SQLITE_OPEN_CREATE
-            | ffi::SQLITE_OPEN_NOMUTEX
-            | ffi::SQLITE_OPEN_PRIVATECACHE
-            | ffi::SQLITE_OPEN_EXRESCODE;
+    pub(crate) fn open(
+        (name, vfs): (&CStr, &CStr),
+        hooks: Arc<dyn Hooks>,
+        read_only: bool,
+    ) -> Result<Self, SqlError> {
+        let access = if read_only {
+            ffi::SQLITE_OPEN_READONLY
+        } else {
+            ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE
+        };
+        let flags =
+            access | ffi::SQLITE_OPEN_NOMUTEX | ffi::SQLITE_OPEN_PRIVATECACHE | ffi::SQLITE_OPEN_EXRESCODE;
         let mut db = null_mut();
         // SAFETY: all three are valid for the call; SQLite copies the name.
         let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &raw mut db, flags, vfs.as_ptr()) };

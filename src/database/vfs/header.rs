@@ -8,6 +8,10 @@ use crate::types::PageCount;
 const FORMAT_VERSIONS: Range<usize> = 18..20;
 const CHANGE_COUNTER: Range<usize> = 24..28;
 const PAGES: Range<usize> = 28..32;
+/// The lowest byte of the text encoding's number.
+const TEXT_ENCODING: usize = 59;
+/// The number of UTF-8 there.
+pub(super) const UTF8: u8 = 1;
 /// The change counter as of the last writer that kept `PAGES`.
 const PAGES_VALID_FOR: Range<usize> = 92..96;
 
@@ -30,6 +34,14 @@ pub(super) fn pages_counted(first: &[u8]) -> Option<PageCount> {
     (pages > 0 && counter == valid_for).then_some(PageCount(pages))
 }
 
+/// How page 1 says that texts are encoded, as SQLite understands it: 1 UTF-8, 2 and 3 UTF-16.
+pub(super) fn text_encoding(first: &[u8]) -> u8 {
+    match first.get(TEXT_ENCODING).map_or(0, |encoding| encoding & 3) {
+        0 => UTF8,
+        encoding => encoding,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +58,15 @@ mod tests {
         let mut other = [7; 100];
         hide_write_ahead_log(0, &mut other);
         assert_eq!(other, [7; 100]);
+    }
+
+    #[test]
+    fn an_encoding_that_is_not_said_is_utf8() {
+        let mut page = [0; 100];
+        assert_eq!(text_encoding(&page), UTF8);
+        page[59] = 3;
+        assert_eq!(text_encoding(&page), 3);
+        assert_eq!(text_encoding(&[]), UTF8);
     }
 
     #[test]

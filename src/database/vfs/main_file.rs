@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use libsqlite3_sys as ffi;
 
 use super::file::{Code, PragmaAnswer, VfsFile};
-use super::header::{hide_write_ahead_log, pages_counted};
+use super::header::{UTF8, hide_write_ahead_log, pages_counted, text_encoding};
 use super::pragma::{self, Standing};
 use super::signals::Signals;
 use crate::database::source::Source;
@@ -114,9 +114,30 @@ impl MainFile {
         landed
     }
 
-    /// Notes why an operation fails. An owner that was fenced stays fenced.
+    /// Goes on at the actor's newest head. Whether it is another one, so that SQLite has to read everything anew.
+    pub(crate) fn follow(&mut self) -> Result<bool, StoreError> {
+        let moved = self.source.follow()?;
+        if moved {
+            self.discard();
+        }
+        Ok(moved)
+    }
+
+    /// Whether a read has failed, since this was asked, because the actor has moved on.
+    pub(crate) fn take_moved(&mut self) -> bool {
+        self.source.take_moved()
+    }
+
+    /// The text encoding that page 1 says, for a file that follows its actor. An empty database has SQLite's own.
+    pub(crate) fn text_encoding(&self) -> u8 {
+        self.source.first_page().map_or(UTF8, text_encoding)
+    }
+
+    /// Notes why an operation fails. An owner that was fenced stays fenced; who owns nothing can go on.
     fn fail(&mut self, error: StoreError, code: i32) -> Code {
-        if matches!(error, StoreError::FenceMismatch { .. } | StoreError::NotFound { .. }) {
+        if !self.source.outlives(&error)
+            && matches!(error, StoreError::FenceMismatch { .. } | StoreError::NotFound { .. })
+        {
             self.dead.get_or_insert_with(|| error.clone());
         }
         self.failure = Some(error);
@@ -159,18 +180,24 @@ impl MainFile {
         if found.is_empty() {
             return Ok(0);
         }
-        let (page, start) = place(offset, page_size).ok_or(Code(ffi::SQLITE_IOERR_READ))?;
-        if start == 0 && found.len() == bytes {
-            self.read_page(page, found).map_err(|error| self.fail(error, ffi::SQLITE_IOERR_READ))?;
-        } else {
-            // SQLite reads parts of the header only, so this is within one page.
-            let mut whole = vec![0; bytes];
-            self.read_page(page, &mut whole).map_err(|error| self.fail(error, ffi::SQLITE_IOERR_READ))?;
-            let part = whole.get(start..start + found.len()).ok_or(Code(ffi::SQLITE_IOERR_READ))?;
-            found.copy_from_slice(part);
-        }
-        if page == PageNumber::FIRST {
-            hide_write_ahead_log(start, found);
+        let mut offset = offset;
+        let mut rest = found;
+        // One page or a part of one; more only until SQLite has seen that the pages are smaller than they were.
+        while !rest.is_empty() {
+            let (page, start) = place(offset, page_size).ok_or(Code(ffi::SQLITE_IOERR_READ))?;
+            let (part, behind) = rest.split_at_mut(rest.len().min(bytes - start));
+            if part.len() == bytes {
+                self.read_page(page, part).map_err(|error| self.fail(error, ffi::SQLITE_IOERR_READ))?;
+            } else {
+                let mut whole = vec![0; bytes];
+                self.read_page(page, &mut whole).map_err(|error| self.fail(error, ffi::SQLITE_IOERR_READ))?;
+                part.copy_from_slice(&whole[start..start + part.len()]);
+            }
+            if page == PageNumber::FIRST {
+                hide_write_ahead_log(start, part);
+            }
+            offset += part.len() as u64;
+            rest = behind;
         }
         Ok(there)
     }
@@ -280,6 +307,10 @@ impl VfsFile for OpenMain {
 
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), Code> {
         let mut file = self.file();
+        if file.source.is_following() {
+            // SQLite knows, and never comes here.
+            return Err(Code(ffi::SQLITE_READONLY));
+        }
         file.alive(ffi::SQLITE_IOERR_WRITE)?;
         if file.broken {
             // An undo writes pages back that are to be forgotten anyway.
@@ -357,7 +388,7 @@ impl VfsFile for OpenMain {
         // The pages of a transaction under way count: SQLite has chosen their size.
         let page_bytes = file.page_size.map(PageSize::bytes);
         let writing = file.signals.journal_is_filled();
-        pragma::answer(name, argument, Standing { page_bytes, writing })
+        pragma::answer(name, argument, Standing { page_bytes, writing, owned: !file.source.is_following() })
     }
 
     fn overwrite(&mut self) {

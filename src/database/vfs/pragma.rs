@@ -14,6 +14,8 @@ pub(super) struct Standing {
     pub(super) page_bytes: Option<usize>,
     /// Whether a transaction is writing, pages of a size that is not known here perhaps.
     pub(super) writing: bool,
+    /// Whether the actor is owned; otherwise the database is read only, and holds no lock between transactions.
+    pub(super) owned: bool,
 }
 
 /// Whether a pragma changes the process, not only the database.
@@ -29,7 +31,7 @@ pub(super) fn answer(name: &str, argument: Option<&str>, standing: Standing) -> 
     match name.to_ascii_lowercase().as_str() {
         // The journal lives in memory, and in an anonymous file of this process when it grows.
         "journal_mode" => pinned("memory"),
-        "locking_mode" => pinned("exclusive"),
+        "locking_mode" => pinned(if standing.owned { "exclusive" } else { "normal" }),
         // FULL: a commit that has returned is as durable as the store is.
         "synchronous" => pinned("2"),
         "mmap_size" => pinned("0"),
@@ -49,8 +51,8 @@ pub(super) fn answer(name: &str, argument: Option<&str>, standing: Standing) -> 
 mod tests {
     use super::*;
 
-    const EMPTY: Standing = Standing { page_bytes: None, writing: false };
-    const FILLED: Standing = Standing { page_bytes: Some(4096), writing: true };
+    const EMPTY: Standing = Standing { page_bytes: None, writing: false, owned: true };
+    const FILLED: Standing = Standing { page_bytes: Some(4096), writing: true, owned: true };
 
     #[test]
     fn what_the_store_relies_on_is_pinned_whatever_is_asked() {
@@ -67,11 +69,17 @@ mod tests {
     }
 
     #[test]
+    fn a_database_that_is_read_only_says_what_holds_for_it() {
+        let followed = Standing { owned: false, ..FILLED };
+        assert_eq!(answer("locking_mode", None, followed), PragmaAnswer::Pinned("normal".to_owned()));
+    }
+
+    #[test]
     fn the_page_size_is_free_until_there_are_pages() {
         assert_eq!(answer("page_size", Some("8192"), EMPTY), PragmaAnswer::Pass);
         assert_eq!(answer("page_size", Some("8192"), FILLED), PragmaAnswer::Pinned("4096".to_owned()));
         assert_eq!(answer("page_size", None, FILLED), PragmaAnswer::Pass);
-        let filling = Standing { page_bytes: None, writing: true };
+        let filling = Standing { writing: true, ..EMPTY };
         assert!(matches!(answer("page_size", Some("8192"), filling), PragmaAnswer::Refused(_)));
         assert_eq!(answer("page_size", None, filling), PragmaAnswer::Pass);
     }

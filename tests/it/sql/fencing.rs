@@ -203,7 +203,7 @@ async fn of_two_holders_of_one_generation_the_second_to_commit_learns_it() {
     let (won, lost, _winner, _loser) = one_generation_twice(&place, first_page()).await;
     assert_eq!(
         (won.database.opened().outcome, lost.database.opened().outcome),
-        (Outcome::Won, Outcome::Lost)
+        (Some(Outcome::Won), Some(Outcome::Lost))
     );
     assert_eq!(won.database.opened().meta.generation, lost.database.opened().meta.generation);
     assert_eq!(lost.integer("SELECT count(*) FROM one").await, 3);

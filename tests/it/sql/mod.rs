@@ -11,6 +11,7 @@ mod hints;
 mod large;
 mod line;
 mod model;
+mod read_only;
 mod statements;
 pub mod support;
 mod values;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use batondb::database::{
     Answer, Behavior, Call, Database, DatabaseError, DatabaseOptions, DatabaseStats, Databases, Kind, Pool,
+    ReadOnlyOptions,
 };
 use batondb::engine::{Engine, StoreError};
 use batondb::env::SystemEnv;
@@ -54,6 +55,12 @@ impl Host {
 
     pub async fn open_with(&self, actor: &str, options: &DatabaseOptions) -> Result<Db, DatabaseError> {
         let database = self.databases.open(&id(actor), options).await?;
+        Ok(Db { database, scope: 0 })
+    }
+
+    /// Opens an actor that somebody else owns, to read it.
+    pub async fn open_read_only(&self, actor: &str, options: &ReadOnlyOptions) -> Result<Db, DatabaseError> {
+        let database = self.databases.open_read_only(&id(actor), options).await?;
         Ok(Db { database, scope: 0 })
     }
 

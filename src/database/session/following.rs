@@ -1,0 +1,158 @@
+//! Sessions that only read: every transaction at one head, and the next one at the newest.
+//!
+//! A session looks for a new head where none of its transactions and iterations is open, and nowhere else: so
+//! whatever SQLite reads in one transaction is of one head, or the read fails. Where it fails because the actor has
+//! moved on, all that SQLite has read of the old head is let go of, and what has told its caller nothing yet
+//! begins again.
+
+use std::collections::HashSet;
+
+use libsqlite3_sys as ffi;
+
+use super::{Session, connect};
+use crate::database::error::DatabaseError;
+use crate::database::sqlite::SqlError;
+
+/// How often a statement or a batch begins, at most. Each time brings what it has asked for before along.
+const BEGINNINGS_MAX: u32 = 32;
+
+/// What a session that only reads knows besides.
+pub(super) struct Following {
+    /// The text encoding that the connection has settled on for good.
+    text_encoding: u8,
+    /// The iterations that have lost their head.
+    lost: HashSet<u32>,
+}
+
+impl Following {
+    pub(super) fn new(text_encoding: u8) -> Self {
+        Self { text_encoding, lost: HashSet::new() }
+    }
+}
+
+/// The answer to who has read half of something that is gone.
+fn moved() -> DatabaseError {
+    let message = "the actor's owner has committed while this was read, and what it began with is gone; \
+                   run it again";
+    SqlError::new(ffi::SQLITE_BUSY_SNAPSHOT, message).into()
+}
+
+impl Session {
+    /// Every call begins here: at the newest head, unless something is open at an older one.
+    pub(super) fn enter_following(&mut self) -> Result<(), DatabaseError> {
+        if !self.ready {
+            self.file().pin_pragmas(true);
+            self.ready = true;
+        }
+        if !self.is_autocommit() || !self.cursors.is_empty() {
+            return Ok(());
+        }
+        let failures = self.file().failures();
+        // Behind a failure of the store virtual tables may keep what they have read by half.
+        self.is_stale |= self.failures_seen != failures;
+        self.failures_seen = failures;
+        let moved = self.file().follow();
+        // A head that was not found out leaves what was read of the last one good.
+        self.is_stale |= moved?;
+        if self.is_stale {
+            self.forget_all()?;
+            self.is_stale = false;
+        }
+        Ok(())
+    }
+
+    /// Has SQLite forget all that it has read of the database. It holds no lock between transactions, so its page
+    /// cache can be emptied whole, whatever the change counter of the new head is; the schema likewise, whatever
+    /// its cookie is.
+    fn forget_all(&mut self) -> Result<(), DatabaseError> {
+        self.statements.clear();
+        let encoding = self.file().text_encoding();
+        if self.following.as_ref().is_some_and(|following| following.text_encoding != encoding) {
+            // A connection keeps its encoding for good.
+            let (connection, name) = connect(&self.file, &self.signals, &self.interrupt, true)?;
+            // The one before is closed under the name that it was opened by.
+            self.connection = connection;
+            self.name = name;
+            if let Some(following) = &mut self.following {
+                following.text_encoding = encoding;
+            }
+            return Ok(());
+        }
+        self.connection
+            .reset_cache()
+            .and_then(|()| self.connection.execute("PRAGMA writable_schema = RESET"))
+            .map_err(|error| self.failed(error))
+    }
+
+    /// Runs `body` until it has read nothing but one head. Inside a transaction, which has told its caller
+    /// something perhaps, it runs once.
+    pub(super) fn at_one_head<T>(
+        &mut self,
+        mut body: impl FnMut(&mut Self) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        let beginnings = if self.is_autocommit() { BEGINNINGS_MAX } else { 1 };
+        for _ in 0..beginnings {
+            let answer = body(self);
+            if !self.file().take_moved() {
+                return self.complete(answer);
+            }
+            self.let_go();
+            if self.interrupt.is_set() {
+                let message = "the statement was interrupted; it has had no effect";
+                return Err(DatabaseError::Aborted(message.to_owned()));
+            }
+        }
+        Err(moved())
+    }
+
+    /// Runs `body`, which goes on with what was begun before, and ends that if its head is gone.
+    pub(super) fn at_this_head<T>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        let answer = body(self);
+        if !self.file().take_moved() {
+            return self.complete(answer);
+        }
+        self.let_go();
+        Err(moved())
+    }
+
+    /// SQLite goes on behind some reads that fail, and tells of them in rows (`integrity_check`) or not at all.
+    /// The store's error is the better answer.
+    fn complete<T>(&mut self, answer: Result<T, DatabaseError>) -> Result<T, DatabaseError> {
+        let answer = answer?;
+        let failure = self.file().take_failure();
+        if let Some(failure) = failure {
+            return Err(failure.into());
+        }
+        if self.is_autocommit() && self.cursors.is_empty() {
+            self.file().source().has_answered();
+        }
+        Ok(answer)
+    }
+
+    /// Ends what is open at a head that is gone.
+    fn let_go(&mut self) {
+        let cursors = std::mem::take(&mut self.cursors);
+        if let Some(following) = &mut self.following {
+            following.lost.extend(cursors.keys());
+        }
+        drop(cursors);
+        if !self.is_autocommit() {
+            // SQLite may have done so itself, then there is nothing to undo.
+            let _ = self.connection.execute("ROLLBACK");
+        }
+        self.file().take_failure();
+    }
+
+    /// Whether an iteration can go on, as far as its head is concerned.
+    pub(super) fn expect_cursor(&mut self, id: u32) -> Result<(), DatabaseError> {
+        if self.forget_cursor(id) { Err(moved()) } else { Ok(()) }
+    }
+
+    /// Forgets that an iteration has lost its head. Whether it had.
+    pub(super) fn forget_cursor(&mut self, id: u32) -> bool {
+        self.following.as_mut().is_some_and(|following| following.lost.remove(&id))
+    }
+}
