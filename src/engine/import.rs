@@ -61,7 +61,7 @@ pub(crate) async fn import_from(
     Ok(Meta { head_txid: committed.txid, size_pages, page_size, ..started.meta })
 }
 
-fn refuse_to_replace(id: &ActorId, meta: &Meta, replace: bool) -> Result<(), StoreError> {
+pub(super) fn refuse_to_replace(id: &ActorId, meta: &Meta, replace: bool) -> Result<(), StoreError> {
     if replace || meta.size_pages.0 == 0 {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! Decisions as pure functions: from the rows that a transaction read and the request, to the rows to
 //! write or a [`Refusal`]. No I/O, no clock, no chance, no async; every rule about who may write lives here.
 
+mod audit;
 mod commit;
 mod delete;
 mod early;
@@ -11,6 +12,7 @@ mod sqlite_file;
 mod stage;
 mod takeover;
 
+pub use audit::{ActorRows, Audit, Audited, Problem, Problems, RowCount, RowKind, Seen, Severity};
 pub use commit::{CommitPlan, CommitRequest, Landed, Resolution, commit, landed, resolve};
 pub use delete::{DeletePlan, DeleteRequest, delete};
 pub use early::{EARLY_PAGES_MAX, Visible, first_early, preload_early, visible};
