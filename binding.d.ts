@@ -9,6 +9,16 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** A copy under way. */
+export declare class NativeCopying {
+  /** How far it is. */
+  state(): Promise<NativeCopyStep | Failure>
+  /** Goes on. */
+  next(): Promise<NativeCopyStep | Failure>
+  /** Gives up, or lets go of what is done: what was written is rolled back if it is not complete. */
+  close(): Promise<undefined | Failure>
+}
+
 /**
  * A SQLite database on an actor's pages. Users see `Database`, which checks every argument first.
  *
@@ -70,6 +80,12 @@ export declare class NativeStore {
   importFrom(actorId: string, file: string, replace: boolean): Promise<NativeMeta | Failure>
   /** Writes an actor's database as a SQLite file. */
   exportTo(actorId: string, file: string): Promise<NativeMeta | Failure>
+  /** Takes an actor over in another store, to copy it there. */
+  beginCopy(actorId: string, target: NativeStore, replace: boolean): Promise<NativeCopying | Failure>
+  /** What is stored of an actor. */
+  inspect(actorId: string): Promise<NativeInspection | undefined | null | Failure>
+  /** Begins to check every row: of one actor, of those whose ids begin with a prefix, or of the store. */
+  verify(actorId: string | undefined | null, prefix: string): Promise<NativeVerification | Failure>
   /** Takes an actor over and opens SQLite on its pages. */
   openDatabase(actorId: string, options: NativeDatabaseOptions, inbox: NativeInbox): Promise<NativeDatabase | Failure>
   /** Reads the store's own row: how long that took, in milliseconds. */
@@ -78,6 +94,12 @@ export declare class NativeStore {
   status(): Promise<NativeStatus | Failure>
   /** Ends the store. */
   close(): Promise<undefined | Failure>
+}
+
+/** A verification under way. */
+export declare class NativeVerification {
+  /** Goes on; nothing at the end. */
+  next(): Promise<NativeVerifyStep | undefined | null | Failure>
 }
 
 /** Why there is no result. The wrapper turns it into a `BatonError`. */
@@ -110,6 +132,28 @@ export interface Failure {
   offset?: number
   /** Which statement of a batch, from 0. */
   statement?: number
+}
+
+/** The rows of an actor by kind. */
+export interface NativeActorRows {
+  /** The fence. */
+  fence: NativeRowCount
+  /** The head. */
+  head: NativeRowCount
+  /** Pages that the head shows. */
+  pagesLive: NativeRowCount
+  /** Older versions of pages. */
+  pagesSuperseded: NativeRowCount
+  /** Pages of the open stage. */
+  pagesStaged: NativeRowCount
+  /** Pages beyond the size. */
+  pagesBeyond: NativeRowCount
+  /** Manifests. */
+  manifests: NativeRowCount
+  /** Hints. */
+  hints: NativeRowCount
+  /** Rows that fit nothing. */
+  stray: NativeRowCount
 }
 
 /** What a cluster says of itself. */
@@ -170,6 +214,18 @@ export interface NativeCoordinator {
   reachable: boolean
 }
 
+/** How far a copy is. */
+export interface NativeCopyStep {
+  /** The state that is being read. */
+  source: NativeMeta
+  /** The target: as its takeover found it, in the end as the copy has left it. */
+  target: NativeMeta
+  /** Pages passed so far. */
+  pagesDone: number
+  /** Whether everything is there. */
+  done: boolean
+}
+
 /** How to open a database. */
 export interface NativeDatabaseOptions {
   /** Single pages to preload. */
@@ -220,6 +276,20 @@ export interface NativeDescription {
   readonly: boolean
 }
 
+/** A fence. */
+export interface NativeFence {
+  /** The generation of the current owner. */
+  generation: bigint
+  /** The generation of the start that made the actor. */
+  firstGeneration: bigint
+  /** Whether the actor was deleted. */
+  deleted: boolean
+  /** Where the data came from. */
+  origin: 'native' | 'migrating-from-v1' | 'migrated-from-v1'
+  /** Milliseconds since 1970-01-01 UTC. */
+  createdAtMs: number
+}
+
 /** Which store on which cluster, and how patient to be. */
 export interface NativeFoundationDbOptions {
   /** The cluster file. None: where the client looks for one. */
@@ -234,6 +304,42 @@ export interface NativeFoundationDbOptions {
   attempts: number
   /** The bytes that one transaction writes at most. */
   transactionBytes: number
+}
+
+/** A head. */
+export interface NativeHead {
+  /** The last commit. */
+  txid: bigint
+  /** The txid of the next one. */
+  nextTxid: bigint
+  /** The size of the database in pages. */
+  sizePages: number
+  /** The size of a page in bytes. */
+  pageSize: number
+  /** A stage that is open. */
+  openStage?: NativeOpenStage
+  /** Whether older versions are left to clear. */
+  unswept: boolean
+  /** Rows of pages above this one may be left. */
+  untrimmedAbove?: number
+  /** How many commits it remembers. */
+  recentCommits: number
+}
+
+/** What is stored of an actor. */
+export interface NativeInspection {
+  /** Its fence, if it has one that can be decoded. */
+  fence?: NativeFence
+  /** Its head, if it has one that can be decoded. */
+  head?: NativeHead
+  /** Its rows. */
+  rows: NativeActorRows
+  /** Pages inside the size without a row. */
+  pagesNeverWritten: number
+  /** What is wrong. */
+  problems: Array<NativeProblem>
+  /** How many further problems there are. */
+  problemsOmitted: number
 }
 
 /** The state of an actor at one moment. */
@@ -260,6 +366,14 @@ export interface NativeOpened {
   meta: NativeMeta
   /** How many pages came along. */
   preloadedPages: number
+}
+
+/** A stage that is open. */
+export interface NativeOpenStage {
+  /** The txid that it will have. */
+  txid: bigint
+  /** Whether it is being rolled back. */
+  doomed: boolean
 }
 
 /** A run of pages. */
@@ -292,6 +406,32 @@ export interface NativeProbeLatency {
   commit?: number
 }
 
+/** Something that is not as it should be. */
+export interface NativeProblem {
+  /** The actor concerned. */
+  actorId?: string
+  /** The kind of row. */
+  kind: 'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'unknown'
+  /** The page. */
+  page?: number
+  /** The txid in the row's key. */
+  txid?: bigint
+  /** What it means. */
+  severity: 'error' | 'warning'
+  /** For people. */
+  detail: string
+}
+
+/** How many rows, and how large. */
+export interface NativeRowCount {
+  /** The rows. */
+  rows: number
+  /** The bytes of their keys. */
+  keyBytes: number
+  /** The bytes of their values. */
+  valueBytes: number
+}
+
 /** The answer to a start. */
 export interface NativeStartup {
   /** Whether this call raised the generation. */
@@ -322,10 +462,38 @@ export interface NativeStoreOptions {
   path?: string
   /** A store on a cluster. */
   foundationdb?: NativeFoundationDbOptions
+  /** Whether to make a store where there is none. */
+  create: boolean
   /** Whether a power loss may lose what was acknowledged. */
   relaxed: boolean
   /** The largest size of the store's file, in bytes. */
   maxSizeBytes?: number
   /** The memory for pages of SQL databases, in bytes. */
   cacheBytes?: number
+}
+
+/** An actor that was looked at. */
+export interface NativeVerifiedActor {
+  /** Which. */
+  actorId: string
+  /** Whether its head moved each time. */
+  busy: boolean
+  /** Whether it can be started, as far as its own rows tell. */
+  live: boolean
+  /** The size of the database in pages. */
+  sizePages: number
+}
+
+/** A step of a verification. */
+export interface NativeVerifyStep {
+  /** The actor that is finished. */
+  actor?: NativeVerifiedActor
+  /** Rows read. */
+  rows: number
+  /** Bytes read. */
+  bytes: number
+  /** What is wrong. */
+  problems: Array<NativeProblem>
+  /** How many further problems there are. */
+  problemsOmitted: number
 }

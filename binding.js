@@ -835,6 +835,8 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.NativeCopying = nativeBinding.NativeCopying
 module.exports.NativeDatabase = nativeBinding.NativeDatabase
 module.exports.NativeInbox = nativeBinding.NativeInbox
 module.exports.NativeStore = nativeBinding.NativeStore
+module.exports.NativeVerification = nativeBinding.NativeVerification

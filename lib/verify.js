@@ -54,7 +54,16 @@ function toInspection({ fence, problems, ...inspection }) {
  */
 async function verify(store, verification, { deep, signal, onProgress }) {
   /** @type {VerifyReport} */
-  const report = { ok: true, actors: 0, databases: 0, rows: 0, bytes: 0, problems: [], problemsOmitted: 0, busy: [] };
+  const report = {
+    ok: true,
+    actors: 0,
+    databases: 0,
+    rows: 0,
+    bytes: 0,
+    problems: [],
+    problemsOmitted: 0,
+    busy: [],
+  };
   /** @param {import('../index.js').Problem} problem */
   const tell = (problem) => {
     report.ok &&= problem.severity !== 'error';
@@ -87,7 +96,14 @@ async function verify(store, verification, { deep, signal, onProgress }) {
       }
     }
     const { actors, databases, rows, bytes } = report;
-    onProgress?.({ actorId: step.actor?.actorId, actors, databases, rows, bytes, problems: report.problems.length });
+    onProgress?.({
+      actorId: step.actor?.actorId,
+      actors,
+      databases,
+      rows,
+      bytes,
+      problems: report.problems.length,
+    });
   }
 }
 
