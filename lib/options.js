@@ -127,14 +127,14 @@ function importOptions(value) {
 }
 
 /**
- * @param {unknown} value
+ * @param {any} value
  * @param {string} name
  */
 function callback(value, name) {
   if (value !== undefined && typeof value !== 'function') {
     throw check.invalid(name, 'a function', value);
   }
-  return value;
+  return /** @type {any} */ (value);
 }
 
 /**

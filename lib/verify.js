@@ -136,7 +136,8 @@ async function checkDatabase(store, actorId, tell) {
       await database.close();
     }
     return 1;
-  } catch (error) {
+  } catch (thrown) {
+    const error = /** @type {import('../index.js').BatonError} */ (thrown);
     if (!isBatonError(error)) {
       throw error;
     }

@@ -70,7 +70,10 @@ function decoded(text, address) {
  * @param {{ create?: boolean }} [how]
  */
 async function openStore(address, { create = false } = {}) {
-  return await Store.open({ ...storeOptions(resolved(address)), create });
+  const options = /** @type {import('../../index.js').FoundationDbStoreOptions} */ (
+    storeOptions(resolved(address))
+  );
+  return await Store.open({ ...options, create });
 }
 
 module.exports = { openStore, resolved };

@@ -15,10 +15,15 @@ const BYTES_TOGETHER = 1024 * 1024;
  *   actorId: string,
  *   signal: AbortSignal,
  * }} what
+ * @param {{ source: bigint, target: bigint }} heads what was copied, and what it has become
  */
-async function compare({ source, target, actorId, signal }) {
+async function compare({ source, target, actorId, signal }, heads) {
   const [one, other] = await Promise.all([source.stat(actorId), target.stat(actorId)]);
   if (!one || !other) throw different(actorId, 'it is gone from one of the stores');
+  if (one.headTxid !== heads.source || other.headTxid !== heads.target) {
+    const message = 'it was written to while it was copied; stop its owner and run the same command again';
+    throw new BatonError('ERR_UNAVAILABLE', message, { actor: actorId, retryable: true });
+  }
   if (one.sizePages !== other.sizePages || (one.sizePages > 0 && one.pageSize !== other.pageSize)) {
     throw different(
       actorId,

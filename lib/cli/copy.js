@@ -117,7 +117,7 @@ class Job {
    * @param {Pick<import('./main.js').Call, 'values' | 'signal' | 'note' | 'progress'> & {
    *   source: InstanceType<typeof import('../store.js').Store>,
    *   target: InstanceType<typeof import('../store.js').Store>,
-   *   state: CopyState,
+   *   state: InstanceType<typeof CopyState>,
    * }} settings
    */
   constructor(settings) {
@@ -146,7 +146,8 @@ class Job {
     const { note, signal } = this.#settings;
     try {
       await this.#copy(actorId);
-    } catch (error) {
+    } catch (thrown) {
+      const error = /** @type {import('../../index.js').BatonError} */ (thrown);
       if (signal.aborted || !isBatonError(error)) throw error;
       // Deleted since it was listed.
       if (error.code === 'ERR_NOT_FOUND') return;
@@ -168,8 +169,9 @@ class Job {
     const known = state.get(actorId);
     const sameSource = known?.source === String(from.headTxid) && known.made === from.createdAt.getTime();
     if (to && known?.target !== undefined && sameSource) {
-      if (values.verify && known.target === String(to.headTxid))
-        await compare({ source, target, actorId, signal });
+      if (values.verify && known.target === String(to.headTxid)) {
+        await compare({ source, target, actorId, signal }, { source: from.headTxid, target: to.headTxid });
+      }
       this.same += 1;
       return;
     }
@@ -182,7 +184,7 @@ class Job {
     }
     let begun = false;
     const result = await source.copyTo(actorId, target, {
-      replace: true,
+      replace: ours || values.replace === true,
       signal,
       onProgress: ({ target: { generation }, pagesDone, pages, source: { pageSize } }) => {
         // Before anything is written: from here on what is in the target is this copy's.
@@ -192,7 +194,10 @@ class Job {
         this.#show();
       },
     });
-    if (values.verify) await compare({ source, target, actorId, signal });
+    if (values.verify) {
+      const heads = { source: result.source.headTxid, target: result.target.headTxid };
+      await compare({ source, target, actorId, signal }, heads);
+    }
     state.put({
       actorId,
       generation: String(result.target.generation),

@@ -33,8 +33,8 @@ const COMMANDS = [
  * @typedef {object} Call
  * @property {Record<string, any>} values its options
  * @property {string[]} args its arguments, the store's address first
- * @property {Output} out
- * @property {Progress} progress
+ * @property {InstanceType<typeof Output>} out
+ * @property {InstanceType<typeof Progress>} progress
  * @property {AbortSignal} signal aborted by Ctrl-C
  * @property {(text: string) => void} note tells something on stderr
  * @property {(address?: string, how?: { create?: boolean }) => Promise<InstanceType<typeof import('../store.js').Store>>} open
@@ -137,7 +137,7 @@ function checkArguments(command, args) {
  * @param {import('./usage.js').Command} command
  * @param {Record<string, any>} values
  * @param {string[]} args
- * @param {Output} out
+ * @param {InstanceType<typeof Output>} out
  * @param {AbortController} interrupted
  */
 async function run(command, values, args, out, interrupted) {

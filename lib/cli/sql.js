@@ -155,7 +155,8 @@ async function converse(shell, streams = { input: process.stdin, output: process
           await runAndPrint(shell.database, sql, shell.mode, shell.out, running.signal);
         }
       }
-    } catch (error) {
+    } catch (thrown) {
+      const error = /** @type {Error & { code?: string }} */ (thrown);
       if (!isBatonError(error) && !(error instanceof UsageError)) throw error;
       shell.note(`${plain(error.message)}${isBatonError(error) ? ` (${error.code})` : ''}`);
       if (shell.database.fencedBy) break;

@@ -34,3 +34,4 @@ mod stages;
 mod storm;
 mod support;
 mod transfer;
+mod verify;
