@@ -48,7 +48,15 @@ onEachSharedBackend((place) => {
     const long = await succeed(['list', address, '-l', '--prefix', 'room-3']);
     expect(long).toMatch(/^ +SIZE  GENERATION +HEAD  MADE +ACTOR\n +8\.0 KiB +1 +1  \S+Z  room-3\n$/);
     expect(await jsonOf(['list', address, '-l', '--prefix', 'room-3'])).toEqual([
-      { actorId: 'room-3', generation: 1, headTxid: 1, sizePages: 2, pageSize: 4096, createdAt: expect.any(String), origin: 'native' },
+      {
+        actorId: 'room-3',
+        generation: 1,
+        headTxid: 1,
+        sizePages: 2,
+        pageSize: 4096,
+        createdAt: expect.any(String),
+        origin: 'native',
+      },
     ]);
   });
 
@@ -88,7 +96,11 @@ onEachSharedBackend((place) => {
     expect(await batondb(['inspect', address, 'nobody'])).toMatchObject({ code: 1 });
     // The same in JavaScript, with the types of JavaScript.
     expect(await store.inspect('nobody')).toBeUndefined();
-    expect((await store.inspect('a')).fence).toMatchObject({ generation: 2n, createdAt: expect.any(Date), deleted: true });
+    expect((await store.inspect('a')).fence).toMatchObject({
+      generation: 2n,
+      createdAt: expect.any(Date),
+      deleted: true,
+    });
   });
 
   test('import and export bring a file in and out, and replace nothing unasked', async () => {
@@ -108,7 +120,9 @@ onEachSharedBackend((place) => {
       stderr: expect.stringContaining('--force'),
     });
     expect(readFileSync(copy, 'utf8')).toBe('precious');
-    expect(await jsonOf(['export', address, 'a', copy, '--force'])).toMatchObject({ headTxid: expect.any(Number) });
+    expect(await jsonOf(['export', address, 'a', copy, '--force'])).toMatchObject({
+      headTxid: expect.any(Number),
+    });
     expect(readFileSync(copy).equals(readFileSync(file))).toBe(true);
     expect((await store.stat('a')).generation).toBe(2n);
   });
@@ -117,7 +131,9 @@ onEachSharedBackend((place) => {
     await startWith(store, 'a', [page(1)]);
     expect(await batondb(['delete', address, 'a'])).toMatchObject({ code: 2 });
     expect(await store.stat('a')).toBeDefined();
-    expect(await succeed(['delete', address, 'a', '--yes'])).toBe('deleted actor a (4.0 KiB, generation 1)\n');
+    expect(await succeed(['delete', address, 'a', '--yes'])).toBe(
+      'deleted actor a (4.0 KiB, generation 1)\n',
+    );
     expect(await store.stat('a')).toBeUndefined();
     expect(await batondb(['delete', address, 'a', '--yes'])).toMatchObject({ code: 1 });
   });
@@ -130,7 +146,9 @@ onEachSharedBackend((place) => {
     expect(await succeed(select)).toBe(
       "id  text    data   n\n 1  note 1  x'01'  NULL\n 2  note 2  x'02'  NULL\n 3  note 3  x'03'  NULL\n",
     );
-    expect(await jsonOf(select)).toEqual([1, 2, 3].map((id) => ({ id, text: `note ${id}`, data: `0${id}`, n: null })));
+    expect(await jsonOf(select)).toEqual(
+      [1, 2, 3].map((id) => ({ id, text: `note ${id}`, data: `0${id}`, n: null })),
+    );
     const script = '.mode csv\nSELECT id, \'a,"b\' AS "x,y" FROM notes WHERE id < 3; -- done\n';
     expect(await succeed(['sql', address, 'a'], { input: script })).toBe('id,"x,y"\n1,"a,""b"\n2,"a,""b"\n');
     expect(await succeed(['sql', address, 'a'], { input: '.tables\n.schema notes\n' })).toMatch(
@@ -139,11 +157,17 @@ onEachSharedBackend((place) => {
     const refused = await batondb(['sql', address, 'a', '-c', 'DELETE FROM notes']);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('SQLITE_READONLY') });
     const wrong = await batondb(['sql', address, 'a', '-c', 'SELECT 1; SELEKT 2; SELECT 3']);
-    expect(wrong).toMatchObject({ code: 1, stdout: '1\n1\n', stderr: expect.stringContaining('SQLITE_ERROR') });
+    expect(wrong).toMatchObject({
+      code: 1,
+      stdout: '1\n1\n',
+      stderr: expect.stringContaining('SQLITE_ERROR'),
+    });
     await owner.run("UPDATE notes SET text = 'mine'");
     expect((await store.stat('a')).generation).toBe(generation);
 
-    expect(await succeed(['sql', address, 'a', '--write', '-c', 'DELETE FROM notes WHERE id = 1'])).toBe('1 changed\n');
+    expect(await succeed(['sql', address, 'a', '--write', '-c', 'DELETE FROM notes WHERE id = 1'])).toBe(
+      '1 changed\n',
+    );
     expect(await rejection(owner.run('DELETE FROM notes'))).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
     expect(await succeed(['sql', address, 'a', '-c', 'SELECT count(*) AS n FROM notes'])).toBe('n\n2\n');
     await owner.close();
@@ -152,7 +176,15 @@ onEachSharedBackend((place) => {
   test('sql makes no actor unless told to', async () => {
     expect(await batondb(['sql', address, 'b', '--write', '-c', 'SELECT 1'])).toMatchObject({ code: 1 });
     expect(await store.stat('b')).toBeUndefined();
-    await succeed(['sql', address, 'b', '--write', '--create', '-c', 'CREATE TABLE t (x); INSERT INTO t VALUES (1)']);
+    await succeed([
+      'sql',
+      address,
+      'b',
+      '--write',
+      '--create',
+      '-c',
+      'CREATE TABLE t (x); INSERT INTO t VALUES (1)',
+    ]);
     expect(await succeed(['sql', address, 'b', '-c', 'SELECT x FROM t'])).toBe('x\n1\n');
   });
 
@@ -160,7 +192,9 @@ onEachSharedBackend((place) => {
     const { measured, pageBytes } = await jsonOf(['bench', address, '--seconds', '1']);
     expect(pageBytes).toBe(4096);
     expect(measured.map(({ what }) => what)).toHaveLength(7);
-    expect(measured.every(({ perSecond, p50Ms, p99Ms }) => perSecond > 0 && p50Ms > 0 && p99Ms >= p50Ms)).toBe(true);
+    expect(
+      measured.every(({ perSecond, p50Ms, p99Ms }) => perSecond > 0 && p50Ms > 0 && p99Ms >= p50Ms),
+    ).toBe(true);
     expect(await store.list()).toEqual([]);
   });
 });

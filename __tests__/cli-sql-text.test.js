@@ -23,9 +23,11 @@ test.each([
   expect(statementsOf(script)).toEqual(statements);
 });
 
-test.each(["SELECT 'a;", 'SELECT "a;', 'SELECT 1 /* ;', 'CREATE TRIGGER t AFTER INSERT ON x BEGIN SELECT 1;'])(
-  '%j is not at its end',
-  (text) => {
-    expect(split(text)).toEqual({ statements: [], rest: text });
-  },
-);
+test.each([
+  "SELECT 'a;",
+  'SELECT "a;',
+  'SELECT 1 /* ;',
+  'CREATE TRIGGER t AFTER INSERT ON x BEGIN SELECT 1;',
+])('%j is not at its end', (text) => {
+  expect(split(text)).toEqual({ statements: [], rest: text });
+});

@@ -61,7 +61,9 @@ test.each(['list', 'stat', 'inspect', 'doctor', 'sql', 'export', 'delete', 'benc
   '%s makes no store where there is none',
   async (command) => {
     const path = join(directory, `none-${command}`);
-    const more = { list: [], stat: [], doctor: [], bench: [], export: ['a', join(directory, 'x')] }[command] ?? ['a'];
+    const more = { list: [], stat: [], doctor: [], bench: [], export: ['a', join(directory, 'x')] }[
+      command
+    ] ?? ['a'];
     const { code, stderr } = await batondb([command, path, ...more]);
     expect({ code, stderr }).toEqual({
       code: 1,
@@ -81,7 +83,9 @@ test('a store can be refused creation in JavaScript as well', async () => {
   const path = join(directory, 'not-made');
   const refused = Store.open({ path, create: false });
   await expect(refused).rejects.toMatchObject({ code: 'ERR_INVALID_ARG' });
-  await expect(Store.open({ memory: true, create: false })).rejects.toMatchObject({ code: 'ERR_INVALID_ARG' });
+  await expect(Store.open({ memory: true, create: false })).rejects.toMatchObject({
+    code: 'ERR_INVALID_ARG',
+  });
   await (await Store.open({ path })).close();
   await (await Store.open({ path, create: false })).close();
 });
@@ -91,7 +95,10 @@ describeOnCluster('on a cluster', () => {
     const place = clusterPlace();
     for (const create of [false, false]) {
       const refused = Store.open({ ...place, create });
-      await expect(refused).rejects.toMatchObject({ code: 'ERR_INVALID_ARG', message: 'there is no store here' });
+      await expect(refused).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG',
+        message: 'there is no store here',
+      });
     }
     await (await Store.open(place)).close();
     await (await Store.open({ ...place, create: false })).close();

@@ -2,6 +2,7 @@
 //! of one head.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use batondb::codec::{self, ActorKeys, Fence, FenceState, Head, Hints, OpenStage, StagePart};
 use batondb::engine::{
@@ -51,10 +52,6 @@ async fn problems(engine: &Engine) -> Vec<Problem> {
 async fn made(engine: &Engine, actor: &ActorId) -> (Generation, Txid) {
     let generation = start(engine, actor).await.meta.generation;
     (generation, commit(engine, actor, generation, Txid(0), [1, 2, 3], 1).await.unwrap())
-}
-
-async fn row(kv: &Arc<dyn Kv>, key: &[u8]) -> Vec<u8> {
-    rows(kv).await.into_iter().find(|(stored, _)| stored == key).map(|(_, value)| value).unwrap()
 }
 
 async fn put<R: codec::Row>(kv: &Arc<dyn Kv>, key: &[u8], row: &R) {
@@ -302,24 +299,36 @@ async fn an_owner_who_commits_meanwhile_is_never_told_to_be_damaged(place: Place
     let (engine, owner) = (place.open().await, Arc::new(place.open().await));
     let actor = id("a");
     let (generation, mut head) = made(&engine, &actor).await;
-    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let commits = Arc::new(AtomicU64::new(0));
+    let (stop, committed) = (Arc::new(AtomicBool::new(false)), Arc::clone(&commits));
     let stopped = Arc::clone(&stop);
     let committing = tokio::spawn(async move {
-        let mut tag = 2;
-        while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+        for tag in 2.. {
+            if stopped.load(Ordering::Relaxed) {
+                return;
+            }
             // Large and small ones in turn, so that stages open, shrink and sweep under the reader.
             let pages = if tag % 3 == 0 { 1..=700 } else { 1..=3 };
             head = commit(&owner, &id("a"), generation, head, pages, tag).await.unwrap();
-            tag += 1;
+            committed.fetch_add(1, Ordering::Relaxed);
         }
-        tag
     });
-    for _ in 0..place.rounds(40, 8) {
+    while commits.load(Ordering::Relaxed) < place.rounds(60, 12) {
         let (found, ..) = verify(&engine, VerifyScope::Everything).await;
         assert_eq!(found, []);
     }
-    stop.store(true, std::sync::atomic::Ordering::Relaxed);
-    assert!(committing.await.unwrap() > 2);
+    stop.store(true, Ordering::Relaxed);
+    committing.await.unwrap();
+    assert_eq!(verify(&engine, VerifyScope::Everything).await, (vec![], vec!["a".to_owned()], vec![]));
+}
+
+/// Where nearly every actor takes several reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_slices_all_of_it_is_the_same() {
+    a_sound_store_has_no_problem_whatever_was_done_with_it(Place::cut()).await;
+    each_kind_of_damage_is_told_with_its_place(Place::cut()).await;
+    an_owner_who_commits_meanwhile_is_never_told_to_be_damaged(Place::cut()).await;
+    a_copy_has_the_pages_of_the_source_and_replaces_only_when_told(Place::cut()).await;
 }
 
 async fn an_inspection_counts_rows_by_what_they_are(place: Place) {
