@@ -46,7 +46,7 @@ onEachSharedBackend((place) => {
       ['a\n\u001b[2J', 'room-1', 'room-2', 'room-3'].map((actorId) => ({ actorId })),
     );
     const long = await succeed(['list', address, '-l', '--prefix', 'room-3']);
-    expect(long).toMatch(/^ +SIZE  GENERATION +HEAD  MADE +ACTOR\n +8\.0 KiB +1 +1  \S+Z  room-3\n$/);
+    expect(long).toMatch(/^MADE +SIZE  GENERATION +HEAD  ACTOR\n\S+Z +8\.0 KiB +1 +1  room-3\n$/);
     expect(await jsonOf(['list', address, '-l', '--prefix', 'room-3'])).toEqual([
       {
         actorId: 'room-3',

@@ -80,7 +80,7 @@ function suite(ways) {
         generation: holes.generation,
         headTxid: 0n,
         sizePages: 9,
-        pages: [{ page: 4, data: noise() }],
+        pages: [1, 4].map((number) => ({ page: number, data: noise() })),
       };
       const { txid } = await source.commit('holes', commit);
       await source.loadStartup('fresh');

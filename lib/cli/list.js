@@ -59,17 +59,14 @@ commands are printed as \\uXXXX; --json has every id as it is.`,
  */
 function longTable(entries, withHeader) {
   const rows = entries.map(({ actorId, generation, headTxid, sizePages, pageSize, createdAt }) => [
-    generation === undefined ? '(deleted just now)' : size(sizePages * pageSize),
-    count(generation ?? 0),
-    count(headTxid ?? 0),
-    createdAt?.toISOString() ?? '',
+    createdAt?.toISOString() ?? '(deleted just now)',
+    generation === undefined ? '' : size(sizePages * pageSize),
+    generation === undefined ? '' : count(generation),
+    generation === undefined ? '' : count(headTxid),
     plain(actorId),
   ]);
-  const text = table(
-    ['      SIZE', 'GENERATION', '  HEAD', 'MADE                    ', 'ACTOR'],
-    rows,
-    [0, 1, 2],
-  );
+  const header = ['MADE                    ', '      SIZE', 'GENERATION', '    HEAD', 'ACTOR'];
+  const text = table(header, rows, [1, 2, 3]);
   return withHeader ? text : text.slice(text.indexOf('\n') + 1);
 }
 
