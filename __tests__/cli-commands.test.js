@@ -16,7 +16,9 @@ function sqliteFile(rows) {
   const database = new Sqlite(file);
   database.exec('CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT, data BLOB)');
   const insert = database.prepare('INSERT INTO notes (text, data) VALUES (?, ?)');
+  database.exec('BEGIN');
   for (let row = 1; row <= rows; row += 1) insert.run(`note ${row}`, Buffer.from([row % 256]));
+  database.exec('COMMIT');
   database.close();
   return file;
 }

@@ -22,7 +22,7 @@ pub(super) const STRANGE_KEYS_MAX: usize = 100;
 /// How looking at an actor ends.
 pub(super) enum End {
     /// All rows were seen at one head.
-    Audited(Audited),
+    Audited(Box<Audited>),
     /// The head moved each time.
     Busy,
 }
@@ -67,8 +67,8 @@ impl ActorWalk {
         match read_slice(core, &mut attempts, &mut size, slice).await {
             Ok(ControlFlow::Continue(())) => Ok(None),
             Ok(ControlFlow::Break(Ended::Busy)) => Ok(Some(End::Busy)),
-            Ok(ControlFlow::Break(Ended::Whole)) => Ok(self.finish(None)),
-            Err(StoreError::Corrupt { detail, .. }) => Ok(self.finish(Some(detail))),
+            Ok(ControlFlow::Break(Ended::Whole)) => Ok(Some(self.finish(None))),
+            Err(StoreError::Corrupt { detail, .. }) => Ok(Some(self.finish(Some(detail)))),
             Err(error) => Err(error),
         }
     }
@@ -79,13 +79,13 @@ impl ActorWalk {
         (std::mem::take(&mut walked.rows), std::mem::take(&mut walked.bytes))
     }
 
-    fn finish(&self, unreadable: Option<String>) -> Option<End> {
+    fn finish(&self, unreadable: Option<String>) -> End {
         let audit = self.lock().audit.take();
         let mut audit = audit.unwrap_or_else(|| Audit::begin(&self.actor.id, None, None));
         if let Some(detail) = unreadable {
             audit.unreadable(format!("the rest of this actor cannot be read: {detail}"));
         }
-        Some(End::Audited(audit.finish()))
+        End::Audited(Box::new(audit.finish()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Walked> {

@@ -22,7 +22,7 @@ pub(crate) async fn inspect(core: &Arc<Core>, id: &ActorId) -> Result<Option<Aud
             Some(End::Busy) => return Err(moved_too_often(id)),
             Some(End::Audited(audited)) => {
                 let nothing = audited.fence == Seen::Absent && audited.problems.told.is_empty();
-                return Ok((!nothing).then_some(audited));
+                return Ok((!nothing).then_some(*audited));
             }
         }
     }

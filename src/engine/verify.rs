@@ -99,7 +99,7 @@ impl Verification {
         (step.rows, step.bytes) = walk.take_counts();
         if let Some(ended) = ended {
             let mut audited = match ended {
-                End::Audited(audited) => Some(audited),
+                End::Audited(audited) => Some(*audited),
                 End::Busy => None,
             };
             if let Some(audited) = &mut audited {
@@ -115,7 +115,7 @@ impl Verification {
         match self.core.read(&Arc::new(OfNoActor)).await {
             Ok(problems) => problems.into_iter().for_each(|problem| step.problems.push(problem)),
             Err(StoreError::Corrupt { detail, .. }) => {
-                step.problems.push(of_no_actor(RowKind::Store, detail))
+                step.problems.push(of_no_actor(RowKind::Store, detail));
             }
             Err(error) => return Err(error),
         }
@@ -149,7 +149,7 @@ impl Verification {
             match actor_of(&key) {
                 Some(actor) => self.waiting.push_back(actor),
                 None => {
-                    step.problems.push(of_no_actor(RowKind::Unknown, DecodeError::Key { key }.to_string()))
+                    step.problems.push(of_no_actor(RowKind::Unknown, DecodeError::Key { key }.to_string()));
                 }
             }
         }

@@ -108,6 +108,9 @@ async fn every_flipped_byte_of_every_row_is_found(place: Place) {
     assert_eq!(problems(&engine).await, []);
 }
 
+/// Rows to put or to remove.
+type Rows = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
 /// Where a problem is, what it means, and a part of what it says.
 type Expected = (RowKind, Option<u32>, Option<u64>, Severity, &'static str);
 
@@ -134,7 +137,6 @@ async fn each_kind_of_damage_is_told_with_its_place(place: Place) {
     let page_row = |number, txid| keys.page(page(number), Txid(txid));
     let mut old_format = codec::encode(&keys.fence(), &Hints::default());
     old_format[0] = 0;
-    let stage = |doomed| OpenStage { txid: Txid(5), token: Token([9; 16]), doomed };
     let head = |change: fn(&mut Head)| {
         let mut head = Head { txid: Txid(1), next_txid: Txid(9), size_pages: PageCount(3), ..Head::empty() };
         change(&mut head);
@@ -170,8 +172,6 @@ async fn each_kind_of_damage_is_told_with_its_place(place: Place) {
         change(&mut fence);
         codec::encode(&keys.fence(), &fence)
     };
-    assert!(!stage(false).doomed);
-    type Rows = Vec<(Vec<u8>, Option<Vec<u8>>)>;
     let cases: Vec<(&str, Rows, Expected)> = vec![
         ("no fence", vec![(keys.fence(), None)], (Kind::Fence, None, None, Error, "no fence")),
         (
