@@ -7,7 +7,7 @@ const { join } = require('node:path');
 
 const Sqlite = require('libsql');
 
-const { Store } = require('..');
+const { BatonError, Store } = require('..');
 const { addressOf, batondb, jsonOf, succeed } = require('./cli-helpers.js');
 const {
   onEachBackend,
@@ -238,4 +238,24 @@ test('arguments of verify and copyTo are checked', async () => {
   expect(await rejection(store.copyTo('a', other))).toMatchObject({ code: 'ERR_CLOSED' });
   await store.close();
   expect(await rejection(store.verify())).toMatchObject({ code: 'ERR_CLOSED' });
+});
+
+test('a database that never rests is busy, and one whose header is wrong is damaged', async () => {
+  const store = await Store.open({ memory: true });
+  await store.importFrom('a', sqliteFile());
+  const { generation, headTxid, sizePages } = await store.stat('a');
+  const pages = await store.getPages('a', { generation, pages: [1] });
+  // Of a database with more pages than there are.
+  const header = Buffer.from(pages.get(1));
+  header.writeUInt32BE(sizePages + 7, 28);
+  await store.commit('a', { generation, headTxid, sizePages, pages: [{ page: 1, data: header }] });
+  const { problems } = await store.verify();
+  expect(problems).toMatchObject([{ actorId: 'a', kind: 'integrity', severity: 'error' }]);
+
+  store.getPages = () =>
+    Promise.reject(new BatonError('ERR_FENCE_MISMATCH', 'moved', { actor: 'a', held: 1n, current: 2n }));
+  expect(await store.verify()).toMatchObject({ ok: true, databases: 0, busy: ['a'], problems: [] });
+  store.ping = () => Promise.reject(new BatonError('ERR_UNAVAILABLE', 'away'));
+  expect(await rejection(store.verify())).toMatchObject({ code: 'ERR_UNAVAILABLE' });
+  await store.close();
 });

@@ -92,7 +92,11 @@ async function verify(store, verification, { deep, signal, onProgress }) {
       const damaged = step.problems.some(({ severity }) => severity === 'error');
       // What cannot be read as pages cannot be read as a database either, and was told already.
       if (deep && live && !damaged && sizePages > 0) {
-        report.databases += await checkDatabase(store, actorId, tell);
+        const checked = await checkDatabase(store, actorId, tell);
+        report.databases += checked === 'checked' ? 1 : 0;
+        if (checked === 'busy') {
+          report.busy.push(actorId);
+        }
       }
     }
     const { actors, databases, rows, bytes } = report;
@@ -108,25 +112,24 @@ async function verify(store, verification, { deep, signal, onProgress }) {
 }
 
 /**
- * Runs SQLite's own check. Answers how many databases it has checked: none where the pages are of something else.
+ * Runs SQLite's own check. Pages that are of something else are no database.
  *
  * @param {Store} store
  * @param {string} actorId
  * @param {(problem: import('../index.js').Problem) => void} tell
+ * @returns {Promise<'checked' | 'no database' | 'busy'>}
  */
 async function checkDatabase(store, actorId, tell) {
   /** @param {string} detail */
   const finding = (detail) => tell({ actorId, kind: 'integrity', severity: 'error', detail });
   try {
     const first = await firstPage(store, actorId);
-    if (first === undefined || !first.subarray(0, MAGIC.length).some((byte) => byte !== 0)) {
-      if (first !== undefined) {
-        finding('page 1 is empty, so the others are no database; pass deep: false for pages that are none');
-      }
-      return 0;
+    const magic = Buffer.from(first?.subarray(0, MAGIC.length) ?? MAGIC);
+    if (magic.every((byte) => byte === 0)) {
+      finding('page 1 is empty, so the others are no database; pass deep: false for pages that are none');
     }
-    if (!Buffer.from(first.subarray(0, MAGIC.length)).equals(Buffer.from(MAGIC))) {
-      return 0;
+    if (first === undefined || !magic.equals(Buffer.from(MAGIC))) {
+      return 'no database';
     }
     const database = await openReadOnly(store, actorId);
     try {
@@ -135,7 +138,7 @@ async function checkDatabase(store, actorId, tell) {
     } finally {
       await database.close();
     }
-    return 1;
+    return 'checked';
   } catch (thrown) {
     const error = /** @type {import('../index.js').BatonError} */ (thrown);
     if (!isBatonError(error)) {
@@ -143,13 +146,21 @@ async function checkDatabase(store, actorId, tell) {
     }
     if (error.code === 'ERR_NOT_FOUND') {
       // It was deleted meanwhile.
-      return 0;
+      return 'no database';
     }
-    if (error.code !== 'ERR_CORRUPT' && !error.code.startsWith('SQLITE_')) {
+    if (error.code === 'ERR_FENCE_MISMATCH' || error.code === 'ERR_UNAVAILABLE') {
+      // Its head moved each time, unless it is the store that is away.
+      await store.ping();
+      return 'busy';
+    }
+    // A header that does not go with the pages is an argument that is refused.
+    const isDamage =
+      ['ERR_CORRUPT', 'ERR_INVALID_ARG'].includes(error.code) || error.code.startsWith('SQLITE_');
+    if (!isDamage) {
       throw error;
     }
     finding(error.message);
-    return 1;
+    return 'checked';
   }
 }
 

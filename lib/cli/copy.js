@@ -153,6 +153,9 @@ class Job {
       if (error.code === 'ERR_NOT_FOUND') return;
       // A store that is away is away for all.
       if (error.code === 'ERR_CLOSED' || error.code === 'ERR_QUOTA_EXCEEDED') throw error;
+      if (error.code === 'ERR_UNAVAILABLE') {
+        await Promise.all([this.#settings.source.ping(), this.#settings.target.ping()]);
+      }
       this.failed.push({ actorId, code: error.code, message: error.message });
       note(`batondb: actor ${plain(JSON.stringify(actorId))}: ${plain(error.message)} (${error.code})`);
     } finally {
