@@ -47,6 +47,8 @@ is given; where nobody can answer, --yes is needed.`,
 async function confirmed(question, signal) {
   if (!process.stdin.isTTY) throw new UsageError('delete cannot ask here; pass --yes');
   const asking = createInterface({ input: process.stdin, output: process.stderr });
+  // In its terminal Ctrl-C is a key.
+  asking.on('SIGINT', () => process.emit('SIGINT'));
   try {
     return (await asking.question(question, { signal })).trim().toLowerCase() === 'yes';
   } catch (error) {

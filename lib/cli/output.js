@@ -37,7 +37,6 @@ function plural(number, noun) {
  * @param {string} text
  */
 function plain(text) {
-  // eslint-disable-next-line no-control-regex
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
     if (character === '\n') return '\\n';
     if (character === '\t') return '\\t';

@@ -34,7 +34,7 @@ class Progress {
       this.#stream.write(`${line}\n`);
       return;
     }
-    const fits = line.slice(0, Math.max(10, (this.#stream.columns ?? 80) - 1));
+    const fits = line.slice(0, Math.max(10, (this.#stream.columns || 80) - 1));
     this.#stream.write(`\r${fits.padEnd(this.#shown.length)}`);
     this.#shown = fits;
   }

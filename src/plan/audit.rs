@@ -379,3 +379,16 @@ impl Audit {
         self.seen.problems.push(Problem { actor, kind, page, txid, severity, detail });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_problems_are_told_and_the_others_counted() {
+        let mut audit = Audit::begin(&ActorId::new("a").unwrap(), None, None);
+        (0..1_500).for_each(|number| audit.unreadable(format!("row {number}")));
+        let Problems { told, omitted } = audit.finish().problems;
+        assert_eq!((told.len(), omitted, told[999].detail.as_str()), (1_000, 500, "row 999"));
+    }
+}
