@@ -206,6 +206,45 @@ export declare class Store implements AsyncDisposable {
   invalidateV1Migration(actorId: string): Promise<boolean>;
 
   /**
+   * Copies an actor to another store, page by page, from one committed head. The actor is only read here; there it
+   * is taken over, and everything becomes visible as one commit or not at all. Generations and txids begin anew
+   * there, and what a start should preload is not copied. Memory holds a few megabytes, whatever the size.
+   *
+   * @param target Another open store, of any kind.
+   * @throws {BatonError} `ERR_NOT_FOUND`: the actor does not exist here. `ERR_INVALID_ARG`: it has pages there and
+   * `replace` is not set. `ERR_UNAVAILABLE`: also when the actor committed here all the time, so that no head lasted.
+   * `ERR_CONCURRENT_TAKEOVER`, `ERR_FENCE_MISMATCH`: the actor was taken over there meanwhile.
+   * `ERR_MIGRATION_INCOMPLETE`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_COMMIT_UNKNOWN`, `ERR_CORRUPT`,
+   * `ERR_ABORTED`, `ERR_CLOSED`.
+   */
+  copyTo(actorId: string, target: Store, options?: CopyOptions): Promise<CopyResult>;
+
+  /**
+   * What is stored of an actor, row kind by row kind, without taking it over; `undefined` where there is nothing.
+   * Also of actors that were deleted, and of damaged ones: what is wrong is listed, not thrown. It reads every row
+   * of the actor.
+   *
+   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`: also when the actor committed all the time.
+   * `ERR_CLOSED`.
+   */
+  inspect(actorId: string): Promise<Inspection | undefined>;
+
+  /**
+   * Reads every row and checks it: version, checksum and size of each, and whether all of them go together. With
+   * `deep` it also runs SQLite's `PRAGMA integrity_check` on each database. Nothing is taken over or changed, and
+   * owners may go on meanwhile; an actor whose head moved each time is listed as busy.
+   *
+   * What is wrong is listed in the report, not thrown.
+   *
+   * @example
+   * ```ts
+   * const { ok, problems } = await store.verify({ onProgress: ({ actors }) => console.log(`${actors} actors`) });
+   * ```
+   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_ABORTED`, `ERR_CLOSED`.
+   */
+  verify(options?: VerifyOptions): Promise<VerifyReport>;
+
+  /**
    * Takes an actor over, as {@link Store.loadStartup} does, and opens its pages as a SQLite database.
    *
    * **Losing a race is an answer here, too**: `database.startup.outcome` is then `'lost'`. Such a database
@@ -263,6 +302,12 @@ export interface EmbeddedStoreOptions {
   /** The directory. It is made if it is not there. Relative paths start at the working directory. */
   path: string;
   /**
+   * Whether a store is made where there is none. Without it such a place is refused with `ERR_INVALID_ARG`.
+   *
+   * @default true
+   */
+  create?: boolean;
+  /**
    * What an answered commit survives. `'strict'`: `kill -9` and a power loss. `'relaxed'`: `kill -9` only; a
    * power loss can cost the whole store, so it is for tests and scratch data.
    *
@@ -295,6 +340,7 @@ export interface MemoryStoreOptions {
    * @default 67108864
    */
   cacheBytes?: number;
+  create?: undefined;
   path?: undefined;
   foundationdb?: undefined;
 }
@@ -353,6 +399,12 @@ export interface FoundationDbStoreOptions {
    * @default 67108864
    */
   cacheBytes?: number;
+  /**
+   * Whether a store is made where there is none. Without it such a place is refused with `ERR_INVALID_ARG`.
+   *
+   * @default true
+   */
+  create?: boolean;
   path?: undefined;
   memory?: undefined;
 }
@@ -497,6 +549,171 @@ export interface ImportOptions {
    * @default false
    */
   replace?: boolean;
+}
+
+/** How to copy an actor. */
+export interface CopyOptions {
+  /**
+   * Whether the pages that the actor has in the target are replaced. Without it such an actor is refused.
+   *
+   * @default false
+   */
+  replace?: boolean;
+  /** Ends the copy between two steps: it rejects with `ERR_ABORTED`, and what was written is rolled back. */
+  signal?: AbortSignal;
+  /**
+   * Called when the target was taken over and nothing was written yet, and after each step of a few megabytes. A
+   * promise is waited for.
+   */
+  onProgress?: (progress: CopyProgress) => unknown;
+}
+
+/** How far a copy is. */
+export interface CopyProgress {
+  actorId: string;
+  /** The state that is being read. */
+  source: Meta;
+  /** The target as its takeover found it, with the generation that the copy holds. */
+  target: Meta;
+  /** Pages passed so far. It begins at 0 again when the head of the source moves. */
+  pagesDone: number;
+  /** The pages that there are. */
+  pages: number;
+}
+
+/** The answer to {@link Store.copyTo}. */
+export interface CopyResult {
+  /** The state that was copied. */
+  source: Meta;
+  /** The state that it has become. */
+  target: Meta;
+}
+
+/** What to verify. */
+export interface VerifyOptions {
+  /** This actor alone. */
+  actorId?: string;
+  /** Only actors whose ids begin with this. Not together with `actorId`. */
+  prefix?: string;
+  /**
+   * Whether SQLite checks each database. Pages that are no database are left out.
+   *
+   * @default true
+   */
+  deep?: boolean;
+  /** Ends the verification between two steps: it rejects with `ERR_ABORTED`. */
+  signal?: AbortSignal;
+  /** Called after each step of a few megabytes, and after each actor. */
+  onProgress?: (progress: VerifyProgress) => void;
+}
+
+/** How far a verification is. */
+export interface VerifyProgress {
+  /** The actor that was finished just now. */
+  actorId?: string;
+  /** Actors looked at so far, deleted ones included. */
+  actors: number;
+  /** Databases that SQLite has checked. */
+  databases: number;
+  /** Rows read. */
+  rows: number;
+  /** Bytes of their keys and values. */
+  bytes: number;
+  /** Problems found. */
+  problems: number;
+}
+
+/** The answer to {@link Store.verify}. */
+export interface VerifyReport {
+  /** Whether there is no problem of the severity `'error'`. */
+  ok: boolean;
+  /** Actors looked at, deleted ones included. */
+  actors: number;
+  /** Databases that SQLite has checked. */
+  databases: number;
+  /** Rows read. */
+  rows: number;
+  /** Bytes of their keys and values. */
+  bytes: number;
+  /** What is wrong; of one actor at most 1,000, of all at most 10,000 problems. */
+  problems: Problem[];
+  /** How many more there are. */
+  problemsOmitted: number;
+  /** Actors that committed all the time, so that nothing can be said of them. */
+  busy: string[];
+}
+
+/** Something that is not as it should be. */
+export interface Problem {
+  /** The actor concerned; absent where a row is of none. */
+  actorId?: string;
+  /** The kind of row, or `'integrity'` for what SQLite has found. */
+  kind: 'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'unknown' | 'integrity';
+  /** The page, where it is one. */
+  page?: number;
+  /** The commit that wrote it. */
+  txid?: bigint;
+  /** `'error'`: data is damaged or will be. `'warning'`: something is left over or ignored, and no data is lost. */
+  severity: 'error' | 'warning';
+  /** For people. */
+  detail: string;
+}
+
+/** What is stored of an actor. */
+export interface Inspection {
+  /** Who owns it; absent if the row is absent or damaged. */
+  fence?: {
+    generation: bigint;
+    /** The generation of the start that made the actor: above 1 if the id was deleted before. */
+    firstGeneration: bigint;
+    /** Whether this is what a deletion has left. */
+    deleted: boolean;
+    origin: Meta['origin'];
+    createdAt: Date;
+  };
+  /** What is committed; absent before the first commit, or if the row is damaged. */
+  head?: {
+    txid: bigint;
+    nextTxid: bigint;
+    sizePages: number;
+    pageSize: number;
+    /** A commit of several transactions that is under way, or was left by an owner that is gone. */
+    openStage?: { txid: bigint; doomed: boolean };
+    /** Whether older versions of pages are still to be cleared. */
+    unswept: boolean;
+    /** Pages above this number may have rows from a larger size, which are still to be cleared. */
+    untrimmedAbove?: number;
+    /** How many commits it remembers for lost answers. */
+    recentCommits: number;
+  };
+  rows: {
+    fence: RowCount;
+    head: RowCount;
+    /** Pages that a reader sees. */
+    pagesLive: RowCount;
+    /** Older versions of them. */
+    pagesSuperseded: RowCount;
+    /** Pages of the open stage. */
+    pagesStaged: RowCount;
+    /** Pages beyond the size. */
+    pagesBeyond: RowCount;
+    manifests: RowCount;
+    hints: RowCount;
+    /** Rows that fit nothing. */
+    stray: RowCount;
+  };
+  /** Pages inside the size without a row: they read as zeros. */
+  pagesNeverWritten: number;
+  problems: Problem[];
+  /** How many more there are. */
+  problemsOmitted: number;
+}
+
+/** How many rows of a kind there are, and how large they are. */
+export interface RowCount {
+  rows: number;
+  keyBytes: number;
+  valueBytes: number;
 }
 
 /** How to ping. */

@@ -106,9 +106,9 @@ function testExamples(page, directory) {
   const found = examples(readFileSync(join(ROOT, page), 'utf8'));
   test(`${page} has examples`, () => expect(found.length).toBeGreaterThan(0));
 
-  test.each(found.filter(({ language }) => language === 'js'))(
-    `${page}:$line`,
-    async ({ line, body, expected }) => {
+  /** @param {{ line: number, body: string, expected?: string }} module */
+  const testModule = ({ line, body, expected }) =>
+    test(`${page}:${line}`, async () => {
       const file = join(directory, `line-${line}.mjs`);
       writeFileSync(file, body);
       const { code, output } = await run(process.execPath, [file], { cwd: directory, env });
@@ -116,19 +116,24 @@ function testExamples(page, directory) {
       if (expected !== undefined) {
         expect(`${output}\n`).toMatch(pattern(expected));
       }
-    },
-  );
+    });
 
-  const sessions = found.filter(({ language }) => language === 'console');
-  const steps = sessions.flatMap(({ line, body }) => commands(body).map((step) => ({ line, ...step })));
-  for (const { line, command, expected, code } of steps) {
+  /** @param {{ line: number, command: string, expected: string, code: number }} step */
+  const testCommand = ({ line, command, expected, code }) =>
     test(`${page}:${line} $ ${command}`, async () => {
       // The name on the PATH instead of npx, which would look for the package on the registry.
-      const words = command.replace(/^npx /, '');
+      const words = command.replaceAll('npx batondb', 'batondb');
       const ended = await run('/bin/sh', ['-c', words], { cwd: directory, env });
       expect(ended).toEqual({ code, output: ended.output });
       expect(`${ended.output}\n`).toMatch(pattern(expected));
     });
+
+  for (const { line, language, body, expected } of found) {
+    if (language === 'js') {
+      testModule({ line, body, expected });
+    } else {
+      commands(body).forEach((step) => testCommand({ line, ...step }));
+    }
   }
 }
 

@@ -19,6 +19,9 @@ import type {
   SqlValue,
   Startup,
   StoreOptions,
+  CopyResult,
+  Inspection,
+  VerifyReport,
   StoreStatus,
 } from 'batondb';
 
@@ -73,6 +76,28 @@ export async function surface() {
   const { latencyMs } = await store.ping({ signal: AbortSignal.timeout(1_000) });
   same<typeof latencyMs, number>();
   await store.close();
+}
+
+export async function looking(store: Store, target: Store) {
+  const report = await store.verify({
+    prefix: 'a',
+    deep: false,
+    onProgress: ({ actors }) => void (actors + 1),
+  });
+  same<typeof report, VerifyReport>();
+  same<(typeof report.problems)[number]['txid'], bigint | undefined>();
+  const inspection = await store.inspect('a');
+  same<typeof inspection, Inspection | undefined>();
+  same<NonNullable<Inspection['head']>['nextTxid'], bigint>();
+  const copied = await store.copyTo('a', target, {
+    replace: true,
+    onProgress: async ({ pagesDone }) => pagesDone,
+  });
+  same<typeof copied, CopyResult>();
+  // @ts-expect-error An option that is misspelt.
+  await store.verify({ depp: true });
+  // @ts-expect-error Nothing is made in memory that could be there already.
+  await Store.open({ memory: true, create: false });
 }
 
 export async function health(store: Store) {
@@ -241,7 +266,7 @@ export async function refused(store: Store) {
 
 export const options: StoreOptions[] = [
   { memory: true },
-  { path: 'x' },
+  { path: 'x', create: false },
   { foundationdb: { prefix: 'p' }, cacheBytes: 0 },
   {
     foundationdb: {

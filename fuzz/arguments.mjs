@@ -200,6 +200,9 @@ function ofStore(raw) {
       'other',
       { preload, readAhead: true, maxQueuedCalls: 9, transactionTimeoutMs: 300, onFenced() {} },
     ],
+    inspect: ['kept'],
+    verify: [{ prefix: 'r', deep: false, onProgress() {} }],
+    copyTo: ['kept', 'another store', { replace: false, onProgress() {} }],
     ping: [{}],
     status: [],
   };
@@ -264,7 +267,7 @@ class Round {
   #call(label, object, methods, draw) {
     const method = draw.of(Object.keys(methods));
     const args = this.#arguments(methods[method], draw);
-    if (args[0] === 'kept' && method !== 'exportTo') {
+    if (args[0] === 'kept' && !['exportTo', 'inspect', 'copyTo'].includes(method)) {
       args[0] = 'not kept';
     }
     current = `${label}.${method}`;

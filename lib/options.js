@@ -146,6 +146,67 @@ function importOptions(value) {
   return { replace: check.boolean(options.replace ?? false, 'options.replace') };
 }
 
+/**
+ * @param {any} value
+ * @param {string} name
+ */
+function callback(value, name) {
+  if (value !== undefined && typeof value !== 'function') {
+    throw check.invalid(name, 'a function', value);
+  }
+  return /** @type {any} */ (value);
+}
+
+/**
+ * @typedef {object} VerifySettings
+ * @property {string | undefined} actorId
+ * @property {string} prefix
+ * @property {boolean} deep
+ * @property {AbortSignal | undefined} signal
+ * @property {import('../index.js').VerifyOptions['onProgress']} onProgress
+ */
+
+/**
+ * @param {unknown} value
+ * @returns {VerifySettings}
+ */
+function verifyOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['actorId', 'prefix', 'deep', 'signal', 'onProgress']);
+  const { actorId: id, prefix } = options;
+  if (id !== undefined && prefix !== undefined) {
+    throw check.invalid('options.prefix', 'absent where "actorId" is given', prefix);
+  }
+  const { onProgress } = options;
+  return {
+    actorId: id === undefined ? undefined : check.nonEmptyString(id, 'options.actorId'),
+    prefix: check.string(prefix ?? '', 'options.prefix'),
+    deep: check.boolean(options.deep ?? true, 'options.deep'),
+    signal: check.signal(options.signal, 'options.signal'),
+    onProgress: callback(onProgress, 'options.onProgress'),
+  };
+}
+
+/**
+ * @typedef {object} CopySettings
+ * @property {boolean} replace
+ * @property {AbortSignal | undefined} signal
+ * @property {import('../index.js').CopyOptions['onProgress']} onProgress
+ */
+
+/**
+ * @param {unknown} value
+ * @returns {CopySettings}
+ */
+function copyOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['replace', 'signal', 'onProgress']);
+  const { onProgress } = options;
+  return {
+    replace: check.boolean(options.replace ?? false, 'options.replace'),
+    signal: check.signal(options.signal, 'options.signal'),
+    onProgress: callback(onProgress, 'options.onProgress'),
+  };
+}
+
 /** @param {unknown} value */
 function migrateOptions(value) {
   const options = check.object(value ?? {}, 'options', ['signal']);
@@ -178,6 +239,7 @@ function actorId(value) {
 
 module.exports = {
   actorId,
+  copyOptions,
   databaseOptions,
   file,
   importOptions,
@@ -186,4 +248,5 @@ module.exports = {
   pingOptions,
   readRequest,
   startupOptions,
+  verifyOptions,
 };

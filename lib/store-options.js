@@ -28,7 +28,13 @@ const TRANSACTION_BYTES_DEFAULT = 1_000_000;
  * @returns {import('../binding.js').NativeStoreOptions}
  */
 function storeOptions(value) {
-  const options = check.object(value, 'options', [...BACKENDS, 'durability', 'maxSizeBytes', 'cacheBytes']);
+  const options = check.object(value, 'options', [
+    ...BACKENDS,
+    'create',
+    'durability',
+    'maxSizeBytes',
+    'cacheBytes',
+  ]);
   const named = BACKENDS.filter((backend) => options[backend] !== undefined);
   if (named.length !== 1) {
     const choice = BACKENDS.map((backend) => `"${backend}"`).join(', ');
@@ -53,7 +59,15 @@ function storeOptions(value) {
   if (named[0] === 'memory' && options.memory !== true) {
     throw check.invalid('options.memory', 'true', options.memory);
   }
-  return { foundationdb, relaxed: false, cacheBytes: cacheBytes(options.cacheBytes) };
+  if (named[0] === 'memory' && options.create !== undefined) {
+    throw check.invalid('options.create', 'absent for a store in memory', options.create);
+  }
+  return {
+    foundationdb,
+    create: create(options.create),
+    relaxed: false,
+    cacheBytes: cacheBytes(options.cacheBytes),
+  };
 }
 
 /**
@@ -67,6 +81,7 @@ function embeddedOptions({ path, durability = 'strict', maxSizeBytes, ...options
   return {
     // Now, so that a later change of the working directory does not matter.
     path: resolve(check.path(path, 'options.path')),
+    create: create(options.create),
     relaxed: durability === 'relaxed',
     maxSizeBytes:
       maxSizeBytes === undefined
@@ -124,6 +139,14 @@ function cacheBytes(value) {
   return value === undefined
     ? undefined
     : check.integer(value, 'options.cacheBytes', 0, Number.MAX_SAFE_INTEGER);
+}
+
+/**
+ * @param {unknown} value
+ * @returns {boolean}
+ */
+function create(value) {
+  return value === undefined || check.boolean(value, 'options.create');
 }
 
 module.exports = { storeOptions };

@@ -6,8 +6,10 @@
 
 const { NativeStore } = require('../binding.js');
 const { orAborted, throwIfAborted } = require('./abort.js');
+const check = require('./check.js');
 const { commitRequest } = require('./commit-request.js');
 const { Connection } = require('./connection.js');
+const { copy } = require('./copy.js');
 const { Database } = require('./database.js');
 const { BatonError, isFailure, result } = require('./error.js');
 const { toMeta } = require('./meta.js');
@@ -18,6 +20,7 @@ const options = require('./options.js');
 const { PageSet } = require('./page-set.js');
 const { toStatus } = require('./status.js');
 const { storeOptions } = require('./store-options.js');
+const { toInspection, verify } = require('./verify.js');
 
 const LIST_PAGE_LENGTH = 1_000;
 
@@ -180,6 +183,46 @@ class Store {
 
   /**
    * @param {string} actorId
+   * @param {Store} target
+   * @param {import('../index.js').CopyOptions} [copyOptions]
+   */
+  async copyTo(actorId, target, copyOptions) {
+    const id = options.actorId(actorId);
+    if (typeof target !== 'object' || target === null || !(#native in target) || target === this) {
+      throw check.invalid('target', 'another Store', target);
+    }
+    const settings = options.copyOptions(copyOptions);
+    // Both stores stay open as long as this lasts.
+    return await this.#keepOpen(() =>
+      target.#keepOpen(async () => {
+        const copying = await this.#call(
+          (native) => native.beginCopy(id, target.#native, settings.replace),
+          settings.signal,
+        );
+        const copied = await copy(copying, id, settings);
+        target.#databases.takenOver(id, copied.target.generation);
+        return copied;
+      }),
+    );
+  }
+
+  /** @param {string} actorId */
+  async inspect(actorId) {
+    const id = options.actorId(actorId);
+    const inspection = await this.#call((native) => native.inspect(id));
+    return inspection ? toInspection(inspection) : undefined;
+  }
+
+  /** @param {import('../index.js').VerifyOptions} [verifyOptions] */
+  async verify(verifyOptions) {
+    const settings = options.verifyOptions(verifyOptions);
+    const { actorId, prefix, signal } = settings;
+    const verification = await this.#call((native) => native.verify(actorId, prefix), signal);
+    return await verify(this, verification, settings);
+  }
+
+  /**
+   * @param {string} actorId
    * @param {import('../index.js').DatabaseOptions} [databaseOptions]
    */
   async openDatabase(actorId, databaseOptions) {
@@ -240,6 +283,30 @@ class Store {
 
   /**
    * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  async #keepOpen(work) {
+    if (this.#closing) {
+      throw new BatonError('ERR_CLOSED', 'The store is closed');
+    }
+    this.#inFlight += 1;
+    try {
+      return await work();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #leave() {
+    this.#inFlight -= 1;
+    if (this.#inFlight === 0) {
+      this.#onIdle();
+    }
+  }
+
+  /**
+   * @template T
    * @param {(native: NativeStore) => Promise<T | Failure>} dispatch
    * @param {AbortSignal} [signal]
    */
@@ -251,12 +318,7 @@ class Store {
     const answer = dispatch(this.#native);
     // A call is in flight until the addon has answered it, also when its caller has stopped waiting.
     this.#inFlight += 1;
-    const leave = () => {
-      this.#inFlight -= 1;
-      if (this.#inFlight === 0) {
-        this.#onIdle();
-      }
-    };
+    const leave = () => this.#leave();
     answer.then(leave, leave);
     return result(await (signal ? orAborted(answer, signal) : answer));
   }

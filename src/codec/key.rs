@@ -13,6 +13,10 @@
 //! `02`, the bytes with each `00` written as `00 FF`, then `00`. Ids sort as their bytes do, and no id's
 //! rows lie among those of another: after the closing `00` comes a row kind, never `FF`.
 
+mod walk;
+
+pub use walk::{IdCursor, Place, actor_of, strange_ranges};
+
 use super::DecodeError;
 use crate::kv::KeyRange;
 use crate::types::{ActorId, PageNumber, PageRange, Txid};
@@ -212,7 +216,7 @@ mod tests {
 
     use super::*;
 
-    fn ids() -> impl Strategy<Value = ActorId> {
+    pub(super) fn ids() -> impl Strategy<Value = ActorId> {
         prop::collection::vec(
             prop_oneof![Just('\0'), Just('\u{1}'), Just('a'), Just('/'), Just('\u{ff}'), any::<char>()],
             1..6,
@@ -220,12 +224,12 @@ mod tests {
         .prop_map(|chars| ActorId::new(chars.into_iter().collect::<String>()).unwrap())
     }
 
-    fn page_number() -> impl Strategy<Value = PageNumber> {
+    pub(super) fn page_number() -> impl Strategy<Value = PageNumber> {
         prop_oneof![1..4u32, Just(u32::MAX - 1), Just(u32::MAX), 1..u32::MAX]
             .prop_map(|n| PageNumber::new(n).unwrap())
     }
 
-    fn txid() -> impl Strategy<Value = Txid> {
+    pub(super) fn txid() -> impl Strategy<Value = Txid> {
         prop_oneof![0..4u64, Just(u64::MAX), any::<u64>()].prop_map(Txid)
     }
 

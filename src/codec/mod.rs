@@ -27,8 +27,8 @@ pub use envelope::{FORMAT_VERSION, decode, encode};
 pub use fence::{Fence, FenceState};
 pub use head::{CommitMark, Head, OpenStage, RECENT_COMMITS_MAX};
 pub use hints::{HINT_RUNS_MAX, Hints};
-pub use key::{ActorKeys, fence_actor, fences};
-pub use page::{PAGE_ROW_OVERHEAD_BYTES, PreparedPage, decode_page};
+pub use key::{ActorKeys, IdCursor, Place, actor_of, fence_actor, fences};
+pub use page::{PAGE_ROW_OVERHEAD_BYTES, PreparedPage, decode_page, stored_page_size};
 pub use stage::StagePart;
 pub use store_row::StoreRow;
 

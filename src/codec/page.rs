@@ -88,6 +88,11 @@ fn estimate(data: &[u8], scratch: &mut [u8]) -> usize {
     (data.len() - zeros) * compress(sample, scratch) / sample.len()
 }
 
+/// The page size that a stored page says it has, unchecked: for rows that need not have that of their head.
+pub fn stored_page_size(value: &[u8]) -> Option<PageSize> {
+    value.get(HEADER_BYTES + 1).copied().and_then(PageSize::from_log2)
+}
+
 /// Checks a stored page and fills `out`, which is as long as a page, with its bytes. On error `out` may hold
 /// part of them.
 pub fn decode_page(key: &[u8], value: &[u8], size: PageSize, out: &mut [u8]) -> Result<(), DecodeError> {

@@ -78,7 +78,7 @@ pub(super) async fn stage_batch(
     }
 }
 
-fn refuse_to_replace(id: &ActorId, meta: &Meta, replace: bool) -> Result<(), StoreError> {
+pub(super) fn refuse_to_replace(id: &ActorId, meta: &Meta, replace: bool) -> Result<(), StoreError> {
     if replace || meta.size_pages.0 == 0 {
         return Ok(());
     }

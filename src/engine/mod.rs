@@ -3,10 +3,12 @@
 //!
 //! [`Engine`] is the facade; each file is one operation.
 
+mod actor_walk;
 mod attempts;
 mod background;
 mod batch;
 mod commit;
+mod copy;
 mod core;
 mod delete;
 mod early;
@@ -16,6 +18,7 @@ mod files;
 mod health;
 mod hints;
 mod import;
+mod inspect;
 mod large_commit;
 mod list;
 mod migrate;
@@ -31,14 +34,18 @@ mod slices;
 mod stage;
 mod startup;
 mod v1_files;
+mod verify;
 
-pub use crate::codec::HINT_RUNS_MAX;
+pub use crate::codec::{FenceState, HINT_RUNS_MAX};
+pub use crate::plan::{ActorRows, Audited, Problem, Problems, RowCount, RowKind, Seen, Severity};
+pub use copy::{Copied, Copying};
 pub use error::StoreError;
 pub(crate) use error::surface;
 pub use large_commit::{LargeCommit, LargeCommitWriter};
 pub use migrate::{V1Begun, V1Import};
 pub use peek::Peek;
 pub use v1_files::V1Entry;
+pub use verify::{Verification, VerifiedActor, VerifyScope, VerifyStep};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -158,7 +165,14 @@ impl Engine {
     /// Opens a store, and marks an empty key space as one.
     pub async fn open(kv: Arc<dyn Kv>, env: Arc<dyn Env>) -> Result<Self, StoreError> {
         let core = Core::new(kv, env);
-        open::open(&core).await?;
+        open::open(&core, true).await?;
+        Ok(Self { core })
+    }
+
+    /// Opens a store that is there already.
+    pub async fn open_existing(kv: Arc<dyn Kv>, env: Arc<dyn Env>) -> Result<Self, StoreError> {
+        let core = Core::new(kv, env);
+        open::open(&core, false).await?;
         Ok(Self { core })
     }
 
@@ -276,6 +290,27 @@ impl Engine {
     /// changed, if there is none.
     pub async fn invalidate_v1_migration(&self, actor: &ActorId) -> Result<bool, StoreError> {
         migrate::invalidate(&self.core, actor).await
+    }
+
+    /// Begins to copy an actor to another store, which takes it over there. An actor that has pages there is refused
+    /// unless `replace` is set. Generations and txids begin anew.
+    pub async fn begin_copy(
+        &self,
+        actor: &ActorId,
+        target: &Engine,
+        replace: bool,
+    ) -> Result<Copying, StoreError> {
+        copy::begin(&self.core, &target.core, actor, replace).await
+    }
+
+    /// What is stored of an actor, also of a deleted or damaged one; `None` where there is nothing.
+    pub async fn inspect(&self, actor: &ActorId) -> Result<Option<Audited>, StoreError> {
+        inspect::inspect(&self.core, actor).await
+    }
+
+    /// Begins to check every row.
+    pub fn verify(&self, scope: VerifyScope) -> Verification {
+        Verification::new(&self.core, scope)
     }
 
     /// How long one read of the store's own row takes.

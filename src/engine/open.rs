@@ -14,6 +14,8 @@ use super::rows::put_row;
 
 struct Mark {
     created_at_ms: u64,
+    /// Whether an empty key space becomes a store.
+    create: bool,
 }
 
 impl Body for Mark {
@@ -39,6 +41,9 @@ impl Body for Mark {
             if let Some(key) = foreign {
                 return Err(not_ours(&format!("it has a key {key:02x?} and no store row")).into());
             }
+            if !self.create {
+                return Err(StoreError::InvalidArg("there is no store here".to_owned()).into());
+            }
             let mut mutations = Mutations::with_capacity(1);
             put_row(&mut mutations, mark_key, &StoreRow { created_at_ms: self.created_at_ms });
             Ok(Decision::write(mutations, ()))
@@ -51,7 +56,7 @@ fn not_ours(detail: &str) -> StoreError {
     StoreError::InvalidArg(format!("this is not a Baton store that this release can open: {detail}"))
 }
 
-/// Checks or makes the store's mark.
-pub(crate) async fn open(core: &Core) -> Result<(), StoreError> {
-    core.decide(&Arc::new(Mark { created_at_ms: core.env.now_ms() })).await
+/// Checks the store's mark, or makes it where there is none and `create` says so.
+pub(crate) async fn open(core: &Core, create: bool) -> Result<(), StoreError> {
+    core.decide(&Arc::new(Mark { created_at_ms: core.env.now_ms(), create })).await
 }

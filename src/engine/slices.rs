@@ -26,6 +26,16 @@ impl SliceSize {
         Self { bytes: limits.read_bytes }
     }
 
+    /// At most this many bytes, also where the backend would take more at once: for work that tells how far it is.
+    pub(crate) fn at_most(limits: &Limits, bytes_max: usize) -> Self {
+        Self { bytes: Some(limits.read_bytes.map_or(bytes_max, |bytes| bytes.min(bytes_max))) }
+    }
+
+    /// The bytes of a slice, if it has a bound.
+    pub(crate) fn bytes(self) -> usize {
+        self.bytes.unwrap_or(usize::MAX)
+    }
+
     /// The first of these pages, as many as a slice has: one at least, so that it gets on.
     pub(crate) fn first_of(self, pages: &[PageRange], page_size: PageSize) -> Vec<PageRange> {
         let pages_max = self.bytes.map_or(u64::MAX, |bytes| (bytes / page_size.bytes()).max(1) as u64);

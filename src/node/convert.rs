@@ -34,12 +34,16 @@ impl From<Meta> for NativeMeta {
             page_size: bytes(meta.page_size),
             #[expect(clippy::cast_precision_loss, reason = "exact until the year 287,396")]
             created_at_ms: meta.created_at_ms as f64,
-            origin: match meta.origin {
-                Origin::Native => "native",
-                Origin::MigratingFromV1 => "migrating-from-v1",
-                Origin::MigratedFromV1 => "migrated-from-v1",
-            },
+            origin: origin(meta.origin),
         }
+    }
+}
+
+pub(super) fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Native => "native",
+        Origin::MigratingFromV1 => "migrating-from-v1",
+        Origin::MigratedFromV1 => "migrated-from-v1",
     }
 }
 

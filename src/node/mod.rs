@@ -16,6 +16,7 @@ mod convert;
 mod database;
 mod error;
 mod inbox;
+mod inspection;
 mod mailbox;
 mod migration;
 mod options;

@@ -1,5 +1,6 @@
 //! Which backend to open, from what the wrapper checked.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct NativeStoreOptions {
     pub path: Option<String>,
     /// A store on a cluster.
     pub foundationdb: Option<NativeFoundationDbOptions>,
+    /// Whether to make a store where there is none.
+    pub create: bool,
     /// Whether a power loss may lose what was acknowledged.
     pub relaxed: bool,
     /// The largest size of the store's file, in bytes.
@@ -48,6 +51,9 @@ impl NativeStoreOptions {
         let Some(path) = self.path else {
             return Ok(Arc::new(MemoryKv::new()));
         };
+        if !self.create && !EmbeddedKv::is_there(Path::new(&path)) {
+            return Err(StoreError::InvalidArg(format!("there is no store at {path}")));
+        }
         let size_bytes_max = self.max_size_bytes.map(u64::try_from).transpose();
         let size_bytes_max = size_bytes_max
             .map_err(|_| StoreError::OutOfRange("options.maxSizeBytes must not be negative".to_owned()))?;

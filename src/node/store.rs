@@ -12,12 +12,13 @@ use super::convert::{
 use super::database::{NativeDatabase, NativeDatabaseOptions, OpenRequest};
 use super::error::Failure;
 use super::inbox::NativeInbox;
+use super::inspection::{NativeCopying, NativeInspection, NativeVerification};
 use super::migration::NativeV1Migration;
 use super::options::{NativePageRange, NativeStoreOptions, PreloadRequest};
 use super::runtime::{answer, sql_pool};
 use super::status::{NativeStatus, milliseconds};
 use crate::database::{DatabaseError, Databases};
-use crate::engine::{Commit, Engine, ListRequest, Preload, StoreError, V1Begun};
+use crate::engine::{Commit, Engine, ListRequest, Preload, StoreError, V1Begun, VerifyScope};
 use crate::env::SystemEnv;
 use crate::kv::foundationdb::stop_with_main_thread;
 use crate::types::{ActorId, Generation, PageCount, Txid};
@@ -43,10 +44,16 @@ impl NativeStore {
         }
         let work = async move {
             let cache_bytes_max = options.cache_bytes_max()?;
+            let create = options.create;
             let kv = tokio::task::spawn_blocking(move || options.open()).await.map_err(|stopped| {
                 StoreError::Unavailable(format!("the store was not opened: {stopped}"))
             })??;
-            let engine = Arc::new(Engine::open(kv, Arc::new(SystemEnv)).await?);
+            let engine = if create {
+                Engine::open(kv, Arc::new(SystemEnv)).await?
+            } else {
+                Engine::open_existing(kv, Arc::new(SystemEnv)).await?
+            };
+            let engine = Arc::new(engine);
             let env = Arc::new(SystemEnv);
             let databases = Databases::new(Arc::clone(&engine), env, cache_bytes_max, sql_pool());
             Ok(Self { engine, databases: Arc::new(databases) })
@@ -244,6 +251,58 @@ impl NativeStore {
                 V1Begun::Import(import) => Either::A(NativeV1Migration::new(actor, import)),
                 V1Begun::Finished(meta) => Either::B(NativeMeta::from(meta)),
             })
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Takes an actor over in another store, to copy it there.
+    #[napi]
+    pub fn begin_copy<'env>(
+        &self,
+        env: &'env Env,
+        actor_id: String,
+        target: &NativeStore,
+        replace: bool,
+    ) -> napi::Result<PromiseRaw<'env, Either<NativeCopying, Failure>>> {
+        let (engine, target) = (Arc::clone(&self.engine), Arc::clone(&target.engine));
+        let work = async move {
+            let actor = ActorId::new(actor_id)?;
+            Ok(NativeCopying::new(engine.begin_copy(&actor, &target, replace).await?))
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// What is stored of an actor.
+    #[napi]
+    pub fn inspect<'env>(
+        &self,
+        env: &'env Env,
+        actor_id: String,
+    ) -> napi::Result<PromiseRaw<'env, Either<Option<NativeInspection>, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let work = async move {
+            let actor = ActorId::new(actor_id)?;
+            Ok(engine.inspect(&actor).await?.map(NativeInspection::from))
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Begins to check every row: of one actor, of those whose ids begin with a prefix, or of the store.
+    #[napi]
+    pub fn verify<'env>(
+        &self,
+        env: &'env Env,
+        actor_id: Option<String>,
+        prefix: String,
+    ) -> napi::Result<PromiseRaw<'env, Either<NativeVerification, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let work = async move {
+            let scope = match actor_id {
+                Some(actor_id) => VerifyScope::Actor(ActorId::new(actor_id)?),
+                None if prefix.is_empty() => VerifyScope::Everything,
+                None => VerifyScope::Prefix(prefix),
+            };
+            Ok::<_, StoreError>(NativeVerification::new(engine.verify(scope)))
         };
         answer(env, work, StoreError::Unavailable)
     }

@@ -1,6 +1,7 @@
 //! Decisions as pure functions: from the rows that a transaction read and the request, to the rows to
 //! write or a [`Refusal`]. No I/O, no clock, no chance, no async; every rule about who may write lives here.
 
+mod audit;
 mod commit;
 mod delete;
 mod early;
@@ -13,6 +14,7 @@ mod stage;
 mod takeover;
 mod v1_data;
 
+pub use audit::{ActorRows, Audit, Audited, Problem, Problems, RowCount, RowKind, Seen, Severity};
 pub use commit::{CommitPlan, CommitRequest, Landed, Resolution, commit, landed, resolve};
 pub use delete::{DeletePlan, DeleteRequest, delete};
 pub use early::{EARLY_PAGES_MAX, Visible, first_early, preload_early, visible};

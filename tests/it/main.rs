@@ -35,3 +35,4 @@ mod stages;
 mod storm;
 mod support;
 mod transfer;
+mod verify;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use batondb::engine::{Commit, Engine, PageWrite, Preload};
+use batondb::engine::{Commit, Engine, PageWrite, Preload, Problems, VerifyScope};
 use batondb::env::Env;
 use batondb::kv::memory::MemoryKv;
 use batondb::kv::{Concurrency, Kv, Limits};
@@ -337,6 +337,8 @@ impl Simulation {
         let kv = Arc::clone(&process.network) as Arc<dyn Kv>;
         let engine = Engine::open(kv, Arc::clone(&process.env) as Arc<dyn Env>).await.unwrap();
         let engine = Arc::new(engine);
+        // With whatever is open and left over, and once more when it is tidied up.
+        self.world.judge("verifying what is there", nothing_is_wrong(&engine).await);
         if self.setting.sql {
             let (parts, draw) = ((&engine, &process.env, &self.world), self.draw(Draw::fork));
             let verdict = self.sql_client(parts, draw).take_stock().await;
@@ -347,6 +349,7 @@ impl Simulation {
             self.world.judge(&format!("taking stock of actor {actor}"), verdict);
         }
         engine.idle().await;
+        self.world.judge("verifying what is left", nothing_is_wrong(&engine).await);
         engine.close().await;
         for actor in 0..self.actors.len() {
             let verdict = nothing_is_left(&self.world.lock().shadow.actors[actor]);
@@ -411,4 +414,15 @@ async fn free(
     world.end(delete, &format!("{answer:?}"));
     ensure!(answer == Ok(true), "a reserved actor was not there to be deleted: {answer:?}");
     world.lock().judge_deletion(delete, &answer)
+}
+
+/// A verification finds nothing: what was damaged has been mended.
+async fn nothing_is_wrong(engine: &Engine) -> Result<(), String> {
+    let mut verification = engine.verify(VerifyScope::Everything);
+    while let Some(step) = verification.next().await.map_err(|error| error.to_string())? {
+        ensure!(step.problems == Problems::default(), "a sound store has problems: {:?}", step.problems);
+        let busy = step.actor.as_ref().is_some_and(|verified| verified.audited.is_none());
+        ensure!(!busy, "nobody commits, and an actor is busy: {:?}", step.actor);
+    }
+    Ok(())
 }

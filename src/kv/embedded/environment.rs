@@ -25,7 +25,7 @@ use crate::sync::watch;
 /// How many reads can run at once, over all processes.
 pub(super) const READERS_MAX: u32 = 1_024;
 
-const DATA_FILE_NAME: &str = "data.mdb";
+pub(super) const DATA_FILE_NAME: &str = "data.mdb";
 /// A file that exists only while the disk is found to be full or not.
 const PROBE_FILE_NAME: &str = "probe";
 /// More than LMDB writes at once.

@@ -114,6 +114,11 @@ pub struct EmbeddedKv {
 }
 
 impl EmbeddedKv {
+    /// Whether there is a store in a directory, as far as its files tell.
+    pub fn is_there(path: &std::path::Path) -> bool {
+        path.join(environment::DATA_FILE_NAME).is_file()
+    }
+
     /// Opens the directory, or makes it. Blocks the thread while the operating system does.
     pub fn open(options: &EmbeddedOptions) -> Result<Self, KvError> {
         let settings = Settings::new(options)?;

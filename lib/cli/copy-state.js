@@ -1,0 +1,104 @@
+// What a copy of many actors remembers, so that it can be cut off anywhere and goes on: a file of lines, each a JSON
+// object, that only grows.
+//
+// Of an actor there are two notes. The first is written when the target was taken over and before anything is written
+// there: whatever this generation leaves in the target is this copy's own, and may be replaced. The second one says
+// which head was copied and which head it has become.
+
+'use strict';
+
+const {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeSync,
+} = require('node:fs');
+
+const { BatonError } = require('../error.js');
+
+const FORMAT = 1;
+
+/**
+ * @typedef {object} Note
+ * @property {string} actorId
+ * @property {string} generation what the copy holds in the target
+ * @property {string} [source] the head that was copied
+ * @property {number} [made] when the source was made, in milliseconds
+ * @property {string} [target] the head that it has become
+ */
+
+class CopyState {
+  #descriptor;
+  /** @type {Map<string, Note>} */
+  #notes = new Map();
+
+  /**
+   * @param {string} file
+   * @param {{ from: string, to: string }} stores as they were named, to notice a file of another copy
+   */
+  constructor(file, { from, to }) {
+    const lines = existsSync(file) ? wholeLines(file) : [];
+    const [header, ...notes] = lines.map((line) => parsed(file, line));
+    if (header && (header.batondbCopy !== FORMAT || header.from !== from || header.to !== to)) {
+      throw new BatonError(
+        'ERR_INVALID_ARG',
+        `${file} is not of a copy from ${from} to ${to}; name another file with --state, or remove it`,
+      );
+    }
+    for (const note of notes) this.#notes.set(note.actorId, note);
+    this.#descriptor = openSync(file, 'a');
+    if (!header) this.#append({ batondbCopy: FORMAT, from, to });
+  }
+
+  /** @param {string} actorId */
+  get(actorId) {
+    return this.#notes.get(actorId);
+  }
+
+  /** @param {Note} note */
+  put(note) {
+    this.#append(note);
+    this.#notes.set(note.actorId, note);
+  }
+
+  close() {
+    closeSync(this.#descriptor);
+  }
+
+  /** @param {object} line */
+  #append(line) {
+    writeSync(this.#descriptor, `${JSON.stringify(line)}\n`);
+    fsyncSync(this.#descriptor);
+  }
+}
+
+/**
+ * The lines of a file. One that a kill has cut off is taken away: what it was about to say has not begun.
+ *
+ * @param {string} file
+ */
+function wholeLines(file) {
+  const bytes = readFileSync(file);
+  const end = bytes.lastIndexOf(0x0a) + 1;
+  if (end < bytes.length) truncateSync(file, end);
+  return bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
+}
+
+/**
+ * @param {string} file
+ * @param {string} line
+ */
+function parsed(file, line) {
+  try {
+    const value = JSON.parse(line);
+    if (typeof value === 'object' && value !== null) return value;
+  } catch {
+    // Told below, as anything else that is no such line.
+  }
+  throw new BatonError('ERR_INVALID_ARG', `${file} is not the state of a copy`);
+}
+
+module.exports = { CopyState };

@@ -1,0 +1,205 @@
+// From the words on the command line to a command, and from what comes of it to an exit code.
+
+'use strict';
+
+const { version } = require('../../package.json');
+const { isBatonError } = require('../error.js');
+const { openStore, resolved } = require('./address.js');
+const { Output, plain } = require('./output.js');
+const { Progress } = require('./progress.js');
+const { UsageError, commandHelp, parse, suggestion } = require('./usage.js');
+
+const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 };
+/** How long an interrupted command may take to leave things tidy. */
+const GRACE_MS = 2_000;
+
+/** @type {import('./usage.js').Command[]} */
+const COMMANDS = [
+  require('./list.js'),
+  require('./stat.js'),
+  require('./inspect.js'),
+  require('./doctor.js'),
+  require('./sql.js'),
+  require('./export.js'),
+  require('./import.js'),
+  require('./copy.js'),
+  require('./delete.js'),
+  require('./bench.js'),
+];
+
+/**
+ * What a command gets.
+ *
+ * @typedef {object} Call
+ * @property {Record<string, any>} values its options
+ * @property {string[]} args its arguments, the store's address first
+ * @property {InstanceType<typeof Output>} out
+ * @property {InstanceType<typeof Progress>} progress
+ * @property {AbortSignal} signal aborted by Ctrl-C
+ * @property {(text: string) => void} note tells something on stderr
+ * @property {(address?: string, how?: { create?: boolean }) => Promise<InstanceType<typeof import('../store.js').Store>>} open
+ *   the store of the first argument unless told another one; closed when the command ends
+ */
+
+function help() {
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+  return `batondb ${version}: look into stores of actors, keep them healthy, move them
+
+Usage: batondb <command> <store> [arguments] [options]
+
+Commands:
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
+
+A store is
+  ./data                              a directory of this machine
+  foundationdb:PREFIX                 a part of a FoundationDB cluster; ?cluster-file=FILE and
+                                      &client-library=FILE say which cluster and client
+  -                                   what BATON_STORE names; also where no store is given
+
+Only sql --write, import, copy (in the target), delete and bench (for actors of its own) take actors over. All other
+commands read, beside whoever owns the actors.
+
+Exit codes: 0 all is well, 1 a problem was found or something failed, 2 the call was wrong, 130 interrupted.
+
+batondb <command> --help tells more, with examples. batondb --version prints the version.`;
+}
+
+/** @param {string[]} argv */
+async function main(argv) {
+  const interrupted = new AbortController();
+  try {
+    process.exitCode = await dispatch(argv, interrupted);
+  } catch (error) {
+    process.exitCode = failed(error, interrupted.signal.aborted);
+  }
+}
+
+/**
+ * @param {string[]} argv
+ * @param {AbortController} interrupted
+ */
+async function dispatch(argv, interrupted) {
+  const [name, ...rest] = argv;
+  let goesOn = false;
+  const out = new Output(process.stdout, () => {
+    // As with `| head`: there is nobody to print for. What changes stores is brought to its end.
+    if (!goesOn) process.exit(EXIT.ok);
+  });
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    const of = name === 'help' && rest[0] !== undefined ? find(rest[0]) : undefined;
+    await out.line(of ? commandHelp(of) : help());
+    return name === undefined ? EXIT.usage : EXIT.ok;
+  }
+  if (name === '--version' || name === '-v' || name === '-V') {
+    await out.line(version);
+    return EXIT.ok;
+  }
+  const command = find(name);
+  if (rest.includes('--help') || rest.includes('-h')) {
+    await out.line(commandHelp(command));
+    return EXIT.ok;
+  }
+  goesOn = command.changes === true;
+  const { values, positionals } = parse(command, rest);
+  checkArguments(command, positionals);
+  return await run(command, values, positionals, out, interrupted);
+}
+
+/** @param {string} name */
+function find(name) {
+  const command = COMMANDS.find((each) => each.name === name);
+  if (!command) {
+    const near = suggestion(
+      name,
+      COMMANDS.map((each) => each.name),
+    );
+    throw new UsageError(`there is no command "${name}"${near}`);
+  }
+  return command;
+}
+
+/**
+ * @param {import('./usage.js').Command} command
+ * @param {string[]} args
+ */
+function checkArguments(command, args) {
+  const usage = `batondb ${[command.name, ...command.args].join(' ')}`;
+  if (args.length > command.args.length) {
+    throw new UsageError(`"${args[command.args.length]}" is one argument too many; usage: ${usage}`);
+  }
+  const required = command.args.filter((each) => !each.startsWith('['));
+  if (args.length < required.length && !(required.length === 1 && process.env.BATON_STORE)) {
+    throw new UsageError(`${required[args.length]} is missing; usage: ${usage}`);
+  }
+}
+
+/**
+ * @param {import('./usage.js').Command} command
+ * @param {Record<string, any>} values
+ * @param {string[]} args
+ * @param {InstanceType<typeof Output>} out
+ * @param {AbortController} interrupted
+ */
+async function run(command, values, args, out, interrupted) {
+  const progress = new Progress(values);
+  /** @type {InstanceType<typeof import('../store.js').Store>[]} */
+  const opened = [];
+  const onInterrupt = () => {
+    progress.clear();
+    if (interrupted.signal.aborted) process.exit(EXIT.interrupted);
+    interrupted.abort(new Error('interrupted'));
+    setTimeout(() => process.exit(EXIT.interrupted), GRACE_MS).unref();
+  };
+  process.on('SIGINT', onInterrupt);
+  try {
+    /** @type {Call} */
+    const call = {
+      values,
+      args,
+      out,
+      progress,
+      signal: interrupted.signal,
+      note: (text) => {
+        progress.clear();
+        process.stderr.write(`${text}\n`);
+      },
+      open: async (address = args[0], how) => {
+        const store = await openStore(resolved(address), how);
+        opened.push(store);
+        return store;
+      },
+    };
+    const code = (await command.run(call)) ?? EXIT.ok;
+    return interrupted.signal.aborted ? EXIT.interrupted : code;
+  } finally {
+    progress.clear();
+    process.removeListener('SIGINT', onInterrupt);
+    await Promise.all(opened.map((store) => store.close()));
+  }
+}
+
+/**
+ * Tells an error, and answers its exit code.
+ *
+ * @param {unknown} error
+ * @param {boolean} wasInterrupted
+ */
+function failed(error, wasInterrupted) {
+  if (wasInterrupted) {
+    process.stderr.write('batondb: interrupted\n');
+    return EXIT.interrupted;
+  }
+  if (error instanceof UsageError) {
+    process.stderr.write(`batondb: ${plain(error.message)}\nTry batondb --help.\n`);
+    return EXIT.usage;
+  }
+  const { message, code } = /** @type {{ message?: string, code?: string }} */ (error ?? {});
+  const known = isBatonError(error) || typeof code === 'string';
+  const text = known
+    ? `${plain(String(message))} (${code})`
+    : String(error instanceof Error ? error.stack : error);
+  process.stderr.write(`batondb: ${text}\n`);
+  return EXIT.failed;
+}
+
+module.exports = { EXIT, main };

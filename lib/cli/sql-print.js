@@ -1,0 +1,132 @@
+// Rows of SQL as a table, as JSON or as CSV, while they arrive.
+
+'use strict';
+
+const { json, plain, table } = require('./output.js');
+
+const MODES = ['table', 'json', 'csv'];
+/** Rows of a table that are laid out together. */
+const ROWS_TOGETHER = 500;
+
+/** @typedef {InstanceType<typeof import('./output.js').Output>} Output */
+
+/** @param {unknown} value */
+function cell(value) {
+  if (value === null) return 'NULL';
+  if (value instanceof Uint8Array) return `x'${Buffer.from(value).toString('hex')}'`;
+  return plain(String(value));
+}
+
+/** @param {unknown} value */
+function csvCell(value) {
+  if (value === null) return '';
+  const text = value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String(value);
+  return /[",\r\n]/.test(text) || text === '' ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** @param {unknown} value */
+function jsonValue(value) {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+}
+
+/**
+ * @param {string[]} columns
+ * @param {AsyncIterable<unknown[]>} rows
+ * @param {Output} out
+ */
+async function printTable(columns, rows, out) {
+  /** @type {unknown[][]} */
+  let waiting = [];
+  let header = true;
+  const flush = async () => {
+    const right = columns.flatMap((_, column) =>
+      waiting.every((row) => ['number', 'bigint'].includes(typeof row[column])) && waiting.length > 0
+        ? [column]
+        : [],
+    );
+    const text = table(
+      columns.map(plain),
+      waiting.map((row) => row.map(cell)),
+      right,
+    );
+    await out.line(header ? text : text.slice(text.indexOf('\n') + 1));
+    header = false;
+    waiting = [];
+  };
+  for await (const row of rows) {
+    if (out.closed) return;
+    waiting.push(row);
+    if (waiting.length >= ROWS_TOGETHER) await flush();
+  }
+  if (header || waiting.length > 0) await flush();
+}
+
+/**
+ * An array of objects. Of columns with the same name each gets one of its own: `id`, `id_2`.
+ *
+ * @param {string[]} columns
+ * @param {AsyncIterable<unknown[]>} rows
+ * @param {Output} out
+ */
+async function printJson(columns, rows, out) {
+  /** @type {string[]} */
+  const names = [];
+  for (const column of columns) {
+    let name = column;
+    for (let number = 2; names.includes(name); number += 1) name = `${column}_${number}`;
+    names.push(name);
+  }
+  let first = true;
+  for await (const row of rows) {
+    if (out.closed) return;
+    const entries = names.map((name, column) => [name, jsonValue(row[column])]);
+    await out.text(`${first ? '[' : ','}\n  ${json(Object.fromEntries(entries), 0)}`);
+    first = false;
+  }
+  await out.line(first ? '[]' : '\n]');
+}
+
+/**
+ * @param {string[]} columns
+ * @param {AsyncIterable<unknown[]>} rows
+ * @param {Output} out
+ */
+async function printCsv(columns, rows, out) {
+  await out.line(columns.map(csvCell).join(','));
+  for await (const row of rows) {
+    if (out.closed) return;
+    await out.line(row.map(csvCell).join(','));
+  }
+}
+
+const PRINTERS = { table: printTable, json: printJson, csv: printCsv };
+
+/**
+ * Runs a statement and prints what it answers.
+ *
+ * @param {InstanceType<typeof import('../database.js').Database>} database
+ * @param {string} sql
+ * @param {keyof typeof PRINTERS} mode
+ * @param {Output} out
+ * @param {AbortSignal} [signal]
+ */
+async function runAndPrint(database, sql, mode, out, signal) {
+  const statement = await database.prepare(sql);
+  const columns = statement.columns().map(({ name }) => name);
+  if (columns.length === 0) {
+    const { changes } = await database.run(sql, [], { signal });
+    if (!statement.readonly && mode === 'table') await out.line(`${changes} changed`);
+    return;
+  }
+  if (!statement.readonly) {
+    // Run to its end before anything is printed, so that a reader who goes away does not cut it off.
+    const rows = await database.all(sql, [], { rowMode: 'array', readBigInts: true, signal });
+    await PRINTERS[mode](columns, /** @type {any} */ (rows), out);
+    return;
+  }
+  const rows = database.iterate(sql, [], { rowMode: 'array', readBigInts: true, signal });
+  await PRINTERS[mode](columns, rows, out);
+}
+
+module.exports = { MODES, runAndPrint };

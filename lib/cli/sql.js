@@ -1,0 +1,171 @@
+// batondb sql: statements from the command line, from a pipe, or from somebody who types.
+
+'use strict';
+
+const { createInterface } = require('node:readline');
+
+const { BatonError, isBatonError } = require('../error.js');
+const { plain } = require('./output.js');
+const { isDotCommand, runDotCommand } = require('./sql-dot.js');
+const { MODES, runAndPrint } = require('./sql-print.js');
+const { isEmpty, split, statementsOf } = require('./sql-text.js');
+const { UsageError } = require('./usage.js');
+
+/**
+ * @typedef {object} Shell
+ * @property {InstanceType<typeof import('../database.js').Database>} database
+ * @property {'table' | 'json' | 'csv'} mode
+ * @property {InstanceType<typeof import('./output.js').Output>} out
+ * @property {(text: string) => void} note
+ */
+
+/** @type {import('./usage.js').Command} */
+const command = {
+  name: 'sql',
+  summary: 'run SQL on the database of an actor; read-only unless told otherwise',
+  args: ['<store>', '<actor>'],
+  help: `Without --command it reads statements from a pipe, or, at a terminal, asks for them; .help there tells more.
+
+Without --write it reads what was committed, beside whoever owns the actor, and refuses statements that write. With
+--write it TAKES THE ACTOR OVER: its owner is fenced and has to start again. An actor that does not exist is an error
+either way, unless --create comes with --write.
+
+A script ends at the first statement that fails, with exit code 1.`,
+  options: {
+    command: { type: 'string', short: 'c', value: 'SQL', help: 'run these statements and end' },
+    write: { type: 'boolean', help: 'take the actor over and allow statements that write' },
+    create: { type: 'boolean', help: 'with --write: make an actor that does not exist' },
+    mode: { type: 'string', value: MODES.join('|'), help: 'how rows are printed (table)' },
+    json: { type: 'boolean', help: 'the same as --mode json' },
+  },
+  examples: [
+    "batondb sql ./data room-1 -c 'SELECT count(*) FROM messages'",
+    'batondb sql ./data room-1 --mode csv -c "SELECT * FROM messages" > messages.csv',
+    'batondb sql ./data room-1 < report.sql',
+    'batondb sql ./data room-1 --write',
+  ],
+  changes: true,
+  async run(call) {
+    const {
+      values,
+      args: [, actorId],
+      out,
+      open,
+      note,
+      signal,
+    } = call;
+    const mode = chosenMode(values);
+    if (values.create && !values.write) throw new UsageError('--create goes with --write');
+    const store = await open();
+    if (!values.create && !(await store.stat(actorId))) {
+      throw new BatonError('ERR_NOT_FOUND', `actor ${JSON.stringify(actorId)} does not exist`);
+    }
+    const interactive = values.command === undefined && process.stdin.isTTY === true;
+    const database = await store.openDatabase(actorId, values.write ? {} : { readOnly: true });
+    /** @type {Shell} */
+    const shell = { database, mode, out, note };
+    try {
+      if (interactive) {
+        const { generation } = database.startup;
+        const access = values.write
+          ? `taken over, generation ${generation}`
+          : 'read-only; --write takes it over';
+        await out.line(`actor ${plain(actorId)}, ${access}. Statements end with ; and .help tells more.`);
+        return await converse(shell);
+      }
+      await runScript(shell, values.command ?? (await readAll(process.stdin)), signal);
+      return 0;
+    } finally {
+      await database.close();
+    }
+  },
+};
+
+/**
+ * @param {Record<string, any>} values
+ * @returns {'table' | 'json' | 'csv'}
+ */
+function chosenMode({ mode = 'table', json }) {
+  if (!MODES.includes(mode)) throw new UsageError(`--mode is one of ${MODES.join(', ')}, got "${mode}"`);
+  return json ? 'json' : mode;
+}
+
+/**
+ * @param {Shell} shell
+ * @param {string} text
+ * @param {AbortSignal} signal
+ */
+async function runScript(shell, text, signal) {
+  let rest = text;
+  // Commands with a dot stand in lines of their own, in front of statements or between them.
+  for (let line = /^\s*(\.[^\n]*)(?:\n|$)/.exec(rest); line; line = /^\s*(\.[^\n]*)(?:\n|$)/.exec(rest)) {
+    if (await runDotCommand(shell, line[1])) return;
+    rest = rest.slice(line[0].length);
+  }
+  for (const sql of statementsOf(rest)) {
+    await runAndPrint(shell.database, sql, shell.mode, shell.out, signal);
+    signal.throwIfAborted();
+  }
+}
+
+/** @param {NodeJS.ReadStream} stream */
+async function readAll(stream) {
+  stream.setEncoding('utf8');
+  let text = '';
+  for await (const chunk of stream) text += chunk;
+  return text;
+}
+
+/**
+ * Asks for statements until the input ends. An error is told and the next statement is asked for.
+ *
+ * @param {Shell} shell
+ * @param {import('node:readline').ReadLineOptions} [streams]
+ */
+async function converse(shell, streams = { input: process.stdin, output: process.stdout }) {
+  const asking = createInterface({ ...streams, prompt: 'batondb> ' });
+  let pending = '';
+  /** @type {AbortController | undefined} */
+  let running;
+  // Ctrl-C ends what runs, or what was typed so far; twice with nothing there it ends the shell.
+  asking.on('SIGINT', () => {
+    if (running) {
+      running.abort();
+    } else if (pending === '' && asking.line === '') {
+      asking.close();
+    } else {
+      pending = '';
+      asking.write(null, { ctrl: true, name: 'u' });
+      process.stdout.write('\n');
+      asking.setPrompt('batondb> ');
+      asking.prompt();
+    }
+  });
+  asking.prompt();
+  for await (const line of asking) {
+    running = new AbortController();
+    try {
+      if (pending === '' && isDotCommand(line)) {
+        if (await runDotCommand(shell, line)) break;
+      } else {
+        const { statements, rest } = split(`${pending}${line}\n`);
+        pending = isEmpty(rest) ? '' : rest;
+        for (const sql of statements) {
+          await runAndPrint(shell.database, sql, shell.mode, shell.out, running.signal);
+        }
+      }
+    } catch (thrown) {
+      const error = /** @type {Error & { code?: string }} */ (thrown);
+      if (!isBatonError(error) && !(error instanceof UsageError)) throw error;
+      shell.note(`${plain(error.message)}${isBatonError(error) ? ` (${error.code})` : ''}`);
+      if (shell.database.fencedBy) break;
+    }
+    running = undefined;
+    asking.setPrompt(pending === '' ? 'batondb> ' : '    ...> ');
+    asking.prompt();
+  }
+  asking.close();
+  return shell.database.fencedBy ? 1 : 0;
+}
+
+module.exports = command;

@@ -1,0 +1,394 @@
+//! Whether the rows of an actor go together: every row against its own checksum, and all of them against fence
+//! and head. Rows are shown in the order of their keys; nothing is kept of them but counts and problems.
+
+use crate::codec::{self, ActorKeys, DecodeError, Fence, FenceState, Head, Hints, Place, Row, StagePart};
+use crate::types::{ActorId, Generation, PageBits, PageNumber, PageSize, Txid};
+
+/// Problems of one actor that are told in full; further ones are counted.
+const PROBLEMS_MAX: usize = 1_000;
+
+/// What a problem means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Data is damaged, or will be.
+    Error,
+    /// Something is left over, or is ignored; no data is lost by it.
+    Warning,
+}
+
+/// The kind of row that a problem is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowKind {
+    /// The store's own.
+    Store,
+    /// Who owns an actor.
+    Fence,
+    /// What is committed.
+    Head,
+    /// A version of a page.
+    Page,
+    /// A manifest of a stage.
+    Stage,
+    /// What to preload.
+    Hints,
+    /// None that this release writes.
+    Unknown,
+}
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The actor concerned.
+    pub actor: Option<ActorId>,
+    /// The kind of row.
+    pub kind: RowKind,
+    /// The page, where the row is one.
+    pub page: Option<PageNumber>,
+    /// The txid in the row's key.
+    pub txid: Option<Txid>,
+    /// What it means.
+    pub severity: Severity,
+    /// For people.
+    pub detail: String,
+}
+
+/// A number of problems, the first ones in full.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Problems {
+    /// In the order in which they were found.
+    pub told: Vec<Problem>,
+    /// How many more there are.
+    pub omitted: u64,
+}
+
+impl Problems {
+    /// Notes one.
+    pub fn push(&mut self, problem: Problem) {
+        if self.told.len() < PROBLEMS_MAX {
+            self.told.push(problem);
+        } else {
+            self.omitted += 1;
+        }
+    }
+}
+
+/// How many rows, and how large.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowCount {
+    /// The rows.
+    pub rows: u64,
+    /// The bytes of their keys.
+    pub key_bytes: u64,
+    /// The bytes of their values.
+    pub value_bytes: u64,
+}
+
+impl RowCount {
+    fn add(&mut self, key: &[u8], value: &[u8]) {
+        self.rows += 1;
+        self.key_bytes += key.len() as u64;
+        self.value_bytes += value.len() as u64;
+    }
+}
+
+/// The rows of an actor by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ActorRows {
+    /// The fence.
+    pub fence: RowCount,
+    /// The head.
+    pub head: RowCount,
+    /// Pages that the head shows.
+    pub live: RowCount,
+    /// Older versions of pages.
+    pub superseded: RowCount,
+    /// Pages of the open stage.
+    pub staged: RowCount,
+    /// Pages beyond the size, on their way out.
+    pub beyond: RowCount,
+    /// Manifests.
+    pub manifests: RowCount,
+    /// Hints.
+    pub hints: RowCount,
+    /// Rows that fit nothing.
+    pub stray: RowCount,
+}
+
+/// A row that is there once or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen<T> {
+    /// It is not there.
+    Absent,
+    /// It cannot be decoded.
+    Damaged,
+    /// It is there.
+    Found(T),
+}
+
+impl<T> Seen<T> {
+    /// What was found.
+    pub fn found(&self) -> Option<&T> {
+        match self {
+            Self::Found(row) => Some(row),
+            Self::Absent | Self::Damaged => None,
+        }
+    }
+}
+
+/// What came of an audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audited {
+    /// Who owns the actor.
+    pub fence: Seen<Fence>,
+    /// What is committed.
+    pub head: Seen<Head>,
+    /// What there is.
+    pub rows: ActorRows,
+    /// Pages inside the size without a row: they read as zeros.
+    pub never_written: u64,
+    /// What is wrong.
+    pub problems: Problems,
+}
+
+/// An audit of one actor under way.
+#[derive(Debug)]
+pub struct Audit {
+    actor: ActorId,
+    keys: ActorKeys,
+    seen: Audited,
+    /// The page whose newest version was shown last.
+    shown: Option<PageNumber>,
+    /// Pages that the open stage has rows of, and those that its manifests name.
+    staged: PageBits,
+    named: PageBits,
+    scratch: Vec<u8>,
+}
+
+impl Audit {
+    /// Begins with the stored fence and head.
+    pub fn begin(actor: &ActorId, fence: Option<&[u8]>, head: Option<&[u8]>) -> Self {
+        let keys = ActorKeys::new(actor);
+        let seen = Audited {
+            fence: Seen::Absent,
+            head: Seen::Absent,
+            rows: ActorRows::default(),
+            never_written: 0,
+            problems: Problems::default(),
+        };
+        let (staged, named) = (PageBits::new(), PageBits::new());
+        let mut audit =
+            Self { actor: actor.clone(), keys, seen, shown: None, staged, named, scratch: Vec::new() };
+        if let Some(value) = fence {
+            let key = audit.keys.fence();
+            audit.seen.rows.fence.add(&key, value);
+            audit.seen.fence = audit.decode(RowKind::Fence, &key, value);
+        }
+        if let Some(value) = head {
+            let key = audit.keys.head();
+            audit.seen.head = audit.decode(RowKind::Head, &key, value);
+        }
+        audit.check_fence_and_head();
+        audit
+    }
+
+    /// Looks at one row, the fence apart.
+    pub fn row(&mut self, key: &[u8], value: &[u8]) {
+        match self.keys.place(key) {
+            Ok(Place::Head) => self.seen.rows.head.add(key, value),
+            Ok(Place::Page(page, txid)) => self.page(page, txid, (key, value)),
+            Ok(Place::Stage(txid, _)) => self.manifest(txid, key, value),
+            Ok(Place::Hints) => {
+                self.seen.rows.hints.add(key, value);
+                if let Err(error) = codec::decode::<Hints>(key, value) {
+                    let detail = format!("{error}; a start ignores it, and the next hints replace it");
+                    self.tell(RowKind::Hints, (None, None), Severity::Warning, detail);
+                }
+            }
+            Err(error) => self.stray(key, value, &error),
+        }
+    }
+
+    /// A row among the actor's that no release writes.
+    pub fn stray(&mut self, key: &[u8], value: &[u8], error: &DecodeError) {
+        self.seen.rows.stray.add(key, value);
+        self.tell(RowKind::Unknown, (None, None), Severity::Error, error.to_string());
+    }
+
+    /// Rows that could not be read.
+    pub fn unreadable(&mut self, detail: String) {
+        self.tell(RowKind::Unknown, (None, None), Severity::Error, detail);
+    }
+
+    /// What came of it, once every row was shown.
+    pub fn finish(mut self) -> Audited {
+        if let Seen::Found(head) = &self.seen.head {
+            self.seen.never_written = u64::from(head.size_pages.0).saturating_sub(self.seen.rows.live.rows);
+            let open = head.open_stage.filter(|stage| !stage.doomed);
+            let unnamed: Vec<PageNumber> = match open {
+                Some(_) => self.staged.pages().filter(|page| !self.named.contains(*page)).collect(),
+                // One that is being rolled back loses rows and manifests while it is looked at.
+                None => Vec::new(),
+            };
+            for page in unnamed {
+                let detail =
+                    "the open stage has this page and no manifest names it: a rollback would leave it";
+                let txid = open.map(|stage| stage.txid);
+                self.tell(RowKind::Page, (Some(page), txid), Severity::Error, detail.to_owned());
+            }
+        }
+        let ActorRows { fence, head, live, superseded, staged, beyond, manifests, hints, stray } =
+            self.seen.rows;
+        let others = [head, live, superseded, staged, beyond, manifests, hints, stray];
+        let others: u64 = others.iter().map(|count| count.rows).sum();
+        if fence.rows == 0 && others > 0 {
+            let detail = format!("{others} rows of an actor that has no fence");
+            self.tell(RowKind::Fence, (None, None), Severity::Error, detail);
+        }
+        self.seen
+    }
+
+    fn check_fence_and_head(&mut self) {
+        let mut wrong = Vec::new();
+        if let Seen::Found(fence) = &self.seen.fence
+            && !(Generation::NONE < fence.first_generation && fence.first_generation <= fence.generation)
+        {
+            let (first, now) = (fence.first_generation, fence.generation);
+            wrong.push((RowKind::Fence, format!("first generation {first}, generation {now}")));
+        }
+        if let Seen::Found(head) = &self.seen.head {
+            let (txid, next) = (head.txid, head.next_txid);
+            if let Some(stage) = head.open_stage.filter(|stage| !(txid < stage.txid && stage.txid < next)) {
+                let detail = format!("an open stage {} between txid {txid} and next txid {next}", stage.txid);
+                wrong.push((RowKind::Head, detail));
+            }
+            let marks: Vec<Txid> = head.recent.iter().map(|mark| mark.txid).collect();
+            if !marks.is_sorted_by(|one, other| one < other) || marks.last().is_some_and(|last| *last > txid)
+            {
+                let marks: Vec<u64> = marks.iter().map(|mark| mark.0).collect();
+                wrong.push((RowKind::Head, format!("recent commits {marks:?} at txid {txid}")));
+            }
+            if let Some(above) = head.untrimmed_above.filter(|above| head.size_pages > *above) {
+                let size = head.size_pages.0;
+                wrong.push((RowKind::Head, format!("{size} pages over rows left above page {}", above.0)));
+            }
+            let deleted = self.seen.fence.found().is_some_and(|fence| fence.state == FenceState::Deleted);
+            if deleted && head.size_pages.0 > 0 {
+                wrong.push((RowKind::Head, format!("a deleted actor of {} pages", head.size_pages.0)));
+            }
+        }
+        for (kind, detail) in wrong {
+            self.tell(kind, (None, None), Severity::Error, detail);
+        }
+    }
+
+    fn page(&mut self, page: PageNumber, txid: Txid, (key, value): (&[u8], &[u8])) {
+        let head = match &self.seen.head {
+            Seen::Found(head) => Some(head.clone()),
+            Seen::Absent => Some(Head::empty()),
+            Seen::Damaged => None,
+        };
+        let at = (Some(page), Some(txid));
+        let mut page_size = None;
+        match head {
+            // Which version counts cannot be said without the head.
+            None => self.seen.rows.stray.add(key, value),
+            Some(head) if head.open_stage.is_some_and(|stage| stage.txid == txid) => {
+                self.seen.rows.staged.add(key, value);
+                self.staged.insert(page);
+            }
+            Some(head) if txid > head.txid => {
+                self.seen.rows.stray.add(key, value);
+                let detail =
+                    format!("above head {} and of no open stage: a later commit would show it", head.txid);
+                self.tell(RowKind::Page, at, Severity::Error, detail);
+            }
+            Some(head) if !head.size_pages.contains(page) => {
+                self.seen.rows.beyond.add(key, value);
+                if head.untrimmed_above.is_none_or(|above| above.contains(page)) {
+                    let size = head.size_pages.0;
+                    let detail =
+                        format!("beyond the size of {size} pages: it would show when the database grows");
+                    self.tell(RowKind::Page, at, Severity::Error, detail);
+                }
+            }
+            Some(head) if self.shown == Some(page) => {
+                self.seen.rows.superseded.add(key, value);
+                if !head.unswept {
+                    let detail = "an older version that nothing is going to clear".to_owned();
+                    self.tell(RowKind::Page, at, Severity::Warning, detail);
+                }
+            }
+            Some(head) => {
+                self.seen.rows.live.add(key, value);
+                self.shown = Some(page);
+                page_size = Some(head.page_size);
+            }
+        }
+        // A version that the head does not show may be from a time of another page size.
+        let size = page_size.or_else(|| codec::stored_page_size(value)).unwrap_or(PageSize::DEFAULT);
+        self.scratch.resize(size.bytes(), 0);
+        if let Err(error) = codec::decode_page(key, value, size, &mut self.scratch) {
+            self.tell(RowKind::Page, at, Severity::Error, error.to_string());
+        }
+    }
+
+    fn manifest(&mut self, txid: Txid, key: &[u8], value: &[u8]) {
+        self.seen.rows.manifests.add(key, value);
+        let part = match codec::decode::<StagePart>(key, value) {
+            Ok(part) => part,
+            Err(error) => {
+                return self.tell(RowKind::Stage, (None, Some(txid)), Severity::Error, error.to_string());
+            }
+        };
+        let head = match &self.seen.head {
+            Seen::Found(head) => head,
+            Seen::Absent => &Head::empty(),
+            Seen::Damaged => return,
+        };
+        if head.open_stage.is_some_and(|stage| stage.txid == txid) {
+            for page in part.pages() {
+                self.named.insert(page);
+            }
+        } else if txid > head.txid {
+            let detail = format!("a manifest above head {} and of no open stage", head.txid);
+            self.tell(RowKind::Stage, (None, Some(txid)), Severity::Error, detail);
+        } else if !head.unswept {
+            let detail = "a manifest that nothing is going to sweep".to_owned();
+            self.tell(RowKind::Stage, (None, Some(txid)), Severity::Warning, detail);
+        }
+    }
+
+    fn decode<R: Row>(&mut self, kind: RowKind, key: &[u8], value: &[u8]) -> Seen<R> {
+        match codec::decode(key, value) {
+            Ok(row) => Seen::Found(row),
+            Err(error) => {
+                self.tell(kind, (None, None), Severity::Error, error.to_string());
+                Seen::Damaged
+            }
+        }
+    }
+
+    fn tell(
+        &mut self,
+        kind: RowKind,
+        (page, txid): (Option<PageNumber>, Option<Txid>),
+        severity: Severity,
+        detail: String,
+    ) {
+        let actor = Some(self.actor.clone());
+        self.seen.problems.push(Problem { actor, kind, page, txid, severity, detail });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_problems_are_told_and_the_others_counted() {
+        let mut audit = Audit::begin(&ActorId::new("a").unwrap(), None, None);
+        (0..1_500).for_each(|number| audit.unreadable(format!("row {number}")));
+        let Problems { told, omitted } = audit.finish().problems;
+        assert_eq!((told.len(), omitted, told[999].detail.as_str()), (1_000, 500, "row 999"));
+    }
+}
