@@ -25,6 +25,7 @@ mod source;
 mod sqlite;
 mod statements;
 mod stats;
+mod tally;
 mod vfs;
 mod walks;
 mod wire;
