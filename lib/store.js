@@ -11,6 +11,7 @@ const { Connection } = require('./connection.js');
 const { Database } = require('./database.js');
 const { BatonError, isFailure, result } = require('./error.js');
 const { toMeta } = require('./meta.js');
+const { StoreMetrics } = require('./metrics.js');
 const { OpenDatabases } = require('./open-databases.js');
 const { InboxDatabase, inbox } = require('./inbox.js');
 const options = require('./options.js');
@@ -185,6 +186,12 @@ class Store {
 
   async status() {
     return toStatus(await this.#call((native) => native.status()));
+  }
+
+  metrics() {
+    // Not a call: it also answers when the store is closed.
+    const metrics = new StoreMetrics(this.#native.metrics());
+    return /** @type {import('../index.js').StoreMetrics} */ (/** @type {unknown} */ (metrics));
   }
 
   close() {

@@ -17,6 +17,7 @@ mod database;
 mod error;
 mod inbox;
 mod mailbox;
+mod metrics;
 mod options;
 mod runtime;
 mod status;

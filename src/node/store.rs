@@ -12,6 +12,7 @@ use super::convert::{
 use super::database::{NativeDatabase, NativeDatabaseOptions, OpenRequest};
 use super::error::Failure;
 use super::inbox::NativeInbox;
+use super::metrics::NativeMetricFamily;
 use super::options::{NativePageRange, NativeStoreOptions, PreloadRequest};
 use super::runtime::{answer, sql_pool};
 use super::status::{NativeStatus, milliseconds};
@@ -242,6 +243,12 @@ impl NativeStore {
         let engine = Arc::clone(&self.engine);
         let work = async move { Ok(engine.status().await?.into()) };
         answer(env, work, StoreError::Unavailable)
+    }
+
+    /// What the store has done and how it is. After its end, what it had done by then.
+    #[napi]
+    pub fn metrics(&self) -> Vec<NativeMetricFamily> {
+        self.databases.metrics().into_iter().map(Into::into).collect()
     }
 
     /// Ends the store.
