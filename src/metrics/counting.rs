@@ -152,13 +152,12 @@ mod tests {
                 for value in &values {
                     histogram.record(*value);
                 }
-                let read = histogram.read();
                 let up_to = |bound: u64| values.iter().filter(|value| **value <= bound).count() as u64;
-                let naive: Vec<_> = bounds.iter().map(|bound| (shown(*bound) / scale, up_to(*bound))).collect();
-                prop_assert_eq!(read.buckets, naive);
-                prop_assert_eq!(read.count, values.len() as u64);
-                prop_assert_eq!(histogram.count(), values.len() as u64);
-                prop_assert_eq!(read.sum, shown(values.iter().sum()) / scale);
+                let buckets = bounds.iter().map(|bound| (shown(*bound) / scale, up_to(*bound))).collect();
+                let sum = shown(values.iter().sum()) / scale;
+                let naive = Distribution { buckets, count: values.len() as u64, sum };
+                prop_assert_eq!(histogram.count(), naive.count);
+                prop_assert_eq!(histogram.read(), naive);
             }
         }
     }
@@ -174,11 +173,11 @@ mod tests {
     #[test]
     fn a_duration_beyond_all_bounds_is_counted_too() {
         let histogram = Histogram::of_seconds();
-        histogram.record_duration(Duration::from_millis(30_000));
+        histogram.record_duration(Duration::from_secs(30));
         histogram.record_duration(Duration::from_secs(90));
-        let read = histogram.read();
-        assert_eq!(read.buckets.last(), Some(&(30.0, 1)));
-        assert_eq!((read.count, read.sum), (2, 120.0));
+        let Distribution { buckets, count, sum } = histogram.read();
+        assert_eq!(buckets.last(), Some(&(30.0, 1)));
+        assert_eq!((count, Duration::from_secs_f64(sum)), (2, Duration::from_secs(120)));
     }
 
     #[test]
@@ -196,7 +195,8 @@ mod tests {
             }
         });
         assert_eq!(counter.get(), 8_000);
-        assert_eq!(histogram.read().buckets[..4], [(0.0, 1_000), (1.0, 2_000), (2.0, 3_000), (3.0, 4_000)]);
-        assert_eq!(histogram.read().sum, 6_000.0);
+        let Distribution { buckets, sum, .. } = histogram.read();
+        assert_eq!(buckets[..4], [(0.0, 1_000), (1.0, 2_000), (2.0, 3_000), (3.0, 4_000)]);
+        assert_eq!(sum.to_string(), "6000");
     }
 }

@@ -48,7 +48,9 @@ fn counters<const COUNT: usize>(
 impl Metrics {
     /// All metrics as they stand, with what is counted elsewhere.
     pub fn families(&self, sql: &SqlTotals, now: &Now) -> Vec<Family> {
-        let mut families = self.of_actors();
+        let mut families = self.of_starts();
+        families.extend(self.of_commits());
+        families.extend(self.of_reads());
         families.extend(self.of_attempts());
         families.extend(self.of_transfers());
         families.extend(self.of_sql(sql));
@@ -56,10 +58,9 @@ impl Metrics {
         families
     }
 
-    /// Starts, commits, reads.
-    fn of_actors(&self) -> Vec<Family> {
-        let Self { takeover, commit_small, commit_staged, commits, read, read_pages, rare, .. } = self;
-        let CommitCounters { pages, page_bytes, stored_bytes } = commits;
+    /// Actors that change hands.
+    fn of_starts(&self) -> Vec<Family> {
+        let Self { takeover, rare, .. } = self;
         vec![
             counters(
                 "startups_total",
@@ -83,6 +84,14 @@ impl Metrics {
                 takeover,
                 "Time from the call of a start to its answer, of those that won.",
             ),
+        ]
+    }
+
+    /// What is written.
+    fn of_commits(&self) -> Vec<Family> {
+        let Self { commit_small, commit_staged, commits, rare, .. } = self;
+        let CommitCounters { pages, page_bytes, stored_bytes } = commits;
+        vec![
             counters(
                 "commits_total",
                 "kind",
@@ -127,6 +136,13 @@ impl Metrics {
                 rare.stage_rollbacks.get(),
                 "Staged commits that were given up, and whose rows are removed.",
             ),
+        ]
+    }
+
+    /// What is read.
+    fn of_reads(&self) -> Vec<Family> {
+        let Self { read, read_pages, .. } = self;
+        vec![
             counter("reads_total", "reads.answered", read.count(), "Reads of pages that were answered."),
             counter("read_pages_total", "reads.pages", read_pages.get(), "Pages in these answers."),
             histogram("read_duration_seconds", "reads.seconds", read, "Time of reads of pages."),

@@ -196,6 +196,8 @@ async fn every_refusal_of_an_owner_that_is_none_is_counted(place: Place) {
         let large = LargeCommit { generation: held, head_txid: Txid(0), page_size };
         let mut writer = engine.begin_large_commit(&id(name), large).await.unwrap();
         writer.write(vec![(page(1), content(1, 2).into())]).await.unwrap();
+        // In before the takeover, so that it meets nobody.
+        writer.read(&[page(1)]).await.unwrap();
         writers.push(writer);
     }
     let other = place.open().await;
