@@ -18,6 +18,8 @@ import type {
   SqlRow,
   SqlValue,
   Startup,
+  Histogram,
+  StoreMetrics,
   StoreOptions,
   StoreStatus,
 } from 'batondb';
@@ -73,6 +75,17 @@ export async function surface() {
   const { latencyMs } = await store.ping({ signal: AbortSignal.timeout(1_000) });
   same<typeof latencyMs, number>();
   await store.close();
+}
+
+export function metrics(store: Store) {
+  const metrics = store.metrics();
+  same<typeof metrics, StoreMetrics>();
+  same<typeof metrics.startups.won, number>();
+  same<typeof metrics.commits.smallSeconds, Histogram>();
+  same<(typeof metrics.sql.callRoundTrips.buckets)[number], { le: number; count: number }>();
+  // @ts-expect-error: labels are strings
+  metrics.toPrometheus({ labels: { worker: 3 } });
+  return metrics.toPrometheus({ labels: { worker: '3' }, prefix: 'rooms_' }) + metrics.toPrometheus();
 }
 
 export async function health(store: Store) {
