@@ -82,6 +82,8 @@ export declare class NativeStore {
   ping(): Promise<number | Failure>
   /** How the backend is. */
   status(): Promise<NativeStatus | Failure>
+  /** What the store has done and how it is. After its end, what it had done by then. */
+  metrics(): Array<NativeMetricFamily>
   /** Ends the store. */
   close(): Promise<undefined | Failure>
 }
@@ -254,6 +256,18 @@ export interface NativeFoundationDbOptions {
   transactionBytes: number
 }
 
+/** A histogram. */
+export interface NativeHistogram {
+  /** The bounds, ascending, without infinity. */
+  bounds: Array<number>
+  /** How many values are at each bound or below. */
+  counts: Array<number>
+  /** How many values there are. */
+  count: number
+  /** Their sum. */
+  sum: number
+}
+
 /** The state of an actor at one moment. */
 export interface NativeMeta {
   /** The generation of the current owner. */
@@ -268,6 +282,32 @@ export interface NativeMeta {
   createdAtMs: number
   /** Where the data came from. */
   origin: 'native' | 'migrating-from-v1' | 'migrated-from-v1'
+}
+
+/** A metric. */
+export interface NativeMetricFamily {
+  /** Its name, without prefix. */
+  name: string
+  /** What it means. */
+  help: string
+  /** What kind of numbers it has. */
+  kind: 'counter' | 'gauge' | 'histogram'
+  /** What the label is called that tells its numbers apart, if it has several. */
+  label?: string
+  /** Its numbers. */
+  series: Array<NativeMetricSeries>
+}
+
+/** One number of a metric. */
+export interface NativeMetricSeries {
+  /** The value of the label. */
+  label?: string
+  /** Where it stands in the object that users get, with dots. */
+  path: string
+  /** A counter or a gauge. */
+  value?: number
+  /** A histogram. */
+  histogram?: NativeHistogram
 }
 
 /** How a start went. */

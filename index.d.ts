@@ -285,6 +285,22 @@ export declare class Store implements AsyncDisposable {
   status(): Promise<StoreStatus>;
 
   /**
+   * What this store has done since it was opened and how it is now, in numbers. It reads memory alone, and answers at
+   * once; after {@link Store.close} with the last numbers, so that a last scrape of a process that ends fails nobody.
+   *
+   * The numbers are this object's: another `Store` has its own, also on the same directory, in another worker or
+   * another process. `docs/observability.md` says what each means and what to alert on.
+   *
+   * @example
+   * ```ts
+   * const metrics = store.metrics();
+   * console.log(metrics.startups.lost, metrics.cache.hits);
+   * response.end(metrics.toPrometheus({ labels: { store: 'rooms' } }));
+   * ```
+   */
+  metrics(): StoreMetrics;
+
+  /**
    * Closes the store's open databases, waits for the calls under way, then closes the store. Calls made later
    * reject with `ERR_CLOSED`. Closing again is the same closing.
    */
@@ -292,6 +308,158 @@ export declare class Store implements AsyncDisposable {
 
   /** {@link Store.close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * How values are distributed. As JSON the last bound, which is `Infinity`, becomes `null`.
+ */
+export interface Histogram {
+  /** How many values there are. */
+  count: number;
+  /** Their sum, in the unit that the histogram's name ends with. */
+  sum: number;
+  /** For each bound how many values are at it or below, those of the lower bounds included; the last is `Infinity`. */
+  buckets: { le: number; count: number }[];
+}
+
+/** How to write metrics as text. */
+export interface PrometheusOptions {
+  /**
+   * Labels for every line, to tell stores apart: names of letters, digits and `_` that do not begin with a digit or
+   * `__`, none of which a metric has already (`kind`, `le`, `outcome`, `reason`, `state`); values of any text.
+   */
+  labels?: Readonly<Record<string, string>>;
+  /**
+   * What the names begin with: letters, digits, `_` and `:`.
+   *
+   * @default 'baton_'
+   */
+  prefix?: string;
+}
+
+/**
+ * The numbers of one {@link Store} at one moment: counts since it was opened, except where it says "now". Those that
+ * are counted by different threads may be some nanoseconds apart.
+ */
+export interface StoreMetrics {
+  /** Starts of actors: `loadStartup`, `openDatabase`, and those of imports. */
+  startups: {
+    won: number;
+    lost: number;
+    /** Ended with an error. */
+    failed: number;
+    /** Pages that they brought along. */
+    pages: number;
+    /** From the call to the answer, of those that won. */
+    takeoverSeconds: Histogram;
+  };
+  /** Commits: `commit`, those of SQL, and those of imports. */
+  commits: {
+    /** In one transaction. */
+    small: number;
+    /** In parts. */
+    staged: number;
+    /** Ended with an error; those of imports are failed imports. */
+    failed: number;
+    /** Pages in those that took place; a page that was written twice in one commit counts twice. */
+    pages: number;
+    /** The bytes of these pages as they were handed in. */
+    pageBytes: number;
+    /** The bytes of the rows that they became, with their keys. */
+    storedBytes: number;
+    smallSeconds: Histogram;
+    /** From opening the stage to its end. */
+    stagedSeconds: Histogram;
+    /** Staged commits that were given up, and whose rows this store has removed. */
+    rollbacks: number;
+  };
+  /** Reads of pages: `getPages`, and those of SQL. */
+  reads: { answered: number; pages: number; seconds: Histogram };
+  /** What did not succeed at once. */
+  attempts: {
+    /** Transactions that conflicted with another one. */
+    conflicts: number;
+    /** Transactions and reads that were tried again, by why. */
+    retries: { conflict: number; lostAnswer: number; tooOld: number; busy: number };
+    /** Transactions whose answer was lost. */
+    lostAnswers: {
+      /** The call found out what became of it. */
+      resolved: number;
+      /** The call could not, and the next one on its database has. */
+      resolvedLater: number;
+      /** The call could not. A commit ends as `ERR_COMMIT_UNKNOWN` then, another call as `ERR_UNAVAILABLE`. */
+      unknown: number;
+    };
+  };
+  /** Calls refused as `ERR_FENCE_MISMATCH`, and databases that noticed it by themselves. */
+  fenceMismatches: number;
+  /** Actors deleted. */
+  deletions: number;
+  /** Of `importFrom`. */
+  imports: { completed: number; failed: number };
+  /** Of `exportTo`. */
+  exports: { completed: number; failed: number };
+  /** Imports of v1 data. */
+  migrations: { completed: number; failed: number; invalidated: number };
+  /** The databases of `openDatabase`. */
+  sql: {
+    /** Calls that ran statements, batches and further rows of iterations. */
+    calls: number;
+    /** Without the wait for their turn. */
+    callSeconds: Histogram;
+    /** How many reads of the store each of them waited for. */
+    callRoundTrips: Histogram;
+    /** Calls refused as `ERR_OVERLOADED`. */
+    overloaded: number;
+    /** Reads of the store, starts not counted. */
+    roundTrips: number;
+    /** Pages that these brought. */
+    pagesFetched: number;
+    /** Pages among them that nobody had asked for yet. */
+    pagesReadAhead: number;
+    /** Now. */
+    openDatabases: number;
+    /** Calls that wait for their turn now. */
+    waiting: number;
+    /** Calls that run now. */
+    running: number;
+    /** Bytes of the page caches of SQLite's connections, now. */
+    memoryBytes: number;
+  };
+  /** The page cache that all databases of the store share. */
+  cache: {
+    hits: number;
+    /** Pages that SQLite asked for and that had to be read from the store. */
+    misses: number;
+    /** Now. */
+    bytes: number;
+  };
+  /** Pages that the starts of databases brought along. */
+  preload: {
+    pages: number;
+    /** Those that SQLite has asked for since. */
+    hits: number;
+    /** Those that it had not asked for when their database was closed. */
+    wasted: number;
+  };
+  /** What waits now. */
+  queues: {
+    /**
+     * Transactions that wait for the thread that commits, from all stores of this process on the same directory. 0 on
+     * other backends.
+     */
+    commit: number;
+    /** Actors that are being tidied up after: rollbacks, trims, sweeps. */
+    background: number;
+  };
+
+  /**
+   * The same numbers as text in Prometheus' format, version 0.0.4: serve it with the content type
+   * `text/plain; version=0.0.4`.
+   *
+   * @throws {BatonError} `ERR_INVALID_ARG`: a name or a value in the options.
+   */
+  toPrometheus(options?: PrometheusOptions): string;
 }
 
 /** Which store to open. */

@@ -18,6 +18,8 @@ import type {
   SqlRow,
   SqlValue,
   Startup,
+  Histogram,
+  StoreMetrics,
   StoreOptions,
   CopyResult,
   Inspection,
@@ -98,6 +100,17 @@ export async function looking(store: Store, target: Store) {
   await store.verify({ depp: true });
   // @ts-expect-error Nothing is made in memory that could be there already.
   await Store.open({ memory: true, create: false });
+}
+
+export function metrics(store: Store) {
+  const metrics = store.metrics();
+  same<typeof metrics, StoreMetrics>();
+  same<typeof metrics.startups.won, number>();
+  same<typeof metrics.commits.smallSeconds, Histogram>();
+  same<(typeof metrics.sql.callRoundTrips.buckets)[number], { le: number; count: number }>();
+  // @ts-expect-error: labels are strings
+  metrics.toPrometheus({ labels: { worker: 3 } });
+  return metrics.toPrometheus({ labels: { worker: '3' }, prefix: 'rooms_' }) + metrics.toPrometheus();
 }
 
 export async function health(store: Store) {

@@ -14,6 +14,7 @@ const { Database } = require('./database.js');
 const { BatonError, isFailure, result } = require('./error.js');
 const { toMeta } = require('./meta.js');
 const { entriesArgument, migrate } = require('./migrate.js');
+const { StoreMetrics } = require('./metrics.js');
 const { OpenDatabases } = require('./open-databases.js');
 const { InboxDatabase, inbox } = require('./inbox.js');
 const options = require('./options.js');
@@ -255,6 +256,12 @@ class Store {
 
   async status() {
     return toStatus(await this.#call((native) => native.status()));
+  }
+
+  metrics() {
+    // Not a call: it also answers when the store is closed.
+    const metrics = new StoreMetrics(this.#native.metrics());
+    return /** @type {import('../index.js').StoreMetrics} */ (/** @type {unknown} */ (metrics));
   }
 
   close() {

@@ -10,7 +10,8 @@
 //! - [`plan`]: the decisions, as pure functions
 //! - [`codec`]: keys and values, byte by byte
 //! - [`kv`]: ordered key-value backends and their contract
-//! - [`types`], [`env`](mod@env), `sync`: words; the clock and chance; locks, channels and threads
+//! - [`types`], [`env`](mod@env), [`metrics`], `sync`: words; the clock and chance; numbers for operators; locks,
+//!   channels and threads
 //! - `planted`: bugs on purpose, for the tests of the tests; not in a release build
 //!
 //! `docs/ARCHITECTURE.md` is the map.
@@ -20,6 +21,7 @@ pub mod database;
 pub mod engine;
 pub mod env;
 pub mod kv;
+pub mod metrics;
 mod node;
 pub mod plan;
 #[cfg(not(feature = "testing"))]

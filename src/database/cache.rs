@@ -52,6 +52,11 @@ impl PageCache {
         Self { pages: Cache::with_weighter(pages, bytes_max, PageBytes), next: AtomicU64::new(0) }
     }
 
+    /// The bytes that it holds.
+    pub(super) fn bytes(&self) -> u64 {
+        self.pages.weight()
+    }
+
     /// Whether a database of this size may fill the cache with what it reads in passing.
     pub(super) fn has_room_for(&self, size: PageCount, page_size: PageSize) -> bool {
         let bytes = u64::from(size.0) * (page_size.bytes() as u64 + ENTRY_BYTES);

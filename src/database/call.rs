@@ -54,6 +54,13 @@ pub enum Call {
     Close,
 }
 
+impl Call {
+    /// Whether it runs statements of its caller's.
+    pub(super) fn runs_sql(&self) -> bool {
+        matches!(self, Self::Run(..) | Self::Batch(_) | Self::Fetch(_))
+    }
+}
+
 /// A column of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {

@@ -44,6 +44,8 @@ pub struct Database {
     opened: Opened,
     queue_max: usize,
     counters: Arc<Counters>,
+    /// By which the store's tally knows it.
+    number: u64,
     interrupt: Arc<Interrupt>,
     state: Mutex<State>,
     /// `None` once it is closed. Locked by the thread whose turn it is.
@@ -62,6 +64,7 @@ impl Database {
         queue_max: usize,
     ) -> Arc<Self> {
         Arc::new_cyclic(|itself| Self {
+            number: shared.tally.open(&counters, itself),
             shared,
             opened,
             queue_max,
@@ -108,6 +111,7 @@ impl Database {
         } else if !state.line.is_open(scope) {
             Some(DatabaseError::Closed("the transaction is over".to_owned()))
         } else if state.line.len() >= self.queue_max && !matches!(call, Call::End(_) | Call::Close) {
+            self.shared.engine.metrics().sql_overloaded();
             // What ends something is let in: it makes room.
             Some(DatabaseError::Overloaded { waiting: state.line.len() })
         } else {
@@ -154,21 +158,29 @@ impl Database {
         match self.shared.engine.stat(actor).await? {
             None => Err(StoreError::NotFound { actor: actor.clone() }),
             Some(now) if now.generation == held => Ok(()),
-            Some(now) => Err(StoreError::FenceMismatch {
-                actor: actor.clone(),
-                held,
-                current: now.generation,
-                held_head_txid: now.head_txid,
-                current_head_txid: now.head_txid,
-            }),
+            Some(now) => {
+                self.shared.engine.metrics().fence_mismatch();
+                Err(StoreError::FenceMismatch {
+                    actor: actor.clone(),
+                    held,
+                    current: now.generation,
+                    held_head_txid: now.head_txid,
+                    current_head_txid: now.head_txid,
+                })
+            }
         }
+    }
+
+    /// How many calls wait and run, and the bytes that it holds.
+    pub(super) fn load(&self) -> (usize, usize, usize) {
+        let state = self.state();
+        (state.line.len(), usize::from(state.running.is_some()), self.memory_bytes.load(Ordering::Relaxed))
     }
 
     /// What the database has done so far.
     pub fn stats(&self) -> DatabaseStats {
-        let state = self.state();
-        let queued = state.line.len() + usize::from(state.running.is_some());
-        self.counters.read(queued, self.memory_bytes.load(Ordering::Relaxed))
+        let (waiting, running, memory_bytes) = self.load();
+        self.counters.read(waiting + running, memory_bytes)
     }
 
     /// The deadline of a transaction has come.
@@ -196,5 +208,6 @@ impl Drop for Database {
     fn drop(&mut self) {
         let resident = self.resident.get_mut().unwrap_or_else(PoisonError::into_inner);
         self.shared.residency.gone(resident);
+        self.shared.tally.close(self.number);
     }
 }

@@ -26,6 +26,7 @@ mod source;
 mod sqlite;
 mod statements;
 mod stats;
+mod tally;
 mod vfs;
 mod walks;
 mod wire;

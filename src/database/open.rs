@@ -11,8 +11,10 @@ use super::residency::Residency;
 use super::session::Session;
 use super::source::{ReadPolicy, Source};
 use super::stats::Counters;
+use super::tally::Tally;
 use crate::engine::{Engine, Outcome, Preload};
 use crate::env::Env;
+use crate::metrics::{Family, Now};
 use crate::types::{ActorId, Meta, PageCount, PageNumber, PageRange};
 
 /// How long after a start pages are noted as hints for the next one.
@@ -45,6 +47,7 @@ pub(super) struct Shared {
     pub(super) cache: Arc<PageCache>,
     pub(super) pool: Arc<Pool>,
     pub(super) residency: Residency,
+    pub(super) tally: Tally,
 }
 
 /// How a start went.
@@ -73,8 +76,17 @@ impl Databases {
     /// For this engine: a cache of its own, threads that may be shared.
     pub fn new(engine: Arc<Engine>, env: Arc<dyn Env>, cache_bytes_max: u64, pool: Arc<Pool>) -> Self {
         let cache = Arc::new(PageCache::new(cache_bytes_max));
-        let residency = Residency::default();
-        Self { shared: Arc::new(Shared { engine, env, cache, pool, residency }) }
+        let (residency, tally) = (Residency::default(), Tally::default());
+        Self { shared: Arc::new(Shared { engine, env, cache, pool, residency, tally }) }
+    }
+
+    /// What the store and its databases have done, and how they are.
+    pub fn metrics(&self) -> Vec<Family> {
+        let Shared { engine, cache, tally, .. } = &*self.shared;
+        let (sql, now) = tally.read();
+        let (commit_queue, background_actors) = engine.queues();
+        let now = Now { cache_bytes: cache.bytes(), commit_queue, background_actors, ..now };
+        engine.metrics().families(&sql, &now)
     }
 
     /// Takes an actor over and opens SQLite on its pages. A start that lost the race is opened too, under

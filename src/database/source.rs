@@ -172,6 +172,7 @@ impl Source {
     }
 
     fn fetch(&mut self, page: PageNumber, out: &mut [u8]) -> Result<(), StoreError> {
+        self.counters.cache_misses.add(1);
         let mut wanted = vec![page];
         if let Some(read_ahead) = &mut self.read_ahead {
             let ahead = read_ahead.on_miss(page, self.size);

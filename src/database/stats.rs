@@ -1,20 +1,6 @@
 //! What a database has done so far, counted where it happens.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// A number that only grows.
-#[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(super) fn add(&self, amount: usize) {
-        self.0.fetch_add(amount as u64, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+use crate::metrics::{Counter, SqlTotals};
 
 /// The counters of one database.
 #[derive(Debug, Default)]
@@ -25,6 +11,7 @@ pub(super) struct Counters {
     pub(super) pages_preloaded: Counter,
     pub(super) preload_hits: Counter,
     pub(super) cache_hits: Counter,
+    pub(super) cache_misses: Counter,
     pub(super) commits: Counter,
     pub(super) pages_committed: Counter,
 }
@@ -55,6 +42,20 @@ pub struct DatabaseStats {
 }
 
 impl Counters {
+    /// Those that are added up over all databases.
+    pub(super) fn totals(&self) -> SqlTotals {
+        SqlTotals {
+            round_trips: self.round_trips.get(),
+            pages_fetched: self.pages_fetched.get(),
+            pages_read_ahead: self.pages_read_ahead.get(),
+            cache_hits: self.cache_hits.get(),
+            cache_misses: self.cache_misses.get(),
+            preload_pages: self.pages_preloaded.get(),
+            preload_hits: self.preload_hits.get(),
+            preload_wasted: 0,
+        }
+    }
+
     /// The numbers as they stand.
     pub(super) fn read(&self, queued: usize, memory_bytes: usize) -> DatabaseStats {
         DatabaseStats {

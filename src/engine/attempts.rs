@@ -6,6 +6,8 @@ use crate::env::Env;
 use crate::kv::{KvError, Limits};
 
 use super::core::Core;
+use super::error::StoreError;
+use super::tally;
 
 const PAUSE_MS_MIN: u64 = 1;
 const PAUSE_MS_MAX: u64 = 100;
@@ -35,7 +37,18 @@ impl Attempts {
 
     /// Whether to try again after `error`, and when: returns once it is time to, or hands the error back.
     pub(crate) async fn again(&mut self, core: &Core, error: KvError) -> Result<(), KvError> {
-        self.again_on(&*core.env, &core.limits, error).await
+        let retried = tally::attempt_failed(&core.metrics, &error);
+        self.again_on(&*core.env, &core.limits, error).await?;
+        tally::retried(&core.metrics, retried);
+        Ok(())
+    }
+
+    /// The call that these were attempts of ends with this answer.
+    pub(crate) fn end<T>(&self, core: &Core, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.unknown {
+            core.metrics.lost_answer(tally::known_by(answer.as_ref().err()));
+        }
+        answer
     }
 
     async fn again_on(&mut self, env: &dyn Env, limits: &Limits, error: KvError) -> Result<(), KvError> {

@@ -77,6 +77,11 @@ impl Background {
         self.ended.notify_waiters();
     }
 
+    /// How many actors have a worker.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// Whether workers should stop at their next step.
     pub(crate) fn is_closing(&self) -> bool {
         self.lock().closing

@@ -7,6 +7,7 @@ use futures::future::{BoxFuture, FutureExt};
 
 use crate::codec::{Head, PreparedPage};
 use crate::kv::{Body, Decision, Isolation, Mutations, View, transact};
+use crate::metrics::CommitKind;
 use crate::plan::{self, CommitPlan, CommitRequest, Debt, Held, Landed, Refusal};
 use crate::types::{ActorId, PageNumber, PageSize, Token, Txid};
 
@@ -18,6 +19,7 @@ use super::error::{Failure, StoreError, surface};
 use super::rows::Actor;
 use super::settle;
 use super::stage::{End, StageWriter};
+use super::tally;
 
 /// A commit of one transaction, the same in all its attempts.
 struct SmallCommit {
@@ -124,6 +126,7 @@ pub(crate) async fn commit(
     id: &ActorId,
     mut commit: Commit<'_>,
 ) -> Result<Txid, StoreError> {
+    let begun = core.env.elapsed();
     let page_size = batch::check(&mut commit)?;
     let request = CommitRequest {
         held: Held { generation: commit.generation, head_txid: Some(commit.head_txid) },
@@ -141,7 +144,13 @@ pub(crate) async fn commit(
         .map(move |write| PreparedPage::new(write.page, size, write.data, &mut scratch));
     let mut first = Batch::new(Room::new(&core.limits, &actor.keys));
     let committed = match first.fill(&mut pages) {
-        None => commit_small(core, &actor, request, first.into_pages()).await?,
+        None => {
+            let pages = first.into_pages();
+            let rows = tally::Rows::default().and(&actor.keys, &pages);
+            let committed = commit_small(core, &actor, request, pages).await?;
+            tally::committed(core, CommitKind::Small, rows, size, begun);
+            committed
+        }
         Some(next) => commit_staged(core, &actor, request, [first, next], pages).await?,
     };
     settle::after_commit(core, &actor, request.held.generation, &committed.head);
@@ -175,21 +184,24 @@ async fn commit_small(
     let body =
         Arc::new(SmallCommit { actor: actor.clone(), request, pages, unknown: AtomicBool::new(false) });
     let mut attempts = Attempts::begin(core);
-    loop {
+    let answer = loop {
         match transact(&*core.kv, &body).await {
-            Ok(Ok(committed)) => return Ok(committed),
-            Ok(Err(debt)) => settle::settle(core, actor, request.held.generation, debt)
-                .await
-                .map_err(|error| give_up(actor, request.token, error, attempts.unknown))?,
+            Ok(Ok(committed)) => break Ok(committed),
+            Ok(Err(debt)) => {
+                if let Err(error) = settle::settle(core, actor, request.held.generation, debt).await {
+                    break Err(give_up(actor, request.token, error, attempts.unknown));
+                }
+            }
             Err(Failure::Store(error)) => {
-                return Err(conclude(actor, request.token, error, attempts.unknown));
+                break Err(conclude(actor, request.token, error, attempts.unknown));
             }
             Err(Failure::Kv(error)) => {
                 if let Err(error) = attempts.again(core, error).await {
-                    return Err(give_up(actor, request.token, surface(error), attempts.unknown));
+                    break Err(give_up(actor, request.token, surface(error), attempts.unknown));
                 }
                 body.unknown.store(attempts.unknown, Ordering::Release);
             }
         }
-    }
+    };
+    attempts.end(core, answer)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::env::Env;
 use crate::kv::{Body, Kv, Limits, ReadBody, read, transact};
+use crate::metrics::Metrics;
 
 use super::attempts::Attempts;
 use super::background::Background;
@@ -16,11 +17,14 @@ pub(crate) struct Core {
     pub(crate) limits: Limits,
     pub(crate) env: Arc<dyn Env>,
     pub(crate) background: Background,
+    /// What this store has done.
+    pub(crate) metrics: Metrics,
 }
 
 impl Core {
     pub(crate) fn new(kv: Arc<dyn Kv>, env: Arc<dyn Env>) -> Arc<Self> {
-        Arc::new(Self { limits: kv.limits(), kv, env, background: Background::default() })
+        let (background, metrics) = (Background::default(), Metrics::default());
+        Arc::new(Self { limits: kv.limits(), kv, env, background, metrics })
     }
 
     /// Runs a transaction until it is decided. The body recognises its own success by a token or is
@@ -30,13 +34,18 @@ impl Core {
         B: Body<Error = Failure>,
     {
         let mut attempts = Attempts::begin(self);
-        loop {
+        let decided = loop {
             match transact(&*self.kv, body).await {
-                Ok(output) => return Ok(output),
-                Err(Failure::Store(error)) => return Err(error),
-                Err(Failure::Kv(error)) => attempts.again(self, error).await.map_err(surface)?,
+                Ok(output) => break Ok(output),
+                Err(Failure::Store(error)) => break Err(error),
+                Err(Failure::Kv(error)) => {
+                    if let Err(error) = attempts.again(self, error).await {
+                        break Err(surface(error));
+                    }
+                }
             }
-        }
+        };
+        attempts.end(self, decided)
     }
 
     /// Reads one committed state.

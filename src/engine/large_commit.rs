@@ -22,6 +22,7 @@ use super::rows::Actor;
 use super::settle;
 use super::slices::{Partial, read_rest};
 use super::stage::{End, StageWriter};
+use super::tally;
 
 /// A commit whose pages and size are not known yet.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +108,7 @@ impl LargeCommitWriter {
             limits: core.limits,
         };
         let nothing = Partial { pages: PageSet::empty(stage.txid, self.page_size), left: runs };
-        let ControlFlow::Continue(pages) = read_rest(core, nothing, slice).await?;
+        let ControlFlow::Continue(pages) = tally::told(core, read_rest(core, nothing, slice).await)?;
         Ok(pages)
     }
 
@@ -118,7 +119,8 @@ impl LargeCommitWriter {
             return Err(error);
         }
         let (core, actor, generation) = (Arc::clone(&stage.core), stage.actor.clone(), stage.held.generation);
-        let committed = stage.finalize(End::new(size_pages, page_size)).await?;
+        let finalized = stage.finalize(End::new(size_pages, page_size)).await;
+        let committed = tally::committing(&core, finalized)?;
         settle::after_commit(&core, &actor, generation, &committed.head);
         Ok(committed.txid)
     }
@@ -168,7 +170,7 @@ impl LargeCommitWriter {
 
     fn end_step(&mut self, ended: Result<(), StoreError>) -> Result<(), StoreError> {
         self.failed = ended.as_ref().err().cloned();
-        ended
+        tally::told(&self.stage.core, ended)
     }
 }
 

@@ -10,6 +10,7 @@ use futures::future::{BoxFuture, FutureExt};
 
 use crate::codec::{Fence, FenceState, Head, OpenStage};
 use crate::kv::{Body, Decision, Isolation, Mutations, View};
+use crate::metrics::Migration;
 use crate::plan::{self, Held, ImportPlan, ImportRequest, ResetPlan, SqliteFile, StageRequest};
 use crate::types::{ActorId, Generation, Meta, PageCount, PageSize, Token};
 
@@ -206,9 +207,13 @@ pub(crate) async fn invalidate(core: &Arc<Core>, id: &ActorId) -> Result<bool, S
     let body = Arc::new(body);
     match core.decide(&body).await? {
         Was::Nothing => Ok(false),
-        Was::Replaced => Ok(true),
+        Was::Replaced => {
+            core.metrics.migrated(Migration::Invalidated);
+            Ok(true)
+        }
         Was::Reset(fence, head) => {
             settle_all(core, &body.actor, fence.generation, &head).await?;
+            core.metrics.migrated(Migration::Invalidated);
             Ok(true)
         }
     }
@@ -288,6 +293,9 @@ impl V1Import {
         recover: impl FnOnce(&Path) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<Meta, StoreError> {
         let ended = self.finish_stage(recover).await;
+        if ended.is_ok() {
+            self.core.metrics.migrated(Migration::Completed);
+        }
         ended.map_err(|error| displaced(&self.actor, error))
     }
 
@@ -327,6 +335,7 @@ impl V1Import {
     /// Gives the import up: the actor is again what it was before. Does nothing to an actor that is not this import's
     /// any more.
     pub async fn give_up(mut self) -> Result<(), StoreError> {
+        self.core.metrics.migrated(Migration::Failed);
         if let Some(stage) = self.stage.take() {
             stage.leave();
         }

@@ -33,6 +33,7 @@ mod settle;
 mod slices;
 mod stage;
 mod startup;
+mod tally;
 mod v1_files;
 mod verify;
 
@@ -56,6 +57,7 @@ use futures::future::FutureExt;
 use self::core::Core;
 use crate::env::Env;
 use crate::kv::{Kv, Status};
+use crate::metrics::Metrics;
 use crate::plan::{Held, PreloadRequest};
 use crate::types::{ActorId, Generation, Meta, PageCount, PageNumber, PageRange, PageSize, Token, Txid};
 
@@ -193,12 +195,13 @@ impl Engine {
         head_txid: Option<Txid>,
         pages: &[PageNumber],
     ) -> Result<PageSet, StoreError> {
-        read::get_pages(&self.core, actor, Held { generation, head_txid }, pages).await
+        tally::reading(&self.core, read::get_pages(&self.core, actor, Held { generation, head_txid }, pages))
+            .await
     }
 
     /// Commits changes of any size at once. The pages are copied before the first wait.
     pub async fn commit(&self, actor: &ActorId, commit: Commit<'_>) -> Result<Txid, StoreError> {
-        commit::commit(&self.core, actor, commit).await
+        tally::committing(&self.core, commit::commit(&self.core, actor, commit).await)
     }
 
     /// Finds out what became of a commit that ended with [`StoreError::CommitUnknown`] and left its token there: the
@@ -212,7 +215,7 @@ impl Engine {
         token: Token,
     ) -> Result<Option<Meta>, StoreError> {
         let held = Held { generation, head_txid: Some(head_txid) };
-        resolve::resolve_commit(&self.core, actor, held, token).await
+        tally::resolving(&self.core, resolve::resolve_commit(&self.core, actor, held, token).await)
     }
 
     /// Begins a commit whose pages come in pieces and whose size is known at its end only: for transactions
@@ -222,7 +225,7 @@ impl Engine {
         actor: &ActorId,
         request: LargeCommit,
     ) -> Result<LargeCommitWriter, StoreError> {
-        large_commit::begin(&self.core, actor, request).await
+        tally::told(&self.core, large_commit::begin(&self.core, actor, request).await)
     }
 
     /// Notes the pages that the next start should bring along, as the holder of `generation`: at most 256
@@ -233,7 +236,7 @@ impl Engine {
         generation: Generation,
         hints: &[PageRange],
     ) -> Result<(), StoreError> {
-        hints::store(&self.core, actor, generation, hints).await
+        tally::told(&self.core, hints::store(&self.core, actor, generation, hints).await)
     }
 
     /// The state of an actor, if it exists.
@@ -260,19 +263,19 @@ impl Engine {
 
     /// Deletes an actor; `false` if there is none. Generations go on rising if it is made again.
     pub async fn delete(&self, actor: &ActorId) -> Result<bool, StoreError> {
-        delete::delete(&self.core, actor).await
+        tally::deleting(&self.core, delete::delete(&self.core, actor).await)
     }
 
     /// Takes an actor over and makes a SQLite file its content. An actor that has pages is refused unless
     /// `replace` is set.
     pub async fn import_from(&self, actor: &ActorId, file: &Path, replace: bool) -> Result<Meta, StoreError> {
-        import::import_from(&self.core, actor, file, replace).await
+        tally::importing(&self.core, import::import_from(&self.core, actor, file, replace).await)
     }
 
     /// Writes an actor's database to a file, whole or not at all. On a backend that keeps states for a limited
     /// time, it begins again when the head moves, and ends as unavailable when that happens each time.
     pub async fn export_to(&self, actor: &ActorId, file: &Path) -> Result<Meta, StoreError> {
-        export::export_to(&self.core, actor, file).await
+        tally::exporting(&self.core, export::export_to(&self.core, actor, file).await)
     }
 
     /// Reserves an actor for an import of v1 data, whose stage is open from then on. An actor that was started
@@ -321,6 +324,16 @@ impl Engine {
     /// How the backend is, as far as it can tell.
     pub async fn status(&self) -> Result<Status, StoreError> {
         health::status(&self.core).await
+    }
+
+    /// What this store has done since it was opened.
+    pub fn metrics(&self) -> &Metrics {
+        &self.core.metrics
+    }
+
+    /// Transactions that wait for the thread that commits, and actors that are being tidied up after.
+    pub fn queues(&self) -> (u64, u64) {
+        (self.core.kv.waiting(), self.core.background.len() as u64)
     }
 
     /// Waits for one of its futures, on a thread that may block: none of those on which an async runtime runs tasks.

@@ -20,6 +20,7 @@ use super::batch::Room;
 use super::core::Core;
 use super::error::{Failure, StoreError, corrupt};
 use super::rows::Actor;
+use super::tally;
 
 /// Manifests dealt with in one step, unless the names of their rows are too long for one transaction.
 const PARTS_A_STEP_MAX: usize = 4;
@@ -30,6 +31,8 @@ const ROWS_A_STEP_MAX: usize = 1_000;
 enum Progress {
     More,
     Done,
+    /// There was nothing to do.
+    Nothing,
 }
 
 struct Step {
@@ -48,19 +51,19 @@ impl Body for Step {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
             if fence.is_none_or(|fence| fence.generation != self.generation) {
                 // The next owner sees the same debts.
-                return Ok(Decision::answer(Progress::Done));
+                return Ok(Decision::answer(Progress::Nothing));
             }
             match self.debt {
                 Debt::Rollback(stage) => match head.open_stage {
                     Some(open) if open.txid == stage.txid => self.roll_back(view, &head, open).await,
-                    _ => Ok(Decision::answer(Progress::Done)),
+                    _ => Ok(Decision::answer(Progress::Nothing)),
                 },
                 Debt::Trim => match head.untrimmed_above {
                     Some(pages) => self.trim(view, &head, pages).await,
-                    None => Ok(Decision::answer(Progress::Done)),
+                    None => Ok(Decision::answer(Progress::Nothing)),
                 },
                 Debt::Sweep if head.unswept => self.sweep(view, &head).await,
-                Debt::Sweep => Ok(Decision::answer(Progress::Done)),
+                Debt::Sweep => Ok(Decision::answer(Progress::Nothing)),
             }
         }
         .boxed()
@@ -200,9 +203,7 @@ pub(crate) async fn settle(
     generation: Generation,
     debt: Debt,
 ) -> Result<(), StoreError> {
-    let step = Arc::new(Step { actor: actor.clone(), limits: core.limits, generation, debt });
-    while core.decide(&step).await? == Progress::More {}
-    Ok(())
+    settle_while(core, actor, generation, debt, || true).await
 }
 
 /// Has the debts settled of a head that a commit as the holder of `generation` has just left behind. The
@@ -222,14 +223,24 @@ pub(crate) fn in_background(core: &Arc<Core>, actor: &Actor, generation: Generat
     core.env.spawn(worker.run().boxed());
 }
 
-async fn settle_while_open(
+async fn settle_while(
     core: &Core,
     actor: &Actor,
     generation: Generation,
     debt: Debt,
+    goes_on: impl Fn() -> bool,
 ) -> Result<(), StoreError> {
     let step = Arc::new(Step { actor: actor.clone(), limits: core.limits, generation, debt });
-    while !core.background.is_closing() && core.decide(&step).await? == Progress::More {}
+    while goes_on() {
+        match core.decide(&step).await? {
+            Progress::More => {}
+            Progress::Done => {
+                tally::settled(core, debt);
+                break;
+            }
+            Progress::Nothing => break,
+        }
+    }
     Ok(())
 }
 
@@ -249,7 +260,8 @@ struct Worker {
 impl Worker {
     async fn run(mut self) {
         while let Some((generation, debt)) = self.next() {
-            if let Err(error) = settle_while_open(&self.core, &self.actor, generation, debt).await {
+            let while_open = || !self.core.background.is_closing();
+            if let Err(error) = settle_while(&self.core, &self.actor, generation, debt, while_open).await {
                 tracing::warn!(actor = %self.actor.id, ?debt, %error, "tidying up stopped; the next owner goes on");
                 return;
             }

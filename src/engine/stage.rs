@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt, TryFutureExt, try_join};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::codec::{OpenStage, PreparedPage, StagePart};
 use crate::kv::{Body, Decision, Isolation, Mutations, View, transact};
+use crate::metrics::CommitKind;
 use crate::plan::{self, CommitPlan, Debt, FinalizeRequest, Held, Refusal, StagePlan, StageRequest};
 use crate::types::{PageCount, PageNumber, PageSize};
 
@@ -21,6 +23,7 @@ use super::core::Core;
 use super::error::{Failure, StoreError, surface};
 use super::rows::{Actor, put_row};
 use super::settle;
+use super::tally;
 
 /// Parts on their way to the store at the same time.
 const PARTS_IN_FLIGHT_MAX: usize = 4;
@@ -162,6 +165,8 @@ pub(crate) struct StageWriter {
     parts: u32,
     /// Pages up to this one may have rows of this stage.
     staged_to: PageCount,
+    begun: Duration,
+    rows: tally::Rows,
     in_flight: FuturesUnordered<BoxFuture<'static, Result<(), StoreError>>>,
     /// Whether there is nothing to roll back.
     ended: bool,
@@ -174,6 +179,7 @@ impl StageWriter {
         actor: &Actor,
         request: StageRequest,
     ) -> Result<Self, StoreError> {
+        let begun = core.env.elapsed();
         let body = Arc::new(Open { actor: actor.clone(), request });
         let stage = loop {
             match core.decide(&body).await? {
@@ -181,7 +187,9 @@ impl StageWriter {
                 Err(debt) => settle::settle(core, actor, request.held.generation, debt).await?,
             }
         };
-        Ok(Self::opened(core, actor, request.held, stage))
+        let mut writer = Self::opened(core, actor, request.held, stage);
+        writer.begun = begun;
+        Ok(writer)
     }
 
     /// The writer of a stage that its caller has opened.
@@ -193,6 +201,8 @@ impl StageWriter {
             stage,
             parts: 0,
             staged_to: PageCount(0),
+            begun: core.env.elapsed(),
+            rows: tally::Rows::default(),
             in_flight: FuturesUnordered::new(),
             ended: false,
         }
@@ -219,6 +229,7 @@ impl StageWriter {
             pages,
         });
         self.parts += 1;
+        self.rows = self.rows.and(&part.actor.keys, &part.pages);
         let core = Arc::clone(&self.core);
         self.in_flight.push(async move { core.decide(&part).await }.boxed());
         // Polled once, so that the part is on its way while the caller prepares the next one.
@@ -243,23 +254,25 @@ impl StageWriter {
         let unknown = AtomicBool::new(false);
         let body = Arc::new(Finalize { actor: self.actor.clone(), request, migrates, unknown });
         let mut attempts = Attempts::begin(&self.core);
-        loop {
+        let answer = loop {
             match transact(&*self.core.kv, &body).await {
                 Ok(committed) => {
                     self.ended = true;
-                    return Ok(committed);
+                    tally::committed(&self.core, CommitKind::Staged, self.rows, page_size, self.begun);
+                    break Ok(committed);
                 }
                 Err(Failure::Store(error)) => {
-                    return Err(conclude(&self.actor, stage.token, error, attempts.unknown));
+                    break Err(conclude(&self.actor, stage.token, error, attempts.unknown));
                 }
                 Err(Failure::Kv(error)) => {
                     if let Err(error) = attempts.again(&self.core, error).await {
-                        return Err(give_up(&self.actor, stage.token, surface(error), attempts.unknown));
+                        break Err(give_up(&self.actor, stage.token, surface(error), attempts.unknown));
                     }
                     body.unknown.store(attempts.unknown, Ordering::Release);
                 }
             }
-        }
+        };
+        attempts.end(&self.core, answer)
     }
 }
 

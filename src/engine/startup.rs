@@ -29,7 +29,7 @@ use super::pages::At;
 use super::preload::{BehindFence, Gone, MoreBehindFence, Sight, Won};
 use super::rows::Actor;
 use super::slices::{BEGINNINGS_MAX, SliceSize, moved_too_often, read_rest, read_slice};
-use super::{Outcome, PageSet, Startup, read, settle};
+use super::{Outcome, PageSet, Startup, read, settle, tally};
 
 /// Conflicts with commits before a start raises the fence first.
 const CONFLICTS_MAX: u32 = 2;
@@ -133,6 +133,11 @@ pub(crate) async fn load_startup(
     id: &ActorId,
     preload: PreloadRequest,
 ) -> Result<Startup, StoreError> {
+    let begun = core.env.elapsed();
+    tally::starting(core, begun, start(core, id, preload).await)
+}
+
+async fn start(core: &Arc<Core>, id: &ActorId, preload: PreloadRequest) -> Result<Startup, StoreError> {
     let actor = Actor::new(id);
     let noted = OnceLock::new();
     if core.kv.concurrency() == Concurrency::Serial {
@@ -230,20 +235,23 @@ async fn go_on(
 
 /// Makes the generation ours, the fast way or, where that meets with too much, by the fence alone.
 async fn raise(core: &Core, body: &Arc<Takeover>, attempts: &mut Attempts) -> Result<Answer, StoreError> {
-    loop {
+    let raised = loop {
         match transact(&*core.kv, body).await {
-            Ok(answer) => return Ok(answer),
-            Err(Failure::Store(error)) => return Err(error),
+            Ok(answer) => break Ok(answer),
+            Err(Failure::Store(error)) => break Err(error),
             Err(Failure::Kv(error)) => {
                 // Reading that much takes longer than the backend keeps a state.
                 let too_much = error == KvError::TooOld;
-                attempts.again(core, error).await.map_err(surface)?;
+                if let Err(error) = attempts.again(core, error).await {
+                    break Err(surface(error));
+                }
                 if too_much || attempts.conflicts >= CONFLICTS_MAX {
                     body.fence_first.store(true, Ordering::Release);
                 }
             }
         }
-    }
+    };
+    attempts.end(core, raised)
 }
 
 async fn read_behind(

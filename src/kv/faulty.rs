@@ -191,6 +191,10 @@ impl Kv for FaultyKv {
         .boxed()
     }
 
+    fn waiting(&self) -> u64 {
+        self.inner.waiting()
+    }
+
     fn status(&self) -> BoxFuture<'_, Result<Status, KvError>> {
         self.inner.status()
     }

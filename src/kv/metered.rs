@@ -210,6 +210,10 @@ impl Kv for MeteredKv {
         self.inner.read(Arc::new(MeteredRead { inner: body, meter: Arc::clone(&self.meter) }))
     }
 
+    fn waiting(&self) -> u64 {
+        self.inner.waiting()
+    }
+
     fn status(&self) -> BoxFuture<'_, Result<Status, KvError>> {
         self.inner.status()
     }

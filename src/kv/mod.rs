@@ -155,6 +155,11 @@ pub trait Kv: Send + Sync + 'static {
     /// Runs one read against one committed state. Use [`read`], which carries the answer out.
     fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>>;
 
+    /// How many transactions wait for the thread that commits, where there is one.
+    fn waiting(&self) -> u64 {
+        0
+    }
+
     /// How the backend is, as far as it can tell. One that serves no transactions now answers so, if it can.
     fn status(&self) -> BoxFuture<'_, Result<Status, KvError>> {
         Box::pin(std::future::ready(Ok(Status::local(self.name()))))

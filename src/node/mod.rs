@@ -18,6 +18,7 @@ mod error;
 mod inbox;
 mod inspection;
 mod mailbox;
+mod metrics;
 mod migration;
 mod options;
 mod runtime;

@@ -13,6 +13,7 @@ use super::database::{NativeDatabase, NativeDatabaseOptions, OpenRequest};
 use super::error::Failure;
 use super::inbox::NativeInbox;
 use super::inspection::{NativeCopying, NativeInspection, NativeVerification};
+use super::metrics::NativeMetricFamily;
 use super::migration::NativeV1Migration;
 use super::options::{NativePageRange, NativeStoreOptions, PreloadRequest};
 use super::runtime::{answer, sql_pool};
@@ -344,6 +345,12 @@ impl NativeStore {
         let engine = Arc::clone(&self.engine);
         let work = async move { Ok(engine.status().await?.into()) };
         answer(env, work, StoreError::Unavailable)
+    }
+
+    /// What the store has done and how it is. After its end, what it had done by then.
+    #[napi]
+    pub fn metrics(&self) -> Vec<NativeMetricFamily> {
+        self.databases.metrics().into_iter().map(Into::into).collect()
     }
 
     /// Ends the store.

@@ -21,6 +21,7 @@ mod kv_embedded;
 mod kv_memory;
 mod large;
 mod lifecycle;
+mod metrics;
 mod migration;
 mod model;
 #[cfg(unix)]

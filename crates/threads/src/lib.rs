@@ -16,6 +16,7 @@ pub mod check;
 mod database;
 mod engine;
 mod kv;
+mod metrics;
 mod node;
 mod plan;
 #[path = "../../../src/planted.rs"]

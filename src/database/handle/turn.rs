@@ -56,6 +56,19 @@ impl Database {
         })
     }
 
+    fn run_counted(&self, call: Call, scope: u32) -> Result<Answer, DatabaseError> {
+        if !call.runs_sql() {
+            return self.run(call, scope);
+        }
+        // One call at a time runs on a database, so what is read meanwhile is read for it.
+        let round_trips = || self.counters.round_trips.get();
+        let (begun, before) = (self.shared.env.elapsed(), round_trips());
+        let answer = self.run(call, scope);
+        let took = self.shared.env.elapsed().saturating_sub(begun);
+        self.shared.engine.metrics().sql_called(round_trips() - before, took);
+        answer
+    }
+
     fn run(&self, call: Call, scope: u32) -> Result<Answer, DatabaseError> {
         let depth = {
             let state = self.state();
@@ -157,6 +170,7 @@ impl Database {
         drop(session);
         self.shared.residency.gone(&mut self.resident.lock().unwrap_or_else(PoisonError::into_inner));
         self.memory_bytes.store(0, Ordering::Relaxed);
+        self.shared.tally.close(self.number);
         let left = self.state().line.drain();
         for waiting in left {
             (waiting.item.1)(Err(DatabaseError::Closed("the database is closed".to_owned())));
@@ -209,7 +223,7 @@ impl Turns for Database {
         self.interrupt.begin(number);
         let answered = match work {
             Work::Call(Waiting { scope, item: (call, reply), .. }) => {
-                let answer = self.run(call, scope);
+                let answer = self.run_counted(call, scope);
                 Some((answer, reply))
             }
             Work::Expire(scope) => {

@@ -174,6 +174,12 @@ impl Kv for EmbeddedKv {
         Concurrency::Serial
     }
 
+    fn waiting(&self) -> u64 {
+        // A closed handle waits for nothing.
+        let queue = |share: Arc<Shared>| share.queue.max_capacity() - share.queue.capacity();
+        self.share().map_or(0, queue) as u64
+    }
+
     /// A transaction whose future is dropped once it was queued takes effect all the same.
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         self.handle.run(body).boxed()

@@ -35,6 +35,23 @@ async fn transactions_that_wait_together_are_committed_together() {
 }
 
 #[tokio::test]
+async fn what_waits_can_be_counted() {
+    let (directory, kv) = store();
+    let other = Arc::new(open(directory.path(), Durability::Strict));
+    let mut seen = Vec::new();
+    let jobs = (0..5).map(|number| {
+        // Each was queued before the next one is made.
+        seen.push((kv.waiting(), other.waiting()));
+        putting(if number % 2 == 0 { &kv } else { &other }, &[number], vec![1])
+    });
+    in_one_batch(&kv, jobs).await.into_iter().for_each(Result::unwrap);
+    assert_eq!(seen, [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)], "handles on one directory share the queue");
+    assert_eq!(kv.waiting(), 0);
+    kv.close().await;
+    assert_eq!((kv.waiting(), other.waiting()), (0, 0));
+}
+
+#[tokio::test]
 async fn a_batch_has_a_limit() {
     let (_directory, kv) = store();
     let before = kv.commits().unwrap();

@@ -10,6 +10,7 @@ mod files;
 mod hints;
 mod large;
 mod line;
+mod metrics;
 mod model;
 mod read_only;
 mod statements;

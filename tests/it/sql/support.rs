@@ -10,6 +10,7 @@ use batondb::database::{
 use batondb::engine::{Engine, StoreError};
 use batondb::env::SystemEnv;
 use batondb::kv::Kv;
+use batondb::metrics::Family;
 use futures::channel::oneshot;
 use rusqlite::Connection;
 use tokio::runtime::Handle;
@@ -71,6 +72,11 @@ impl Host {
         let integrity: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(integrity, "ok");
         connection
+    }
+
+    /// What the store and its databases have done.
+    pub fn metrics(&self) -> Vec<Family> {
+        self.databases.metrics()
     }
 
     /// The head of an actor.

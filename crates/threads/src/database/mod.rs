@@ -30,6 +30,8 @@ pub(crate) mod session;
 pub(crate) mod source;
 #[path = "../../../../src/database/stats.rs"]
 pub(crate) mod stats;
+#[path = "../../../../src/database/tally.rs"]
+pub(crate) mod tally;
 #[path = "../../../../src/database/walks.rs"]
 mod walks;
 

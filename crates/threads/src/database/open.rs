@@ -15,6 +15,7 @@ use super::pool::Pool;
 use super::residency::Residency;
 use super::session::{Journal, Load, Session};
 use super::stats::Counters;
+use super::tally::Tally;
 use crate::engine::Engine;
 use crate::env::Env;
 use crate::sync::{Runtime, wait_for_time};
@@ -28,6 +29,7 @@ pub(super) struct Shared {
     pub(super) env: Arc<dyn Env>,
     pub(super) pool: Arc<Pool>,
     pub(super) residency: Residency,
+    pub(super) tally: Tally,
 }
 
 #[derive(Clone)]
@@ -85,8 +87,8 @@ fn engine() -> Arc<Engine> {
 /// The databases of a store.
 pub(super) fn databases<const COUNT: usize>(threads_max: usize) -> [(Arc<Database>, Journal); COUNT] {
     let pool = Pool::new(threads_max, Runtime);
-    let residency = Residency::default();
-    let shared = Arc::new(Shared { engine: engine(), env: Arc::new(World), pool, residency });
+    let (residency, tally) = (Residency::default(), Tally::default());
+    let shared = Arc::new(Shared { engine: engine(), env: Arc::new(World), pool, residency, tally });
     let load = Arc::new(Load::default());
     std::array::from_fn(|number| {
         let meta = Meta {

@@ -1,0 +1,88 @@
+//! What the databases of a store have done together.
+//!
+//! Each database counts for itself, on cache lines that nobody else writes. The numbers are added up when somebody
+//! asks for them, and those of a database that is closed are kept.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, Weak};
+
+use super::handle::Database;
+use super::stats::Counters;
+use crate::metrics::{Now, SqlTotals};
+use crate::sync::{Mutex, MutexGuard};
+
+/// The databases that are open, and the numbers of those that were.
+#[derive(Default)]
+pub(super) struct Tally {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    last: u64,
+    open: HashMap<u64, Entry>,
+    closed: SqlTotals,
+}
+
+struct Entry {
+    counters: Arc<Counters>,
+    database: Weak<Database>,
+}
+
+impl Tally {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A database is open. The answer is the number by which it is taken out again.
+    pub(super) fn open(&self, counters: &Arc<Counters>, database: &Weak<Database>) -> u64 {
+        let mut state = self.lock();
+        state.last += 1;
+        let number = state.last;
+        let (counters, database) = (Arc::clone(counters), Weak::clone(database));
+        state.open.insert(number, Entry { counters, database });
+        number
+    }
+
+    /// It is closed, and its counters have come to rest. More than once is once.
+    pub(super) fn close(&self, number: u64) {
+        let mut state = self.lock();
+        if let Some(Entry { counters, .. }) = state.open.remove(&number) {
+            let last = counters.totals();
+            add(&mut state.closed, &last);
+            state.closed.preload_wasted += last.preload_pages.saturating_sub(last.preload_hits);
+        }
+    }
+
+    /// All numbers together, and how things are now, as far as databases know.
+    pub(super) fn read(&self) -> (SqlTotals, Now) {
+        let state = self.lock();
+        let mut totals = state.closed;
+        let mut open = Vec::with_capacity(state.open.len());
+        for Entry { counters, database } in state.open.values() {
+            add(&mut totals, &counters.totals());
+            open.push(Weak::clone(database));
+        }
+        drop(state);
+        let mut now = Now { open_databases: open.len() as u64, ..Now::default() };
+        // Without the lock: whoever drops a database last closes it here.
+        for database in open.iter().filter_map(Weak::upgrade) {
+            let (waiting, running, memory_bytes) = database.load();
+            now.sql_waiting += waiting as u64;
+            now.sql_running += running as u64;
+            now.sql_memory_bytes += memory_bytes as u64;
+        }
+        (totals, now)
+    }
+}
+
+fn add(totals: &mut SqlTotals, more: &SqlTotals) {
+    totals.round_trips += more.round_trips;
+    totals.pages_fetched += more.pages_fetched;
+    totals.pages_read_ahead += more.pages_read_ahead;
+    totals.cache_hits += more.cache_hits;
+    totals.cache_misses += more.cache_misses;
+    totals.preload_pages += more.preload_pages;
+    totals.preload_hits += more.preload_hits;
+    totals.preload_wasted += more.preload_wasted;
+}
