@@ -6,6 +6,7 @@ use crate::env::Env;
 use crate::kv::{KvError, Limits};
 
 use super::core::Core;
+use super::observe;
 
 const PAUSE_MS_MIN: u64 = 1;
 const PAUSE_MS_MAX: u64 = 100;
@@ -54,7 +55,7 @@ impl Attempts {
                 return Err(error);
             }
         }
-        tracing::debug!(attempt = self.failed, %error, "attempt failed, trying again");
+        observe::retried(self.failed, pause, &error);
         if !pause.is_zero() {
             env.sleep(pause).await;
         }

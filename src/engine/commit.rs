@@ -15,6 +15,7 @@ use super::attempts::Attempts;
 use super::batch::{self, Batch, Room, write_pages};
 use super::core::Core;
 use super::error::{Failure, StoreError, surface};
+use super::observe;
 use super::rows::Actor;
 use super::settle;
 use super::stage::{End, StageWriter};
@@ -177,7 +178,12 @@ async fn commit_small(
     let mut attempts = Attempts::begin(core);
     loop {
         match transact(&*core.kv, &body).await {
-            Ok(Ok(committed)) => return Ok(committed),
+            Ok(Ok(committed)) => {
+                if attempts.unknown {
+                    observe::commit_resolved(actor, committed.txid);
+                }
+                return Ok(committed);
+            }
             Ok(Err(debt)) => settle::settle(core, actor, request.held.generation, debt)
                 .await
                 .map_err(|error| give_up(actor, request.token, error, attempts.unknown))?,

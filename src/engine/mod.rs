@@ -18,6 +18,7 @@ mod hints;
 mod import;
 mod large_commit;
 mod list;
+mod observe;
 mod open;
 mod pages;
 mod preload;
@@ -159,7 +160,8 @@ impl Engine {
     /// Takes an actor over and brings its first pages along; a call that lost the race against another one
     /// gets the current state and no pages.
     pub async fn load_startup(&self, actor: &ActorId, preload: &Preload) -> Result<Startup, StoreError> {
-        startup::load_startup(&self.core, actor, preload_request(preload)?).await
+        let started = startup::load_startup(&self.core, actor, preload_request(preload)?);
+        observe::startup(&self.core, actor, started).await
     }
 
     /// Reads pages of one committed head as the holder of `generation`; those beyond the size are left out.
@@ -173,12 +175,15 @@ impl Engine {
         head_txid: Option<Txid>,
         pages: &[PageNumber],
     ) -> Result<PageSet, StoreError> {
-        read::get_pages(&self.core, actor, Held { generation, head_txid }, pages).await
+        let read = read::get_pages(&self.core, actor, Held { generation, head_txid }, pages);
+        observe::read(&self.core, actor, generation, read).await
     }
 
     /// Commits changes of any size at once. The pages are copied before the first wait.
     pub async fn commit(&self, actor: &ActorId, commit: Commit<'_>) -> Result<Txid, StoreError> {
-        commit::commit(&self.core, actor, commit).await
+        let bytes = commit.pages.iter().map(|write| write.data.len()).sum();
+        let request = (commit.generation, commit.pages.len(), bytes);
+        observe::commit(&self.core, actor, request, commit::commit(&self.core, actor, commit)).await
     }
 
     /// Finds out what became of a commit that ended with [`StoreError::CommitUnknown`] and left its token there: the
@@ -192,7 +197,8 @@ impl Engine {
         token: Token,
     ) -> Result<Option<Meta>, StoreError> {
         let held = Held { generation, head_txid: Some(head_txid) };
-        resolve::resolve_commit(&self.core, actor, held, token).await
+        let resolved = resolve::resolve_commit(&self.core, actor, held, token);
+        observe::resolve(&self.core, actor, generation, resolved).await
     }
 
     /// Begins a commit whose pages come in pieces and whose size is known at its end only: for transactions

@@ -19,6 +19,7 @@ use super::background::Task;
 use super::batch::Room;
 use super::core::Core;
 use super::error::{Failure, StoreError, corrupt};
+use super::observe;
 use super::rows::Actor;
 
 /// Manifests dealt with in one step, unless the names of their rows are too long for one transaction.
@@ -201,7 +202,11 @@ pub(crate) async fn settle(
     debt: Debt,
 ) -> Result<(), StoreError> {
     let step = Arc::new(Step { actor: actor.clone(), limits: core.limits, generation, debt });
-    while core.decide(&step).await? == Progress::More {}
+    let mut steps = 1;
+    while core.decide(&step).await? == Progress::More {
+        steps += 1;
+    }
+    observe::settled(actor, generation, debt, steps);
     Ok(())
 }
 
@@ -229,7 +234,14 @@ async fn settle_while_open(
     debt: Debt,
 ) -> Result<(), StoreError> {
     let step = Arc::new(Step { actor: actor.clone(), limits: core.limits, generation, debt });
-    while !core.background.is_closing() && core.decide(&step).await? == Progress::More {}
+    let mut steps = 0;
+    while !core.background.is_closing() {
+        steps += 1;
+        if core.decide(&step).await? == Progress::Done {
+            observe::settled(actor, generation, debt, steps);
+            break;
+        }
+    }
     Ok(())
 }
 
@@ -250,7 +262,7 @@ impl Worker {
     async fn run(mut self) {
         while let Some((generation, debt)) = self.next() {
             if let Err(error) = settle_while_open(&self.core, &self.actor, generation, debt).await {
-                tracing::warn!(actor = %self.actor.id, ?debt, %error, "tidying up stopped; the next owner goes on");
+                observe::settle_stopped(&self.actor, generation, debt, &error);
                 return;
             }
         }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::{BoxFuture, FutureExt, TryFutureExt, try_join};
 use futures::stream::{FuturesUnordered, StreamExt};
+use tracing::{Instrument, Span};
 
 use crate::codec::{OpenStage, PreparedPage, StagePart};
 use crate::kv::{Body, Decision, Isolation, Mutations, View, transact};
@@ -19,6 +20,7 @@ use super::batch::write_pages;
 use super::commit::{Committed, conclude, give_up, move_head, refuse};
 use super::core::Core;
 use super::error::{Failure, StoreError, surface};
+use super::observe::{self, Staged};
 use super::rows::{Actor, put_row};
 use super::settle;
 
@@ -146,7 +148,8 @@ pub(crate) struct StageWriter {
     pub(super) actor: Actor,
     pub(super) held: Held,
     pub(super) stage: OpenStage,
-    parts: u32,
+    staged: Staged,
+    span: Span,
     /// Pages up to this one may have rows of this stage.
     staged_to: PageCount,
     in_flight: FuturesUnordered<BoxFuture<'static, Result<(), StoreError>>>,
@@ -172,7 +175,8 @@ impl StageWriter {
             actor: actor.clone(),
             held: request.held,
             stage,
-            parts: 0,
+            staged: Staged::default(),
+            span: observe::stage_opened(actor, request.held.generation, &stage),
             staged_to: PageCount(0),
             in_flight: FuturesUnordered::new(),
             finalized: false,
@@ -185,18 +189,20 @@ impl StageWriter {
         while self.in_flight.len() >= PARTS_IN_FLIGHT_MAX {
             self.in_flight.next().await.transpose()?;
         }
+        self.staged.pages += pages.len();
+        self.staged.bytes += pages.iter().map(PreparedPage::value_bytes).sum::<usize>();
         let last = pages.iter().map(PreparedPage::page).max();
         self.staged_to = self.staged_to.max(PageCount(last.map_or(0, PageNumber::get)));
         let part = Arc::new(Part {
             actor: self.actor.clone(),
             held: self.held,
             stage: self.stage,
-            number: self.parts,
+            number: self.staged.parts,
             pages,
         });
-        self.parts += 1;
+        self.staged.parts += 1;
         let core = Arc::clone(&self.core);
-        self.in_flight.push(async move { core.decide(&part).await }.boxed());
+        self.in_flight.push(async move { core.decide(&part).await }.instrument(self.span.clone()).boxed());
         // Polled once, so that the part is on its way while the caller prepares the next one.
         self.in_flight.next().now_or_never().flatten().transpose()?;
         Ok(())
@@ -211,7 +217,13 @@ impl StageWriter {
     }
 
     /// Makes the whole stage visible.
-    pub(crate) async fn finalize(mut self, end: End) -> Result<Committed, StoreError> {
+    pub(crate) async fn finalize(self, end: End) -> Result<Committed, StoreError> {
+        let (core, actor) = (Arc::clone(&self.core), self.actor.id.clone());
+        let observed = (self.span.clone(), self.stage.txid, self.staged);
+        observe::finalize(&core, &actor, observed, self.make_visible(end)).await
+    }
+
+    async fn make_visible(mut self, end: End) -> Result<Committed, StoreError> {
         self.barrier().await?;
         let End { size_pages, page_size, rewrites_all } = end;
         let (held, stage, staged_to) = (self.held, self.stage, self.staged_to);
@@ -223,6 +235,9 @@ impl StageWriter {
             match transact(&*self.core.kv, &body).await {
                 Ok(committed) => {
                     self.finalized = true;
+                    if attempts.unknown {
+                        observe::commit_resolved(&self.actor, committed.txid);
+                    }
                     return Ok(committed);
                 }
                 Err(Failure::Store(error)) => {

@@ -141,9 +141,9 @@ impl Database {
 
     fn expire_now(&self, scope: u32) {
         let Some(depth) = self.state().line.depth_of(scope) else { return };
-        tracing::warn!(actor = %self.opened.actor, "a transaction has reached its deadline and is rolled back");
+        tracing::warn!(name: "sql.expired", target: "baton::sql", actor = %self.opened.actor, "a transaction has reached its deadline and is rolled back");
         if let Err(error) = self.on_session(|session| session.end(depth, false)) {
-            tracing::warn!(actor = %self.opened.actor, %error, "the rollback failed");
+            tracing::warn!(name: "sql.rollback-failed", target: "baton::sql", actor = %self.opened.actor, %error, "the rollback failed");
         }
         self.close_scopes(depth);
     }
@@ -261,6 +261,6 @@ async fn store_hints(shared: &Shared, opened: &Opened, hints: Vec<PageRange>) {
         return;
     }
     if let Err(error) = shared.engine.store_hints(actor, meta.generation, &hints).await {
-        tracing::debug!(actor = %actor, %error, "hints were not stored");
+        tracing::debug!(name: "hints.not-stored", target: "baton::sql", actor = %actor, %error, "hints were not stored");
     }
 }
