@@ -11,6 +11,7 @@ use super::error::Failure;
 use super::inbox::Inbox;
 use super::options::{NativePageRange, PreloadRequest};
 use super::runtime::answer;
+use super::traceparent::span;
 use crate::database::{Behavior, Call, Database, DatabaseOptions, DatabaseStats, Kind};
 use crate::engine::{Outcome, StoreError};
 
@@ -132,9 +133,13 @@ impl NativeDatabase {
         Self { database, inbox }
     }
 
-    fn submit(&self, call: u32, (scope, job): (u32, u32), what: Call) {
+    fn submit(&self, call: u32, (scope, job): (u32, u32), what: Call, traceparent: Option<&str>) {
         let inbox = Arc::clone(&self.inbox);
-        self.database.submit(scope, job, what, move |answer| inbox.put(call, answer));
+        let submit = || self.database.submit(scope, job, what, move |answer| inbox.put(call, answer));
+        match traceparent {
+            None => submit(),
+            Some(_) => span(traceparent).in_scope(submit),
+        }
     }
 }
 
@@ -161,6 +166,7 @@ impl NativeDatabase {
         kind: u32,
         sql: String,
         params: Option<Uint8ArraySlice<'_>>,
+        traceparent: Option<String>,
     ) {
         let kind = match kind {
             0 => Kind::Exec,
@@ -170,13 +176,13 @@ impl NativeDatabase {
             _ => Kind::Iterate,
         };
         let params = params.map(|params| params.to_vec());
-        self.submit(call, (scope, job), Call::Run(kind, (sql, params)));
+        self.submit(call, (scope, job), Call::Run(kind, (sql, params)), traceparent.as_deref());
     }
 
     /// What a statement takes and gives.
     #[napi]
     pub fn describe(&self, call: u32, scope: u32, job: u32, sql: String) {
-        self.submit(call, (scope, job), Call::Describe(sql));
+        self.submit(call, (scope, job), Call::Describe(sql), None);
     }
 
     /// Runs statements as one transaction. `params` runs beside `sqls`.
@@ -188,9 +194,15 @@ impl NativeDatabase {
         job: u32,
         sqls: Vec<String>,
         params: Vec<Option<Uint8ArraySlice<'_>>>,
+        traceparent: Option<String>,
     ) {
         let params = params.into_iter().map(|params| params.map(|params| params.to_vec()));
-        self.submit(call, (scope, job), Call::Batch(sqls.into_iter().zip(params).collect()));
+        self.submit(
+            call,
+            (scope, job),
+            Call::Batch(sqls.into_iter().zip(params).collect()),
+            traceparent.as_deref(),
+        );
     }
 
     /// Begins a transaction, and answers its scope. Modes: 0 deferred, 1 immediate, 2 exclusive.
@@ -201,31 +213,31 @@ impl NativeDatabase {
             1 => Behavior::Immediate,
             _ => Behavior::Exclusive,
         };
-        self.submit(call, (scope, job), Call::Begin(behavior, u64::from(timeout_ms)));
+        self.submit(call, (scope, job), Call::Begin(behavior, u64::from(timeout_ms)), None);
     }
 
     /// Ends a transaction.
     #[napi]
-    pub fn end(&self, call: u32, scope: u32, commit: bool) {
-        self.submit(call, (scope, 0), Call::End(commit));
+    pub fn end(&self, call: u32, scope: u32, commit: bool, traceparent: Option<String>) {
+        self.submit(call, (scope, 0), Call::End(commit), traceparent.as_deref());
     }
 
     /// More rows of an iteration.
     #[napi]
     pub fn fetch(&self, call: u32, scope: u32, job: u32, cursor: u32) {
-        self.submit(call, (scope, job), Call::Fetch(cursor));
+        self.submit(call, (scope, job), Call::Fetch(cursor), None);
     }
 
     /// Ends an iteration early.
     #[napi]
     pub fn close_cursor(&self, call: u32, scope: u32, cursor: u32) {
-        self.submit(call, (scope, 0), Call::CloseCursor(cursor));
+        self.submit(call, (scope, 0), Call::CloseCursor(cursor), None);
     }
 
     /// Closes the database, once the calls before are through.
     #[napi]
     pub fn close(&self, call: u32) {
-        self.submit(call, (0, 0), Call::Close);
+        self.submit(call, (0, 0), Call::Close, None);
     }
 
     /// Cancels a call, if it is not through yet.

@@ -15,6 +15,7 @@ use super::inbox::NativeInbox;
 use super::options::{NativePageRange, NativeStoreOptions, PreloadRequest};
 use super::runtime::{answer, sql_pool};
 use super::status::{NativeStatus, milliseconds};
+use super::traceparent::within;
 use crate::database::{DatabaseError, Databases};
 use crate::engine::{Commit, Engine, ListRequest, Preload, StoreError};
 use crate::env::SystemEnv;
@@ -63,6 +64,7 @@ impl NativeStore {
         ranges: Vec<NativePageRange>,
         hints: bool,
         max_bytes: u32,
+        traceparent: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Either<NativeStartup, Failure>>> {
         let engine = Arc::clone(&self.engine);
         let request = PreloadRequest { pages: pages.to_vec(), ranges, hints, bytes_max: max_bytes };
@@ -71,7 +73,7 @@ impl NativeStore {
             let preload = Preload::try_from(request)?;
             Ok(engine.load_startup(&actor, &preload).await?.into())
         };
-        answer(env, work, StoreError::Unavailable)
+        answer(env, within(traceparent.as_deref(), work), StoreError::Unavailable)
     }
 
     /// Reads pages.
@@ -83,6 +85,7 @@ impl NativeStore {
         generation: BigInt,
         head_txid: Option<BigInt>,
         pages: Uint32ArraySlice<'_>,
+        traceparent: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Either<NativePageSet, Failure>>> {
         let engine = Arc::clone(&self.engine);
         let pages = pages.to_vec();
@@ -93,7 +96,7 @@ impl NativeStore {
             let pages = page_numbers(&pages)?;
             Ok(engine.get_pages(&actor, generation, head_txid, &pages).await?.into())
         };
-        answer(env, work, StoreError::Unavailable)
+        answer(env, within(traceparent.as_deref(), work), StoreError::Unavailable)
     }
 
     /// Writes pages. They are copied before this returns.
@@ -105,6 +108,7 @@ impl NativeStore {
         base: NativeCommitBase,
         pages: Uint32ArraySlice<'_>,
         data: Vec<Uint8ArraySlice<'_>>,
+        traceparent: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Either<u64, Failure>>> {
         let engine = Arc::clone(&self.engine);
         let block = PageBlock::copy(&pages, data);
@@ -124,7 +128,7 @@ impl NativeStore {
             Ok(actor) => StoreError::CommitUnknown { actor, detail, token: None },
             Err(error) => error.into(),
         };
-        answer(env, work, panicked)
+        answer(env, within(traceparent.as_deref(), work), panicked)
     }
 
     /// Looks at an actor without taking it over.
@@ -213,6 +217,7 @@ impl NativeStore {
         actor_id: String,
         options: NativeDatabaseOptions,
         inbox: &NativeInbox,
+        traceparent: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Either<NativeDatabase, Failure>>> {
         let databases = Arc::clone(&self.databases);
         let options = OpenRequest::from(options);
@@ -222,7 +227,9 @@ impl NativeStore {
             let database = databases.open(&actor, &options.try_into()?).await?;
             Ok(NativeDatabase::new(database, inbox))
         };
-        answer(env, work, |detail| DatabaseError::from(StoreError::Unavailable(detail)))
+        answer(env, within(traceparent.as_deref(), work), |detail| {
+            DatabaseError::from(StoreError::Unavailable(detail))
+        })
     }
 
     /// Reads the store's own row: how long that took, in milliseconds.

@@ -33,4 +33,5 @@ mod sql;
 mod stages;
 mod storm;
 mod support;
+mod tracing;
 mod transfer;

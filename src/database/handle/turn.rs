@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::future::{FutureExt, abortable};
+use tracing::Span;
 
 use super::{Database, Deadline, State};
 use crate::database::call::{Answer, Call, Reply};
@@ -21,7 +22,7 @@ use crate::types::PageRange;
 
 /// What a turn is to do.
 enum Work {
-    Call(Waiting<(Call, Reply)>),
+    Call(Waiting<(Call, Reply, Span)>),
     /// The transaction's time is up.
     Expire(u32),
     /// Give memory back.
@@ -208,8 +209,8 @@ impl Turns for Database {
         drop(state);
         self.interrupt.begin(number);
         let answered = match work {
-            Work::Call(Waiting { scope, item: (call, reply), .. }) => {
-                let answer = self.run(call, scope);
+            Work::Call(Waiting { scope, item: (call, reply, span), .. }) => {
+                let answer = span.in_scope(|| self.run(call, scope));
                 Some((answer, reply))
             }
             Work::Expire(scope) => {
