@@ -19,15 +19,15 @@ export declare class NativeDatabase {
   /** How the start went. */
   startup(): NativeOpened
   /** Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate. */
-  run(call: number, scope: number, job: number, kind: number, sql: string, params?: Uint8Array | undefined | null): void
+  run(call: number, scope: number, job: number, kind: number, sql: string, params?: Uint8Array | undefined | null, traceparent?: string | undefined | null): void
   /** What a statement takes and gives. */
   describe(call: number, scope: number, job: number, sql: string): void
   /** Runs statements as one transaction. `params` runs beside `sqls`. */
-  batch(call: number, scope: number, job: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>): void
+  batch(call: number, scope: number, job: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>, traceparent?: string | undefined | null): void
   /** Begins a transaction, and answers its scope. Modes: 0 deferred, 1 immediate, 2 exclusive. */
   begin(call: number, scope: number, job: number, mode: number, timeoutMs: number): void
   /** Ends a transaction. */
-  end(call: number, scope: number, commit: boolean): void
+  end(call: number, scope: number, commit: boolean, traceparent?: string | undefined | null): void
   /** More rows of an iteration. */
   fetch(call: number, scope: number, job: number, cursor: number): void
   /** Ends an iteration early. */
@@ -50,16 +50,28 @@ export declare class NativeInbox {
   take(count: number): Array<unknown>
 }
 
+/** A logger of this thread, until it is closed or the thread ends. */
+export declare class NativeLogger {
+  /** `wake` is called when there is something to take. */
+  constructor(filter: string, capacity: number, wake: () => void)
+  /** Takes up to `count` records. */
+  take(count: number): Array<NativeLogRecord>
+  /** How many records had no room so far. */
+  dropped(): number
+  /** Ends it. What is queued can still be taken. */
+  close(): void
+}
+
 /** An opened store. Users see `Store`, which checks every argument first. */
 export declare class NativeStore {
   /** Opens a store. */
   static open(options: NativeStoreOptions): Promise<NativeStore | Failure>
   /** Takes an actor over. */
-  loadStartup(actorId: string, pages: Uint32Array, ranges: Array<NativePageRange>, hints: boolean, maxBytes: number): Promise<NativeStartup | Failure>
+  loadStartup(actorId: string, pages: Uint32Array, ranges: Array<NativePageRange>, hints: boolean, maxBytes: number, traceparent?: string | undefined | null): Promise<NativeStartup | Failure>
   /** Reads pages. */
-  getPages(actorId: string, generation: bigint, headTxid: bigint | undefined | null, pages: Uint32Array): Promise<NativePageSet | Failure>
+  getPages(actorId: string, generation: bigint, headTxid: bigint | undefined | null, pages: Uint32Array, traceparent?: string | undefined | null): Promise<NativePageSet | Failure>
   /** Writes pages. They are copied before this returns. */
-  commit(actorId: string, base: NativeCommitBase, pages: Uint32Array, data: Array<Uint8Array>): Promise<bigint | Failure>
+  commit(actorId: string, base: NativeCommitBase, pages: Uint32Array, data: Array<Uint8Array>, traceparent?: string | undefined | null): Promise<bigint | Failure>
   /** Looks at an actor without taking it over. */
   stat(actorId: string): Promise<NativeMeta | undefined | null | Failure>
   /** Lists actors in the byte order of their ids. */
@@ -71,7 +83,7 @@ export declare class NativeStore {
   /** Writes an actor's database as a SQLite file. */
   exportTo(actorId: string, file: string): Promise<NativeMeta | Failure>
   /** Takes an actor over and opens SQLite on its pages. */
-  openDatabase(actorId: string, options: NativeDatabaseOptions, inbox: NativeInbox): Promise<NativeDatabase | Failure>
+  openDatabase(actorId: string, options: NativeDatabaseOptions, inbox: NativeInbox, traceparent?: string | undefined | null): Promise<NativeDatabase | Failure>
   /** Reads the store's own row: how long that took, in milliseconds. */
   ping(): Promise<number | Failure>
   /** How the backend is. */
@@ -220,6 +232,14 @@ export interface NativeDescription {
   readonly: boolean
 }
 
+/** Names and values side by side. */
+export interface NativeFields {
+  /** The names. */
+  names: Array<string>
+  /** Their values. */
+  values: Array<string | number | bigint | boolean>
+}
+
 /** Which store on which cluster, and how patient to be. */
 export interface NativeFoundationDbOptions {
   /** The cluster file. None: where the client looks for one. */
@@ -234,6 +254,28 @@ export interface NativeFoundationDbOptions {
   attempts: number
   /** The bytes that one transaction writes at most. */
   transactionBytes: number
+}
+
+/** What was logged. */
+export interface NativeLogRecord {
+  /** When, in milliseconds since 1970-01-01 UTC. */
+  time: number
+  /** How much it matters. */
+  level: string
+  /** Where it comes from. */
+  target: string
+  /** What happened. */
+  name: string
+  /** The same for people. */
+  message: string
+  /** What it says. */
+  fields: NativeFields
+  /** The spans around it, the outermost first. */
+  spans: Array<NativeSpan>
+  /** The trace of the call. */
+  traceId?: string
+  /** The span of the call. */
+  spanId?: string
 }
 
 /** The state of an actor at one moment. */
@@ -292,6 +334,14 @@ export interface NativeProbeLatency {
   commit?: number
 }
 
+/** A span around a record. */
+export interface NativeSpan {
+  /** Its name. */
+  name: string
+  /** What it says. */
+  fields: NativeFields
+}
+
 /** The answer to a start. */
 export interface NativeStartup {
   /** Whether this call raised the generation. */
@@ -329,3 +379,9 @@ export interface NativeStoreOptions {
   /** The memory for pages of SQL databases, in bytes. */
   cacheBytes?: number
 }
+
+/**
+ * The directive of a filter that is none, or nothing. Without a check beforehand the constructor would have to
+ * throw, and errors are made in `lib/`.
+ */
+export declare function wrongDirective(filter: string): string | null

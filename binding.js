@@ -837,4 +837,6 @@ module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __n
 module.exports = nativeBinding
 module.exports.NativeDatabase = nativeBinding.NativeDatabase
 module.exports.NativeInbox = nativeBinding.NativeInbox
+module.exports.NativeLogger = nativeBinding.NativeLogger
 module.exports.NativeStore = nativeBinding.NativeStore
+module.exports.wrongDirective = nativeBinding.wrongDirective

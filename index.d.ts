@@ -1153,16 +1153,7 @@ export interface SqlEvent {
   readonly actorId: string;
   readonly generation: bigint;
   readonly operation:
-    | 'exec'
-    | 'run'
-    | 'get'
-    | 'all'
-    | 'iterate'
-    | 'batch'
-    | 'prepare'
-    | 'begin'
-    | 'commit'
-    | 'rollback';
+    'exec' | 'run' | 'get' | 'all' | 'iterate' | 'batch' | 'prepare' | 'begin' | 'commit' | 'rollback';
   /** The SQL as it was given; statements of a batch with `;` and a line end between. */
   readonly sql: string;
   /** `asyncEnd`: the rows that came, of calls that answer with rows. */

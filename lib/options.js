@@ -102,7 +102,13 @@ function databaseOptions(value) {
 
 /** @param {unknown} value */
 function readRequest(value) {
-  const request = check.object(value, 'request', ['generation', 'headTxid', 'pages', 'signal', 'traceparent']);
+  const request = check.object(value, 'request', [
+    'generation',
+    'headTxid',
+    'pages',
+    'signal',
+    'traceparent',
+  ]);
   return {
     traceparent: traceparent(request.traceparent, 'request.traceparent'),
     generation: check.u64(request.generation, 'request.generation'),

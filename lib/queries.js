@@ -157,8 +157,7 @@ class Queries {
     return await observed({ connection, operation: OPERATIONS[kind], sql }, () =>
       connection.call(
         this.#scope,
-        (native, scope, job) =>
-          native.call(scope, job, kind, sql, encodeParams(params), limits.traceparent),
+        (native, scope, job) => native.call(scope, job, kind, sql, encodeParams(params), limits.traceparent),
         limits,
       ),
     );

@@ -161,12 +161,20 @@ class Store {
    */
   async openDatabase(actorId, databaseOptions) {
     const id = options.actorId(actorId);
-    const { native: nativeOptions, signal, traceparent, ...settings } = options.databaseOptions(databaseOptions);
+    const {
+      native: nativeOptions,
+      signal,
+      traceparent,
+      ...settings
+    } = options.databaseOptions(databaseOptions);
     /** @type {Promise<import('../binding.js').NativeDatabase | Failure> | undefined} */
     let opening;
     let native;
     try {
-      native = await this.#call((store) => (opening = store.openDatabase(id, nativeOptions, inbox, traceparent)), signal);
+      native = await this.#call(
+        (store) => (opening = store.openDatabase(id, nativeOptions, inbox, traceparent)),
+        signal,
+      );
     } catch (error) {
       // Nobody is going to have it, so nobody else can close it.
       opening?.then((late) => (isFailure(late) ? undefined : new InboxDatabase(late).close()));
