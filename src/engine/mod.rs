@@ -183,7 +183,9 @@ impl Engine {
     pub async fn commit(&self, actor: &ActorId, commit: Commit<'_>) -> Result<Txid, StoreError> {
         let bytes = commit.pages.iter().map(|write| write.data.len()).sum();
         let request = (commit.generation, commit.pages.len(), bytes);
-        observe::commit(&self.core, actor, request, commit::commit(&self.core, actor, commit)).await
+        // Boxed, since what is around it would carry it about by value.
+        let committed = Box::pin(commit::commit(&self.core, actor, commit));
+        observe::commit(&self.core, actor, request, committed).await
     }
 
     /// Finds out what became of a commit that ended with [`StoreError::CommitUnknown`] and left its token there: the

@@ -1,6 +1,11 @@
 //! The class behind `Database`. Each method copies what it was given and puts a call in the database's line
 //! before it returns, so calls run in the order in which JavaScript made them.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "an object instead would be one more thing to read of JavaScript"
+)]
+
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{Either, Env, PromiseRaw, Uint8ArraySlice, Uint32Array};
@@ -133,7 +138,7 @@ impl NativeDatabase {
         Self { database, inbox }
     }
 
-    fn submit(&self, call: u32, (scope, job): (u32, u32), what: Call, traceparent: Option<&str>) {
+    fn submit(&self, call: u32, (scope, job): (u32, u32), what: Call, traceparent: Option<String>) {
         let inbox = Arc::clone(&self.inbox);
         let submit = || self.database.submit(scope, job, what, move |answer| inbox.put(call, answer));
         match traceparent {
@@ -176,7 +181,7 @@ impl NativeDatabase {
             _ => Kind::Iterate,
         };
         let params = params.map(|params| params.to_vec());
-        self.submit(call, (scope, job), Call::Run(kind, (sql, params)), traceparent.as_deref());
+        self.submit(call, (scope, job), Call::Run(kind, (sql, params)), traceparent);
     }
 
     /// What a statement takes and gives.
@@ -197,12 +202,7 @@ impl NativeDatabase {
         traceparent: Option<String>,
     ) {
         let params = params.into_iter().map(|params| params.map(|params| params.to_vec()));
-        self.submit(
-            call,
-            (scope, job),
-            Call::Batch(sqls.into_iter().zip(params).collect()),
-            traceparent.as_deref(),
-        );
+        self.submit(call, (scope, job), Call::Batch(sqls.into_iter().zip(params).collect()), traceparent);
     }
 
     /// Begins a transaction, and answers its scope. Modes: 0 deferred, 1 immediate, 2 exclusive.
@@ -219,7 +219,7 @@ impl NativeDatabase {
     /// Ends a transaction.
     #[napi]
     pub fn end(&self, call: u32, scope: u32, commit: bool, traceparent: Option<String>) {
-        self.submit(call, (scope, 0), Call::End(commit), traceparent.as_deref());
+        self.submit(call, (scope, 0), Call::End(commit), traceparent);
     }
 
     /// More rows of an iteration.

@@ -1,5 +1,10 @@
 //! The class behind `Store`. Each method copies what it was given, then answers from the runtime.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "an object instead would be one more thing to read of JavaScript"
+)]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -73,7 +78,7 @@ impl NativeStore {
             let preload = Preload::try_from(request)?;
             Ok(engine.load_startup(&actor, &preload).await?.into())
         };
-        answer(env, within(traceparent.as_deref(), work), StoreError::Unavailable)
+        answer(env, within(traceparent, work), StoreError::Unavailable)
     }
 
     /// Reads pages.
@@ -96,7 +101,7 @@ impl NativeStore {
             let pages = page_numbers(&pages)?;
             Ok(engine.get_pages(&actor, generation, head_txid, &pages).await?.into())
         };
-        answer(env, within(traceparent.as_deref(), work), StoreError::Unavailable)
+        answer(env, within(traceparent, work), StoreError::Unavailable)
     }
 
     /// Writes pages. They are copied before this returns.
@@ -128,7 +133,7 @@ impl NativeStore {
             Ok(actor) => StoreError::CommitUnknown { actor, detail, token: None },
             Err(error) => error.into(),
         };
-        answer(env, within(traceparent.as_deref(), work), panicked)
+        answer(env, within(traceparent, work), panicked)
     }
 
     /// Looks at an actor without taking it over.
@@ -227,9 +232,7 @@ impl NativeStore {
             let database = databases.open(&actor, &options.try_into()?).await?;
             Ok(NativeDatabase::new(database, inbox))
         };
-        answer(env, within(traceparent.as_deref(), work), |detail| {
-            DatabaseError::from(StoreError::Unavailable(detail))
-        })
+        answer(env, within(traceparent, work), |detail| DatabaseError::from(StoreError::Unavailable(detail)))
     }
 
     /// Reads the store's own row: how long that took, in milliseconds.

@@ -2,25 +2,26 @@
 
 use std::future::Future;
 
-use tracing::Instrument;
 use tracing::instrument::Instrumented;
+use tracing::{Instrument, Span};
 
 /// The target of that span, which filters do not concern.
 pub(super) const TARGET: &str = "baton::trace";
 
 /// Runs a call below the span that `traceparent` names. `lib/traceparent.js` has checked it.
-pub(super) fn within<F: Future>(traceparent: Option<&str>, work: F) -> Instrumented<F> {
+pub(super) fn within<F: Future>(traceparent: Option<String>, work: F) -> Instrumented<F> {
     work.instrument(span(traceparent))
 }
 
 /// The span that `traceparent` names.
-pub(super) fn span(traceparent: Option<&str>) -> tracing::Span {
-    let mut parts = traceparent.unwrap_or_default().split('-').skip(1);
+pub(super) fn span(traceparent: Option<String>) -> Span {
+    let Some(text) = traceparent else { return Span::none() };
+    let mut parts = text.split('-').skip(1);
     match (parts.next(), parts.next()) {
         (Some(trace_id), Some(span_id)) => {
             tracing::error_span!(target: TARGET, "call", trace_id, span_id)
         }
-        _ => tracing::Span::none(),
+        _ => Span::none(),
     }
 }
 

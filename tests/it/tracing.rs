@@ -12,7 +12,7 @@ use batondb::kv::faulty::{Fault, FaultyKv, Operation};
 use batondb::kv::memory::MemoryKv;
 use batondb::types::{Generation, Txid};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
-use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::registry::{LookupSpan, Registry, Scope};
 
 use crate::support::{Place, commit, content, first_page, id, on_every_backend, page, start};
 
@@ -50,7 +50,7 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Collector {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut text = Text::default();
         event.record(&mut text);
-        let spans = context.event_scope(event).into_iter().flat_map(|scope| scope.from_root());
+        let spans = context.event_scope(event).into_iter().flat_map(Scope::from_root);
         self.0.lock().unwrap().push(Told {
             level: *event.metadata().level(),
             name: event.metadata().name(),

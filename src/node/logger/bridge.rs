@@ -10,7 +10,7 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::layer::{Context, Layer};
-use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::registry::{LookupSpan, Registry, Scope};
 
 use super::Outlet;
 use super::record::{Fields, Record, SpanRecord};
@@ -111,7 +111,7 @@ fn record<S: Subscriber + for<'span> LookupSpan<'span>>(
     let mut fields = Fields::default();
     event.record(&mut fields);
     let (mut spans, mut trace) = (Vec::new(), None);
-    for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+    for span in context.event_scope(event).into_iter().flat_map(Scope::from_root) {
         let extensions = span.extensions();
         let Some(fields) = extensions.get::<Fields>() else { continue };
         if span.metadata().target() == traceparent::TARGET {

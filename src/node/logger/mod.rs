@@ -2,6 +2,8 @@
 //! of its own. Whoever logs puts a record in and goes on; JavaScript is woken once for many, and takes them a few
 //! at a time.
 
+#![expect(clippy::needless_pass_by_value, reason = "Node-API hands strings over by value")]
+
 mod bridge;
 mod filter;
 mod queue;
