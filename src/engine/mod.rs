@@ -160,7 +160,8 @@ impl Engine {
     /// Takes an actor over and brings its first pages along; a call that lost the race against another one
     /// gets the current state and no pages.
     pub async fn load_startup(&self, actor: &ActorId, preload: &Preload) -> Result<Startup, StoreError> {
-        let started = startup::load_startup(&self.core, actor, preload_request(preload)?);
+        // Boxed, as in `commit`.
+        let started = Box::pin(startup::load_startup(&self.core, actor, preload_request(preload)?));
         observe::startup(&self.core, actor, started).await
     }
 
