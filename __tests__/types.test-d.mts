@@ -1,6 +1,15 @@
 // Compiled, never run: the types as users of ES modules see them.
 
-import { BatonError, Database, PageSet, Statement, Store, Transaction, isBatonError, setLogger } from 'batondb';
+import {
+  BatonError,
+  Database,
+  PageSet,
+  Statement,
+  Store,
+  Transaction,
+  isBatonError,
+  setLogger,
+} from 'batondb';
 import type {
   BatchResult,
   BatonErrorFields,
