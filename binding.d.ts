@@ -9,6 +9,16 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** A copy under way. */
+export declare class NativeCopying {
+  /** How far it is. */
+  state(): Promise<NativeCopyStep | Failure>
+  /** Goes on. */
+  next(): Promise<NativeCopyStep | Failure>
+  /** Gives up, or lets go of what is done: what was written is rolled back if it is not complete. */
+  close(): Promise<undefined | Failure>
+}
+
 /**
  * A SQLite database on an actor's pages. Users see `Database`, which checks every argument first.
  *
@@ -19,15 +29,15 @@ export declare class NativeDatabase {
   /** How the start went. */
   startup(): NativeOpened
   /** Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate. */
-  run(call: number, scope: number, job: number, kind: number, sql: string, params?: Uint8Array | undefined | null): void
+  run(call: number, scope: number, job: number, kind: number, sql: string, params?: Uint8Array | undefined | null, traceparent?: string | undefined | null): void
   /** What a statement takes and gives. */
   describe(call: number, scope: number, job: number, sql: string): void
   /** Runs statements as one transaction. `params` runs beside `sqls`. */
-  batch(call: number, scope: number, job: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>): void
+  batch(call: number, scope: number, job: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>, traceparent?: string | undefined | null): void
   /** Begins a transaction, and answers its scope. Modes: 0 deferred, 1 immediate, 2 exclusive. */
   begin(call: number, scope: number, job: number, mode: number, timeoutMs: number): void
   /** Ends a transaction. */
-  end(call: number, scope: number, commit: boolean): void
+  end(call: number, scope: number, commit: boolean, traceparent?: string | undefined | null): void
   /** More rows of an iteration. */
   fetch(call: number, scope: number, job: number, cursor: number): void
   /** Ends an iteration early. */
@@ -50,16 +60,28 @@ export declare class NativeInbox {
   take(count: number): Array<unknown>
 }
 
+/** A logger of this thread, until it is closed or the thread ends. */
+export declare class NativeLogger {
+  /** `wake` is called when there is something to take. */
+  constructor(filter: string, capacity: number, wake: () => void)
+  /** Takes up to `count` records. */
+  take(count: number): Array<NativeLogRecord>
+  /** How many records had no room so far. */
+  dropped(): number
+  /** Ends it. What is queued can still be taken. */
+  close(): void
+}
+
 /** An opened store. Users see `Store`, which checks every argument first. */
 export declare class NativeStore {
   /** Opens a store. */
   static open(options: NativeStoreOptions): Promise<NativeStore | Failure>
   /** Takes an actor over. */
-  loadStartup(actorId: string, pages: Uint32Array, ranges: Array<NativePageRange>, hints: boolean, maxBytes: number): Promise<NativeStartup | Failure>
+  loadStartup(actorId: string, pages: Uint32Array, ranges: Array<NativePageRange>, hints: boolean, maxBytes: number, traceparent?: string | undefined | null): Promise<NativeStartup | Failure>
   /** Reads pages. */
-  getPages(actorId: string, generation: bigint, headTxid: bigint | undefined | null, pages: Uint32Array): Promise<NativePageSet | Failure>
+  getPages(actorId: string, generation: bigint, headTxid: bigint | undefined | null, pages: Uint32Array, traceparent?: string | undefined | null): Promise<NativePageSet | Failure>
   /** Writes pages. They are copied before this returns. */
-  commit(actorId: string, base: NativeCommitBase, pages: Uint32Array, data: Array<Uint8Array>): Promise<bigint | Failure>
+  commit(actorId: string, base: NativeCommitBase, pages: Uint32Array, data: Array<Uint8Array>, traceparent?: string | undefined | null): Promise<bigint | Failure>
   /** Looks at an actor without taking it over. */
   stat(actorId: string): Promise<NativeMeta | undefined | null | Failure>
   /** Lists actors in the byte order of their ids. */
@@ -76,8 +98,14 @@ export declare class NativeStore {
   invalidateV1Migration(actorId: string): Promise<boolean | Failure>
   /** Begins an import of v1 data. Where one was finished before, the answer is the actor's state. */
   beginV1Migration(actorId: string): Promise<NativeV1Migration | NativeMeta | Failure>
+  /** Takes an actor over in another store, to copy it there. */
+  beginCopy(actorId: string, target: NativeStore, replace: boolean): Promise<NativeCopying | Failure>
+  /** What is stored of an actor. */
+  inspect(actorId: string): Promise<NativeInspection | undefined | null | Failure>
+  /** Begins to check every row: of one actor, of those whose ids begin with a prefix, or of the store. */
+  verify(actorId: string | undefined | null, prefix: string): Promise<NativeVerification | Failure>
   /** Takes an actor over and opens SQLite on its pages. */
-  openDatabase(actorId: string, options: NativeDatabaseOptions, inbox: NativeInbox): Promise<NativeDatabase | Failure>
+  openDatabase(actorId: string, options: NativeDatabaseOptions, inbox: NativeInbox, traceparent?: string | undefined | null): Promise<NativeDatabase | Failure>
   /** Reads the store's own row: how long that took, in milliseconds. */
   ping(): Promise<number | Failure>
   /** How the backend is. */
@@ -96,6 +124,12 @@ export declare class NativeV1Migration {
   finish(): Promise<NativeMeta | Failure>
   /** Gives the import up: the actor is again what it was before. Does nothing after its end. */
   giveUp(): Promise<undefined | Failure>
+}
+
+/** A verification under way. */
+export declare class NativeVerification {
+  /** Goes on; nothing at the end. */
+  next(): Promise<NativeVerifyStep | undefined | null | Failure>
 }
 
 /** Why there is no result. The wrapper turns it into a `BatonError`. */
@@ -128,6 +162,28 @@ export interface Failure {
   offset?: number
   /** Which statement of a batch, from 0. */
   statement?: number
+}
+
+/** The rows of an actor by kind. */
+export interface NativeActorRows {
+  /** The fence. */
+  fence: NativeRowCount
+  /** The head. */
+  head: NativeRowCount
+  /** Pages that the head shows. */
+  pagesLive: NativeRowCount
+  /** Older versions of pages. */
+  pagesSuperseded: NativeRowCount
+  /** Pages of the open stage. */
+  pagesStaged: NativeRowCount
+  /** Pages beyond the size. */
+  pagesBeyond: NativeRowCount
+  /** Manifests. */
+  manifests: NativeRowCount
+  /** Hints. */
+  hints: NativeRowCount
+  /** Rows that fit nothing. */
+  stray: NativeRowCount
 }
 
 /** What a cluster says of itself. */
@@ -188,6 +244,18 @@ export interface NativeCoordinator {
   reachable: boolean
 }
 
+/** How far a copy is. */
+export interface NativeCopyStep {
+  /** The state that is being read. */
+  source: NativeMeta
+  /** The target: as its takeover found it, in the end as the copy has left it. */
+  target: NativeMeta
+  /** Pages passed so far. */
+  pagesDone: number
+  /** Whether everything is there. */
+  done: boolean
+}
+
 /** How to open a database. */
 export interface NativeDatabaseOptions {
   /** Single pages to preload. */
@@ -240,6 +308,28 @@ export interface NativeDescription {
   readonly: boolean
 }
 
+/** A fence. */
+export interface NativeFence {
+  /** The generation of the current owner. */
+  generation: bigint
+  /** The generation of the start that made the actor. */
+  firstGeneration: bigint
+  /** Whether the actor was deleted. */
+  deleted: boolean
+  /** Where the data came from. */
+  origin: 'native' | 'migrating-from-v1' | 'migrated-from-v1'
+  /** Milliseconds since 1970-01-01 UTC. */
+  createdAtMs: number
+}
+
+/** Names and values side by side. */
+export interface NativeFields {
+  /** The names. */
+  names: Array<string>
+  /** Their values. */
+  values: Array<string | number | bigint | boolean>
+}
+
 /** Which store on which cluster, and how patient to be. */
 export interface NativeFoundationDbOptions {
   /** The cluster file. None: where the client looks for one. */
@@ -256,6 +346,26 @@ export interface NativeFoundationDbOptions {
   transactionBytes: number
 }
 
+/** A head. */
+export interface NativeHead {
+  /** The last commit. */
+  txid: bigint
+  /** The txid of the next one. */
+  nextTxid: bigint
+  /** The size of the database in pages. */
+  sizePages: number
+  /** The size of a page in bytes. */
+  pageSize: number
+  /** A stage that is open. */
+  openStage?: NativeOpenStage
+  /** Whether older versions are left to clear. */
+  unswept: boolean
+  /** Rows of pages above this one may be left. */
+  untrimmedAbove?: number
+  /** How many commits it remembers. */
+  recentCommits: number
+}
+
 /** A histogram. */
 export interface NativeHistogram {
   /** The bounds, ascending, without infinity. */
@@ -266,6 +376,44 @@ export interface NativeHistogram {
   count: number
   /** Their sum. */
   sum: number
+}
+
+/** What is stored of an actor. */
+export interface NativeInspection {
+  /** Its fence, if it has one that can be decoded. */
+  fence?: NativeFence
+  /** Its head, if it has one that can be decoded. */
+  head?: NativeHead
+  /** Its rows. */
+  rows: NativeActorRows
+  /** Pages inside the size without a row. */
+  pagesNeverWritten: number
+  /** What is wrong. */
+  problems: Array<NativeProblem>
+  /** How many further problems there are. */
+  problemsOmitted: number
+}
+
+/** What was logged. */
+export interface NativeLogRecord {
+  /** When, in milliseconds since 1970-01-01 UTC. */
+  time: number
+  /** How much it matters. */
+  level: string
+  /** Where it comes from. */
+  target: string
+  /** What happened. */
+  name: string
+  /** The same for people. */
+  message: string
+  /** What it says. */
+  fields: NativeFields
+  /** The spans around it, the outermost first. */
+  spans: Array<NativeSpan>
+  /** The trace of the call. */
+  traceId?: string
+  /** The span of the call. */
+  spanId?: string
 }
 
 /** The state of an actor at one moment. */
@@ -320,6 +468,14 @@ export interface NativeOpened {
   preloadedPages: number
 }
 
+/** A stage that is open. */
+export interface NativeOpenStage {
+  /** The txid that it will have. */
+  txid: bigint
+  /** Whether it is being rolled back. */
+  doomed: boolean
+}
+
 /** A run of pages. */
 export interface NativePageRange {
   /** The first page. */
@@ -348,6 +504,40 @@ export interface NativeProbeLatency {
   read?: number
   /** To commit. */
   commit?: number
+}
+
+/** Something that is not as it should be. */
+export interface NativeProblem {
+  /** The actor concerned. */
+  actorId?: string
+  /** The kind of row. */
+  kind: 'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'unknown'
+  /** The page. */
+  page?: number
+  /** The txid in the row's key. */
+  txid?: bigint
+  /** What it means. */
+  severity: 'error' | 'warning'
+  /** For people. */
+  detail: string
+}
+
+/** How many rows, and how large. */
+export interface NativeRowCount {
+  /** The rows. */
+  rows: number
+  /** The bytes of their keys. */
+  keyBytes: number
+  /** The bytes of their values. */
+  valueBytes: number
+}
+
+/** A span around a record. */
+export interface NativeSpan {
+  /** Its name. */
+  name: string
+  /** What it says. */
+  fields: NativeFields
 }
 
 /** The answer to a start. */
@@ -380,6 +570,8 @@ export interface NativeStoreOptions {
   path?: string
   /** A store on a cluster. */
   foundationdb?: NativeFoundationDbOptions
+  /** Whether to make a store where there is none. */
+  create: boolean
   /** Whether a power loss may lose what was acknowledged. */
   relaxed: boolean
   /** The largest size of the store's file, in bytes. */
@@ -387,3 +579,35 @@ export interface NativeStoreOptions {
   /** The memory for pages of SQL databases, in bytes. */
   cacheBytes?: number
 }
+
+/** An actor that was looked at. */
+export interface NativeVerifiedActor {
+  /** Which. */
+  actorId: string
+  /** Whether its head moved each time. */
+  busy: boolean
+  /** Whether it can be started, as far as its own rows tell. */
+  live: boolean
+  /** The size of the database in pages. */
+  sizePages: number
+}
+
+/** A step of a verification. */
+export interface NativeVerifyStep {
+  /** The actor that is finished. */
+  actor?: NativeVerifiedActor
+  /** Rows read. */
+  rows: number
+  /** Bytes read. */
+  bytes: number
+  /** What is wrong. */
+  problems: Array<NativeProblem>
+  /** How many further problems there are. */
+  problemsOmitted: number
+}
+
+/**
+ * The directive of a filter that is none, or nothing. Without a check beforehand the constructor would have to
+ * throw, and errors are made in `lib/`.
+ */
+export declare function wrongDirective(filter: string): string | null

@@ -579,6 +579,12 @@ export interface FoundationDbStoreOptions {
 
 /** How to take an actor over. */
 export interface LoadStartupOptions {
+  /**
+   * The W3C trace context that the call belongs to, such as
+   * `'00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'`: log records of the call carry its ids. Another form
+   * is refused with `ERR_INVALID_ARG`.
+   */
+  traceparent?: string;
   /** The pages to bring along. Without it: page 1 alone. */
   preload?: Preload;
   /** See {@link GetPagesRequest.signal}. */
@@ -640,6 +646,8 @@ export interface Meta {
 
 /** What to read. */
 export interface GetPagesRequest {
+  /** See {@link LoadStartupOptions.traceparent}. */
+  traceparent?: string;
   /** The generation held. */
   generation: bigint;
   /** The page numbers, each 1 to 4294967295, in any order. */
@@ -655,6 +663,8 @@ export interface GetPagesRequest {
 
 /** What to write. */
 export interface CommitRequest {
+  /** See {@link LoadStartupOptions.traceparent}. */
+  traceparent?: string;
   /** The generation held. */
   generation: bigint;
   /** The head that this commit extends: of the start at first, then of the commit before. */
@@ -993,6 +1003,9 @@ export interface DatabaseOptions {
    * @default false
    */
   readOnly?: boolean;
+
+  /** See {@link LoadStartupOptions.traceparent}. */
+  traceparent?: string;
   /** The pages to bring along, besides page 1. With its `hints`, they are rarely worth choosing by hand. */
   preload?: Preload;
   /**
@@ -1074,6 +1087,8 @@ export type SqlRow = Record<string, SqlValue>;
 
 /** How long to wait for a call. */
 export interface CallOptions {
+  /** See {@link LoadStartupOptions.traceparent}. */
+  traceparent?: string;
   /**
    * Aborted before the call: rejects with `ERR_ABORTED`, and nothing was done. Aborted later: the call is
    * taken out of the queue or interrupted, and rejects with `ERR_ABORTED`; the `cause` is the signal's reason.
@@ -1136,6 +1151,8 @@ export interface BatchResult<Row = SqlRow> extends RunResult {
 
 /** How to run a transaction. */
 export interface TransactionOptions {
+  /** See {@link LoadStartupOptions.traceparent}. */
+  traceparent?: string;
   /**
    * The kind of `BEGIN`. The database has no other writer, so it makes no difference to what succeeds.
    * Without meaning for an inner transaction.
@@ -1527,3 +1544,102 @@ export declare function isBatonError<Code extends ErrorCode>(
   error: unknown,
   code: Code,
 ): error is BatonErrorOf<Code>;
+
+/** How much a {@link LogRecord} matters: `'error'` asks for somebody to act, `'trace'` tells of every read. */
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
+
+/** What {@link setLogger} hands over. */
+export interface LoggerOptions {
+  /**
+   * Records of this level and of graver ones.
+   *
+   * @default 'info'
+   */
+  level?: LogLevel;
+  /**
+   * Directives between commas, instead of `level`: `level` for everything, `target=level` for a target and those
+   * below it, `target` for all of it, with `off` as a further level. The longest target that fits counts, and of
+   * equal ones the last; what none fits is off. `'warn,baton::commit=debug'` is an example. No variable of the
+   * environment is read.
+   */
+  filter?: string;
+  /**
+   * How many records wait at most, 1 to 1048576. Further ones are dropped and counted.
+   *
+   * @default 1024
+   */
+  capacity?: number;
+}
+
+/** What happened in the addon. `docs/observability.md` lists all of them. */
+export interface LogRecord {
+  time: Date;
+  level: LogLevel;
+  /** The part of the addon it comes from, such as `'baton::startup'`. */
+  target: string;
+  /** What happened; stable, unlike `message`: such as `'startup.lost'`. */
+  name: string;
+  /** The same for people. */
+  message: string;
+  /** `generation`, `previous`, `current`, `held` and every txid are bigint. */
+  fields: Record<string, string | number | bigint | boolean>;
+  /** The operations it happened in, the outermost first, as far as the filter shows them. */
+  spans: { name: string; fields: Record<string, string | number | bigint | boolean> }[];
+  /** The trace of the call, if it was given a `traceparent`: 32 hexadecimal digits. */
+  traceId?: string;
+  /** The span of the caller in that trace: 16 hexadecimal digits. */
+  spanId?: string;
+}
+
+/** A logger that {@link setLogger} has set. */
+export interface Logger extends Disposable {
+  /** How many records were dropped because too many waited. */
+  readonly dropped: number;
+  /** Resolves when the records that wait now were handed over. It keeps the process alive meanwhile. */
+  flush(): Promise<void>;
+  /** Ends it. Records that wait are dropped; `flush` before keeps them. Closing again does nothing. */
+  close(): void;
+}
+
+/**
+ * Has what the addon logs handed to a function, for all stores of the process. Each thread of Node may have one
+ * logger, with a queue of its own; another call replaces it, and `null` removes it.
+ *
+ * Logging never waits for the function: what does not fit into the queue is dropped, and a record
+ * `logger.dropped` at its place says how many were. A logger does not keep the process alive. What the function
+ * throws is reported once, with `process.emitWarning`, and nothing else comes of it.
+ *
+ * @example
+ * ```ts
+ * const logger = setLogger({ level: 'warn' }, ({ level, name, message, fields }) => {
+ *   console.error(level, name, message, fields);
+ * });
+ * ```
+ * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`: an option is wrong; a directive of the filter that is
+ * none is named.
+ */
+export declare function setLogger(options: LoggerOptions, callback: (record: LogRecord) => void): Logger;
+export declare function setLogger(options: null): undefined;
+
+/**
+ * The message of the channels `tracing:batondb:sql:start`, `end`, `asyncStart`, `asyncEnd` and `error` of
+ * `node:diagnostics_channel`: one object for all events of a call. It has neither parameters nor rows.
+ */
+export interface SqlEvent {
+  readonly actorId: string;
+  readonly generation: bigint;
+  readonly operation:
+    'exec' | 'run' | 'get' | 'all' | 'iterate' | 'batch' | 'prepare' | 'begin' | 'commit' | 'rollback';
+  /** The SQL as it was given; statements of a batch with `;` and a line end between. */
+  readonly sql: string;
+  /** `asyncEnd`: the rows that came, of calls that answer with rows. */
+  readonly rowCount?: number;
+  /** `asyncEnd`: the rows changed, of `run` and `batch`. */
+  readonly changes?: number;
+  /** What the call failed with. */
+  readonly error?: unknown;
+  /** `asyncEnd`, `error`: from the call to its answer, waiting for its turn included, in milliseconds. */
+  readonly durationMs?: number;
+  /** The same under the names of OpenTelemetry's conventions for databases. */
+  readonly attributes: Record<string, string | number>;
+}

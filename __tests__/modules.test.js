@@ -6,7 +6,16 @@ const { join } = require('node:path');
 const batondb = require('..');
 const { ROOT, runNode } = require('./helpers.js');
 
-const NAMES = ['BatonError', 'Database', 'PageSet', 'Statement', 'Store', 'Transaction', 'isBatonError'];
+const NAMES = [
+  'BatonError',
+  'Database',
+  'PageSet',
+  'Statement',
+  'Store',
+  'Transaction',
+  'isBatonError',
+  'setLogger',
+];
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 test('CommonJS has the public names and no other', () => {

@@ -1,6 +1,15 @@
 // Compiled, never run: the types as users of ES modules see them.
 
-import { BatonError, Database, PageSet, Statement, Store, Transaction, isBatonError } from 'batondb';
+import {
+  BatonError,
+  Database,
+  PageSet,
+  Statement,
+  Store,
+  Transaction,
+  isBatonError,
+  setLogger,
+} from 'batondb';
 import type {
   BatchResult,
   BatonErrorFields,
@@ -9,11 +18,15 @@ import type {
   DatabaseStats,
   ErrorCode,
   FoundationDbStatus,
+  Logger,
+  LogLevel,
+  LogRecord,
   Meta,
   PingResult,
   Preload,
   Queries,
   RunResult,
+  SqlEvent,
   SqlParams,
   SqlRow,
   SqlValue,
@@ -292,3 +305,35 @@ export const options: StoreOptions[] = [
     },
   },
 ];
+
+export async function observability(event: SqlEvent) {
+  using logger = setLogger({ filter: 'warn,baton::commit=debug', capacity: 64 }, (record) => {
+    same<typeof record, LogRecord>();
+    same<typeof record.level, LogLevel>();
+    same<typeof record.time, Date>();
+    same<(typeof record.fields)[string], string | number | bigint | boolean>();
+    same<typeof record.traceId, string | undefined>();
+  });
+  same<typeof logger, Logger>();
+  same<typeof logger.dropped, number>();
+  await logger.flush();
+  same<ReturnType<typeof logger.close>, void>();
+  const none = setLogger(null);
+  same<typeof none, undefined>();
+  // @ts-expect-error There is no such level.
+  setLogger({ level: 'loud' }, () => {});
+  // @ts-expect-error Without a function there is nobody to tell.
+  setLogger({ level: 'info' });
+  same<typeof event.durationMs, number | undefined>();
+  same<typeof event.generation, bigint>();
+
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  await using store = await Store.open({ memory: true });
+  await store.loadStartup('a', { traceparent });
+  await store.getPages('a', { generation: 1n, pages: [1], traceparent });
+  await store.commit('a', { generation: 1n, headTxid: 0n, sizePages: 0, pages: [], traceparent });
+  const db = await store.openDatabase('a', { traceparent });
+  await db.all('SELECT 1', [], { traceparent });
+  await db.exec('SELECT 1', { traceparent });
+  await db.transaction(() => {}, { traceparent });
+}

@@ -6,19 +6,26 @@ const { types } = require('node:util');
 
 const check = require('./check.js');
 const { BatonError } = require('./error.js');
+const { traceparent } = require('./traceparent.js');
 
 const PAGE_BYTES_MIN = 512;
 const PAGE_BYTES_MAX = 65_536;
 
 /** @param {unknown} value */
 function commitRequest(value) {
-  const keys = ['generation', 'headTxid', 'sizePages', 'pages', 'signal'];
+  const keys = ['generation', 'headTxid', 'sizePages', 'pages', 'signal', 'traceparent'];
   const request = check.object(value, 'request', keys);
   const generation = check.u64(request.generation, 'request.generation');
   const headTxid = check.u64(request.headTxid, 'request.headTxid');
   const sizePages = check.integer(request.sizePages, 'request.sizePages', 0, check.U32_MAX);
   const signal = check.signal(request.signal, 'request.signal');
-  return { base: { generation, headTxid, sizePages }, signal, ...pageWrites(request.pages, 'request.pages') };
+  const trace = traceparent(request.traceparent, 'request.traceparent');
+  return {
+    base: { generation, headTxid, sizePages },
+    signal,
+    traceparent: trace,
+    ...pageWrites(request.pages, 'request.pages'),
+  };
 }
 
 /**

@@ -23,7 +23,7 @@ const JOB_MAX = 2 ** 32 - 1;
  * @property {readonly AbortSignal[]} signals Those of the transaction and the ones around it.
  */
 
-/** @typedef {{ signal?: AbortSignal | undefined, timeoutMs?: number | undefined }} Limits */
+/** @typedef {{ signal?: AbortSignal | undefined, timeoutMs?: number | undefined, traceparent?: string | undefined }} Limits */
 
 /** @typedef {{ transactionTimeoutMs: number, readOnly: boolean, onFenced: ((error: import('./fence-watch.js').FenceError) => void) | undefined }} Settings */
 
@@ -117,9 +117,10 @@ class Connection {
    *
    * @param {Scope} scope
    * @param {boolean} commit
+   * @param {string} [traceparent]
    */
-  async end(scope, commit) {
-    this.#result(await this.#answer(this.#native.end(scope.id, commit)));
+  async end(scope, commit, traceparent) {
+    this.#result(await this.#answer(this.#native.end(scope.id, commit, traceparent)));
   }
 
   /**

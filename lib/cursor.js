@@ -2,6 +2,7 @@
 
 'use strict';
 
+const { beginEvents } = require('./channels.js');
 const { BatonError } = require('./error.js');
 const { ChunkHeader, RowReader } = require('./sql-rows.js');
 
@@ -20,11 +21,43 @@ const ITERATE = 4;
  */
 async function* iterateRows(connection, scope, iteration) {
   const { sql, params, query } = iteration();
-  const answer = await connection.call(
-    scope,
-    (native, scopeId, job) => native.call(scopeId, job, ITERATE, sql, params),
-    query,
-  );
+  const dispatch = () =>
+    connection.call(
+      scope,
+      (native, scopeId, job) => native.call(scopeId, job, ITERATE, sql, params, query.traceparent),
+      query,
+    );
+  const event = beginEvents({ connection, operation: 'iterate', sql });
+  if (!event) {
+    yield* rowsOf(connection, scope, query, await dispatch());
+    return;
+  }
+  let rowCount = 0;
+  let isTold = false;
+  try {
+    for await (const row of rowsOf(connection, scope, query, await event.begin(dispatch))) {
+      rowCount += 1;
+      yield row;
+    }
+  } catch (error) {
+    isTold = true;
+    event.failed(error);
+    throw error;
+  } finally {
+    // Also where the loop around it was left.
+    if (!isTold) {
+      event.succeeded({ rowCount });
+    }
+  }
+}
+
+/**
+ * @param {Connection} connection
+ * @param {Scope} scope
+ * @param {import('./query-options.js').Query} query
+ * @param {Uint8Array | Uint8Array[]} answer
+ */
+async function* rowsOf(connection, scope, query, answer) {
   let header = new ChunkHeader(/** @type {Uint8Array} */ (answer));
   const shape = connection.shapes.get(header);
   try {

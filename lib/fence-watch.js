@@ -2,6 +2,7 @@
 
 'use strict';
 
+const { tell } = require('./channels.js');
 const { fromFailure, isFailure } = require('./error.js');
 
 const CHECK_INTERVAL_MS = 1_000;
@@ -50,6 +51,7 @@ class FenceWatch {
     const fence = /** @type {FenceError} */ (/** @type {unknown} */ (error));
     this.error = fence;
     clearInterval(this.#timer);
+    tell('fenced', () => ({ actorId: fence.actor, error: fence }));
     const onFenced = this.#onFenced;
     if (onFenced) {
       // What it throws is the process's to report, and not the failure of the call that happened to learn it.

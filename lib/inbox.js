@@ -86,10 +86,11 @@ class InboxDatabase {
    * @param {number} kind
    * @param {string} sql
    * @param {Uint8Array | undefined} params
+   * @param {string} [traceparent]
    * @returns {Promise<Uint8Array | Uint8Array[] | Failure>}
    */
-  call(scope, job, kind, sql, params) {
-    return ask((call) => this.#native.run(call, scope, job, kind, sql, params));
+  call(scope, job, kind, sql, params, traceparent) {
+    return ask((call) => this.#native.run(call, scope, job, kind, sql, params, traceparent));
   }
 
   /**
@@ -107,10 +108,11 @@ class InboxDatabase {
    * @param {number} job
    * @param {string[]} sqls
    * @param {(Uint8Array | undefined)[]} params
+   * @param {string} [traceparent]
    * @returns {Promise<Uint8Array[] | Failure>}
    */
-  batch(scope, job, sqls, params) {
-    return ask((call) => this.#native.batch(call, scope, job, sqls, params));
+  batch(scope, job, sqls, params, traceparent) {
+    return ask((call) => this.#native.batch(call, scope, job, sqls, params, traceparent));
   }
 
   /**
@@ -127,10 +129,11 @@ class InboxDatabase {
   /**
    * @param {number} scope
    * @param {boolean} commit
+   * @param {string} [traceparent]
    * @returns {Promise<undefined | Failure>}
    */
-  end(scope, commit) {
-    return ask((call) => this.#native.end(call, scope, commit));
+  end(scope, commit, traceparent) {
+    return ask((call) => this.#native.end(call, scope, commit, traceparent));
   }
 
   /**

@@ -5,6 +5,7 @@
 const { resolve } = require('node:path');
 
 const check = require('./check.js');
+const { traceparent } = require('./traceparent.js');
 
 const PRELOAD_BYTES_DEFAULT = 1024 * 1024;
 const QUEUED_CALLS_DEFAULT = 1_024;
@@ -58,9 +59,10 @@ function preload(value, name) {
 
 /** @param {unknown} value */
 function startupOptions(value) {
-  const options = check.object(value ?? {}, 'options', ['preload', 'signal']);
+  const options = check.object(value ?? {}, 'options', ['preload', 'signal', 'traceparent']);
   return {
     ...preload(options.preload, 'options.preload'),
+    traceparent: traceparent(options.traceparent, 'options.traceparent'),
     signal: check.signal(options.signal, 'options.signal'),
   };
 }
@@ -73,6 +75,7 @@ const DATABASE_OPTIONS = [
   'transactionTimeoutMs',
   'onFenced',
   'signal',
+  'traceparent',
 ];
 
 /**
@@ -111,6 +114,7 @@ function databaseOptions(value) {
     },
     transactionTimeoutMs: check.timeoutMs(transactionTimeoutMs, 'options.transactionTimeoutMs'),
     readOnly,
+    traceparent: traceparent(options.traceparent, 'options.traceparent'),
     onFenced: /** @type {import('../index.js').DatabaseOptions['onFenced']} */ (onFenced),
     signal: check.signal(options.signal, 'options.signal'),
   };
@@ -118,8 +122,15 @@ function databaseOptions(value) {
 
 /** @param {unknown} value */
 function readRequest(value) {
-  const request = check.object(value, 'request', ['generation', 'headTxid', 'pages', 'signal']);
+  const request = check.object(value, 'request', [
+    'generation',
+    'headTxid',
+    'pages',
+    'signal',
+    'traceparent',
+  ]);
   return {
+    traceparent: traceparent(request.traceparent, 'request.traceparent'),
     generation: check.u64(request.generation, 'request.generation'),
     headTxid: request.headTxid === undefined ? undefined : check.u64(request.headTxid, 'request.headTxid'),
     pages: pageNumbers(request.pages, 'request.pages'),

@@ -5,6 +5,7 @@
 
 'use strict';
 
+const { observed } = require('./channels.js');
 const { iterateRows } = require('./cursor.js');
 const { batchStatements, limitOptions, queryOptions, sqlText } = require('./query-options.js');
 const { encodeParams, encodeParamsList } = require('./sql-params.js');
@@ -15,6 +16,8 @@ const EXEC = 0;
 const RUN = 1;
 const GET = 2;
 const ALL = 3;
+/** By kind. */
+const OPERATIONS = ['exec', 'run', 'get', 'all'];
 
 /** @typedef {InstanceType<typeof import('./connection.js').Connection>} Connection */
 /** @typedef {import('./connection.js').Scope} Scope */
@@ -110,10 +113,9 @@ class Queries {
   async prepare(sql, options) {
     const limits = limitOptions(options);
     const text = sqlText(sql);
-    const description = await this.#connection.call(
-      this.#scope,
-      (native, scope, job) => native.describe(scope, job, text),
-      limits,
+    const connection = this.#connection;
+    const description = await observed({ connection, operation: 'prepare', sql: text }, () =>
+      connection.call(this.#scope, (native, scope, job) => native.describe(scope, job, text), limits),
     );
     return new Statement(this, text, description);
   }
@@ -126,16 +128,20 @@ class Queries {
   async batch(statements, options) {
     const query = queryOptions(options);
     const { sqls, params } = batchStatements(statements);
-    const answers = await this.#connection.call(
-      this.#scope,
-      (native, scope, job) =>
-        native.batch(
-          scope,
-          job,
-          sqls,
-          encodeParamsList(params, (index) => `statements[${index}].params`),
-        ),
-      query,
+    const connection = this.#connection;
+    const answers = await observed({ connection, operation: 'batch', sql: sqls.join(';\n') }, () =>
+      connection.call(
+        this.#scope,
+        (native, scope, job) =>
+          native.batch(
+            scope,
+            job,
+            sqls,
+            encodeParamsList(params, (index) => `statements[${index}].params`),
+            query.traceparent,
+          ),
+        query,
+      ),
     );
     return await batchResults(answers, this.#connection.shapes, query);
   }
@@ -147,10 +153,13 @@ class Queries {
    * @param {import('./connection.js').Limits} limits
    */
   async #call(kind, sql, params, limits) {
-    return await this.#connection.call(
-      this.#scope,
-      (native, scope, job) => native.call(scope, job, kind, sql, encodeParams(params)),
-      limits,
+    const connection = this.#connection;
+    return await observed({ connection, operation: OPERATIONS[kind], sql }, () =>
+      connection.call(
+        this.#scope,
+        (native, scope, job) => native.call(scope, job, kind, sql, encodeParams(params), limits.traceparent),
+        limits,
+      ),
     );
   }
 }

@@ -3,10 +3,11 @@
 'use strict';
 
 const check = require('./check.js');
+const { traceparent } = require('./traceparent.js');
 
 /** @typedef {import('./sql-rows.js').RowFormat & import('./connection.js').Limits} Query */
 
-const QUERY_OPTIONS = ['rowMode', 'readBigInts', 'signal', 'timeoutMs'];
+const QUERY_OPTIONS = ['rowMode', 'readBigInts', 'signal', 'timeoutMs', 'traceparent'];
 const BEHAVIORS = ['deferred', 'immediate', 'exclusive'];
 
 /** @type {Query} */
@@ -15,6 +16,7 @@ const QUERY_DEFAULT = Object.freeze({
   readBigInts: false,
   signal: undefined,
   timeoutMs: undefined,
+  traceparent: undefined,
 });
 
 /**
@@ -53,12 +55,12 @@ function queryOptions(value) {
 
 /** @param {unknown} value */
 function limitOptions(value) {
-  return limits(check.object(value ?? {}, 'options', ['signal', 'timeoutMs']));
+  return limits(check.object(value ?? {}, 'options', ['signal', 'timeoutMs', 'traceparent']));
 }
 
 /** @param {unknown} value */
 function transactionOptions(value) {
-  const options = check.object(value ?? {}, 'options', ['behavior', 'timeoutMs', 'signal']);
+  const options = check.object(value ?? {}, 'options', ['behavior', 'timeoutMs', 'signal', 'traceparent']);
   const { behavior = 'deferred' } = options;
   const mode = BEHAVIORS.indexOf(behavior);
   if (mode === -1) {
@@ -68,8 +70,9 @@ function transactionOptions(value) {
 }
 
 /** @param {Record<string, unknown>} options */
-function limits({ signal, timeoutMs }) {
+function limits({ signal, timeoutMs, traceparent: trace }) {
   return {
+    traceparent: traceparent(trace, 'options.traceparent'),
     signal: check.signal(signal, 'options.signal'),
     timeoutMs: timeoutMs === undefined ? undefined : check.timeoutMs(timeoutMs, 'options.timeoutMs'),
   };

@@ -7,6 +7,7 @@
 const { NativeStore } = require('../binding.js');
 const { orAborted, throwIfAborted } = require('./abort.js');
 const check = require('./check.js');
+const { tell } = require('./channels.js');
 const { commitRequest } = require('./commit-request.js');
 const { Connection } = require('./connection.js');
 const { copy } = require('./copy.js');
@@ -58,15 +59,17 @@ class Store {
    */
   async loadStartup(actorId, startupOptions) {
     const id = options.actorId(actorId);
-    const { pages, ranges, hints, maxBytes, signal } = options.startupOptions(startupOptions);
+    const { pages, ranges, hints, maxBytes, signal, traceparent } = options.startupOptions(startupOptions);
     const startup = await this.#call(
-      (native) => native.loadStartup(id, pages, ranges, hints, maxBytes),
+      (native) => native.loadStartup(id, pages, ranges, hints, maxBytes, traceparent),
       signal,
     );
     const meta = toMeta(startup.meta);
     this.#databases.takenOver(id, meta.generation);
+    const outcome = startup.won ? 'won' : 'lost';
+    tell('startup', () => ({ actorId: id, outcome, generation: meta.generation, headTxid: meta.headTxid }));
     return {
-      outcome: startup.won ? 'won' : 'lost',
+      outcome,
       generation: meta.generation,
       meta,
       pages: new PageSet(startup.pages),
@@ -79,9 +82,9 @@ class Store {
    */
   async getPages(actorId, request) {
     const id = options.actorId(actorId);
-    const { generation, headTxid, pages, signal } = options.readRequest(request);
+    const { generation, headTxid, pages, signal, traceparent } = options.readRequest(request);
     return new PageSet(
-      await this.#call((native) => native.getPages(id, generation, headTxid, pages), signal),
+      await this.#call((native) => native.getPages(id, generation, headTxid, pages, traceparent), signal),
     );
   }
 
@@ -91,8 +94,9 @@ class Store {
    */
   async commit(actorId, request) {
     const id = options.actorId(actorId);
-    const { base, numbers, data, signal } = commitRequest(request);
-    const txid = await this.#call((native) => native.commit(id, base, numbers, data), signal);
+    const { base, numbers, data, signal, traceparent } = commitRequest(request);
+    const txid = await this.#call((native) => native.commit(id, base, numbers, data, traceparent), signal);
+    tell('commit', () => ({ actorId: id, generation: base.generation, txid, pages: numbers.length }));
     return { txid };
   }
 
@@ -228,19 +232,29 @@ class Store {
    */
   async openDatabase(actorId, databaseOptions) {
     const id = options.actorId(actorId);
-    const { native: nativeOptions, signal, ...settings } = options.databaseOptions(databaseOptions);
+    const {
+      native: nativeOptions,
+      signal,
+      traceparent,
+      ...settings
+    } = options.databaseOptions(databaseOptions);
     /** @type {Promise<import('../binding.js').NativeDatabase | Failure> | undefined} */
     let opening;
     let native;
     try {
-      native = await this.#call((store) => (opening = store.openDatabase(id, nativeOptions, inbox)), signal);
+      native = await this.#call(
+        (store) => (opening = store.openDatabase(id, nativeOptions, inbox, traceparent)),
+        signal,
+      );
     } catch (error) {
       // Nobody is going to have it, so nobody else can close it.
       opening?.then((late) => (isFailure(late) ? undefined : new InboxDatabase(late).close()));
       throw error;
     }
     const connection = new Connection(id, new InboxDatabase(native), settings);
-    this.#databases.takenOver(id, connection.startup.generation);
+    const { outcome, generation, meta } = connection.startup;
+    tell('startup', () => ({ actorId: id, outcome, generation, headTxid: meta.headTxid }));
+    this.#databases.takenOver(id, generation);
     this.#databases.add(connection);
     if (this.#closing) {
       await connection.close();

@@ -3,6 +3,7 @@
 
 'use strict';
 
+const { observed } = require('./channels.js');
 const check = require('./check.js');
 const { BatonError } = require('./error.js');
 const { Queries } = require('./queries.js');
@@ -52,21 +53,24 @@ async function runTransaction(connection, outer, fn, options) {
   if (typeof fn !== 'function') {
     throw check.invalid('fn', 'a function', fn);
   }
-  const { mode, signal, timeoutMs = connection.transactionTimeoutMs } = transactionOptions(options);
+  const {
+    mode,
+    signal,
+    traceparent,
+    timeoutMs = connection.transactionTimeoutMs,
+  } = transactionOptions(options);
   const signals = signal === undefined ? outer.signals : [signal, ...outer.signals];
   /** @type {Scope} */
   const scope = { id: 0, isOver: false, signals };
-  const begin = connection.call(
-    outer,
-    (native, outerId, job) => native.begin(outerId, job, mode, timeoutMs),
-    { signal },
+  const begin = observed({ connection, operation: 'begin', sql: 'BEGIN' }, () =>
+    connection.call(outer, (native, outerId, job) => native.begin(outerId, job, mode, timeoutMs), { signal }),
   );
   // Before it has begun, so that the database is not closed between its turn and its first call.
   connection.transactionOpen(scope, Infinity);
   try {
     scope.id = await begin;
     connection.transactionOpen(scope, timeoutMs);
-    return await runInside(connection, scope, fn);
+    return await runInside(connection, scope, fn, traceparent);
   } finally {
     connection.transactionOver(scope);
   }
@@ -77,8 +81,9 @@ async function runTransaction(connection, outer, fn, options) {
  * @param {Connection} connection
  * @param {Scope} scope
  * @param {(tx: Transaction) => T | Promise<T>} fn
+ * @param {string | undefined} traceparent
  */
-async function runInside(connection, scope, fn) {
+async function runInside(connection, scope, fn, traceparent) {
   let value;
   try {
     value = await fn(new Transaction(connection, scope));
@@ -90,11 +95,15 @@ async function runInside(connection, scope, fn) {
   } catch (error) {
     scope.isOver = true;
     // The caller wants to know why, and not that there was nothing left to roll back.
-    await connection.end(scope, false).catch(() => {});
+    await observed({ connection, operation: 'rollback', sql: 'ROLLBACK' }, () =>
+      connection.end(scope, false, traceparent),
+    ).catch(() => {});
     throw error;
   }
   scope.isOver = true;
-  await connection.end(scope, true);
+  await observed({ connection, operation: 'commit', sql: 'COMMIT' }, () =>
+    connection.end(scope, true, traceparent),
+  );
   return value;
 }
 

@@ -79,7 +79,7 @@ thread_local! {
 pub fn plant(bug: Option<Bug>) {
     if let Some(bug) = bug {
         // What the check of release builds looks for.
-        tracing::debug!(?bug, "a bug is planted");
+        tracing::debug!(name: "planted", target: "baton::planted", ?bug, "a bug is planted");
     }
     PLANTED.set(bug);
 }

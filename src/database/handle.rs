@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, Weak};
 
 use futures::future::AbortHandle;
+use tracing::Span;
 
 use super::call::{Answer, Call, Reply};
 use super::error::DatabaseError;
@@ -28,7 +29,7 @@ struct Deadline {
 }
 
 struct State {
-    line: Line<(Call, Reply)>,
+    line: Line<(Call, Reply, Span)>,
     running: Option<(CallNumber, u32, u32)>,
     deadlines: Vec<Deadline>,
     expired: VecDeque<u32>,
@@ -122,7 +123,7 @@ impl Database {
             return reply(Err(error));
         }
         state.closed |= matches!(call, Call::Close);
-        state.line.push(job, scope, (call, Box::new(reply)));
+        state.line.push(job, scope, (call, Box::new(reply), Span::current()));
         self.schedule(state);
     }
 

@@ -109,7 +109,8 @@ impl Pool {
             .stack_size(STACK_BYTES)
             .spawn(move || pool.work());
         if let Err(error) = started {
-            tracing::warn!(%error, "no thread for SQL could be started");
+            tracing::warn!(
+                name: "sql.no-thread", target: "baton::sql", %error, "no thread for SQL could be started");
             let mut state = self.lock();
             state.threads -= 1;
             // Those that run take over its work. Without any, nobody would.

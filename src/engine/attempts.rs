@@ -7,6 +7,7 @@ use crate::kv::{KvError, Limits};
 
 use super::core::Core;
 use super::error::StoreError;
+use super::observe;
 use super::tally;
 
 const PAUSE_MS_MIN: u64 = 1;
@@ -67,7 +68,7 @@ impl Attempts {
                 return Err(error);
             }
         }
-        tracing::debug!(attempt = self.failed, %error, "attempt failed, trying again");
+        observe::retried(self.failed, pause, &error);
         if !pause.is_zero() {
             env.sleep(pause).await;
         }

@@ -16,6 +16,7 @@ use super::attempts::Attempts;
 use super::batch::{self, Batch, Room, write_pages};
 use super::core::Core;
 use super::error::{Failure, StoreError, surface};
+use super::observe;
 use super::rows::Actor;
 use super::settle;
 use super::stage::{End, StageWriter};
@@ -186,7 +187,12 @@ async fn commit_small(
     let mut attempts = Attempts::begin(core);
     let answer = loop {
         match transact(&*core.kv, &body).await {
-            Ok(Ok(committed)) => break Ok(committed),
+            Ok(Ok(committed)) => {
+                if attempts.unknown {
+                    observe::commit_resolved(actor, committed.txid);
+                }
+                break Ok(committed);
+            }
             Ok(Err(debt)) => {
                 if let Err(error) = settle::settle(core, actor, request.held.generation, debt).await {
                     break Err(give_up(actor, request.token, error, attempts.unknown));

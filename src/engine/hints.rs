@@ -14,6 +14,7 @@ use crate::types::{ActorId, Generation, PageRange};
 
 use super::core::Core;
 use super::error::{Failure, StoreError};
+use super::observe;
 use super::rows::Actor;
 
 /// The stored hints, ascending. Damaged ones are none: no start fails for want of advice.
@@ -28,7 +29,7 @@ pub(super) async fn load(view: &dyn View, actor: &Actor) -> Result<Vec<PageRange
         Err(KvError::Corrupt { detail }) => detail,
         Err(error) => return Err(error.into()),
     };
-    tracing::warn!(actor = %actor.id, damage, "the preload hints are damaged and ignored");
+    observe::hints_damaged(actor, &damage);
     Ok(Vec::new())
 }
 

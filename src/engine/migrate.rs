@@ -19,6 +19,7 @@ use super::core::Core;
 use super::error::{Failure, StoreError};
 use super::files::blocking;
 use super::import::{open_source, stage_batch};
+use super::observe;
 use super::rows::Actor;
 use super::settle;
 use super::stage::{End, StageWriter};
@@ -118,6 +119,19 @@ impl Body for Begin {
 /// Reserves an actor and opens the stage of its import.
 pub(crate) async fn begin(core: &Arc<Core>, id: &ActorId) -> Result<V1Begun, StoreError> {
     let actor = Actor::new(id);
+    let begun = begin_import(core, actor.clone()).await;
+    match &begun {
+        Ok(V1Begun::Import(import)) => observe::migration_begun(&actor, import.fence.generation),
+        Ok(V1Begun::Finished(_)) => {}
+        Err(error) => {
+            core.metrics.migrated(Migration::Failed);
+            observe::migration_failed(&actor, error);
+        }
+    }
+    begun
+}
+
+async fn begin_import(core: &Arc<Core>, actor: Actor) -> Result<V1Begun, StoreError> {
     let body = Begin::new(core, actor.clone(), true);
     let token = body.request.token;
     let renewed_at = core.env.elapsed();
@@ -144,7 +158,7 @@ pub(crate) async fn begin(core: &Arc<Core>, id: &ActorId) -> Result<V1Begun, Sto
         }
         Err(error) => {
             // What cannot be undone now keeps the actor reserved, and the next import begins anew.
-            let _left = import.give_up().await;
+            let _left = import.undo().await;
             Err(error)
         }
     }
@@ -207,13 +221,11 @@ pub(crate) async fn invalidate(core: &Arc<Core>, id: &ActorId) -> Result<bool, S
     let body = Arc::new(body);
     match core.decide(&body).await? {
         Was::Nothing => Ok(false),
-        Was::Replaced => {
-            core.metrics.migrated(Migration::Invalidated);
-            Ok(true)
-        }
+        Was::Replaced => Ok(true),
         Was::Reset(fence, head) => {
             settle_all(core, &body.actor, fence.generation, &head).await?;
             core.metrics.migrated(Migration::Invalidated);
+            observe::migration_reset(&body.actor);
             Ok(true)
         }
     }
@@ -276,6 +288,11 @@ impl V1Import {
 
     /// Takes entries of the actor's key-value store, in any order.
     pub async fn take(&mut self, entries: Vec<V1Entry>) -> Result<(), StoreError> {
+        let taken = self.take_entries(entries).await;
+        taken.inspect_err(|error| observe::migration_failed(&self.actor, error))
+    }
+
+    async fn take_entries(&mut self, entries: Vec<V1Entry>) -> Result<(), StoreError> {
         self.keep().await?;
         let mut files = self.files.take().ok_or_else(|| self.over())?;
         let work = move || {
@@ -292,11 +309,16 @@ impl V1Import {
         &mut self,
         recover: impl FnOnce(&Path) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<Meta, StoreError> {
-        let ended = self.finish_stage(recover).await;
+        let (core, actor) = (Arc::clone(&self.core), self.actor.clone());
+        let work = async {
+            let ended = self.finish_stage(recover).await;
+            ended.map_err(|error| displaced(&actor, error))
+        };
+        let ended = observe::migrate(&core, &actor.id, work).await;
         if ended.is_ok() {
-            self.core.metrics.migrated(Migration::Completed);
+            core.metrics.migrated(Migration::Completed);
         }
-        ended.map_err(|error| displaced(&self.actor, error))
+        ended
     }
 
     async fn finish_stage(
@@ -334,8 +356,12 @@ impl V1Import {
 
     /// Gives the import up: the actor is again what it was before. Does nothing to an actor that is not this import's
     /// any more.
-    pub async fn give_up(mut self) -> Result<(), StoreError> {
+    pub async fn give_up(self) -> Result<(), StoreError> {
         self.core.metrics.migrated(Migration::Failed);
+        self.undo().await
+    }
+
+    async fn undo(mut self) -> Result<(), StoreError> {
         if let Some(stage) = self.stage.take() {
             stage.leave();
         }

@@ -22,6 +22,7 @@ mod inspect;
 mod large_commit;
 mod list;
 mod migrate;
+mod observe;
 mod open;
 mod pages;
 mod peek;
@@ -181,7 +182,9 @@ impl Engine {
     /// Takes an actor over and brings its first pages along; a call that lost the race against another one
     /// gets the current state and no pages.
     pub async fn load_startup(&self, actor: &ActorId, preload: &Preload) -> Result<Startup, StoreError> {
-        startup::load_startup(&self.core, actor, preload_request(preload)?).await
+        // Boxed, as in `commit`.
+        let started = Box::pin(startup::load_startup(&self.core, actor, preload_request(preload)?));
+        observe::startup(&self.core, actor, started).await
     }
 
     /// Reads pages of one committed head as the holder of `generation`; those beyond the size are left out.
@@ -195,13 +198,17 @@ impl Engine {
         head_txid: Option<Txid>,
         pages: &[PageNumber],
     ) -> Result<PageSet, StoreError> {
-        tally::reading(&self.core, read::get_pages(&self.core, actor, Held { generation, head_txid }, pages))
-            .await
+        let read = read::get_pages(&self.core, actor, Held { generation, head_txid }, pages);
+        observe::read(&self.core, actor, generation, tally::reading(&self.core, read)).await
     }
 
     /// Commits changes of any size at once. The pages are copied before the first wait.
     pub async fn commit(&self, actor: &ActorId, commit: Commit<'_>) -> Result<Txid, StoreError> {
-        tally::committing(&self.core, commit::commit(&self.core, actor, commit).await)
+        let bytes = commit.pages.iter().map(|write| write.data.len()).sum();
+        let request = (commit.generation, commit.pages.len(), bytes);
+        // Boxed, since what is around it would carry it about by value.
+        let committed = Box::pin(commit::commit(&self.core, actor, commit));
+        tally::committing(&self.core, observe::commit(&self.core, actor, request, committed).await)
     }
 
     /// Finds out what became of a commit that ended with [`StoreError::CommitUnknown`] and left its token there: the
@@ -215,7 +222,8 @@ impl Engine {
         token: Token,
     ) -> Result<Option<Meta>, StoreError> {
         let held = Held { generation, head_txid: Some(head_txid) };
-        tally::resolving(&self.core, resolve::resolve_commit(&self.core, actor, held, token).await)
+        let resolved = resolve::resolve_commit(&self.core, actor, held, token);
+        tally::resolving(&self.core, observe::resolve(&self.core, actor, generation, resolved).await)
     }
 
     /// Begins a commit whose pages come in pieces and whose size is known at its end only: for transactions

@@ -19,6 +19,7 @@ use super::background::Task;
 use super::batch::Room;
 use super::core::Core;
 use super::error::{Failure, StoreError, corrupt};
+use super::observe;
 use super::rows::Actor;
 use super::tally;
 
@@ -231,11 +232,14 @@ async fn settle_while(
     goes_on: impl Fn() -> bool,
 ) -> Result<(), StoreError> {
     let step = Arc::new(Step { actor: actor.clone(), limits: core.limits, generation, debt });
+    let mut steps = 0;
     while goes_on() {
+        steps += 1;
         match core.decide(&step).await? {
             Progress::More => {}
             Progress::Done => {
                 tally::settled(core, debt);
+                observe::settled(actor, generation, debt, steps);
                 break;
             }
             Progress::Nothing => break,
@@ -262,7 +266,7 @@ impl Worker {
         while let Some((generation, debt)) = self.next() {
             let while_open = || !self.core.background.is_closing();
             if let Err(error) = settle_while(&self.core, &self.actor, generation, debt, while_open).await {
-                tracing::warn!(actor = %self.actor.id, ?debt, %error, "tidying up stopped; the next owner goes on");
+                observe::settle_stopped(&self.actor, generation, debt, &error);
                 return;
             }
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt, TryFutureExt, try_join};
 use futures::stream::{FuturesUnordered, StreamExt};
+use tracing::{Instrument, Span};
 
 use crate::codec::{OpenStage, PreparedPage, StagePart};
 use crate::kv::{Body, Decision, Isolation, Mutations, View, transact};
@@ -21,6 +22,7 @@ use super::batch::write_pages;
 use super::commit::{Committed, conclude, give_up, move_head, refuse};
 use super::core::Core;
 use super::error::{Failure, StoreError, surface};
+use super::observe::{self, Staged};
 use super::rows::{Actor, put_row};
 use super::settle;
 use super::tally;
@@ -162,11 +164,11 @@ pub(crate) struct StageWriter {
     pub(super) actor: Actor,
     pub(super) held: Held,
     pub(super) stage: OpenStage,
-    parts: u32,
+    staged: Staged,
+    span: Span,
     /// Pages up to this one may have rows of this stage.
     staged_to: PageCount,
     begun: Duration,
-    rows: tally::Rows,
     in_flight: FuturesUnordered<BoxFuture<'static, Result<(), StoreError>>>,
     /// Whether there is nothing to roll back.
     ended: bool,
@@ -199,10 +201,10 @@ impl StageWriter {
             actor: actor.clone(),
             held,
             stage,
-            parts: 0,
+            staged: Staged::default(),
+            span: observe::stage_opened(actor, held.generation, &stage),
             staged_to: PageCount(0),
             begun: core.env.elapsed(),
-            rows: tally::Rows::default(),
             in_flight: FuturesUnordered::new(),
             ended: false,
         }
@@ -225,13 +227,13 @@ impl StageWriter {
             actor: self.actor.clone(),
             held: self.held,
             stage: self.stage,
-            number: self.parts,
+            number: self.staged.parts,
             pages,
         });
-        self.parts += 1;
-        self.rows = self.rows.and(&part.actor.keys, &part.pages);
+        self.staged.parts += 1;
+        self.staged.rows = self.staged.rows.and(&part.actor.keys, &part.pages);
         let core = Arc::clone(&self.core);
-        self.in_flight.push(async move { core.decide(&part).await }.boxed());
+        self.in_flight.push(async move { core.decide(&part).await }.instrument(self.span.clone()).boxed());
         // Polled once, so that the part is on its way while the caller prepares the next one.
         self.in_flight.next().now_or_never().flatten().transpose()?;
         Ok(())
@@ -246,7 +248,13 @@ impl StageWriter {
     }
 
     /// Makes the whole stage visible.
-    pub(crate) async fn finalize(mut self, end: End) -> Result<Committed, StoreError> {
+    pub(crate) async fn finalize(self, end: End) -> Result<Committed, StoreError> {
+        let (core, actor) = (Arc::clone(&self.core), self.actor.id.clone());
+        let observed = (self.span.clone(), self.stage.txid, self.staged);
+        observe::finalize(&core, &actor, observed, self.make_visible(end)).await
+    }
+
+    async fn make_visible(mut self, end: End) -> Result<Committed, StoreError> {
         self.barrier().await?;
         let End { size_pages, page_size, rewrites_all, migrates } = end;
         let (held, stage, staged_to) = (self.held, self.stage, self.staged_to);
@@ -258,7 +266,10 @@ impl StageWriter {
             match transact(&*self.core.kv, &body).await {
                 Ok(committed) => {
                     self.ended = true;
-                    tally::committed(&self.core, CommitKind::Staged, self.rows, page_size, self.begun);
+                    tally::committed(&self.core, CommitKind::Staged, self.staged.rows, page_size, self.begun);
+                    if attempts.unknown {
+                        observe::commit_resolved(&self.actor, committed.txid);
+                    }
                     break Ok(committed);
                 }
                 Err(Failure::Store(error)) => {

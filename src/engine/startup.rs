@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use futures::future::{BoxFuture, FutureExt, try_join3};
+use tracing::Instrument;
 
 use crate::codec::Head;
 use crate::kv::{
@@ -29,7 +30,7 @@ use super::pages::At;
 use super::preload::{BehindFence, Gone, MoreBehindFence, Sight, Won};
 use super::rows::Actor;
 use super::slices::{BEGINNINGS_MAX, SliceSize, moved_too_often, read_rest, read_slice};
-use super::{Outcome, PageSet, Startup, read, settle, tally};
+use super::{Outcome, PageSet, Startup, observe, read, settle, tally};
 
 /// Conflicts with commits before a start raises the fence first.
 const CONFLICTS_MAX: u32 = 2;
@@ -155,14 +156,11 @@ async fn start(core: &Arc<Core>, id: &ActorId, preload: PreloadRequest) -> Resul
         noted,
         fence_first: AtomicBool::new(false),
     });
-    match take_over(core, &body).await? {
+    match take_over(core, &body).instrument(observe::takeover_span(&body.actor)).await? {
         ControlFlow::Continue(startup) => Ok(startup),
         ControlFlow::Break(meta) => {
             let noted = body.noted.get().copied().unwrap_or(Generation::NONE);
-            tracing::warn!(
-                actor = %body.actor.id, previous = noted.0, current = meta.generation.0,
-                "lost the start-up race"
-            );
+            observe::startup_lost(&body.actor, noted, &meta);
             let pages = if planted::has(Bug::LoserGivenPages) {
                 let held = Held { generation: meta.generation, head_txid: None };
                 read::get_pages(core, id, held, &[PageNumber::FIRST]).await?

@@ -64,8 +64,9 @@ pub(super) fn known_by(error: Option<&StoreError>) -> LostAnswer {
 /// The rows of a commit's pages.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Rows {
-    pages: usize,
-    bytes: usize,
+    pub(super) pages: usize,
+    /// Of keys and values, as they are stored.
+    pub(super) bytes: usize,
 }
 
 impl Rows {

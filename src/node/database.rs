@@ -1,6 +1,11 @@
 //! The class behind `Database`. Each method copies what it was given and puts a call in the database's line
 //! before it returns, so calls run in the order in which JavaScript made them.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "an object instead would be one more thing to read of JavaScript"
+)]
+
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{Either, Env, PromiseRaw, Uint8ArraySlice, Uint32Array};
@@ -11,6 +16,7 @@ use super::error::Failure;
 use super::inbox::Inbox;
 use super::options::{NativePageRange, PreloadRequest};
 use super::runtime::answer;
+use super::traceparent::span;
 use crate::database::{
     Behavior, Call, Database, DatabaseError, DatabaseOptions, DatabaseStats, Databases, Kind, ReadOnlyOptions,
 };
@@ -144,9 +150,13 @@ impl NativeDatabase {
         Self { database, inbox }
     }
 
-    fn submit(&self, call: u32, (scope, job): (u32, u32), what: Call) {
+    fn submit(&self, call: u32, (scope, job): (u32, u32), what: Call, traceparent: Option<String>) {
         let inbox = Arc::clone(&self.inbox);
-        self.database.submit(scope, job, what, move |answer| inbox.put(call, answer));
+        let submit = || self.database.submit(scope, job, what, move |answer| inbox.put(call, answer));
+        match traceparent {
+            None => submit(),
+            Some(_) => span(traceparent).in_scope(submit),
+        }
     }
 }
 
@@ -173,6 +183,7 @@ impl NativeDatabase {
         kind: u32,
         sql: String,
         params: Option<Uint8ArraySlice<'_>>,
+        traceparent: Option<String>,
     ) {
         let kind = match kind {
             0 => Kind::Exec,
@@ -182,13 +193,13 @@ impl NativeDatabase {
             _ => Kind::Iterate,
         };
         let params = params.map(|params| params.to_vec());
-        self.submit(call, (scope, job), Call::Run(kind, (sql, params)));
+        self.submit(call, (scope, job), Call::Run(kind, (sql, params)), traceparent);
     }
 
     /// What a statement takes and gives.
     #[napi]
     pub fn describe(&self, call: u32, scope: u32, job: u32, sql: String) {
-        self.submit(call, (scope, job), Call::Describe(sql));
+        self.submit(call, (scope, job), Call::Describe(sql), None);
     }
 
     /// Runs statements as one transaction. `params` runs beside `sqls`.
@@ -200,9 +211,10 @@ impl NativeDatabase {
         job: u32,
         sqls: Vec<String>,
         params: Vec<Option<Uint8ArraySlice<'_>>>,
+        traceparent: Option<String>,
     ) {
         let params = params.into_iter().map(|params| params.map(|params| params.to_vec()));
-        self.submit(call, (scope, job), Call::Batch(sqls.into_iter().zip(params).collect()));
+        self.submit(call, (scope, job), Call::Batch(sqls.into_iter().zip(params).collect()), traceparent);
     }
 
     /// Begins a transaction, and answers its scope. Modes: 0 deferred, 1 immediate, 2 exclusive.
@@ -213,31 +225,31 @@ impl NativeDatabase {
             1 => Behavior::Immediate,
             _ => Behavior::Exclusive,
         };
-        self.submit(call, (scope, job), Call::Begin(behavior, u64::from(timeout_ms)));
+        self.submit(call, (scope, job), Call::Begin(behavior, u64::from(timeout_ms)), None);
     }
 
     /// Ends a transaction.
     #[napi]
-    pub fn end(&self, call: u32, scope: u32, commit: bool) {
-        self.submit(call, (scope, 0), Call::End(commit));
+    pub fn end(&self, call: u32, scope: u32, commit: bool, traceparent: Option<String>) {
+        self.submit(call, (scope, 0), Call::End(commit), traceparent);
     }
 
     /// More rows of an iteration.
     #[napi]
     pub fn fetch(&self, call: u32, scope: u32, job: u32, cursor: u32) {
-        self.submit(call, (scope, job), Call::Fetch(cursor));
+        self.submit(call, (scope, job), Call::Fetch(cursor), None);
     }
 
     /// Ends an iteration early.
     #[napi]
     pub fn close_cursor(&self, call: u32, scope: u32, cursor: u32) {
-        self.submit(call, (scope, 0), Call::CloseCursor(cursor));
+        self.submit(call, (scope, 0), Call::CloseCursor(cursor), None);
     }
 
     /// Closes the database, once the calls before are through.
     #[napi]
     pub fn close(&self, call: u32) {
-        self.submit(call, (0, 0), Call::Close);
+        self.submit(call, (0, 0), Call::Close, None);
     }
 
     /// Cancels a call, if it is not through yet.

@@ -1,5 +1,10 @@
 //! The class behind `Store`. Each method copies what it was given, then answers from the runtime.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "an object instead would be one more thing to read of JavaScript"
+)]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,6 +23,7 @@ use super::migration::NativeV1Migration;
 use super::options::{NativePageRange, NativeStoreOptions, PreloadRequest};
 use super::runtime::{answer, sql_pool};
 use super::status::{NativeStatus, milliseconds};
+use super::traceparent::within;
 use crate::database::{DatabaseError, Databases};
 use crate::engine::{Commit, Engine, ListRequest, Preload, StoreError, V1Begun, VerifyScope};
 use crate::env::SystemEnv;
@@ -72,6 +78,7 @@ impl NativeStore {
         ranges: Vec<NativePageRange>,
         hints: bool,
         max_bytes: u32,
+        traceparent: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Either<NativeStartup, Failure>>> {
         let engine = Arc::clone(&self.engine);
         let request = PreloadRequest { pages: pages.to_vec(), ranges, hints, bytes_max: max_bytes };
@@ -80,7 +87,7 @@ impl NativeStore {
             let preload = Preload::try_from(request)?;
             Ok(engine.load_startup(&actor, &preload).await?.into())
         };
-        answer(env, work, StoreError::Unavailable)
+        answer(env, within(traceparent, work), StoreError::Unavailable)
     }
 
     /// Reads pages.
@@ -92,6 +99,7 @@ impl NativeStore {
         generation: BigInt,
         head_txid: Option<BigInt>,
         pages: Uint32ArraySlice<'_>,
+        traceparent: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Either<NativePageSet, Failure>>> {
         let engine = Arc::clone(&self.engine);
         let pages = pages.to_vec();
@@ -102,7 +110,7 @@ impl NativeStore {
             let pages = page_numbers(&pages)?;
             Ok(engine.get_pages(&actor, generation, head_txid, &pages).await?.into())
         };
-        answer(env, work, StoreError::Unavailable)
+        answer(env, within(traceparent, work), StoreError::Unavailable)
     }
 
     /// Writes pages. They are copied before this returns.
@@ -114,6 +122,7 @@ impl NativeStore {
         base: NativeCommitBase,
         pages: Uint32ArraySlice<'_>,
         data: Vec<Uint8ArraySlice<'_>>,
+        traceparent: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Either<u64, Failure>>> {
         let engine = Arc::clone(&self.engine);
         let block = PageBlock::copy(&pages, data);
@@ -133,7 +142,7 @@ impl NativeStore {
             Ok(actor) => StoreError::CommitUnknown { actor, detail, token: None },
             Err(error) => error.into(),
         };
-        answer(env, work, panicked)
+        answer(env, within(traceparent, work), panicked)
     }
 
     /// Looks at an actor without taking it over.
@@ -316,6 +325,7 @@ impl NativeStore {
         actor_id: String,
         options: NativeDatabaseOptions,
         inbox: &NativeInbox,
+        traceparent: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Either<NativeDatabase, Failure>>> {
         let databases = Arc::clone(&self.databases);
         let options = OpenRequest::from(options);
@@ -325,7 +335,7 @@ impl NativeStore {
             let database = options.open(&databases, &actor).await?;
             Ok(NativeDatabase::new(database, inbox))
         };
-        answer(env, work, |detail| DatabaseError::from(StoreError::Unavailable(detail)))
+        answer(env, within(traceparent, work), |detail| DatabaseError::from(StoreError::Unavailable(detail)))
     }
 
     /// Reads the store's own row: how long that took, in milliseconds.

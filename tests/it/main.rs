@@ -35,5 +35,6 @@ mod sql;
 mod stages;
 mod storm;
 mod support;
+mod tracing;
 mod transfer;
 mod verify;

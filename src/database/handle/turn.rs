@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::future::{FutureExt, abortable};
+use tracing::Span;
 
 use super::{Database, Deadline, State};
 use crate::database::call::{Answer, Call, Reply};
@@ -21,7 +22,7 @@ use crate::types::PageRange;
 
 /// What a turn is to do.
 enum Work {
-    Call(Waiting<(Call, Reply)>),
+    Call(Waiting<(Call, Reply, Span)>),
     /// The transaction's time is up.
     Expire(u32),
     /// Give memory back.
@@ -154,9 +155,9 @@ impl Database {
 
     fn expire_now(&self, scope: u32) {
         let Some(depth) = self.state().line.depth_of(scope) else { return };
-        tracing::warn!(actor = %self.opened.actor, "a transaction has reached its deadline and is rolled back");
+        tracing::warn!(name: "sql.expired", target: "baton::sql", actor = %self.opened.actor, "a transaction has reached its deadline and is rolled back");
         if let Err(error) = self.on_session(|session| session.end(depth, false)) {
-            tracing::warn!(actor = %self.opened.actor, %error, "the rollback failed");
+            tracing::warn!(name: "sql.rollback-failed", target: "baton::sql", actor = %self.opened.actor, %error, "the rollback failed");
         }
         self.close_scopes(depth);
     }
@@ -222,8 +223,8 @@ impl Turns for Database {
         drop(state);
         self.interrupt.begin(number);
         let answered = match work {
-            Work::Call(Waiting { scope, item: (call, reply), .. }) => {
-                let answer = self.run_counted(call, scope);
+            Work::Call(Waiting { scope, item: (call, reply, span), .. }) => {
+                let answer = span.in_scope(|| self.run_counted(call, scope));
                 Some((answer, reply))
             }
             Work::Expire(scope) => {
@@ -275,6 +276,6 @@ async fn store_hints(shared: &Shared, opened: &Opened, hints: Vec<PageRange>) {
         return;
     }
     if let Err(error) = shared.engine.store_hints(actor, meta.generation, &hints).await {
-        tracing::debug!(actor = %actor, %error, "hints were not stored");
+        tracing::debug!(name: "hints.not-stored", target: "baton::sql", actor = %actor, %error, "hints were not stored");
     }
 }

@@ -169,6 +169,6 @@ fn answer(job: Job, outcome: Result<(), KvError>) {
 fn panicked(panic: &(dyn Any + Send)) -> KvError {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-    tracing::error!(text, "a transaction's body panicked");
+    tracing::error!(name: "kv.panicked", target: "baton::kv", error = text, "a transaction's body panicked");
     KvError::Unavailable { detail: format!("the transaction's body panicked: {text}") }
 }

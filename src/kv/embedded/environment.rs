@@ -146,9 +146,19 @@ impl Store {
     pub(super) fn clear_stale_readers(&self) {
         match self.env.clear_stale_readers() {
             Ok(0) => {}
-            Ok(readers) => tracing::debug!(readers, "forgot the reads of processes that died"),
+            Ok(readers) => {
+                tracing::debug!(
+                    name: "kv.readers-forgotten", target: "baton::kv", readers,
+                    "forgot the reads of processes that died"
+                );
+            }
             // It costs space, not correctness, and the next attempt is near.
-            Err(error) => tracing::warn!(%error, "could not look for the reads of processes that died"),
+            Err(error) => {
+                tracing::warn!(
+                    name: "kv.readers-unknown", target: "baton::kv", %error,
+                    "could not look for the reads of processes that died"
+                );
+            }
         }
     }
 

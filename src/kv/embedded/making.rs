@@ -32,7 +32,7 @@ pub(super) fn alone<T>(directory: &Path, data: &Path, open: impl FnOnce() -> T) 
     let turnstile = Turnstile::open(directory)?;
     let _held = turnstile.hold()?;
     if found(data)? == Found::Torn {
-        tracing::warn!(path = %data.display(), "the power was lost while the store was being made; making it anew");
+        tracing::warn!(name: "kv.remade", target: "baton::kv", path = %data.display(), "the power was lost while the store was being made; making it anew");
         File::options().write(true).open(data)?.set_len(0)?;
     }
     Ok(open())

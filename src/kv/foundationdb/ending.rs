@@ -18,7 +18,7 @@ pub(super) fn stop_at_exit() {
     // SAFETY: `stop` is a function of the right type that does not unwind.
     let registered = unsafe { libc::atexit(stop) };
     if registered != 0 {
-        tracing::warn!("the FoundationDB client's thread will not be stopped when the process ends");
+        tracing::warn!(name: "kv.client-left", target: "baton::kv", "the FoundationDB client's thread will not be stopped when the process ends");
     }
 }
 

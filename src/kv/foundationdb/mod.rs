@@ -110,7 +110,7 @@ impl FoundationDbKv {
         database
             .set_option(DatabaseOption::TransactionTimeout(timeout_ms))
             .map_err(|error| cluster.opening(error))?;
-        tracing::debug!(library = %client.library.display(), version = client.version, "FoundationDB opened");
+        tracing::debug!(name: "kv.opened", target: "baton::kv", library = %client.library.display(), version = client.version, "FoundationDB opened");
         let limits = Limits {
             transaction_bytes: options.transaction_bytes,
             round_trip_bytes: Some(REPLY_BYTES),

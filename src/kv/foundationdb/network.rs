@@ -82,7 +82,7 @@ fn boot() -> Result<Network, String> {
     let run = move || {
         // SAFETY: the thread is stopped before the process ends, by `ending`.
         if let Err(error) = unsafe { runner.run() } {
-            tracing::error!(error = text(error), "the FoundationDB client's thread has stopped");
+            tracing::error!(name: "kv.client-stopped", target: "baton::kv", error = text(error), "the FoundationDB client's thread has stopped");
         }
     };
     let thread = thread::Builder::new()

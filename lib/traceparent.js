@@ -1,0 +1,27 @@
+// The W3C trace context that a caller passes along.
+
+'use strict';
+
+const check = require('./check.js');
+
+const IDS = '(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}';
+/** Versions to come may have more behind what version 00 has; ff is none. */
+const TRACEPARENT = new RegExp(`^(?:00-${IDS}|(?!00|ff)[0-9a-f]{2}-${IDS}(?:-.*)?)$`);
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {string | undefined}
+ */
+function traceparent(value, name) {
+  if (value === undefined) {
+    return undefined;
+  }
+  const text = check.string(value, name);
+  if (!TRACEPARENT.test(text)) {
+    throw check.invalid(name, 'a W3C traceparent, version-traceid-parentid-flags in lowercase hex', value);
+  }
+  return text;
+}
+
+module.exports = { traceparent };

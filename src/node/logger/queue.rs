@@ -1,0 +1,98 @@
+//! What waits for one logger: bounded, because whoever logs must not wait, and memory is not for logs.
+
+use std::collections::VecDeque;
+
+/// What a logger is handed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Item<T> {
+    /// Something that was logged.
+    Record(T),
+    /// At this place so many records are missing.
+    Gap(u64),
+}
+
+/// Records in the order in which they came, with gaps where there was no room for some.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    waiting: VecDeque<Item<T>>,
+    capacity: usize,
+    /// Dropped since the last record that had room.
+    missing: u64,
+    /// Dropped in all.
+    dropped: u64,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { waiting: VecDeque::new(), capacity, missing: 0, dropped: 0 }
+    }
+
+    /// Puts a record in, or counts it. Whether the reader has to be woken: one that was woken takes until it gets
+    /// less than it asked for.
+    pub(super) fn put(&mut self, record: T) -> bool {
+        if self.waiting.len() >= self.capacity {
+            self.missing += 1;
+            self.dropped += 1;
+            return false;
+        }
+        let was_empty = self.waiting.is_empty();
+        self.close_gap();
+        self.waiting.push_back(Item::Record(record));
+        was_empty
+    }
+
+    /// Takes up to `count`.
+    pub(super) fn take(&mut self, count: usize) -> Vec<Item<T>> {
+        if self.waiting.len() < count {
+            // Nobody knows when the next record comes, and this is to be told now.
+            self.close_gap();
+        }
+        let count = count.min(self.waiting.len());
+        self.waiting.drain(..count).collect()
+    }
+
+    fn close_gap(&mut self) {
+        if self.missing > 0 {
+            self.waiting.push_back(Item::Gap(std::mem::take(&mut self.missing)));
+        }
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Item::{Gap, Record};
+    use super::*;
+
+    #[test]
+    fn the_reader_is_woken_for_the_first_record_only() {
+        let mut queue = Queue::new(4);
+        assert_eq!([queue.put(1), queue.put(2)], [true, false]);
+        assert_eq!(queue.take(9), [Record(1), Record(2)]);
+        assert!(queue.put(3));
+    }
+
+    #[test]
+    fn what_has_no_room_is_counted_and_told_where_it_is_missing() {
+        let mut queue = Queue::new(2);
+        for record in 1..=5 {
+            queue.put(record);
+        }
+        assert_eq!(queue.take(1), [Record(1)]);
+        queue.put(6);
+        assert_eq!(queue.take(9), [Record(2), Gap(3), Record(6)]);
+        assert_eq!(queue.dropped(), 3);
+    }
+
+    #[test]
+    fn a_gap_is_told_without_waiting_for_the_next_record() {
+        let mut queue = Queue::new(1);
+        queue.put(1);
+        queue.put(2);
+        assert_eq!(queue.take(2), [Record(1), Gap(1)]);
+        assert_eq!(queue.take(2), []);
+    }
+}
