@@ -31,7 +31,7 @@ function examples(markdown) {
     if (whole.startsWith('<!--')) {
       skipped = true;
     } else if (language === 'text' && found.at(-1)?.language === 'js') {
-      found.at(-1).expected = body;
+      found.at(-1).expected ??= body;
     } else {
       if (!skipped && (language === 'js' || language === 'console')) {
         found.push({ line, language, body });

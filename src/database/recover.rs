@@ -34,7 +34,8 @@ fn open(file: &Path) -> Result<Connection, StoreError> {
     let text = file.to_str().and_then(|name| CString::new(name).ok());
     let name = text.ok_or_else(|| {
         StoreError::Unavailable(format!(
-            "the directory for temporary files has a name that is not UTF-8: {file:?}"
+            "the directory for temporary files has a name that is not UTF-8: {}",
+            file.display()
         ))
     })?;
     let opened = Connection::open((&name, default_vfs()?), Arc::new(Free), false);
@@ -59,7 +60,7 @@ fn quick_check(connection: &Connection) -> Result<String, SqlError> {
     if statement.step()? == Step::Row
         && let Value::Text(text) = statement.column(0)
     {
-        verdict = String::from_utf8_lossy(text.as_ref()).into_owned();
+        verdict = String::from_utf8_lossy(text).into_owned();
     }
     Ok(verdict)
 }

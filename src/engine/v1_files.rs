@@ -35,7 +35,9 @@ impl V1Files {
     /// Writes entries to where they belong.
     pub(super) fn take(&mut self, entries: &[V1Entry]) -> Result<(), StoreError> {
         for (key, value) in entries {
-            if let Some(V1Place { file, offset }) = self.layout.take(key, value).map_err(refused)? {
+            if let Some(V1Place { file, offset }) =
+                self.layout.take(key, value).map_err(|error| refused(&error))?
+            {
                 let target = match file {
                     V1File::Main => &mut self.main,
                     V1File::Journal => self.journal()?,
@@ -57,7 +59,8 @@ impl V1Files {
 
     /// The database file, with its journal beside it, once every byte of both is there.
     pub(super) fn complete(&mut self) -> Result<PathBuf, StoreError> {
-        let V1Sizes { main_bytes, journal_bytes } = self.layout.complete().map_err(refused)?;
+        let V1Sizes { main_bytes, journal_bytes } =
+            self.layout.complete().map_err(|error| refused(&error))?;
         let sized = self.main.set_len(main_bytes);
         sized.map_err(|error| cannot_write(self.directory.path(), &error))?;
         if let Some(bytes) = journal_bytes {
@@ -80,7 +83,7 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> StoreError {
     failed(format!("cannot write to {}: {error}", path.display()), error)
 }
 
-fn refused(error: V1Error) -> StoreError {
+fn refused(error: &V1Error) -> StoreError {
     let message = format!("these entries cannot be migrated: {error}");
     match error {
         V1Error::TooLarge { .. } => StoreError::TooLarge(message),

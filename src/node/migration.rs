@@ -18,11 +18,11 @@ use crate::types::ActorId;
 pub struct NativeV1Migration {
     actor: ActorId,
     /// Until it is finished or given up.
-    import: Arc<Mutex<Option<V1Import>>>,
+    import: Arc<Mutex<Option<Box<V1Import>>>>,
 }
 
 impl NativeV1Migration {
-    pub(super) fn new(actor: ActorId, import: V1Import) -> Self {
+    pub(super) fn new(actor: ActorId, import: Box<V1Import>) -> Self {
         Self { actor, import: Arc::new(Mutex::new(Some(import))) }
     }
 }
@@ -42,7 +42,7 @@ impl NativeV1Migration {
         values: Vec<Uint8ArraySlice<'_>>,
     ) -> napi::Result<PromiseRaw<'env, Either<(), Failure>>> {
         let entries: Vec<V1Entry> =
-            keys.iter().zip(&values).map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
+            keys.into_iter().zip(values).map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
         let (actor, import) = (self.actor.clone(), Arc::clone(&self.import));
         let work = async move {
             let mut import = import.lock().await;
