@@ -49,7 +49,7 @@ fn entries(database: &[u8]) -> Vec<V1Entry> {
 
 async fn begin(engine: &Engine, actor: &ActorId) -> Result<V1Import, StoreError> {
     match engine.begin_v1_import(actor).await? {
-        V1Begun::Import(import) => Ok(import),
+        V1Begun::Import(import) => Ok(*import),
         V1Begun::Finished(meta) => panic!("finished before: {meta:?}"),
     }
 }
