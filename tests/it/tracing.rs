@@ -185,10 +185,10 @@ async fn a_large_commit_has_a_stage_with_its_size_and_nothing_of_its_pages() {
     let (engine, actor, collector) = (faulty(|_| None).await, id("a"), Collector::default());
     let generation = start(&engine, &actor).await.meta.generation;
     collector
-        .watch(async {
+        .watch(Box::pin(async {
             commit(&engine, &actor, generation, Txid(0), 1..=3_000, 7).await.unwrap();
             engine.get_pages(&actor, generation, None, &[page(1), page(2)]).await.unwrap();
-        })
+        }))
         .await;
     let span = collector.one("stage");
     assert_has(&span, &["actor=a", "generation=1", "txid=1"]);
