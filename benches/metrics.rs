@@ -2,6 +2,8 @@
 //! the commit and the read themselves, in memory where nothing hides it, and on LMDB.
 //!
 //! At the end it prints what part of the operation the counting is: criterion's means of both, one through the other.
+//! Then the same operations in memory with a subscriber that wants `info` and so none of their spans and events,
+//! through those without any subscriber.
 
 #[path = "support/short.rs"]
 mod short;
@@ -15,6 +17,8 @@ use std::time::Duration;
 use batondb::env::{Env, SystemEnv};
 use batondb::metrics::{CommitKind, Counter, Histogram, Metrics, Now, SqlTotals, Written};
 use criterion::{Criterion, criterion_group};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
 
 use stores::{Backend, Store};
 use support::{Content, Holder, page, pages_of, runtime};
@@ -83,6 +87,29 @@ fn operations(criterion: &mut Criterion) {
     }
 }
 
+/// The operations that are measured once more with a subscriber, and their names without.
+const LOGGED: [(&str, &str); 2] = [("logged-commit", "commit-memory-Half"), ("logged-read", "read-memory")];
+
+/// From here on the process has a subscriber.
+fn logged(criterion: &mut Criterion) {
+    let at_info = tracing_subscriber::registry().with(LevelFilter::INFO);
+    tracing::subscriber::set_global_default(at_info).expect("nobody else has set one");
+    let runtime = runtime();
+    let store = Store::open(Backend::ALL[0], &runtime);
+    let mut holder = runtime.block_on(Holder::fill(&store.engine, "actor", Content::Half, 16));
+    let (pages, wanted) = (pages_of(Content::Half, 1, 2), [page(1)]);
+    let mut group = criterion.benchmark_group("metrics");
+    group.bench_function(LOGGED[0].0, |bencher| {
+        bencher.iter(|| runtime.block_on(holder.commit(&store.engine, &pages)));
+    });
+    group.bench_function(LOGGED[1].0, |bencher| {
+        bencher.iter(|| {
+            let read = store.engine.get_pages(&holder.actor, holder.generation, None, &wanted);
+            runtime.block_on(read).expect("a holder reads")
+        });
+    });
+}
+
 /// The mean that criterion has just noted, in nanoseconds.
 fn mean_ns(name: &str) -> Option<f64> {
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
@@ -103,6 +130,14 @@ fn main() {
             );
         }
     }
+    for (logged, quiet) in LOGGED {
+        if let (Some(logged_ns), Some(quiet_ns)) = (mean_ns(logged), mean_ns(quiet)) {
+            println!(
+                "{quiet}: {quiet_ns:.0} ns without a subscriber, {logged_ns:.0} ns with one, {:.2}",
+                logged_ns / quiet_ns
+            );
+        }
+    }
 }
 
-criterion_group! { name = benches; config = short::short(); targets = counting, operations }
+criterion_group! { name = benches; config = short::short(); targets = counting, operations, logged }
