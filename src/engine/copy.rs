@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::codec::{FenceState, PreparedPage};
+use crate::codec::PreparedPage;
 use crate::kv::{Isolation, ReadBody, View};
-use crate::plan::{Held, PreloadRequest, StageRequest};
+use crate::plan::{self, Held, PreloadRequest, StageRequest};
 use crate::types::{ActorId, Meta, Origin, PageCount, PageNumber, PageRange, Txid, runs};
 
 use super::attempts::Attempts;
@@ -122,7 +122,8 @@ impl Copying {
         let limits = &self.source.limits;
         let (mut attempts, mut size) =
             (Attempts::begin(&self.source), SliceSize::at_most(limits, STEP_BYTES_MAX));
-        let (actor, at, fill_to) = (&self.actor, self.meta.head_txid, self.started.size_pages);
+        let at = (self.meta.head_txid, self.meta.size_pages);
+        let (actor, fill_to) = (&self.actor, self.started.size_pages);
         let slice = |size| CopySlice { actor: actor.clone(), at, rest: rest.clone(), size, fill_to };
         match read_slice(&self.source, &mut attempts, &mut size, slice).await? {
             ControlFlow::Continue(Pages { pages, next }) => {
@@ -201,7 +202,8 @@ impl Copying {
 /// The next pages of a head.
 struct CopySlice {
     actor: Actor,
-    at: Txid,
+    /// Txid and size of the head: an actor that was deleted and made again has the txid that it had, and no pages.
+    at: (Txid, PageCount),
     rest: Vec<PageRange>,
     size: SliceSize,
     /// Pages up to this one are there in the target, so a page that was never written becomes one of zeros.
@@ -224,10 +226,8 @@ impl ReadBody for CopySlice {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
         async move {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Snapshot).await?;
-            if fence.is_none_or(|fence| fence.state != FenceState::Live) {
-                return Err(StoreError::NotFound { actor: self.actor.id.clone() }.into());
-            }
-            if head.txid != self.at {
+            plan::check_readable(fence.as_ref()).map_err(|refusal| self.actor.refused(refusal))?;
+            if (head.txid, head.size_pages) != self.at {
                 return Ok(ControlFlow::Break(Moved));
             }
             let slice = self.size.first_of(&self.rest, head.page_size);

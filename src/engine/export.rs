@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::{BoxFuture, FutureExt};
 use tokio::runtime::Handle;
 
-use crate::codec::{FenceState, Head};
+use crate::codec::Head;
 use crate::kv::{Isolation, ReadBody, View};
 use crate::plan;
-use crate::types::{ActorId, Meta, Origin, PageNumber, PageRange, Txid, runs};
+use crate::types::{ActorId, Meta, PageCount, PageNumber, PageRange, Txid, runs};
 
 use super::attempts::Attempts;
 use super::core::Core;
@@ -43,18 +43,14 @@ impl ReadBody for Export {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
         async move {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Snapshot).await?;
-            let Some(fence) = fence.filter(|fence| fence.state == FenceState::Live) else {
-                return Err(StoreError::NotFound { actor: self.actor.id.clone() }.into());
-            };
-            if fence.origin == Origin::MigratingFromV1 {
-                return Err(StoreError::MigrationIncomplete { actor: self.actor.id.clone() }.into());
-            }
+            let fence =
+                plan::check_readable(fence.as_ref()).map_err(|refusal| self.actor.refused(refusal))?;
             let mut target = take(&self.target);
             let written = self.write(view, &head, &mut target).await;
             let done = target.next.is_none_or(|next| !head.size_pages.contains(next));
             *self.target.lock().unwrap_or_else(PoisonError::into_inner) = Some(target);
             written?;
-            Ok(if done { ControlFlow::Break(plan::meta(&fence, &head)) } else { ControlFlow::Continue(()) })
+            Ok(if done { ControlFlow::Break(plan::meta(fence, &head)) } else { ControlFlow::Continue(()) })
         }
         .boxed()
     }
@@ -68,7 +64,7 @@ fn take(target: &SharedTarget) -> Target {
 impl Export {
     /// Writes a slice from where the file ends.
     async fn write(&self, view: &dyn View, head: &Head, target: &mut Target) -> Result<(), Failure> {
-        target.begin(head.txid).map_err(|error| target.failed(&error))?;
+        target.begin(head).map_err(|error| target.failed(&error))?;
         if target.beginnings > BEGINNINGS_MAX {
             return Err(moved_too_often(&self.actor.id).into());
         }
@@ -102,8 +98,9 @@ impl Export {
 struct Target {
     path: PathBuf,
     file: BufWriter<File>,
-    /// The head whose pages are in the file so far.
-    head: Option<Txid>,
+    /// Txid and size of the head whose pages are in the file so far: an actor that was deleted and made again has the
+    /// txid that it had, and no pages.
+    head: Option<(Txid, PageCount)>,
     /// At how many heads it was begun.
     beginnings: u32,
     /// The page to write next; none when the last possible one was written.
@@ -124,13 +121,14 @@ impl Target {
     }
 
     /// Goes on at the same head, or starts over at another one.
-    fn begin(&mut self, head: Txid) -> io::Result<()> {
-        if self.head == Some(head) {
+    fn begin(&mut self, head: &Head) -> io::Result<()> {
+        let head = Some((head.txid, head.size_pages));
+        if self.head == head {
             return Ok(());
         }
         self.file.rewind()?;
         self.file.get_mut().set_len(0)?;
-        self.head = Some(head);
+        self.head = head;
         self.beginnings += 1;
         self.next = Some(PageNumber::FIRST);
         Ok(())

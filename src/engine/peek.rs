@@ -2,10 +2,9 @@
 
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::codec::FenceState;
 use crate::kv::{Isolation, Limits, ReadBody, View};
 use crate::plan;
-use crate::types::{ActorId, Generation, Meta, Origin, PageNumber, PageRange, Txid, runs};
+use crate::types::{ActorId, Generation, Meta, PageNumber, PageRange, Txid, runs};
 
 use super::PageSet;
 use super::attempts::Attempts;
@@ -42,13 +41,8 @@ impl ReadBody for PeekBody {
         async move {
             let Self { actor, known, runs, limits, size } = self;
             let (fence, head) = actor.fence_and_head(view, Isolation::Snapshot).await?;
-            let Some(fence) = fence.filter(|fence| fence.state == FenceState::Live) else {
-                return Err(StoreError::NotFound { actor: actor.id.clone() }.into());
-            };
-            if fence.origin == Origin::MigratingFromV1 {
-                return Err(StoreError::MigrationIncomplete { actor: actor.id.clone() }.into());
-            }
-            let meta = plan::meta(&fence, &head);
+            let fence = plan::check_readable(fence.as_ref()).map_err(|refusal| actor.refused(refusal))?;
+            let meta = plan::meta(fence, &head);
             if *known == Some((meta.generation, meta.head_txid)) {
                 return Ok(Peek { meta, pages: PageSet::empty(head.txid, head.page_size) });
             }

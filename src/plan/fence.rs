@@ -45,6 +45,16 @@ pub enum Refusal {
     StageGone,
 }
 
+/// The fence of an actor that can be looked at without holding it.
+pub fn check_readable(fence: Option<&Fence>) -> Result<&Fence, Refusal> {
+    match fence.filter(|fence| fence.state == FenceState::Live) {
+        None => Err(Refusal::NotFound),
+        // Its pages are not there yet.
+        Some(fence) if fence.origin == Origin::MigratingFromV1 => Err(Refusal::Migrating),
+        Some(fence) => Ok(fence),
+    }
+}
+
 /// Whether the caller still holds what it says, and is an owner.
 pub fn check_fence(fence: Option<&Fence>, head: &Head, held: Held) -> Result<(), Refusal> {
     check_held(fence, head, held)?;
@@ -135,6 +145,16 @@ mod tests {
         // Who holds another generation learns that first: it is over for good.
         let fenced = check_fence(Some(&migrating), &head, held(2, 0));
         assert!(matches!(fenced, Err(Refusal::Fenced { .. })), "{fenced:?}");
+    }
+
+    #[test]
+    fn who_holds_nothing_reads_what_is_there_and_whole() {
+        let migrating = Fence { origin: Origin::MigratingFromV1, ..fence(3) };
+        let deleted = Fence { state: FenceState::Deleted, ..migrating };
+        assert_eq!(check_readable(Some(&fence(3))), Ok(&fence(3)));
+        assert_eq!(check_readable(Some(&migrating)), Err(Refusal::Migrating));
+        assert_eq!(check_readable(Some(&deleted)), Err(Refusal::NotFound));
+        assert_eq!(check_readable(None), Err(Refusal::NotFound));
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub use audit::{ActorRows, Audit, Audited, Problem, Problems, RowCount, RowKind,
 pub use commit::{CommitPlan, CommitRequest, Landed, Resolution, commit, landed, resolve};
 pub use delete::{DeletePlan, DeleteRequest, delete};
 pub use early::{EARLY_PAGES_MAX, Visible, first_early, preload_early, visible};
-pub use fence::{Held, Refusal, check_fence, check_writer, meta};
+pub use fence::{Held, Refusal, check_fence, check_readable, check_writer, meta};
 pub use migrate::{
     IMPORT_LEASE_MS, ImportPlan, ImportRequest, ResetPlan, begin_import, given_up, is_of_an_import, migrated,
     renewed, reset_import,

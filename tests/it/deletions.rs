@@ -107,3 +107,42 @@ async fn a_start_whose_generation_is_deleted_under_it_comes_after_the_deletion(p
     commit(&starter, &actor, Generation(4), head, [1], 7).await.unwrap();
     assert_eq!(tags(&starter, &actor, Generation(4), 1).await, [7]);
 }
+
+/// Between two slices of one head the actor is deleted and made again. It has the txid that it had, and no pages: what
+/// is left of the slices must not come out as zeros, or as half a database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_or_a_copy_holds_nothing_of_an_actor_that_was_deleted_and_made_again_meanwhile() {
+    let (place, actor) = (Place::cut(), id("a"));
+    let owner = place.open().await;
+    let generation = start(&owner, &actor).await.meta.generation;
+    commit(&owner, &actor, generation, Txid(0), 1..=30, 1).await.unwrap();
+    let (reader, kv) = engine_with(&place, &[None, Some(Fault::HoldBefore)]).await;
+    let (directory, others) = (tempfile::tempdir().unwrap(), place.open().await);
+    let file = directory.path().join("exported");
+    let export = reader.export_to(&actor, &file);
+    let replaced = async {
+        kv.held(1).await;
+        assert_eq!(others.delete(&actor).await, Ok(true));
+        start(&others, &actor).await;
+        kv.release();
+    };
+    let (exported, ()) = futures::future::join(export, replaced).await;
+    assert_eq!(exported.unwrap().size_pages.0, 0);
+    assert_eq!(std::fs::metadata(&file).unwrap().len(), 0);
+
+    let generation = start(&owner, &actor).await.meta;
+    commit(&owner, &actor, generation.generation, generation.head_txid, 1..=30, 2).await.unwrap();
+    let target = Place::memory().open().await;
+    let mut copying = owner.begin_copy(&actor, &target, false).await.unwrap();
+    assert_eq!(copying.next().await, Ok(None));
+    assert!(copying.pages_done().0 > 0 && copying.pages_done().0 < 30);
+    assert_eq!(others.delete(&actor).await, Ok(true));
+    start(&others, &actor).await;
+    let copied = loop {
+        if let Some(copied) = copying.next().await.unwrap() {
+            break copied;
+        }
+    };
+    assert_eq!((copied.source.size_pages.0, copied.target.size_pages.0), (0, 0));
+    assert_eq!(target.stat(&actor).await.unwrap().unwrap().size_pages.0, 0);
+}

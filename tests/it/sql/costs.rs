@@ -17,17 +17,7 @@ on_every_backend!(
 );
 
 async fn metered(place: &Place) -> (Host, Arc<MeteredKv>) {
-    let setup = Host::at(place).await;
-    let db = setup.open("a").await;
-    db.exec(
-        "CREATE TABLE t(n INTEGER PRIMARY KEY, c);
-         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-         INSERT INTO t SELECT i, hex(zeroblob(100)) FROM n",
-    )
-    .await
-    .unwrap();
-    db.close().await;
-    setup.engine.idle().await;
+    drop(Host::with_table(place).await);
     let kv = Arc::new(MeteredKv::new(place.kv()));
     (Host::new(Arc::clone(&kv) as _, 8 << 20).await, kv)
 }

@@ -13,20 +13,6 @@ on_every_backend!(
 
 const QUERY: &str = "SELECT count(*) FROM t WHERE n BETWEEN 900 AND 1100";
 
-async fn filled(place: &Place) -> Host {
-    let host = Host::at(place).await;
-    let db = host.open("a").await;
-    db.exec(
-        "CREATE TABLE t(n INTEGER PRIMARY KEY, c);
-         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-         INSERT INTO t SELECT i, hex(zeroblob(100)) FROM n",
-    )
-    .await
-    .unwrap();
-    db.close().await;
-    host
-}
-
 /// A start that runs the query. Its round trips after the start, and the pages that it brought along.
 async fn start(host: &Host, hints: bool) -> (Db, u64, usize) {
     let preload = Preload { hints, ..first_page() };
@@ -38,7 +24,7 @@ async fn start(host: &Host, hints: bool) -> (Db, u64, usize) {
 }
 
 async fn a_start_brings_along_what_the_last_one_has_read(place: Place) {
-    let host = filled(&place).await;
+    let host = Host::with_table(&place).await;
     let (db, trips, pages) = start(&host, true).await;
     assert!(trips > 5, "{trips}");
     assert_eq!(pages, 1);
@@ -50,7 +36,7 @@ async fn a_start_brings_along_what_the_last_one_has_read(place: Place) {
 }
 
 async fn without_hints_nothing_is_learned_or_brought(place: Place) {
-    let host = filled(&place).await;
+    let host = Host::with_table(&place).await;
     let (db, trips, _) = start(&host, false).await;
     db.close().await;
     let (db, trips_then, pages) = start(&host, true).await;

@@ -25,17 +25,7 @@ fn numbers(host: &Host) -> Numbers {
 
 /// An actor with a table of two levels.
 async fn prepared(place: &Place) -> Host {
-    let host = Host::at(place).await;
-    let db = host.open("a").await;
-    db.exec(
-        "CREATE TABLE t(n INTEGER PRIMARY KEY, c);
-         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-         INSERT INTO t SELECT i, hex(zeroblob(100)) FROM n",
-    )
-    .await
-    .unwrap();
-    db.close().await;
-    host.engine.idle().await;
+    drop(Host::with_table(place).await);
     // Without what it has in memory.
     Host::at(place).await
 }

@@ -44,6 +44,22 @@ impl Host {
         Self::new(place.kv(), 8 << 20).await
     }
 
+    /// Where the actor "a" has a table `t` whose tree has two levels: 2,000 rows of a number `n` and text.
+    pub async fn with_table(place: &Place) -> Self {
+        let host = Self::at(place).await;
+        let db = host.open("a").await;
+        db.exec(
+            "CREATE TABLE t(n INTEGER PRIMARY KEY, c);
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+             INSERT INTO t SELECT i, hex(zeroblob(100)) FROM n",
+        )
+        .await
+        .unwrap();
+        db.close().await;
+        host.engine.idle().await;
+        host
+    }
+
     /// Takes an actor over.
     pub async fn open(&self, actor: &str) -> Db {
         self.try_open(actor).await.unwrap()
