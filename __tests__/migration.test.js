@@ -7,7 +7,7 @@ const { once } = require('node:events');
 const { readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 
-const { Store } = require('..');
+const { Store, setLogger } = require('..');
 const {
   chunkEntry,
   databaseBytes,
@@ -236,6 +236,34 @@ onEachBackend((open) => {
     goOn();
     expect(await migrated).toMatchObject({ generation, origin: 'migrated-from-v1' });
     expectBytes(await exported(store, 'a'), SOUND);
+  });
+
+  test('operators are told how imports end', async () => {
+    const store = await open();
+    const told = [];
+    const logger = setLogger({ filter: 'baton::migrate=debug' }, ({ name, level, fields }) => {
+      told.push([name, level, fields.actor]);
+    });
+    await store.migrateV1('a', entries);
+    await store.migrateV1('b', []).catch(() => {});
+    const { source, reached, goOn } = pausing(2);
+    const displaced = rejection(store.migrateV1('c', source));
+    await reached;
+    await store.invalidateV1Migration('c');
+    goOn();
+    expect((await displaced).code).toBe('ERR_CONCURRENT_TAKEOVER');
+    await logger.flush();
+    logger.close();
+    expect(told).toEqual([
+      ['migrate.begun', 'debug', 'a'],
+      ['migrate.done', 'info', 'a'],
+      ['migrate.begun', 'debug', 'b'],
+      ['migrate.failed', 'debug', 'b'],
+      ['migrate.begun', 'debug', 'c'],
+      ['migrate.reset', 'info', 'c'],
+      ['migrate.failed', 'info', 'c'],
+    ]);
+    expect(store.metrics().migrations).toEqual({ completed: 1, failed: 2, invalidated: 1 });
   });
 
   test('of two imports at once one wins', async () => {

@@ -200,6 +200,16 @@ function ofStore(raw) {
       'other',
       { preload, readAhead: true, maxQueuedCalls: 9, transactionTimeoutMs: 300, onFenced() {} },
     ],
+    migrateV1: [
+      'gone',
+      [
+        { key: Uint8Array.of(8, 1, 0, 0), value: Uint8Array.of(1, 0, 0, 16, 0, 0, 0, 0, 0, 0) },
+        { key: Uint8Array.of(8, 1, 1, 0, 0, 0, 0, 0), value: page },
+      ],
+      {},
+    ],
+    prepareV1Migration: ['gone'],
+    invalidateV1Migration: ['gone'],
     inspect: ['kept'],
     verify: [{ prefix: 'r', deep: false, onProgress() {} }],
     copyTo: ['kept', 'another store', { replace: false, onProgress() {} }],
