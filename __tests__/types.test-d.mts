@@ -32,6 +32,7 @@ import type {
   SqlValue,
   Startup,
   Histogram,
+  V1Entry,
   StoreMetrics,
   StoreOptions,
   CopyResult,
@@ -113,6 +114,16 @@ export async function looking(store: Store, target: Store) {
   await store.verify({ depp: true });
   // @ts-expect-error Nothing is made in memory that could be there already.
   await Store.open({ memory: true, create: false });
+}
+
+export async function migrating(store: Store, cursor: AsyncIterable<V1Entry>) {
+  const meta = await store.migrateV1('a', cursor, { signal: AbortSignal.timeout(1_000) });
+  same<typeof meta, Meta>();
+  await store.migrateV1('a', [{ key: Uint8Array.of(8), value: new ArrayBuffer(8) }]);
+  same<Awaited<ReturnType<typeof store.prepareV1Migration>>, Meta>();
+  same<Awaited<ReturnType<typeof store.invalidateV1Migration>>, boolean>();
+  // @ts-expect-error Keys are bytes.
+  await store.migrateV1('a', [{ key: 'sqlite', value: new Uint8Array(8) }]);
 }
 
 export function metrics(store: Store) {
