@@ -157,7 +157,9 @@ class Job {
         await Promise.all([this.#settings.source.ping(), this.#settings.target.ping()]);
       }
       this.failed.push({ actorId, code: error.code, message: error.message });
-      note(`batondb: actor ${plain(JSON.stringify(actorId))}: ${plain(error.message)} (${error.code})`);
+      const actor = `actor ${JSON.stringify(actorId)}`;
+      const told = error.message.startsWith(actor) ? error.message : `${actor}: ${error.message}`;
+      note(`batondb: ${plain(told)} (${error.code})`);
     } finally {
       this.#underWay.delete(actorId);
       this.#show();
