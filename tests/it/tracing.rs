@@ -1,7 +1,7 @@
 //! What an operator is told: each event once, at its level, with its fields, and never what a page holds.
 
 use std::fmt::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use ::tracing::field::{Field, Visit};
 use ::tracing::instrument::WithSubscriber;
@@ -63,6 +63,7 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Collector {
 impl Collector {
     /// Everything that `work` tells where it is polled.
     async fn watch<T>(&self, work: impl Future<Output = T>) -> T {
+        want_everything();
         work.with_subscriber(Registry::default().with(self.clone())).await
     }
 
@@ -81,6 +82,13 @@ impl Collector {
     fn is_calm(&self) -> bool {
         self.0.lock().unwrap().iter().all(|told| told.level >= Level::INFO)
     }
+}
+
+/// Has the process want every span and event for good. What is met for the first time, by another test and in the very
+/// moment in which a collector comes, may otherwise be noted as wanted by nobody.
+fn want_everything() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| ::tracing::subscriber::set_global_default(Registry::default()).unwrap());
 }
 
 #[track_caller]
