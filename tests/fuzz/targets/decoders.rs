@@ -4,12 +4,14 @@
 //! A fuzzer does not find bytes with the right checksum, so most inputs are bodies that are sealed here, after
 //! `docs/format.md` and without the code under test.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use batondb::codec::{
     ActorKeys, Fence, Head, Hints, PAGE_ROW_OVERHEAD_BYTES, PreparedPage, Row, StagePart, StoreRow, decode,
     decode_page, encode, fence_actor, fences,
 };
+use batondb::plan::{V1_BYTES_MAX, V1Layout};
 use batondb::types::{ActorId, PageNumber, PageSize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -33,8 +35,49 @@ pub fn run(data: &[u8]) {
         6 => written_page(key, &mut input),
         7 => keys_of_rows(&mut input),
         8 => keys_of_fences(input.rest()),
-        _ => listing(&mut input),
+        _ if key_bytes.is_multiple_of(2) => listing(&mut input),
+        _ => v1_entries(&mut input),
     }
+}
+
+/// Entries of v1 data in any order: none panics, none is written beyond the limit, and what counts as complete has each
+/// of its bytes once.
+fn v1_entries(input: &mut Input<'_>) {
+    let mut layout = V1Layout::default();
+    let (mut size, mut chunks) = (None, BTreeMap::new());
+    while !input.is_empty() {
+        let tag: u8 = input.of(&[0, 0, 0, 0, 1, 2, 4]);
+        let chunk: u32 = input.of(&[0, 1, 2, 3, 32_767, 32_768, u32::MAX]);
+        if input.one_in(4) {
+            let bytes = u64::from(input.below(5 * 4096));
+            let value: Vec<u8> = [1, 0].into_iter().chain(bytes.to_be_bytes().into_iter().rev()).collect();
+            // An import ends with the first entry that is refused.
+            if layout.take(&[8, 1, 0, tag], &value).is_err() {
+                return;
+            }
+            size = size.or((tag == 0).then_some(bytes));
+            continue;
+        }
+        let length = input.of(&[0, 1, 4095, 4096, 4097]);
+        let key = [&[8, 1, 1, tag][..], &chunk.to_be_bytes()].concat();
+        match layout.take(&key, &vec![7; length]) {
+            Ok(place) => {
+                let place = place.unwrap();
+                assert_eq!(place.offset, u64::from(chunk) * 4096);
+                assert!(place.offset + length as u64 <= V1_BYTES_MAX && length <= 4096);
+                if tag == 0 {
+                    assert!(chunks.insert(chunk, length as u64).is_none(), "chunk {chunk} came twice");
+                }
+            }
+            Err(_) => return,
+        }
+    }
+    let Ok(sizes) = layout.complete() else { return };
+    assert_eq!(Some(sizes.main_bytes), size);
+    let named: Vec<u32> = chunks.keys().copied().collect();
+    assert_eq!(named, (0..u32::try_from(sizes.main_bytes.div_ceil(4096)).unwrap()).collect::<Vec<_>>());
+    let end = chunks.iter().map(|(chunk, length)| u64::from(*chunk) * 4096 + length).max();
+    assert!(end.is_none_or(|end| end <= sizes.main_bytes), "bytes behind the end");
 }
 
 /// A value as `docs/format.md` has it.
