@@ -53,6 +53,13 @@ function pausing(after) {
   return { source: source(), reached: reached.promise, goOn: goOn.resolve };
 }
 
+/** Bytes that another thread has been given. */
+function detached() {
+  const bytes = new Uint8Array(4096);
+  structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+  return bytes;
+}
+
 function deferred() {
   let resolve;
   const promise = new Promise((settle) => (resolve = settle));
@@ -182,6 +189,8 @@ onEachBackend((open) => {
       [[...entries.slice(0, 2), null], '"entries[2]"'],
       [[{ key: 'a', value: page(1) }], '"entries[0].key"'],
       [[{ key: page(1), value: [1, 2] }], '"entries[0].value"'],
+      [[{ key: Uint8Array.of(8, 1, 1, 0, 0, 0, 0, 0), value: detached() }], 'detached'],
+      [[{ key: detached().buffer, value: page(1) }], 'detached'],
     ]) {
       const error = await rejection(store.migrateV1('a', given));
       expect(error).toMatchObject({ code: 'ERR_INVALID_ARG', message: expect.stringContaining(fragment) });
@@ -350,6 +359,17 @@ onEachBackend((open) => {
 });
 
 onEachSharedBackend((place) => {
+  test('closing the store while an import begins leaves the actor free', async () => {
+    const options = place();
+    const store = await Store.open(options);
+    const never = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) };
+    store.migrateV1('a', never).catch(() => {});
+    await store.close();
+    const again = await Store.open(options);
+    expect(await again.stat('a')).toBeUndefined();
+    await again.close();
+  });
+
   test('closing the store gives up an import whose source waits', async () => {
     const options = place();
     const store = await Store.open(options);

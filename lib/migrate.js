@@ -2,6 +2,8 @@
 
 'use strict';
 
+const { types } = require('node:util');
+
 const { throwIfAborted } = require('./abort.js');
 const check = require('./check.js');
 const { toMeta } = require('./meta.js');
@@ -42,13 +44,18 @@ function entriesArgument(value) {
  * @param {string} name
  */
 function bytes(value, name) {
-  if (value instanceof ArrayBuffer) {
-    return new Uint8Array(value.slice(0));
-  }
-  if (!ArrayBuffer.isView(value)) {
+  const isBuffer = types.isAnyArrayBuffer(value);
+  if (!isBuffer && !ArrayBuffer.isView(value)) {
     throw check.invalid(name, 'a Buffer, TypedArray, DataView or ArrayBuffer', value);
   }
-  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
+  try {
+    return (
+      isBuffer ? new Uint8Array(value) : new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    ).slice();
+  } catch {
+    // Taken for empty it would be zeros in the database.
+    throw check.invalid(name, 'bytes whose buffer is not detached', value);
+  }
 }
 
 /** Entries on their way to the addon. */
@@ -116,14 +123,21 @@ async function takeAll(migration, entries, call, signal) {
  * @param {Call} call
  * @param {AbortSignal | undefined} signal
  * @param {Set<NativeV1Migration>} open Those of the store that are under way.
+ * @param {<T>(work: () => Promise<T>) => Promise<T>} keepOpen Has the store wait with closing.
  */
-async function migrate(actorId, entries, call, signal, open) {
+async function migrate(actorId, entries, call, signal, open, keepOpen) {
   throwIfAborted(signal);
-  const begun = await call((native) => native.beginV1Migration(actorId));
+  // A store that closes in this moment must find it among those that it gives up.
+  const begun = await keepOpen(async () => {
+    const answer = await call((native) => native.beginV1Migration(actorId));
+    if ('takeEntries' in answer) {
+      open.add(answer);
+    }
+    return answer;
+  });
   if (!('takeEntries' in begun)) {
     return toMeta(begun);
   }
-  open.add(begun);
   try {
     await takeAll(begun, entries, call, signal);
     return toMeta(await call(() => begun.finish()));

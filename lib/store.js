@@ -171,7 +171,14 @@ class Store {
     const id = options.actorId(actorId);
     const iterable = entriesArgument(entries);
     const { signal } = options.migrateOptions(migrateOptions);
-    return await migrate(id, iterable, (dispatch) => this.#call(dispatch), signal, this.#migrations);
+    return await migrate(
+      id,
+      iterable,
+      (dispatch) => this.#call(dispatch),
+      signal,
+      this.#migrations,
+      (work) => this.#keepOpen(work),
+    );
   }
 
   /** @param {string} actorId */
