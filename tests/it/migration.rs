@@ -19,6 +19,7 @@ on_every_backend!(
     an_importer_cut_off_at_any_operation_leaves_nothing_half_done,
     a_lease_keeps_others_away_until_it_is_over,
     an_importer_at_work_renews_its_lease,
+    an_import_that_fails_before_its_stage_is_open_stands_in_nobodys_way,
     a_reset_whose_answer_was_lost_leaves_the_next_import_alone,
     what_is_not_an_unfinished_import_stays_byte_for_byte_as_it_was,
     nothing_of_a_displaced_import_is_left,
@@ -239,6 +240,26 @@ async fn a_lease_keeps_others_away_until_it_is_over(place: Place) {
     import.give_up().await.unwrap();
     assert_eq!(other.stat(&actor).await.unwrap().unwrap(), meta);
     assert_eq!(exported(&other, &actor).await, database);
+}
+
+/// It has taken over from a dead importer, whose stage it could not roll back.
+async fn an_import_that_fails_before_its_stage_is_open_stands_in_nobodys_way(place: Place) {
+    let (database, actor) = (database(), id("a"));
+    let dead = place.open().await;
+    let mut import = begin(&dead, &actor).await.unwrap();
+    import.take(entries(&database)).await.unwrap();
+    drop(place.open().await);
+    let kv = FaultyKv::new(place.kv(), Arc::new(SystemEnv), |operation| {
+        // Behind the store's opening and the reservation.
+        (operation.number == 3).then_some(Fault::Unavailable)
+    });
+    let env = Arc::new(Clock { ahead_ms: Arc::new(AtomicU64::new(60_000)) });
+    let failing = Engine::open(Arc::new(kv), env).await.unwrap();
+    let failed = migrate(&failing, &actor, &database).await.unwrap_err();
+    assert_eq!(failed.code(), "ERR_UNAVAILABLE");
+    assert_eq!(dead.invalidate_v1_migration(&actor).await, Ok(false), "nothing is staged");
+    assert_eq!(migrate(&dead, &actor, &database).await.unwrap().origin, Origin::MigratedFromV1);
+    drop(import);
 }
 
 async fn an_importer_at_work_renews_its_lease(place: Place) {

@@ -17,7 +17,7 @@ use crate::engine::v1_files::V1Files;
 use crate::kv::{Body, Decision, Isolation, Mutations, View};
 use crate::metrics::Migration;
 use crate::plan::{self, Held, ImportPlan, ImportRequest, StageRequest};
-use crate::types::{ActorId, Generation, Meta};
+use crate::types::{ActorId, Generation, Meta, Token};
 
 struct Begin {
     actor: Actor,
@@ -107,26 +107,35 @@ async fn begin_import(core: &Arc<Core>, actor: Actor) -> Result<V1Begun, StoreEr
         Reserved::Now(fence, head, stage) => (fence, head, stage),
     };
     let held = Held { generation: fence.generation, head_txid: Some(head.txid) };
-    let stage = if let Some(stage) = stage {
-        StageWriter::opened(core, &actor, held, stage)
-    } else {
-        // What an importer or owner before has left behind goes first.
-        let request = StageRequest { held, size_pages: None, page_size: None, token };
-        StageWriter::open(core, &actor, request).await.map_err(|error| displaced(&actor, error))?
-    };
     let was_there = body.was_there.load(Ordering::Acquire);
-    let (core, stage) = (Arc::clone(core), Some(stage));
-    let mut import = V1Import { core, actor, fence, stage, files: None, was_there, renewed_at };
-    match blocking(&*import.core.env, V1Files::new).await {
-        Ok(files) => {
-            import.files = Some(files);
-            Ok(V1Begun::Import(Box::new(import)))
-        }
-        Err(error) => {
-            // What cannot be undone now keeps the actor reserved, and the next import begins anew.
-            let _left = import.undo().await;
-            Err(error)
-        }
+    let core = Arc::clone(core);
+    let mut import = V1Import { core, actor, fence, stage: None, files: None, was_there, renewed_at };
+    if let Err(error) = import.make_ready(held, stage, token).await {
+        // What cannot be undone now keeps the actor reserved, and the next import begins anew.
+        let _left = import.undo().await;
+        return Err(error);
+    }
+    Ok(V1Begun::Import(Box::new(import)))
+}
+
+impl V1Import {
+    /// Opens the stage, where the reservation has not, and makes room for files.
+    async fn make_ready(
+        &mut self,
+        held: Held,
+        stage: Option<OpenStage>,
+        token: Token,
+    ) -> Result<(), StoreError> {
+        let (core, actor) = (&self.core, &self.actor);
+        self.stage = Some(if let Some(stage) = stage {
+            StageWriter::opened(core, actor, held, stage)
+        } else {
+            // What an importer or owner before has left behind goes first.
+            let request = StageRequest { held, size_pages: None, page_size: None, token };
+            StageWriter::open(core, actor, request).await.map_err(|error| displaced(actor, error))?
+        });
+        self.files = Some(blocking(&*self.core.env, V1Files::new).await?);
+        Ok(())
     }
 }
 
