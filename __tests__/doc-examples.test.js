@@ -7,8 +7,12 @@ const { commands, examples, pattern } = require('./doc-examples.js');
 const PAGE = `
 # Title
 
+<!-- before
+const one = 'one';
+-->
+
 \`\`\`js
-console.log('one');
+console.log(one);
 \`\`\`
 
 \`\`\`text
@@ -36,8 +40,14 @@ exit code 1
 
 test('the blocks that are run are found, with what is expected of them', () => {
   expect(examples(PAGE)).toEqual([
-    { line: 4, language: 'js', body: "console.log('one');\n", expected: 'one\n' },
-    { line: 22, language: 'console', body: expect.stringContaining('$ false') },
+    {
+      line: 8,
+      language: 'js',
+      body: 'console.log(one);\n',
+      before: "const one = 'one';\n",
+      expected: 'one\n',
+    },
+    { line: 26, language: 'console', body: expect.stringContaining('$ false'), before: '' },
   ]);
 });
 
