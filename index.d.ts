@@ -1,6 +1,12 @@
 /// <reference lib="esnext.disposable" />
 
 /**
+ * Stores of actors, and the SQLite database of each.
+ *
+ * @module batondb
+ */
+
+/**
  * An opened store: one backend that holds very many actors.
  *
  * Every method returns a promise and rejects with a {@link BatonError}. Arguments are checked before anything

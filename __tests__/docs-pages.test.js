@@ -52,3 +52,12 @@ test.each(PAGES)('%s: what it links to in the repository is there', (page) => {
     });
   expect(missing).toEqual([]);
 });
+
+test('docs/errors.md has a section for each code', () => {
+  const declarations = readFileSync(join(ROOT, 'index.d.ts'), 'utf8');
+  const [, union] = /export type ErrorCode =([\s\S]*?);/.exec(declarations) ?? [];
+  const codes = [...union.matchAll(/'(ERR_\w+)'/g)].map(([, code]) => code);
+  const sections = [...readFileSync(join(ROOT, 'docs/errors.md'), 'utf8').matchAll(/^## (ERR_\w+)$/gm)];
+  expect(codes.length).toBeGreaterThan(10);
+  expect(sections.map(([, code]) => code).sort()).toEqual(codes.sort());
+});
