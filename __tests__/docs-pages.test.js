@@ -27,7 +27,7 @@ function pagesBelow(folder) {
 
 const PAGES = ['README.md', 'CONTRIBUTING.md', ...pagesBelow('docs'), ...pagesBelow('examples')];
 const tests = readdirSync(__dirname)
-  .filter((name) => /^docs-.*\.test\.js$/.test(name))
+  .filter((name) => /^docs-.*\.test\.js$/.test(name) && name !== 'docs-pages.test.js')
   .map((name) => readFileSync(join(__dirname, name), 'utf8'))
   .join('\n');
 
