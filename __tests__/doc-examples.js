@@ -91,10 +91,14 @@ function commands(body) {
  *
  * @param {string} page its path from the root of the repository
  * @param {string} directory an empty one
+ * @param {{ packages?: string[] }} [options] which of this repository's packages they may import besides batondb
  */
-function testExamples(page, directory) {
+function testExamples(page, directory, { packages = [] } = {}) {
   mkdirSync(join(directory, 'node_modules', '.bin'), { recursive: true });
   symlinkSync(ROOT, join(directory, 'node_modules', 'batondb'));
+  for (const name of packages) {
+    symlinkSync(join(ROOT, 'node_modules', name), join(directory, 'node_modules', name));
+  }
   const shim = join(directory, 'node_modules', '.bin', 'batondb');
   const program = join(ROOT, 'bin', 'batondb.js');
   writeFileSync(shim, `#!/bin/sh\nexec "${process.execPath}" "${program}" "$@"\n`, { mode: 0o755 });
