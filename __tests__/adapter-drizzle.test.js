@@ -236,7 +236,10 @@ onEachBackend((openStore) => {
   test('errors have the cause that Baton told', async () => {
     const { client, db } = await open(await openStore());
     const missing = await failure(db.all(sql`SELECT * FROM nowhere`));
-    expect(missing.cause).toMatchObject({ code: 'SQLITE_ERROR', message: expect.stringContaining('nowhere') });
+    expect(missing.cause).toMatchObject({
+      code: 'SQLITE_ERROR',
+      message: expect.stringContaining('nowhere'),
+    });
     expect((await failure(db.all(sql`SELECT ${new Date(0)}`))).cause.message).toMatch(/Date/);
     const refused = (...args) => rejection(Promise.resolve().then(() => drizzle(...args)));
     expect((await refused({})).message).toMatch(/database.*Database/);

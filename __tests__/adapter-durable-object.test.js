@@ -170,6 +170,53 @@ onEachBackend((openStore) => {
     expect((await rejection(storage.transaction(7))).code).toBe('ERR_INVALID_ARG');
   });
 
+  test('keys and values', async () => {
+    const { db, storage } = await open(await openStore());
+    expect(await storage.get('a')).toBe(undefined);
+    const value = { list: [1, 'x', null], when: new Date(5), big: 2n ** 70n };
+    await storage.put('a', value);
+    expect(await storage.get('a')).toEqual(value);
+    const commits = db.stats().commits;
+    await storage.put({ 'b:1': 1, 'b:2': 2, 'b\uffff': 3, 'b\u{10ffff}x': 4, c: false });
+    expect(db.stats().commits).toBe(commits + 1);
+    const keys = async (options) => [...(await storage.list(options)).keys()];
+    expect(await keys()).toEqual(['a', 'b:1', 'b:2', 'b\uffff', 'b\u{10ffff}x', 'c']);
+    expect(await keys({ prefix: 'b' })).toEqual(['b:1', 'b:2', 'b\uffff', 'b\u{10ffff}x']);
+    expect(await keys({ start: 'b:1', end: 'b\uffff' })).toEqual(['b:1', 'b:2']);
+    expect(await keys({ startAfter: 'b:1', limit: 1 })).toEqual(['b:2']);
+    expect(await keys({ prefix: 'b:', reverse: true })).toEqual(['b:2', 'b:1']);
+    expect([...(await storage.get(['c', 'b:2', 'none']))]).toEqual([
+      ['b:2', 2],
+      ['c', false],
+    ]);
+    expect([await storage.delete('a'), await storage.delete('a'), await storage.delete(['c', 'a'])]).toEqual([
+      true,
+      false,
+      1,
+    ]);
+    await storage.transaction(async (txn) => {
+      await txn.put('gone', 1);
+      await storage.put('b:1', 9);
+      expect(await txn.get('b:1')).toBe(9);
+      expect((await txn.list({ prefix: 'g' })).size).toBe(1);
+      expect(await txn.delete('b:2')).toBe(true);
+      txn.rollback();
+    });
+    expect([...(await storage.list({ prefix: 'b:' }))]).toEqual([
+      ['b:1', 1],
+      ['b:2', 2],
+    ]);
+    expect(await storage.get('gone')).toBe(undefined);
+    const code = async (promise) => (await rejection(promise)).code;
+    expect(await code(storage.put('a', undefined))).toBe('ERR_INVALID_ARG');
+    expect(await code(storage.put('a', () => {}))).toBe('ERR_INVALID_ARG');
+    expect(await code(storage.put(['a'], 1))).toBe('ERR_INVALID_ARG');
+    expect(await code(storage.get('\ud800'))).toBe('ERR_INVALID_ARG');
+    expect(await code(storage.list({ start: 'a', startAfter: 'a' }))).toBe('ERR_INVALID_ARG');
+    expect(await code(storage.list({ limit: 0 }))).toBe('ERR_OUT_OF_RANGE');
+    expect(await code(storage.list({ first: 'a' }))).toBe('ERR_INVALID_ARG');
+  });
+
   test('a closed database, and arguments that are wrong', async () => {
     const { db, storage, sql } = await open(await openStore());
     expect(() => durableObjectStorage({})).toThrow(/database/);

@@ -55,6 +55,12 @@ export async function durableObject(store: Store) {
     return (await txn.sql.exec('SELECT 1')).columnNames;
   });
   same<typeof answer, string[]>();
+  const value = await storage.get<number>('key');
+  same<typeof value, number | undefined>();
+  const values = await storage.list<number>({ prefix: 'key', reverse: true });
+  same<typeof values, Map<string, number>>();
+  const removed = await storage.delete(['key']);
+  same<typeof removed, number>();
   // @ts-expect-error A Date cannot be bound.
   storage.sql.exec('SELECT ?', new Date());
 }

@@ -64,15 +64,49 @@ export interface SqlStorage {
   readonly databaseSize: Promise<number>;
 }
 
+/** Which keys to list, and in which order. */
+export interface ListOptions {
+  /** The first key, if it is there. */
+  start?: string;
+  /** The key before the first one. Not with `start`. */
+  startAfter?: string;
+  /** The key behind the last one. */
+  end?: string;
+  /** What each key begins with. */
+  prefix?: string;
+  /** @default false */
+  reverse?: boolean;
+  /** How many keys at most; 1 or more. */
+  limit?: number;
+}
+
+/**
+ * Keys and values, in a table `_baton_key_values` of the database. Keys sort by the bytes of their UTF-8; values are
+ * what `v8.serialize` of Node takes: structured clones.
+ */
+export interface KeyValues {
+  get<T = unknown>(key: string): Promise<T | undefined>;
+  /** Of those that are there, in the order of keys. */
+  get<T = unknown>(keys: readonly string[]): Promise<Map<string, T>>;
+  /** @throws {BatonError} `ERR_INVALID_ARG`: the value is `undefined` or cannot be cloned. */
+  put(key: string, value: unknown): Promise<void>;
+  put(entries: Record<string, unknown>): Promise<void>;
+  /** Whether it was there. */
+  delete(key: string): Promise<boolean>;
+  /** How many of them were there. */
+  delete(keys: readonly string[]): Promise<number>;
+  list<T = unknown>(options?: ListOptions): Promise<Map<string, T>>;
+}
+
 /** What the function of a transaction is given. */
-export interface DurableObjectTransaction {
+export interface DurableObjectTransaction extends KeyValues {
   /** The same as `storage.sql`, which means the transaction inside of its function. */
   readonly sql: SqlStorage;
   /** Has the transaction rolled back when its function returns. Queries made in it later reject with `ERR_CLOSED`. */
   rollback(): void;
 }
 
-/** `ctx.storage`, as far as SQL goes. */
+/** `ctx.storage`: SQL, transactions, keys and values. */
 export declare class DurableObjectStorage {
   constructor(database: Database | Transaction, options?: DurableObjectStorageOptions);
   readonly sql: SqlStorage;
@@ -89,6 +123,7 @@ export declare class DurableObjectStorage {
   /** Resolves when the queries made so far are over. */
   sync(): Promise<void>;
 }
+export interface DurableObjectStorage extends KeyValues {}
 
 export interface DurableObjectStorageOptions {
   /**

@@ -1,4 +1,4 @@
-// `ctx.storage` of a Durable Object over a Baton database, as far as SQL goes.
+// `ctx.storage` of a Durable Object over a Baton database: its SQL, transactions, and keys and values.
 //
 // A call of `sql.exec` is one batch: its statements take place as a whole, and it is under way when `exec` returns,
 // whether somebody waits for it or not. What runs in the function of a transaction is known by its asynchronous
@@ -14,6 +14,7 @@ const { BatonError } = require('../../lib/error.js');
 const { sqlText } = require('../../lib/query-options.js');
 const { largeIntegers, narrowRow, queries } = require('../arguments.js');
 const { PendingCursor, SqlCursor } = require('./cursor.js');
+const { KeyValues } = require('./key-values.js');
 
 /** @typedef {import('../../index.js').Queries} Queries */
 /** @typedef {{ queries: Queries, isRolledBack: boolean }} Scope */
@@ -96,6 +97,7 @@ class DurableObjectStorage {
   #database;
   /** @type {AsyncLocalStorage<Scope>} */
   #inside = new AsyncLocalStorage();
+  #keyValues = new KeyValues(() => this.#current());
 
   /**
    * @param {any} database
@@ -106,6 +108,29 @@ class DurableObjectStorage {
     const given = check.object(options, 'options', ['largeIntegers']);
     const large = largeIntegers(given.largeIntegers, 'options.largeIntegers');
     this.sql = new SqlStorage(() => this.#current(), large);
+  }
+
+  /** @param {any} key */
+  async get(key) {
+    return await this.#keyValues.get(key);
+  }
+
+  /**
+   * @param {any} keyOrEntries
+   * @param {unknown} [value]
+   */
+  async put(keyOrEntries, value) {
+    await this.#keyValues.put(keyOrEntries, value);
+  }
+
+  /** @param {any} key */
+  async delete(key) {
+    return await this.#keyValues.delete(key);
+  }
+
+  /** @param {any} [options] */
+  async list(options) {
+    return await this.#keyValues.list(options);
   }
 
   /**
@@ -125,7 +150,9 @@ class DurableObjectStorage {
         const rollback = () => {
           scope.isRolledBack = true;
         };
-        const handle = /** @type {any} */ ({ sql: this.sql, rollback });
+        const { get, put, delete: delete_, list } = this;
+        const methods = [get, put, delete_, list].map((method) => [method.name, method.bind(this)]);
+        const handle = { sql: this.sql, rollback, ...Object.fromEntries(methods) };
         value = await this.#inside.run(scope, () => closure(handle));
         if (scope.isRolledBack) {
           throw ROLLBACK;
