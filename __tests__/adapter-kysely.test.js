@@ -187,6 +187,52 @@ onEachBackend((openStore) => {
     });
   });
 
+  test('transactions run in the loop over a stream, and a stream that was abandoned holds nobody up', async () => {
+    const { db, kysely } = await open(await openStore());
+    await db.run(
+      "INSERT INTO room SELECT value, 'r' || value FROM (WITH RECURSIVE c(value) AS (VALUES (1) UNION ALL SELECT value + 1 FROM c WHERE value < 3000) SELECT value FROM c)",
+    );
+    for await (const { id } of kysely.selectFrom('room').select('id').orderBy('id').stream(1_000)) {
+      if (id % 1_000 === 0) {
+        await kysely.transaction().execute((trx) => trx.insertInto('message').values({ room: id }).execute());
+      }
+    }
+    expect(await kysely.selectFrom('message').select('room').execute()).toHaveLength(3);
+    const abandoned = kysely.selectFrom('room').select('id').stream(1);
+    expect((await abandoned.next()).value).toEqual({ id: 1 });
+    await room(kysely, 'next').execute();
+    await kysely.destroy();
+    expect(db.closed).toBe(true);
+    const rest = async () => {
+      for await (const row of abandoned) void row;
+    };
+    expect((await rejection(rest())).code).toBe('ERR_CLOSED');
+  });
+
+  test('a query outside of the transaction that waits for it waits for the deadline', async () => {
+    const { kysely } = await open(await openStore(), { transactionTimeoutMs: 50 });
+    let seen;
+    const transaction = kysely.transaction().execute(async (trx) => {
+      await room(trx, 'lost').execute();
+      seen = await names(kysely);
+    });
+    expect((await rejection(transaction)).code).toBe('ERR_CLOSED');
+    expect(seen).toEqual([]);
+  });
+
+  test("Kysely's log has queries and errors, of savepoints, too", async () => {
+    const { db } = await open(await openStore());
+    const lines = [];
+    const log = ({ level, query }) => lines.push(`${level}: ${query.sql}`);
+    const kysely = new Kysely({ dialect: new BatonDialect({ database: db }), log });
+    const trx = await kysely.startTransaction().execute();
+    await trx.savepoint('s').execute();
+    await rejection(sql`SELECT nothing`.execute(trx));
+    await trx.rollback().execute();
+    for await (const row of kysely.selectNoFrom(sql`1`.as('x')).stream()) void row;
+    expect(lines).toEqual(['query: savepoint "s"', 'error: SELECT nothing', 'query: select 1 as "x"']);
+  });
+
   test('introspection and migrations', async () => {
     const store = await openStore();
     const { kysely } = await open(store);
