@@ -122,6 +122,13 @@ onEachBackend((openStore) => {
       expect(await client.get('PRAGMA foreign_keys')).toEqual({ foreign_keys: 1 });
     });
 
+    test('is refused inside of another transaction, where foreign keys stay on', async () => {
+      const { client } = await filled();
+      const inside = client.transaction((tx) => migrate(drizzle(tx), third(rebuild)));
+      expect(await rejection(inside)).toMatchObject({ code: 'ERR_INVALID_ARG' });
+      expect(await client.all('SELECT body FROM message')).toEqual([{ body: 'kept' }]);
+    });
+
     test('is refused where it leaves references that lead nowhere', async () => {
       const { client, db } = await filled();
       const error = await rejection(migrate(db, third([rebuild[0], 'DELETE FROM room;', rebuild[5]])));

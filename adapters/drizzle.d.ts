@@ -93,7 +93,8 @@ export interface MigrationConfig {
  * fail if they leave rows behind whose references lead nowhere.
  *
  * @throws {DrizzleQueryError} The statement that failed, with a `BatonError` as its `cause`.
- * @throws {BatonError} `ERR_INVALID_ARG`: an entry of the journal has no migration, or an option is wrong.
+ * @throws {BatonError} `ERR_INVALID_ARG`: an entry of the journal has no migration, an option is wrong, or `db` is over
+ * a transaction and the migrations turn foreign keys off.
  * `SQLITE_CONSTRAINT`: references lead nowhere. Otherwise as every transaction: `ERR_FENCE_MISMATCH` and so on.
  */
 export declare function migrate<TSchema extends Record<string, unknown>>(

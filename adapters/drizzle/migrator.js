@@ -81,6 +81,9 @@ function makeMigrate({ DrizzleQueryError }) {
     const newest = await tx.get(`SELECT max(created_at) AS "when" FROM ${table}`);
     const missing = migrations.filter(({ when }) => newest?.when === null || Number(newest?.when) < when);
     const isChecked = missing.some(turnsForeignKeysOff);
+    if (isChecked) {
+      await refuseForeignKeys(tx);
+    }
     const before = isChecked ? await violations(tx) : 0;
     for (const migration of missing) {
       await apply(tx, table, migration);
@@ -131,6 +134,21 @@ async function withoutForeignKeys(client, run) {
     if (outcome.status === 'rejected') {
       throw outcome.reason;
     }
+  }
+}
+
+/**
+ * Inside of another transaction, or where the line was too long for the PRAGMA, foreign keys are still on, and dropping
+ * a table would delete what refers to it.
+ *
+ * @param {Queries} tx
+ */
+async function refuseForeignKeys(tx) {
+  const now = await tx.get('PRAGMA foreign_keys');
+  if (now?.foreign_keys !== 0) {
+    const message =
+      'These migrations turn foreign keys off, which a transaction that is open cannot: migrate the database itself, with drizzle(database)';
+    throw new BatonError('ERR_INVALID_ARG', message);
   }
 }
 
