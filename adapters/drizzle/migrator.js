@@ -1,0 +1,165 @@
+// `migrate(db, { journal, migrations })`: brings a database to the newest of the migrations that drizzle-kit has made.
+//
+// All that is missing is applied in one transaction, in which it is also found out what is missing: of two callers at
+// once the second finds nothing to do, and a migration that fails leaves nothing behind, not even the table of
+// migrations. The table is Drizzle's own, hashes included, so its other tools and migrators go on from here.
+//
+// Where drizzle-kit makes a table anew it turns foreign keys off, drops the old one and turns them on again. Inside of
+// a transaction SQLite passes over that PRAGMA, and DROP TABLE would delete what refers to the table. So it is turned
+// around the transaction, with calls made in one turn of the event loop, which nothing can come between.
+
+'use strict';
+
+const { createHash } = require('node:crypto');
+
+const check = require('../../lib/check.js');
+const { BatonError } = require('../../lib/error.js');
+const { queries } = require('../arguments.js');
+
+/** @typedef {import('./peer.js').Peer} Peer */
+/** @typedef {import('../../index.js').Queries} Queries */
+/** @typedef {{ tag: string, when: number, hash: string, statements: string[] }} Migration */
+
+const BREAKPOINT = '--> statement-breakpoint';
+const FOREIGN_KEYS_OFF = /\bPRAGMA\s+foreign_keys\s*=\s*(?:OFF|0|FALSE|NO)\b/i;
+const TABLE_DEFAULT = '__drizzle_migrations';
+
+/**
+ * @param {unknown} value
+ * @returns {{ table: string, migrations: Migration[] }}
+ */
+function checkedConfig(value) {
+  const config = check.object(value, 'config', ['journal', 'migrations', 'migrationsTable']);
+  const { journal, migrations } = config;
+  if (!Array.isArray(journal?.entries)) {
+    throw check.invalid('config.journal', "drizzle-kit's journal, with a list of entries", journal);
+  }
+  if (typeof migrations !== 'object' || migrations === null) {
+    throw check.invalid('config.migrations', 'an object with the SQL of m0000, m0001 and so on', migrations);
+  }
+  return {
+    table: check.nonEmptyString(config.migrationsTable ?? TABLE_DEFAULT, 'config.migrationsTable'),
+    migrations: journal.entries.map((/** @type {any} */ entry, /** @type {number} */ index) => {
+      const name = `config.journal.entries[${index}]`;
+      const idx = check.integer(entry?.idx, `${name}.idx`, 0, Number.MAX_SAFE_INTEGER);
+      const when = check.integer(entry.when, `${name}.when`, 0, Number.MAX_SAFE_INTEGER);
+      const key = `m${String(idx).padStart(4, '0')}`;
+      const text = check.string(migrations[key], `config.migrations.${key}`);
+      const hash = createHash('sha256').update(text).digest('hex');
+      return { tag: String(entry.tag), when, hash, statements: text.split(BREAKPOINT) };
+    }),
+  };
+}
+
+/** @param {Peer} peer */
+function makeMigrate({ DrizzleQueryError }) {
+  /**
+   * @param {Queries} tx
+   * @param {string} table Quoted.
+   * @param {Migration} migration
+   */
+  async function apply(tx, table, { when, hash, statements }) {
+    for (const statement of statements) {
+      try {
+        await tx.exec(statement);
+      } catch (error) {
+        throw new DrizzleQueryError(statement, [], /** @type {Error} */ (error));
+      }
+    }
+    await tx.run(`INSERT INTO ${table} ("hash", "created_at") VALUES (?, ?)`, [hash, when]);
+  }
+
+  /**
+   * @param {Queries} tx
+   * @param {ReturnType<typeof checkedConfig>} config
+   */
+  async function applyMissing(tx, { table: name, migrations }) {
+    const table = `"${name.replaceAll('"', '""')}"`;
+    await tx.exec(
+      `CREATE TABLE IF NOT EXISTS ${table} (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)`,
+    );
+    const newest = await tx.get(`SELECT max(created_at) AS "when" FROM ${table}`);
+    const missing = migrations.filter(({ when }) => newest?.when === null || Number(newest?.when) < when);
+    const isChecked = missing.some(turnsForeignKeysOff);
+    if (isChecked) {
+      await refuseForeignKeys(tx);
+    }
+    const before = isChecked ? await violations(tx) : 0;
+    for (const migration of missing) {
+      await apply(tx, table, migration);
+    }
+    const after = isChecked ? await violations(tx) : 0;
+    if (after > before) {
+      const message = `The migrations leave ${after - before} rows behind that refer to rows which do not exist`;
+      throw new BatonError('SQLITE_CONSTRAINT', message, {
+        extendedCode: 'SQLITE_CONSTRAINT_FOREIGNKEY',
+        rawCode: 787,
+      });
+    }
+  }
+
+  /**
+   * @param {any} db
+   * @param {unknown} config
+   */
+  return async function migrate(db, config) {
+    const client = queries(db?.$client, "db (it is made by batondb/drizzle's drizzle)");
+    const checked = checkedConfig(config);
+    const run = () => client.transaction((/** @type {Queries} */ tx) => applyMissing(tx, checked));
+    const { foreign_keys: areOn } = await client.get('PRAGMA foreign_keys');
+    if (areOn === 1 && checked.migrations.some(turnsForeignKeysOff)) {
+      await withoutForeignKeys(client, run);
+    } else {
+      await run();
+    }
+  };
+}
+
+/**
+ * @param {Queries} client
+ * @param {() => Promise<void>} run
+ */
+async function withoutForeignKeys(client, run) {
+  const on = () => client.exec('PRAGMA foreign_keys = ON');
+  const [off, ran, restored] = await Promise.allSettled([
+    client.exec('PRAGMA foreign_keys = OFF'),
+    run(),
+    on(),
+  ]);
+  if (restored.status === 'rejected' && off.status === 'fulfilled') {
+    // Where the line was too long for it, later is better than never.
+    await on();
+  }
+  for (const outcome of [off, ran]) {
+    if (outcome.status === 'rejected') {
+      throw outcome.reason;
+    }
+  }
+}
+
+/**
+ * Inside of another transaction, or where the line was too long for the PRAGMA, foreign keys are still on, and dropping
+ * a table would delete what refers to it.
+ *
+ * @param {Queries} tx
+ */
+async function refuseForeignKeys(tx) {
+  const now = await tx.get('PRAGMA foreign_keys');
+  if (now?.foreign_keys !== 0) {
+    const message =
+      'These migrations turn foreign keys off, which a transaction that is open cannot: migrate the database itself, with drizzle(database)';
+    throw new BatonError('ERR_INVALID_ARG', message);
+  }
+}
+
+/** @param {Migration} migration */
+function turnsForeignKeysOff({ statements }) {
+  return statements.some((statement) => FOREIGN_KEYS_OFF.test(statement));
+}
+
+/** @param {Queries} tx */
+async function violations(tx) {
+  return (await tx.all('PRAGMA foreign_key_check')).length;
+}
+
+module.exports = { makeMigrate };

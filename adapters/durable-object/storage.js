@@ -1,0 +1,197 @@
+// `ctx.storage` of a Durable Object over a Baton database: its SQL, transactions, and keys and values.
+//
+// A call of `sql.exec` is one batch: its statements take place as a whole, and it is under way when `exec` returns,
+// whether somebody waits for it or not. What runs in the function of a transaction is known by its asynchronous
+// context, so that `storage.sql` means the transaction there, as it does in a Durable Object.
+
+'use strict';
+
+const { AsyncLocalStorage } = require('node:async_hooks');
+
+const check = require('../../lib/check.js');
+const { statementsOf } = require('../../lib/cli/sql-text.js');
+const { BatonError } = require('../../lib/error.js');
+const { sqlText } = require('../../lib/query-options.js');
+const { largeIntegers, narrowRow, queries } = require('../arguments.js');
+const { PendingCursor, SqlCursor } = require('./cursor.js');
+const { KeyValues } = require('./key-values.js');
+
+/** @typedef {import('../../index.js').Queries} Queries */
+/** @typedef {{ queries: Queries, isRolledBack: boolean }} Scope */
+
+const ROLLBACK = new Error('The transaction is rolled back');
+
+class SqlStorage {
+  #scope;
+  #largeIntegers;
+
+  /**
+   * @param {() => Queries} scope The database, or the transaction that the caller is in.
+   * @param {'error' | 'bigint'} largeIntegers_
+   */
+  constructor(scope, largeIntegers_) {
+    this.#scope = scope;
+    this.#largeIntegers = largeIntegers_;
+  }
+
+  /**
+   * @param {string} query
+   * @param {...unknown} bindings Of the last statement.
+   */
+  exec(query, ...bindings) {
+    return new PendingCursor(this.#exec(query, bindings));
+  }
+
+  get databaseSize() {
+    return this.#databaseSize();
+  }
+
+  /**
+   * @param {string} query
+   * @param {unknown[]} bindings
+   */
+  async #exec(query, bindings) {
+    const statements = statementsOf(sqlText(query, 'query')).map((sql) => ({
+      sql,
+      params: /** @type {any[]} */ ([]),
+    }));
+    const last = statements.at(-1);
+    if (last === undefined) {
+      throw check.invalid('query', 'SQL with at least one statement', query);
+    }
+    last.params = bindings.map((value) => (value === undefined ? null : value));
+    const readBigInts = this.#largeIntegers === 'bigint';
+    const results = await this.#scope().batch(statements, { rowMode: 'array', readBigInts });
+    const { columns, rows } = results[results.length - 1];
+    for (const row of readBigInts ? rows.map(narrowRow) : rows) {
+      row.forEach((value, index) => {
+        row[index] = asDurableObject(value);
+      });
+    }
+    return new SqlCursor({
+      columnNames: columns,
+      rows: /** @type {any[][]} */ (rows),
+      rowsWritten: results.reduce((sum, { changes }) => sum + changes, 0),
+    });
+  }
+
+  async #databaseSize() {
+    const sql = 'SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()';
+    const row = await this.#scope().get(sql, [], { rowMode: 'array' });
+    return /** @type {number} */ (row?.[0]);
+  }
+}
+
+/**
+ * Blobs are `ArrayBuffer`s in a Durable Object.
+ *
+ * @param {any} value
+ */
+function asDurableObject(value) {
+  return ArrayBuffer.isView(value)
+    ? value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength)
+    : value;
+}
+
+class DurableObjectStorage {
+  #database;
+  /** @type {AsyncLocalStorage<Scope>} */
+  #inside = new AsyncLocalStorage();
+  #keyValues = new KeyValues(() => this.#current());
+
+  /**
+   * @param {any} database
+   * @param {unknown} [options]
+   */
+  constructor(database, options = {}) {
+    this.#database = /** @type {Queries} */ (queries(database, 'database'));
+    const given = check.object(options, 'options', ['largeIntegers']);
+    const large = largeIntegers(given.largeIntegers, 'options.largeIntegers');
+    this.sql = new SqlStorage(() => this.#current(), large);
+  }
+
+  /** @param {any} key */
+  async get(key) {
+    return await this.#keyValues.get(key);
+  }
+
+  /**
+   * @param {any} keyOrEntries
+   * @param {unknown} [value]
+   */
+  async put(keyOrEntries, value) {
+    await this.#keyValues.put(keyOrEntries, value);
+  }
+
+  /** @param {any} key */
+  async delete(key) {
+    return await this.#keyValues.delete(key);
+  }
+
+  /** @param {any} [options] */
+  async list(options) {
+    return await this.#keyValues.list(options);
+  }
+
+  /**
+   * @template T
+   * @param {(tx: import('../durable-object.js').DurableObjectTransaction) => T | Promise<T>} closure
+   * @returns {Promise<T>}
+   */
+  async transaction(closure) {
+    if (typeof closure !== 'function') {
+      throw check.invalid('closure', 'a function', closure);
+    }
+    /** @type {any} */
+    let value;
+    try {
+      await this.#current().transaction(async (tx) => {
+        const scope = { queries: tx, isRolledBack: false };
+        const rollback = () => {
+          scope.isRolledBack = true;
+        };
+        const { get, put, delete: delete_, list } = this;
+        const methods = [get, put, delete_, list].map((method) => [method.name, method.bind(this)]);
+        const handle = { sql: this.sql, rollback, ...Object.fromEntries(methods) };
+        value = await this.#inside.run(scope, () => closure(handle));
+        if (scope.isRolledBack) {
+          throw ROLLBACK;
+        }
+      });
+    } catch (error) {
+      if (error !== ROLLBACK) {
+        throw error;
+      }
+    }
+    return value;
+  }
+
+  transactionSync() {
+    const message =
+      'transactionSync() cannot be: SQL runs off the event loop here. Use await storage.transaction(async () => …)';
+    throw new BatonError('ERR_INVALID_ARG', message);
+  }
+
+  async sync() {
+    // Calls run in the order in which they were made, so whatever came before is over when this is answered.
+    await this.#current().get('SELECT 1');
+  }
+
+  #current() {
+    const scope = this.#inside.getStore();
+    if (scope?.isRolledBack) {
+      throw new BatonError('ERR_CLOSED', 'The transaction is rolled back');
+    }
+    return scope?.queries ?? this.#database;
+  }
+}
+
+/**
+ * @param {any} database
+ * @param {unknown} [options]
+ */
+function durableObjectStorage(database, options) {
+  return new DurableObjectStorage(database, options);
+}
+
+module.exports = { DurableObjectStorage, durableObjectStorage };
