@@ -18,7 +18,13 @@ const declarations = [
     .map((name) => `adapters/${name}`),
 ];
 
-const NAMES = ['Store', 'isBatonError', 'setLogger'];
+const MODULES = {
+  batondb: ['Store', 'isBatonError', 'setLogger'],
+  'batondb/drizzle': ['drizzle', 'migrate'],
+  'batondb/durable-object': ['durableObjectStorage'],
+  'batondb/kysely': ['BatonDialect'],
+  kysely: ['Kysely'],
+};
 const GIVEN = `
 declare const store: import('batondb').Store;
 declare const db: import('batondb').Database;
@@ -28,9 +34,25 @@ declare const request: import('batondb').CommitRequest;
 declare const cache: Map<number, Uint8Array>;
 declare const actor: { stop(): void };
 declare const response: { end(text: string): void };
+interface Tables { room: { id: number; name: string } }
 declare const customer: string;
 declare const items: string[];
 declare function send(id: unknown, text: unknown): Promise<boolean>;
+`;
+
+const SCHEMA = `
+import { relations } from 'drizzle-orm';
+import { integer, sqliteTable } from 'drizzle-orm/sqlite-core';
+const room = sqliteTable('room', { id: integer().primaryKey() });
+const message = sqliteTable('message', { id: integer().primaryKey(), roomId: integer() });
+const schema = {
+  room,
+  message,
+  ofRooms: relations(room, ({ many }) => ({ messages: many(message) })),
+  ofMessages: relations(message, ({ one }) => ({
+    room: one(room, { fields: [message.roomId], references: [room.id] }),
+  })),
+};
 `;
 
 /** @param {string} file */
@@ -53,8 +75,12 @@ test.each(declarations)(
       for (const { line, code } of found) {
         const imports = code.match(/^import [\s\S]*?;\n/gm) ?? [];
         const body = imports.reduce((rest, statement) => rest.replace(statement, ''), code);
-        const names = NAMES.filter((name) => !imports.join('').includes(name));
-        const source = `import { ${names} } from 'batondb';\n${imports.join('')}${GIVEN}export async function example() {\n${body}}\n`;
+        const given = Object.entries(MODULES).map(([from, names]) => {
+          const needed = names.filter((name) => body.includes(name) && !imports.join('').includes(name));
+          return needed.length > 0 ? `import { ${needed} } from '${from}';\n` : '';
+        });
+        const schema = body.includes('schema') ? SCHEMA : '';
+        const source = `${given.join('')}${imports.join('')}${schema}${GIVEN}export async function example() {\n${body}}\n`;
         writeFileSync(join(directory, `line-${line}.mts`), source);
       }
       const compilerOptions = {

@@ -1,5 +1,11 @@
 // Types of batondb/drizzle. drizzle.d.mts has the same text: each of the two sees the Drizzle of its own module system.
 
+/**
+ * Drizzle ORM over the database of an actor, and its migrations.
+ *
+ * @module batondb/drizzle
+ */
+
 import type { DrizzleConfig, ExtractTablesWithRelations } from 'drizzle-orm';
 import type { BatchItem, BatchResponse } from 'drizzle-orm/batch';
 import type { BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core';

@@ -1,5 +1,11 @@
 // Types of batondb/durable-object.
 
+/**
+ * `ctx.storage` of Cloudflare's Durable Objects over the database of an actor.
+ *
+ * @module batondb/durable-object
+ */
+
 import type { Database, Transaction } from '../index.js';
 
 /** A value in a row. Blobs are `ArrayBuffer`s, as in a Durable Object. `bigint` only with `largeIntegers: 'bigint'`. */

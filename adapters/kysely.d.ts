@@ -1,5 +1,11 @@
 // Types of batondb/kysely. kysely.d.mts has the same text: each of the two sees the Kysely of its own module system.
 
+/**
+ * A dialect of Kysely over the database of an actor.
+ *
+ * @module batondb/kysely
+ */
+
 import type { DatabaseIntrospector, Dialect, DialectAdapter, Driver, Kysely, QueryCompiler } from 'kysely';
 import type { Database } from '../index.js';
 

@@ -1,5 +1,5 @@
 // Compiled, never run: the types of batondb/drizzle as users of CommonJS see them. Drizzle's own declarations do not
-// compile by themselves, so this is apart from the other tests of types (tsconfig.drizzle.json).
+// compile by themselves, so this is apart from the other tests of types (tsconfig.peers.json).
 
 import type { RunResult, Store } from 'batondb';
 import {
