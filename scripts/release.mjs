@@ -10,7 +10,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { PLATFORMS, addonPath } from './packages/platforms.js';
+import { PLATFORMS, ROOT, addonPath } from './packages/platforms.js';
 import { disagreements, notes, read } from './packages/release.js';
 import { STAGE, readJson, stageAll } from './packages/stage.js';
 
@@ -37,7 +37,7 @@ function check() {
   if (found.length > 0) {
     throw new Error(found.join('\n'));
   }
-  console.log(`Everything says ${readJson('package.json').version}.`);
+  console.log(`Everything says ${readJson(`${ROOT}/package.json`).version}.`);
 }
 
 function pack() {
@@ -79,7 +79,7 @@ function publish() {
 /** @type {Record<string, () => void>} */
 const steps = {
   check,
-  notes: () => console.log(notes(read('CHANGELOG.md'), readJson('package.json').version)),
+  notes: () => console.log(notes(read('CHANGELOG.md'), readJson(`${ROOT}/package.json`).version)),
   pack,
   publish,
 };

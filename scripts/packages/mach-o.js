@@ -12,6 +12,8 @@ const HEADER_BYTES = 32;
 const LC_SYMTAB = 0x2;
 const LC_LOAD_DYLIB = 0xc;
 const LC_LOAD_WEAK_DYLIB = 0x80000018;
+/** What Zig's linker makes up for every library. */
+const OF_THE_LINKER = ['__mh_dylib_header', '___dso_handle'];
 const N_STAB = 0xe0;
 const N_PEXT = 0x10;
 const N_TYPE = 0x0e;
@@ -45,7 +47,10 @@ function readMachO(data) {
   const debug = found.filter(({ type }) => (type & N_STAB) !== 0);
   const rest = found.filter(({ type }) => (type & N_STAB) === 0);
   const local = rest.filter(({ type }) => (type & N_EXT) === 0);
-  const defined = rest.filter(({ type }) => (type & N_EXT) !== 0 && (type & (N_TYPE | N_PEXT)) === N_TYPE);
+  const defined = rest.filter(
+    ({ name, type }) =>
+      (type & N_EXT) !== 0 && (type & (N_TYPE | N_PEXT)) === N_TYPE && !OF_THE_LINKER.includes(name),
+  );
   return {
     format: /** @type {const} */ ('mach-o'),
     arch: ARCHES.get(data.readUInt32LE(4)) ?? /** @type {const} */ ('other'),
