@@ -12,7 +12,7 @@ const ROOT = resolve(__dirname, '../..');
  * @typedef {object} Platform
  * @property {string} name as in the package's name, `batondb-<name>`
  * @property {string} target of rustc
- * @property {string} zig the target for cargo-zigbuild; on Windows of another ABI
+ * @property {string | undefined} zig the target for cargo-zigbuild, undefined where it cannot build it
  * @property {boolean} compileOnly what a Linux machine builds only shows that the code compiles and links
  * @property {'elf' | 'mach-o' | 'pe'} format
  * @property {'x64' | 'arm64'} arch
@@ -34,12 +34,8 @@ function gnu(name, cpu) {
 
 /** @param {string} name @param {string} cpu */
 function windows(name, cpu) {
-  // Linking for MSVC takes Microsoft's SDK, which only a Windows machine has.
-  return platform(name, `${cpu}-pc-windows-msvc`, {
-    zig: `${cpu}-pc-windows-gnullvm`,
-    compileOnly: true,
-    format: 'pe',
-  });
+  // Linking takes Microsoft's SDK, which only a Windows machine has.
+  return platform(name, `${cpu}-pc-windows-msvc`, { zig: undefined, compileOnly: true, format: 'pe' });
 }
 
 /** @type {readonly Platform[]} */

@@ -38,6 +38,9 @@ function zigEnvironment() {
  * @returns {string} where it is
  */
 function zigBuild({ target, zig, libc, format }) {
+  if (zig === undefined) {
+    throw new Error(`${target} can be built on Windows alone`);
+  }
   // A directory of its own, so that the builds of this machine's own target do not begin anew.
   const directory = join(ROOT, 'target', 'cross');
   /** @type {NodeJS.ProcessEnv} */
@@ -46,12 +49,10 @@ function zigBuild({ target, zig, libc, format }) {
     // Rust links musl in by default, and a library that Node loads must take the one that Node has.
     env.RUSTFLAGS = `${process.env.RUSTFLAGS ?? ''} -C target-feature=-crt-static`.trim();
   }
-  // Of Windows another ABI is built; the suffix with the version of the C library is no part of a triple.
-  const triple = format === 'pe' ? zig : target;
-  run('rustup', ['target', 'add', triple]);
+  run('rustup', ['target', 'add', target]);
   run('cargo', ['zigbuild', '--release', '--locked', '--lib', '--target', zig], env);
   const file = { elf: 'libbatondb.so', 'mach-o': 'libbatondb.dylib', pe: 'batondb.dll' }[format];
-  return join(directory, triple, 'release', file);
+  return join(directory, target, 'release', file);
 }
 
 module.exports = { run, zigBuild };
