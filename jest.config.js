@@ -6,7 +6,7 @@ module.exports = {
   globalSetup: '<rootDir>/__tests__/cluster/setup.js',
   globalTeardown: '<rootDir>/__tests__/cluster/teardown.js',
   testMatch: ['<rootDir>/__tests__/**/*.test.js'],
-  // Rust's build directory holds packages' sources, which Jest would walk through.
-  modulePathIgnorePatterns: ['<rootDir>/target/'],
+  // Rust's build directory holds packages' sources, which Jest would walk through; dist has a second batondb.
+  modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/dist/'],
   testTimeout: 30_000,
 };

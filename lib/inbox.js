@@ -5,7 +5,7 @@
 
 'use strict';
 
-const { NativeInbox } = require('../binding.js');
+const { NativeInbox } = require('./native.js');
 
 /**
  * What callers do next runs in microtasks of the same turn. Fewer a turn cost no throughput that could be

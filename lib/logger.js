@@ -2,7 +2,7 @@
 
 'use strict';
 
-const { NativeLogger, wrongDirective } = require('../binding.js');
+const { NativeLogger, wrongDirective } = require('./native.js');
 const check = require('./check.js');
 const { BatonError } = require('./error.js');
 

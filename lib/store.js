@@ -4,7 +4,7 @@
 
 'use strict';
 
-const { NativeStore } = require('../binding.js');
+const { NativeStore } = require('./native.js');
 const { orAborted, throwIfAborted } = require('./abort.js');
 const check = require('./check.js');
 const { tell } = require('./channels.js');
