@@ -23,6 +23,7 @@ const MODULES = {
   'batondb/drizzle': ['drizzle', 'migrate'],
   'batondb/durable-object': ['durableObjectStorage'],
   'batondb/kysely': ['BatonDialect'],
+  'batondb/rivetkit': ['batonDatabase', 'sleepWhenFenced'],
   kysely: ['Kysely'],
 };
 const GIVEN = `
@@ -32,12 +33,15 @@ declare const set: import('batondb').PageSet;
 declare const actorId: string;
 declare const request: import('batondb').CommitRequest;
 declare const cache: Map<number, Uint8Array>;
-declare const actor: { stop(): void };
 declare const response: { end(text: string): void };
 interface Tables { room: { id: number; name: string } }
 declare const customer: string;
 declare const items: string[];
 declare function send(id: unknown, text: unknown): Promise<boolean>;
+`;
+
+const ACTOR = `
+declare function actor(definition: { db: unknown; onWake: (c: any) => void; actions: Record<string, (c: any, body: string) => unknown> }): unknown;
 `;
 
 const SCHEMA = `
@@ -80,7 +84,8 @@ test.each(declarations)(
           return needed.length > 0 ? `import { ${needed} } from '${from}';\n` : '';
         });
         const schema = body.includes('schema') ? SCHEMA : '';
-        const source = `${given.join('')}${imports.join('')}${schema}${GIVEN}export async function example() {\n${body}}\n`;
+        const actor = body.includes('actor(') ? ACTOR : 'declare const actor: { stop(): void };\n';
+        const source = `${given.join('')}${imports.join('')}${schema}${GIVEN}${actor}export async function example() {\n${body}}\n`;
         writeFileSync(join(directory, `line-${line}.mts`), source);
       }
       const compilerOptions = {

@@ -1,0 +1,1 @@
+export { batonDatabase, sleepWhenFenced } from './rivetkit.js';

@@ -1,0 +1,138 @@
+// What an actor sees as `c.db`: rivetkit's raw client over a Baton database.
+
+'use strict';
+
+const { BatonError } = require('../../lib/error.js');
+const { statementsOf } = require('../../lib/cli/sql-text.js');
+
+/** @typedef {import('../../index.js').Database} Database */
+/** @typedef {import('../../index.js').Queries} Queries */
+/** @typedef {import('../../index.js').Store} Store */
+/** @typedef {import('../../index.js').SqlParams} SqlParams */
+/** @typedef {import('../rivetkit.js').RawClient} RawClient */
+/** @typedef {Record<string, import('../../index.js').SqlValue>} Row */
+
+// Statements that cannot stand inside of a batch, which is a transaction.
+const OUTSIDE_OF_BATCHES =
+  /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(?:BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE|VACUUM|PRAGMA|ATTACH|DETACH)\b/i;
+
+/**
+ * Integers as rivetkit's own client answers them: numbers, and a bigint only where a number would not be exact.
+ *
+ * @param {Row[]} rows
+ */
+function withNumbers(rows) {
+  for (const row of rows) {
+    for (const [name, value] of Object.entries(row)) {
+      if (typeof value === 'bigint' && Number.isSafeInteger(Number(value))) row[name] = Number(value);
+    }
+  }
+  return rows;
+}
+
+/**
+ * The parameters of `execute(sql, ...args)`: one plain object for named ones, or the values in their order.
+ *
+ * @param {unknown[]} args
+ * @returns {SqlParams}
+ */
+function paramsOf(args) {
+  const [first] = args;
+  const named =
+    args.length === 1 &&
+    typeof first === 'object' &&
+    first !== null &&
+    !Array.isArray(first) &&
+    !ArrayBuffer.isView(first) &&
+    [Object.prototype, null].includes(Object.getPrototypeOf(first));
+  return /** @type {SqlParams} */ (named ? first : args);
+}
+
+/**
+ * Several statements in one string, which take no parameters. The answer has the rows of the last one that has any
+ * columns.
+ *
+ * @param {Queries} queries
+ * @param {string} sql
+ * @param {string[]} statements
+ * @returns {Promise<Row[]>}
+ */
+async function executeScript(queries, sql, statements) {
+  if (statements.length === 0) return [];
+  if (statements.some((statement) => OUTSIDE_OF_BATCHES.test(statement))) {
+    await queries.exec(sql);
+    return [];
+  }
+  const results = await queries.batch(statements, { readBigInts: true });
+  return results.findLast(({ columns }) => columns.length > 0)?.rows ?? [];
+}
+
+/**
+ * @param {Queries} queries
+ * @returns {(sql: string, ...args: unknown[]) => Promise<any[]>}
+ */
+function executeOn(queries) {
+  return async (sql, ...args) => {
+    // A call with parameters is one statement; and what is no string is for the database to refuse.
+    if (args.length === 0 && typeof sql === 'string') {
+      const statements = statementsOf(sql);
+      if (statements.length !== 1) return withNumbers(await executeScript(queries, sql, statements));
+    }
+    return withNumbers(await queries.all(sql, paramsOf(args), { readBigInts: true }));
+  };
+}
+
+/** @param {unknown} options */
+function timeoutOf(options) {
+  const { timeout, experimental } = /** @type {any} */ (options ?? {});
+  if (experimental?.includeState) {
+    // Its answer would be a promise that a database outside of rivetkit cannot keep.
+    throw new BatonError(
+      'ERR_INVALID_ARG',
+      "options.experimental.includeState must not be set: rivetkit's state is not part of a Baton transaction",
+    );
+  }
+  return timeout === undefined ? {} : { timeoutMs: timeout };
+}
+
+/**
+ * @param {Queries} queries
+ * @returns {Pick<RawClient, 'execute' | 'transaction'>}
+ */
+function rawQueries(queries) {
+  return {
+    execute: executeOn(queries),
+    transaction: async (callback, options) =>
+      await queries.transaction(
+        async (tx) =>
+          await callback(/** @type {any} */ ({ ...rawQueries(tx), database: tx, close: async () => {} })),
+        timeoutOf(options),
+      ),
+  };
+}
+
+/**
+ * @param {Store} store
+ * @param {Database} database
+ * @param {{ onClose: () => void, fenced: AbortSignal }} life
+ * @returns {RawClient}
+ */
+function rawClient(store, database, { onClose, fenced }) {
+  const close = () => {
+    onClose();
+    return database.close();
+  };
+  return {
+    ...rawQueries(database),
+    close,
+    database,
+    fenced,
+    deleteDatabase: async () => {
+      // Closed first, so that the deletion is not told to the actor as the loss of it.
+      await close();
+      return await store.delete(database.actorId);
+    },
+  };
+}
+
+module.exports = { rawClient };
