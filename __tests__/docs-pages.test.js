@@ -8,8 +8,8 @@ const { join } = require('node:path');
 const { examples } = require('./doc-examples.js');
 const { ROOT } = require('./helpers.js');
 
-/** Folders of pages that nobody has written. */
-const GENERATED = ['site'];
+/** Folders of pages that are not ours. */
+const FOREIGN = ['site', 'node_modules'];
 
 /**
  * @param {string} folder from the root of the repository
@@ -19,7 +19,7 @@ function pagesBelow(folder) {
   return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory()) {
-      return GENERATED.includes(entry.name) ? [] : pagesBelow(path);
+      return FOREIGN.includes(entry.name) ? [] : pagesBelow(path);
     }
     return entry.name.endsWith('.md') ? [path] : [];
   });
