@@ -11,7 +11,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 
-import { Complaint, median, section, table, times, title, whole } from './sql/report.mjs';
+import { resultOf, writeReport } from './report/results.js';
+import { Complaint, section, table, times, title, whole } from './sql/report.mjs';
 
 const HELP = `Usage: npm run bench:foundationdb -- [options]
 
@@ -19,6 +20,7 @@ const HELP = `Usage: npm run bench:foundationdb -- [options]
   --rounds N       turns of each comparison (default 3)
   --seconds N      length of a turn (default 3)
   --sql            transactions of one row through SQL as well
+  --json FILE      writes the figures to a file as well
   --help           this text
 
 The cluster is that of FDB_CLUSTER_FILE.`;
@@ -26,6 +28,7 @@ The cluster is that of FDB_CLUSTER_FILE.`;
 const PAGE_BYTES = 4096;
 const PAGES = 64;
 const PAGES_PER_COMMIT = 4;
+const PEER = 'bare client';
 
 const { values } = parseArgs({
   options: {
@@ -33,6 +36,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '3' },
     sql: { type: 'boolean', default: false },
+    json: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -156,7 +160,8 @@ async function main() {
       `${foundationdb?.processes} server process(es)`,
   );
   section('commits', `of ${PAGES_PER_COMMIT} pages a second, ${rounds} rounds of ${seconds} s`);
-  const rows = [['actors', 'baton', 'bare client', 'ratio', ...(values.sql ? ['SQL, 1 row'] : [])]];
+  const rows = [['actors', 'baton', PEER, 'ratio', ...(values.sql ? ['SQL, 1 row'] : [])]];
+  const results = [];
   for (const actors of numbers('actors')) {
     const commits = await pageCommits(store, actors);
     const turns = [];
@@ -165,19 +170,31 @@ async function main() {
       const bareFirst = round % 2 === 1 && bareRate(program, actors, seconds);
       const baton = await commits(seconds);
       const bare = bareFirst || bareRate(program, actors, seconds);
-      turns.push({ baton, bare, ratio: baton / bare });
+      turns.push({ baton, [PEER]: bare });
     }
-    const middle = (/** @type {'baton' | 'bare' | 'ratio'} */ of) => median(turns.map((turn) => turn[of]));
+    const result = resultOf(
+      {
+        bench: 'foundationdb',
+        case: `FoundationDB: commits of ${PAGES_PER_COMMIT} pages, ${actors} actors`,
+        unit: '/s',
+        better: 'higher',
+        params: { actors },
+      },
+      turns,
+    );
+    results.push(result);
     const sql = values.sql ? [`${whole(await (await sqlCommits(store, actors))(seconds))}/s`] : [];
     rows.push([
       String(actors),
-      `${whole(middle('baton'))}/s`,
-      `${whole(middle('bare'))}/s`,
-      times(middle('ratio')),
+      `${whole(result.baton)}/s`,
+      `${whole(result.peers[PEER])}/s`,
+      times(result.ratio[PEER]),
       ...sql,
     ]);
   }
   table(rows);
+  const versions = { FoundationDB: String(foundationdb?.clusterVersion) };
+  writeReport(values.json, { bench: 'foundationdb', versions, notes: [], results });
   for await (const { actorId } of store.actors()) {
     await store.delete(actorId);
   }

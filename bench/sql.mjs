@@ -1,17 +1,19 @@
-// SQL from Node against what a user would pick instead: the package `libsql` (SQLite in the process, the
-// interface of better-sqlite3) on a plain file for each actor, on the same disk, in the same run.
+// SQL from Node against what a user would pick instead: the packages `libsql` and `better-sqlite3` (SQLite in
+// the process) on a plain file for each actor, on the same disk, in the same run.
 //
 //   npm run build && npm run bench:sql
 //   npm run bench:sql -- --help
 //
-// Every comparison alternates between the two in short turns, so that whatever else the machine does hits
-// both alike, and prints the median of the turns' ratios.
+// Every comparison alternates between the sides in short turns, so that whatever else the machine does hits
+// all alike, and prints the median of the turns' ratios.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { writeReport } from './report/results.js';
+import { loadPeers, PEERS } from './sql/peers.mjs';
 import { Complaint, title } from './sql/report.mjs';
 
 const SECTIONS = ['commits', 'scan', 'points', 'starts', 'memory'];
@@ -24,7 +26,9 @@ const HELP = `Usage: npm run bench:sql -- [options]
   --actors A,B         actors that commit side by side (default 1,16,64)
   --scan-mib N         size of the database that is scanned (default 50)
   --databases N        databases that are open at once for the memory of an idle one (default 10000)
+  --peers A,B          what is compared with: ${PEERS.join(', ')} (default all that are installed)
   --directory PATH     where stores and files are made and removed again (default the temporary directory)
+  --json FILE          writes the figures to a file as well
   --help               this text`;
 
 const { values } = parseArgs({
@@ -35,7 +39,9 @@ const { values } = parseArgs({
     actors: { type: 'string', default: '1,16,64' },
     'scan-mib': { type: 'string', default: '50' },
     databases: { type: 'string', default: '10000' },
+    peers: { type: 'string', default: PEERS.join(',') },
     directory: { type: 'string', default: tmpdir() },
+    json: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -64,15 +70,24 @@ async function main() {
   title(
     `Node ${process.versions.node}, Linux ${release()}, ${cpus().length} x ${cpus()[0]?.model}, ${memory}`,
   );
+  const { peers, versions, notes } = loadPeers(values.peers.split(','));
+  title(
+    Object.entries(versions)
+      .map((pair) => pair.join(' '))
+      .join(', '),
+  );
+  notes.forEach(title);
+  const results = [];
   for (const section of sections) {
     const directory = mkdtempSync(join(values.directory, 'batondb-bench-'));
     try {
       const { bench } = await import(`./sql/${section}.mjs`);
-      await bench({ directory, rounds, seconds, actors, scanMib, databases });
+      results.push(...(await bench({ directory, rounds, seconds, actors, scanMib, databases, peers })));
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }
   }
+  writeReport(values.json, { bench: 'sql', versions, notes, results });
 }
 
 if (values.help) {

@@ -14,6 +14,8 @@ import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { quantile, resultOf, writeReport } from './report/results.js';
+
 const HELP = `Usage: npm run bench:startup -- [options]
 
   --rounds N           starts of each kind (default 200)
@@ -21,6 +23,7 @@ const HELP = `Usage: npm run bench:startup -- [options]
   --preloads A,B       pages preloaded (default 1,256)
   --durability KIND    strict or relaxed (default strict)
   --directory PATH     where the store is made and removed again (default the system's temporary directory)
+  --json FILE          writes the figures to a file as well
   --help               this text`;
 
 const PAGE_BYTES = 4096;
@@ -34,6 +37,7 @@ const { values: options } = parseArgs({
     preloads: { type: 'string', default: '1,256' },
     durability: { type: 'string', default: 'strict' },
     directory: { type: 'string', default: tmpdir() },
+    json: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -72,6 +76,8 @@ async function main() {
     const times = await measure(store, { rounds, sizes, preloads });
     await store.close();
     printReport(times, { rounds, sizes, preloads });
+    const results = preloads.flatMap((pages) => resultsOf(times, sizes, pages));
+    writeReport(options.json, { bench: 'startup', versions: {}, notes: [], results });
   } finally {
     rmSync(directory, { recursive: true });
   }
@@ -162,12 +168,36 @@ function key(size, pages) {
 }
 
 /**
- * @param {number[]} times
- * @param {number} share
+ * @param {Map<string, number[]>} times
+ * @param {number[]} sizes
+ * @param {number} pages
  */
-function quantile(times, share) {
-  const sorted = [...times].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+function resultsOf(times, sizes, pages) {
+  const about = /** @type {const} */ ({ bench: 'startup', better: 'lower' });
+  const preloaded = `${pages} ${pages === 1 ? 'page' : 'pages'} preloaded`;
+  const each = sizes.map((size) =>
+    resultOf(
+      {
+        ...about,
+        case: `start of a database of ${size} MiB, ${preloaded}`,
+        unit: 'ms',
+        params: { sizeMib: size, preloadedPages: pages },
+      },
+      (times.get(key(size, pages)) ?? []).map((baton) => ({ baton })),
+    ),
+  );
+  const medians = each.map(({ baton }) => baton);
+  const ratio = Math.max(...medians) / Math.min(...medians);
+  const flatness = resultOf(
+    {
+      ...about,
+      case: `slowest size / fastest size, ${preloaded}`,
+      unit: '',
+      goal: { atMost: GOAL_RATIO },
+    },
+    [{ baton: ratio }],
+  );
+  return [...each, { ...flatness, samples: each[0].samples }];
 }
 
 /**

@@ -5,61 +5,122 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import Libsql from 'libsql';
-
 import { Store } from '../../index.mjs';
-import { median, millis, section, table, times, whole } from './report.mjs';
+import { resultOf } from '../report/results.js';
+import { durable, rotated } from './peers.mjs';
+import { print, section } from './report.mjs';
 
 const SCHEMA = 'CREATE TABLE event(id INTEGER PRIMARY KEY, body TEXT NOT NULL, at INTEGER NOT NULL)';
 const INSERT = 'INSERT INTO event(body, at) VALUES (?, ?)';
 const BODY = 'somebody said something of about fifty characters';
 const PERIOD_MS = 1;
+const WARMUP_SECONDS = 0.2;
 const GOALS = new Map([
-  [1, 0.6],
-  [64, 5],
+  [1, { peer: 'libsql', atLeast: 0.6 }],
+  [64, { peer: 'libsql', atLeast: 5 }],
 ]);
+const LATE_MS_MAX = 1;
 
-/** @param {import('./context.js').Context} context */
-export async function bench({ directory, rounds, seconds, actors }) {
+/** @type {import('./context.js').Bench} */
+export async function bench(context) {
   section(
     'commits',
-    'durable one-row transactions a second; libsql with WAL and synchronous FULL, a file each',
+    'durable one-row transactions a second; peers with WAL and synchronous FULL, a file each',
   );
-  const store = await Store.open({ path: join(directory, 'store') });
-  const rows = [['actors', 'baton', 'libsql', 'ratio', 'goal', 'loop p99', 'loop p99.9']];
-  for (const count of actors) {
-    const ours = await openOurs(store, count);
-    const theirs = openTheirs(join(directory, `${count}`), count);
-    /** @type {[number, number][]} */
-    const turns = [];
-    /** @type {{ p99: number, p999: number }[]} */
-    const delays = [];
-    await runOurs(ours, 0.2);
-    runTheirs(theirs, 0.2);
-    for (let round = 0; round < rounds; round += 1) {
-      const { result, ...delay } = await withDelays(() => runOurs(ours, seconds));
-      delays.push(delay);
-      turns.push([result, runTheirs(theirs, seconds)]);
-    }
-    const goal = GOALS.get(count);
-    rows.push([
-      String(count),
-      whole(median(turns.map(([our]) => our))),
-      whole(median(turns.map(([, their]) => their))),
-      times(median(turns.map(([our, their]) => our / their))),
-      goal === undefined ? '' : times(goal),
-      millis(median(delays.map(({ p99 }) => p99))),
-      millis(median(delays.map(({ p999 }) => p999))),
-    ]);
-    await Promise.all(ours.map((database) => database.close()));
-    theirs.forEach(({ file }) => file.close());
+  const store = await Store.open({ path: join(context.directory, 'store') });
+  const results = [];
+  for (const count of context.actors) {
+    results.push(...(await compare(context, store, count)));
   }
   await store.close();
-  table(rows);
+  print(results);
+  return results;
 }
 
 /**
- * How late the event loop was while something ran. The other side blocks it by design and is not measured.
+ * @param {import('./context.js').Context} context
+ * @param {Store} store
+ * @param {number} count
+ */
+async function compare({ directory, rounds, seconds, peers }, store, count) {
+  const ours = await openOurs(store, count);
+  const theirs = peers.map(({ name, open }) => ({
+    name,
+    files: openTheirs(open, join(directory, `${name}-${count}`), count),
+  }));
+  /** @type {Record<string, number>[]} */
+  const turns = [];
+  /** @type {{ p99: number, p999: number }[]} */
+  const delays = [];
+  const sides = [
+    {
+      name: 'baton',
+      run: async () => {
+        const { result, ...delay } = await withDelays(() => runOurs(ours, seconds));
+        delays.push(delay);
+        return result;
+      },
+    },
+    ...theirs.map(({ name, files }) => ({ name, run: async () => runTheirs(files, seconds) })),
+  ];
+  await runOurs(ours, WARMUP_SECONDS);
+  theirs.forEach(({ files }) => runTheirs(files, WARMUP_SECONDS));
+  for (let round = 0; round < rounds; round += 1) {
+    /** @type {Record<string, number>} */
+    const turn = {};
+    for (const side of rotated(sides, round)) {
+      turn[side.name] = await side.run();
+    }
+    turns.push(turn);
+  }
+  await Promise.all(ours.map((database) => database.close()));
+  theirs.forEach(({ files }) => files.forEach(({ file }) => file.close()));
+  return [
+    resultOf(
+      {
+        bench: 'sql',
+        case: `durable one-row transactions, ${actors(count)}`,
+        unit: '/s',
+        better: 'higher',
+        goal: GOALS.get(count),
+        params: { actors: count },
+      },
+      turns,
+    ),
+    ...lateness(count, delays),
+  ];
+}
+
+/** @param {number} count */
+function actors(count) {
+  return count === 1 ? '1 actor' : `${count} actors`;
+}
+
+/**
+ * @param {number} count
+ * @param {{ p99: number, p999: number }[]} delays
+ */
+function lateness(count, delays) {
+  const about = /** @type {const} */ ({ bench: 'sql', unit: 'ms', better: 'lower' });
+  return [
+    resultOf(
+      { ...about, case: `the event loop is late meanwhile, p99, ${actors(count)}`, detail: true },
+      delays.map(({ p99 }) => ({ baton: p99 })),
+    ),
+    resultOf(
+      {
+        ...about,
+        case: `the event loop is late meanwhile, p99.9, ${actors(count)}`,
+        // One actor alone is no load.
+        goal: count > 1 ? { atMost: LATE_MS_MAX } : undefined,
+      },
+      delays.map(({ p999 }) => ({ baton: p999 })),
+    ),
+  ];
+}
+
+/**
+ * How late the event loop was while something ran. The peers block it by design and are not measured.
  *
  * @param {() => Promise<number>} work
  */
@@ -111,20 +172,21 @@ async function runOurs(databases, seconds) {
 }
 
 /**
+ * @param {(path: string) => any} open
  * @param {string} prefix
  * @param {number} count
  */
-function openTheirs(prefix, count) {
+function openTheirs(open, prefix, count) {
   return Array.from({ length: count }, (_, index) => {
-    const file = new Libsql(`${prefix}-${index}.sqlite`);
-    file.pragma('journal_mode = WAL');
-    file.pragma('synchronous = FULL');
+    const file = durable(open(`${prefix}-${index}.sqlite`));
     file.exec(SCHEMA);
     return { file, insert: file.prepare(INSERT) };
   });
 }
 
 /**
+ * One after the other, each of which waits for the disk: that is what a synchronous interface can do.
+ *
  * @param {ReturnType<typeof openTheirs>} files
  * @param {number} seconds
  */

@@ -5,11 +5,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { Store } from '../../index.mjs';
-import { section, table, whole } from './report.mjs';
+import { resultOf } from '../report/results.js';
+import { print, section, whole } from './report.mjs';
 
-const GOAL_BYTES = 150 * 1024;
+const GOAL_KIB = 150;
 
-/** @param {import('./context.js').Context} context */
+/** @type {import('./context.js').Bench} */
 export async function bench({ directory, databases: count }) {
   section('memory', `${whole(count)} databases open in one process, each used once`);
   // The log of the store is not what is measured, so it need not wait for the disk.
@@ -30,11 +31,19 @@ export async function bench({ directory, databases: count }) {
   }
   const grown = footprint() - before;
   await warm.get('SELECT 1');
-  table([
-    ['', 'grown by', 'a database', 'goal (at most)'],
-    ['', `${whole(grown / 2 ** 20)} MiB`, `${whole(grown / count / 1024)} KiB`, `${GOAL_BYTES / 1024} KiB`],
-  ]);
   await store.close();
+  const result = resultOf(
+    {
+      bench: 'sql',
+      case: `memory of an idle open database, of ${whole(count)}`,
+      unit: 'KiB',
+      better: 'lower',
+      goal: { atMost: GOAL_KIB },
+    },
+    [{ baton: grown / count / 1024 }],
+  );
+  print([result]);
+  return [result];
 }
 
 /** Memory of the process itself: the mapped file of the store is the system's page cache. */

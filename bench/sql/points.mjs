@@ -1,45 +1,103 @@
-// Warm point queries a second, against libsql in a worker thread, which is how one keeps SQLite off the event
-// loop without this package. One query in flight at a time, then sixteen.
+// Warm point queries a second. First against peers in a worker thread, which is how one keeps SQLite off the
+// event loop without this package: one query in flight at a time, then sixteen. Then against peers on the
+// thread that asks, which answer soonest and hold up everything else meanwhile.
 
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
 import { Store } from '../../index.mjs';
-import { median, section, table, times, whole } from './report.mjs';
+import { resultOf } from '../report/results.js';
+import { rotated } from './peers.mjs';
+import { print, section, whole } from './report.mjs';
 
 const ROWS = 10_000;
 const QUERY = 'SELECT id, name, score FROM player WHERE id = ?';
-const GOAL = 0.8;
+const GOAL = { peer: 'libsql', atLeast: 0.8 };
+const WARMUP_SECONDS = 0.2;
 
-/** @param {import('./context.js').Context} context */
-export async function bench({ directory, rounds, seconds }) {
-  section('points', `warm point queries a second among ${whole(ROWS)} rows; libsql in a worker thread`);
+/** @type {import('./context.js').Bench} */
+export async function bench({ directory, rounds, seconds, peers }) {
+  section('points', `warm point queries a second among ${whole(ROWS)} rows`);
   const store = await Store.open({ path: join(directory, 'store') });
   const database = await store.openDatabase('players');
   await database.exec(fill());
-  const worker = await startWorker(join(directory, 'plain.sqlite'));
-  const rows = [['in flight', 'baton', 'libsql', 'ratio', 'goal']];
-  const ours = (/** @type {number} */ id) => database.get(QUERY, [id]);
+  const ours = { name: 'baton', get: (/** @type {number} */ id) => database.get(QUERY, [id]) };
+  const workers = await Promise.all(
+    peers.map(({ name }) => startWorker(name, join(directory, `${name}-worker.sqlite`))),
+  );
+  const results = [];
   for (const inFlight of [1, 16]) {
-    /** @type {[number, number][]} */
-    const turns = [];
-    await run(ours, inFlight, 0.2);
-    await run(worker.get, inFlight, 0.2);
-    for (let round = 0; round < rounds; round += 1) {
-      turns.push([await run(ours, inFlight, seconds), await run(worker.get, inFlight, seconds)]);
-    }
-    rows.push([
-      String(inFlight),
-      whole(median(turns.map(([our]) => our))),
-      whole(median(turns.map(([, their]) => their))),
-      times(median(turns.map(([our, their]) => our / their))),
-      times(GOAL),
-    ]);
+    const sides = [ours, ...workers].map(({ name, get }) => ({
+      name,
+      run: (/** @type {number} */ duration) => run(get, inFlight, duration),
+    }));
+    const what = inFlight === 1 ? 'one at a time' : `${inFlight} in flight`;
+    results.push(
+      resultOf(
+        {
+          bench: 'sql',
+          case: `warm point queries, ${what}; peers in a worker thread`,
+          unit: '/s',
+          better: 'higher',
+          goal: GOAL,
+        },
+        await inTurns(sides, rounds, seconds),
+      ),
+    );
   }
-  await worker.stop();
+  await Promise.all(workers.map((worker) => worker.stop()));
+  results.push(await sameThread(ours, { directory, rounds, seconds, peers }));
   await database.close();
   await store.close();
-  table(rows);
+  print(results);
+  return results;
+}
+
+/**
+ * Nobody promised to be as fast as a call that returns its answer, so this has no goal.
+ *
+ * @param {{ name: string, get: (id: number) => Promise<any> }} ours
+ * @param {Pick<import('./context.js').Context, 'directory' | 'rounds' | 'seconds' | 'peers'>} context
+ */
+async function sameThread(ours, { directory, rounds, seconds, peers }) {
+  const files = peers.map(({ name, open }) => {
+    const file = open(join(directory, `${name}-here.sqlite`));
+    file.exec(fill());
+    return { name, file, statement: file.prepare(QUERY) };
+  });
+  const sides = [
+    { name: ours.name, run: (/** @type {number} */ duration) => run(ours.get, 1, duration) },
+    ...files.map(({ name, statement }) => ({
+      name,
+      run: async (/** @type {number} */ duration) => runHere(statement, duration),
+    })),
+  ];
+  const turns = await inTurns(sides, rounds, seconds);
+  files.forEach(({ file }) => file.close());
+  const about = /** @type {const} */ ({ bench: 'sql', unit: '/s', better: 'higher' });
+  return resultOf({ ...about, case: 'warm point queries, one at a time; peers block the event loop' }, turns);
+}
+
+/**
+ * @param {{ name: string, run: (seconds: number) => Promise<number> }[]} sides
+ * @param {number} rounds
+ * @param {number} seconds
+ */
+async function inTurns(sides, rounds, seconds) {
+  for (const { run } of sides) {
+    await run(WARMUP_SECONDS);
+  }
+  /** @type {Record<string, number>[]} */
+  const turns = [];
+  for (let round = 0; round < rounds; round += 1) {
+    /** @type {Record<string, number>} */
+    const turn = {};
+    for (const { name, run } of rotated(sides, round)) {
+      turn[name] = await run(seconds);
+    }
+    turns.push(turn);
+  }
+  return turns;
 }
 
 function fill() {
@@ -62,20 +120,46 @@ async function run(get, inFlight, seconds) {
     while (performance.now() < end) {
       const id = ((done * 7919) % ROWS) + 1;
       done += 1;
-      const row = await get(id);
-      if (row.id !== id) {
-        throw new Error(`asked for ${id}, got ${JSON.stringify(row)}`);
-      }
+      check(await get(id), id);
     }
   };
   await Promise.all(Array.from({ length: inFlight }, lane));
   return done / ((performance.now() - began) / 1_000);
 }
 
-/** @param {string} path */
-async function startWorker(path) {
+/**
+ * @param {any} statement
+ * @param {number} seconds
+ */
+function runHere(statement, seconds) {
+  let done = 0;
+  const began = performance.now();
+  const end = began + seconds * 1_000;
+  while (performance.now() < end) {
+    const id = ((done * 7919) % ROWS) + 1;
+    done += 1;
+    check(statement.get(id), id);
+  }
+  return done / ((performance.now() - began) / 1_000);
+}
+
+/**
+ * @param {any} row
+ * @param {number} id
+ */
+function check(row, id) {
+  if (row.id !== id) {
+    throw new Error(`asked for ${id}, got ${JSON.stringify(row)}`);
+  }
+}
+
+/**
+ * @param {string} peer
+ * @param {string} path
+ */
+async function startWorker(peer, path) {
   const worker = new Worker(new URL('./points-worker.mjs', import.meta.url), {
-    workerData: { path, fill: fill(), query: QUERY },
+    workerData: { peer, path, fill: fill(), query: QUERY },
   });
   /** @type {((row: any) => void)[]} */
   const waiting = [];
@@ -86,6 +170,7 @@ async function startWorker(path) {
   // Answers come in the order of the questions.
   worker.on('message', (row) => waiting.shift()?.(row));
   return {
+    name: peer,
     get: (/** @type {number} */ id) =>
       new Promise((resolve) => {
         waiting.push(resolve);

@@ -1,5 +1,7 @@
 // How the benches print what they measured.
 
+import { rows } from '../report/text.js';
+
 /** What the person who runs a bench can put right. */
 export class Complaint extends Error {}
 
@@ -27,11 +29,9 @@ export function table(rows) {
   }
 }
 
-/** @param {number[]} values */
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+/** @param {import('../report/types.js').Result[]} results */
+export function print(results) {
+  table(rows(results).map((row) => row.map((cell) => cell.replaceAll('*', ''))));
 }
 
 /** @param {number} ratio */

@@ -3,51 +3,61 @@
 
 import { join } from 'node:path';
 
-import Libsql from 'libsql';
-
 import { Store } from '../../index.mjs';
-import { median, millis, section, table, times } from './report.mjs';
+import { resultOf } from '../report/results.js';
+import { rotated } from './peers.mjs';
+import { Complaint, print, section } from './report.mjs';
 
 const ROW_BYTES = 400;
 const SCAN = 'SELECT count(*) AS rows, sum(length(body)) AS bytes, sum(id) AS ids FROM note';
-const GOAL = 1.5;
+const GOAL = { peer: 'libsql', atMost: 1.5 };
 
-/** @param {import('./context.js').Context} context */
-export async function bench({ directory, rounds, scanMib }) {
+/** @type {import('./context.js').Bench} */
+export async function bench({ directory, rounds, scanMib, peers }) {
   section('scan', `cold scan of ${scanMib} MiB: open, read every row, close`);
+  if (peers.length === 0) {
+    throw new Complaint('a scan needs a peer, which writes the file that is imported');
+  }
   const path = join(directory, 'plain.sqlite');
-  const expected = writeFile(path, scanMib);
+  const expected = writeFile(peers[0].open(path), scanMib);
   const store = await Store.open({ path: join(directory, 'store') });
   await store.importFrom('scanned', path);
-  /** @type {[number, number][]} */
+  const sides = [
+    {
+      name: 'baton',
+      run: async () => {
+        const database = await store.openDatabase('scanned', { preload: { hints: false } });
+        check(await database.get(SCAN), expected);
+        await database.close();
+      },
+    },
+    ...peers.map(({ name, open }) => ({
+      name,
+      run: async () => {
+        const file = open(path);
+        check(file.prepare(SCAN).get(), expected);
+        file.close();
+      },
+    })),
+  ];
+  /** @type {Record<string, number>[]} */
   const turns = [];
   for (let round = 0; round < rounds + 1; round += 1) {
-    const our = await time(async () => {
-      const database = await store.openDatabase('scanned', { preload: { hints: false } });
-      check(await database.get(SCAN), expected);
-      await database.close();
-    });
-    const their = await time(async () => {
-      const file = new Libsql(path);
-      check(file.prepare(SCAN).get(), expected);
-      file.close();
-    });
+    /** @type {Record<string, number>} */
+    const turn = {};
+    for (const { name, run } of rotated(sides, round)) {
+      turn[name] = await time(run);
+    }
     // The first turn warms the system's cache.
     if (round > 0) {
-      turns.push([our, their]);
+      turns.push(turn);
     }
   }
   await store.close();
-  table([
-    ['', 'baton', 'libsql', 'ratio', 'goal (at most)'],
-    [
-      `${scanMib} MiB`,
-      millis(median(turns.map(([our]) => our))),
-      millis(median(turns.map(([, their]) => their))),
-      times(median(turns.map(([our, their]) => our / their))),
-      times(GOAL),
-    ],
-  ]);
+  const about = /** @type {const} */ ({ bench: 'sql', unit: 'ms', better: 'lower', goal: GOAL });
+  const result = resultOf({ ...about, case: `cold scan of ${scanMib} MiB`, params: { scanMib } }, turns);
+  print([result]);
+  return [result];
 }
 
 /** @param {() => Promise<void>} work */
@@ -58,11 +68,10 @@ async function time(work) {
 }
 
 /**
- * @param {string} path
+ * @param {any} file
  * @param {number} mib
  */
-function writeFile(path, mib) {
-  const file = new Libsql(path);
+function writeFile(file, mib) {
   file.exec('CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT NOT NULL)');
   const rows = Math.floor((mib * 1024 * 1024) / (ROW_BYTES + 20));
   // Words rather than noise, as notes have them.

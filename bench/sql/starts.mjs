@@ -5,7 +5,8 @@
 import { join } from 'node:path';
 
 import { Store } from '../../index.mjs';
-import { median, millis, section, table, whole } from './report.mjs';
+import { resultOf } from '../report/results.js';
+import { millis, section, table, whole } from './report.mjs';
 
 const ROWS = 100_000;
 const QUERIES = /** @type {const} */ ([
@@ -14,12 +15,13 @@ const QUERIES = /** @type {const} */ ([
   ['full scan', 'SELECT sum(length(name)) AS bytes FROM item', []],
 ]);
 
-/** @param {import('./context.js').Context} context */
+/** @type {import('./context.js').Bench} */
 export async function bench({ directory, rounds }) {
   section('starts', `open and first query of a database of ${whole(ROWS)} rows; round trips after the start`);
   const store = await Store.open({ path: join(directory, 'store') });
   const heading = ['', 'hints', 'read-ahead', 'time', 'round trips', 'preloaded', 'of use', 'fetched'];
   const rows = [heading];
+  const results = [];
   for (const [name, sql, params] of QUERIES) {
     await fill(store, name);
     for (const [hints, readAhead] of [
@@ -35,11 +37,24 @@ export async function bench({ directory, rounds }) {
         turns.push(await start(store, name, sql, params, options));
       }
       const { stats } = turns[turns.length - 1];
+      const [hintsText, readAheadText] = [hints, readAhead].map((on) => (on ? 'on' : 'off'));
+      const result = resultOf(
+        {
+          bench: 'sql',
+          case: `open and first query: ${name}, hints ${hintsText}, read-ahead ${readAheadText}`,
+          unit: 'ms',
+          better: 'lower',
+          params: { roundTrips: stats.roundTrips },
+          detail: true,
+        },
+        turns.slice(1).map(({ ms }) => ({ baton: ms })),
+      );
+      results.push(result);
       rows.push([
         name,
-        hints ? 'on' : 'off',
-        readAhead ? 'on' : 'off',
-        millis(median(turns.slice(1).map(({ ms }) => ms))),
+        hintsText,
+        readAheadText,
+        millis(result.baton),
         whole(stats.roundTrips),
         whole(stats.pagesPreloaded),
         whole(stats.preloadHits),
@@ -49,6 +64,7 @@ export async function bench({ directory, rounds }) {
   }
   await store.close();
   table(rows);
+  return results;
 }
 
 /**

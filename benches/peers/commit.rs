@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
 use crate::bare::{Bare, HEAD_BYTES, Rows};
-use crate::measure::{Line, in_turn, time};
+use crate::measure::{Goal, Line, Unit, in_turn, time};
 use crate::stores::{Backend, Store};
 use crate::support::{Content, Holder, pages_of};
 
@@ -26,7 +26,7 @@ pub fn compare(runtime: &Runtime, backend: Backend, rounds: usize) -> Vec<Line> 
         for in_place in [false, true] {
             let mut peer = Peer::new(backend, actors, in_place);
             let rate = |seconds: f64| num(actors * turns) / seconds;
-            let (baton, peer, ratio) = in_turn(
+            let pairs = in_turn(
                 rounds,
                 || rate(time(|| clients.commit(runtime, turns)).as_secs_f64()),
                 || rate(time(|| (0..turns).for_each(|_| peer.commit())).as_secs_f64()),
@@ -34,10 +34,9 @@ pub fn compare(runtime: &Runtime, backend: Backend, rounds: usize) -> Vec<Line> 
             let against = if in_place { ", in place" } else { "" };
             lines.push(Line {
                 name: format!("{} commit, {actors} actors{against}", backend.name()),
-                baton: format!("{baton:.0}/s"),
-                peer: format!("{peer:.0}/s"),
-                ratio,
-                goal: if backend == Backend::Strict && actors == 64 { ">= 0.75" } else { "" },
+                unit: Unit::PerSecond,
+                pairs,
+                goal: (backend == Backend::Strict && actors == 64).then_some(Goal::AtLeast(0.75)),
             });
         }
     }

@@ -15,10 +15,11 @@
 //! Both sides run in turn, round by round, the first one changing; a round's figure is the ratio inside it,
 //! and the table shows the medians of the rounds. `strict` flushes, `relaxed` does not and so shows what
 //! Baton costs in processor time. `cargo bench --bench peers -- --rounds 31 --only
-//! "strict commit"` measures longer, and only that.
+//! "strict commit"` measures longer, and only that; `--json FILE` writes the figures to a file as well.
 
 mod bare;
 mod commit;
+mod json;
 mod measure;
 mod startup;
 #[path = "../support/stores.rs"]
@@ -30,6 +31,7 @@ use stores::Backend;
 use tokio::runtime::Runtime;
 
 const ROUNDS_DEFAULT: usize = 15;
+const PEER: &str = "bare LMDB";
 
 fn main() {
     let rounds = argument("--rounds").and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS_DEFAULT);
@@ -43,7 +45,10 @@ fn main() {
             }
         }
     }
-    measure::print_table("bare LMDB", &lines);
+    measure::print_table(PEER, &lines);
+    if let Some(file) = argument("--json") {
+        json::write(&file, PEER, &lines).unwrap_or_else(|error| panic!("cannot write {file}: {error}"));
+    }
 }
 
 type Compare = fn(&Runtime, Backend, usize) -> Vec<measure::Line>;

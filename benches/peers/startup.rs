@@ -7,7 +7,7 @@ use batondb::types::{PageRange, Txid};
 use tokio::runtime::Runtime;
 
 use crate::bare::{Bare, FENCE_BYTES, Rows};
-use crate::measure::{Line, in_turn, median, time};
+use crate::measure::{Goal, Line, Unit, in_turn, median, time};
 use crate::stores::{Backend, Store};
 use crate::support::{Content, Holder, page};
 
@@ -36,13 +36,11 @@ pub fn compare(runtime: &Runtime, backend: Backend, rounds: usize) -> Vec<Line> 
                 })
             };
             let peer = || median_us(|| assert_eq!(take_over(&bare, &rows, pages).0, pages as usize));
-            let (baton, peer, ratio) = in_turn(rounds, baton, peer);
             lines.push(Line {
                 name: format!("{} startup, {pages} pages {content:?}", backend.name()),
-                baton: format!("{baton:.0} us"),
-                peer: format!("{peer:.0} us"),
-                ratio,
-                goal: if backend == Backend::Strict && pages > 1 { "<= 1.5" } else { "" },
+                unit: Unit::Microseconds,
+                pairs: in_turn(rounds, baton, peer),
+                goal: (backend == Backend::Strict && pages > 1).then_some(Goal::AtMost(1.5)),
             });
         }
     }
