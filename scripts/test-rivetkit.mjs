@@ -101,7 +101,21 @@ function stopEngine(scratch) {
   }
 }
 
+/** The provider's types against rivetkit's. */
+function checkTypes() {
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const options =
+    '--ignoreConfig --noEmit --skipLibCheck --strict --module nodenext --target esnext --lib esnext,dom --types node';
+  const args = [tsc, ...options.split(' '), 'types.test-d.mts'];
+  const { status } = spawnSync(process.execPath, args, { cwd: EXAMPLE, stdio: 'inherit' });
+  if (status !== 0) {
+    throw new Error("the provider's types do not go with rivetkit's");
+  }
+  console.log("passed  the provider's types against rivetkit's");
+}
+
 npmInstall(EXAMPLE);
+checkTypes();
 const node = nodeForRivetkit();
 const scratch = mkdtempSync(join(tmpdir(), 'baton-rivetkit-'));
 try {
