@@ -108,17 +108,23 @@ function main() {
     ...(options.quick ? ['--quick'] : []),
     ...(names.length < Object.keys(BENCHES).length ? [`--only ${options.only}`] : []),
   ];
+  const where = machine();
   /** @type {import('../bench/report/types.js').Run} */
   const outcome = {
     date: new Date().toISOString().slice(0, 10),
     command: ['npm run bench', ...(given.length > 0 ? ['--', ...given] : [])].join(' '),
     seconds: Math.round((Date.now() - begin) / 1000),
-    machine: machine(),
+    machine: where,
     versions: Object.assign(
       { Node: process.versions.node, Rust: said('rustc --version').split(' ')[1] ?? 'unknown' },
       ...reports.map(({ versions }) => versions),
     ),
-    notes: reports.flatMap(({ notes }) => notes),
+    notes: [
+      ...reports.flatMap(({ notes }) => notes),
+      ...(where.filesystem === 'tmpfs'
+        ? ['The files were in memory (tmpfs), so no figure here is of a durable commit.']
+        : []),
+    ],
     results: reports.flatMap(({ results }) => results),
   };
   mkdirSync(options.out, { recursive: true });

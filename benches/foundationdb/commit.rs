@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
 use crate::bare::Rows;
-use crate::measure::{Line, in_turn, time};
+use crate::measure::{Line, Unit, in_turn, time};
 use crate::support::{Content, Holder, pages_of};
 use crate::{Place, side_by_side};
 
@@ -48,13 +48,11 @@ pub fn compare(runtime: &Runtime, place: &Place, rounds: usize, actors: &[u32]) 
             bare_commits(runtime, place, &peers, Until::Turns(turns));
         };
         let rate = |work: &dyn Fn()| f64_of(actors * turns) / time(work).as_secs_f64();
-        let (baton, peer, ratio) = in_turn(rounds, || rate(&baton), || rate(&bare));
         lines.push(Line {
             name: format!("commit of {PAGES_PER_COMMIT} pages, {actors} actors"),
-            baton: format!("{baton:.0}/s"),
-            peer: format!("{peer:.0}/s"),
-            ratio,
-            goal: "",
+            unit: Unit::PerSecond,
+            pairs: in_turn(rounds, || rate(&baton), || rate(&bare)),
+            goal: None,
         });
     }
     lines

@@ -21,6 +21,7 @@
 mod bare;
 mod commit;
 #[path = "../peers/measure.rs"]
+#[expect(dead_code, reason = "the bench beside bare LMDB uses the rest of it")]
 mod measure;
 mod startup;
 #[path = "../support/mod.rs"]

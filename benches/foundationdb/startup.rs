@@ -4,7 +4,7 @@ use batondb::engine::Preload;
 use tokio::runtime::Runtime;
 
 use crate::Place;
-use crate::measure::{Line, in_turn, median, time};
+use crate::measure::{Goal, Line, Unit, in_turn, median, time};
 use crate::support::{Content, Holder, actor};
 
 const STARTS_PER_ROUND: usize = 100;
@@ -26,20 +26,18 @@ pub fn compare(runtime: &Runtime, place: &Place, rounds: usize, sizes_mib: &[u32
                 assert_eq!(started.expect("an actor starts").pages.pages.len(), preload as usize);
             };
             let bare = || runtime.block_on(place.bare.start(&rows, preload));
-            let (baton, peer, ratio) = in_turn(rounds, || middle(start), || middle(bare));
             lines.push(Line {
                 name: format!("startup, {name}, {preload} pages"),
-                baton: format!("{baton:.2} ms"),
-                peer: format!("{peer:.2} ms"),
-                ratio,
-                goal: "<= 1.3",
+                unit: Unit::Microseconds,
+                pairs: in_turn(rounds, || middle(start), || middle(bare)),
+                goal: Some(Goal::AtMost(1.3)),
             });
         }
     }
     lines
 }
 
-/// The median of a round, in milliseconds.
+/// The median of a round, in microseconds.
 fn middle(mut work: impl FnMut()) -> f64 {
-    median((0..STARTS_PER_ROUND).map(|_| time(&mut work).as_secs_f64() * 1e3).collect())
+    median((0..STARTS_PER_ROUND).map(|_| time(&mut work).as_secs_f64() * 1e6).collect())
 }
