@@ -1,7 +1,7 @@
 // Whether what a process held over time is a leak, and whether its event loop stood still. Pure, so that it
 // can be tested.
 
-import { median } from '../sql/report.mjs';
+import { median } from '../report/results.js';
 
 /** @typedef {import('./gauges.mjs').Sample} Sample */
 
