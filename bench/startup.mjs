@@ -66,7 +66,8 @@ async function main() {
   const { Store } = await import('../index.mjs');
   const directory = mkdtempSync(join(options.directory, 'batondb-bench-'));
   try {
-    const store = await Store.open({ path: join(directory, 'store'), durability: options.durability });
+    const durability = /** @type {'strict' | 'relaxed'} */ (options.durability);
+    const store = await Store.open({ path: join(directory, 'store'), durability });
     for (const size of sizes) {
       const file = join(directory, `${size}.sqlite`);
       writeDatabase(file, size);

@@ -38,7 +38,7 @@ function count(what) {
 }
 
 function fail(error, what) {
-  const details = isBatonError(error) ? { code: error.code, ...error } : {};
+  const details = isBatonError(error) ? { ...error, code: error.code } : {};
   process.send?.({
     type: 'failed',
     what,
