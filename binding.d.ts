@@ -98,8 +98,10 @@ export declare class NativeStore {
   invalidateV1Migration(actorId: string): Promise<boolean | Failure>
   /** Begins an import of v1 data. Where one was finished before, the answer is the actor's state. */
   beginV1Migration(actorId: string): Promise<NativeV1Migration | NativeMeta | Failure>
-  /** Takes an actor over in another store, to copy it there. */
-  beginCopy(actorId: string, target: NativeStore, replace: boolean): Promise<NativeCopying | Failure>
+  /** Whether another handle is on the same store. */
+  isSameAs(other: NativeStore): boolean
+  /** Takes an actor over in another store, or claims it there, to copy it. */
+  beginCopy(actorId: string, target: NativeStore, replace: boolean, verify: boolean): Promise<NativeCopying | Failure>
   /** What is stored of an actor. */
   inspect(actorId: string): Promise<NativeInspection | undefined | null | Failure>
   /** Begins to check every row: of one actor, of those whose ids begin with a prefix, or of the store. */
@@ -248,10 +250,12 @@ export interface NativeCoordinator {
 export interface NativeCopyStep {
   /** The state that is being read. */
   source: NativeMeta
-  /** The target: as its takeover found it, in the end as the copy has left it. */
+  /** The target: as it was found, in the end as the copy has left it. */
   target: NativeMeta
   /** Pages passed so far. */
   pagesDone: number
+  /** Pages read back so far. */
+  pagesVerified: number
   /** Whether everything is there. */
   done: boolean
 }
@@ -270,6 +274,8 @@ export interface NativeDatabaseOptions {
   readAhead: boolean
   /** How many calls may wait. */
   queueMax: number
+  /** How long a transaction may be open that statements have begun, in milliseconds. */
+  transactionTimeoutMs: number
   /** Whether the actor is left to whoever owns it, and only read; then nothing is preloaded. */
   readOnly: boolean
 }
@@ -576,6 +582,10 @@ export interface NativeStoreOptions {
   relaxed: boolean
   /** The largest size of the store's file, in bytes. */
   maxSizeBytes?: number
+  /** Whether the store is only read. */
+  readOnly: boolean
+  /** The rights of files that are made. */
+  mode?: number
   /** The memory for pages of SQL databases, in bytes. */
   cacheBytes?: number
 }

@@ -129,19 +129,23 @@ export declare class Store implements AsyncDisposable {
    * Deletes an actor's data, whoever owns it. An owner that held the actor stays fenced: when the actor is
    * started again, its generation goes on from where it was.
    *
-   * @returns Whether there was anything to delete.
+   * What an import or a copy has written so far of an actor that does not exist yet is cleared as well, whether it
+   * is under way (it then ends with `ERR_CONCURRENT_TAKEOVER`) or its process was killed; the answer is `false`.
+   *
+   * @returns Whether there was an actor to delete.
    * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CLOSED`.
    */
   delete(actorId: string): Promise<boolean>;
 
   /**
    * Makes an actor from a SQLite database file, of any legal page size. It takes the actor over while it
-   * reads; an owner that held the actor is fenced.
+   * reads; an owner that held the actor is fenced. An actor that did not exist before is not listed until all of the
+   * file is in, and never if the import fails or its process is killed.
    *
    * @param file Path of the file. It must be at rest: a hot journal or a WAL beside it is refused.
    * @throws {BatonError} `ERR_INVALID_ARG`: the file is not a SQLite database or not at rest, or the actor
    * has pages already and `replace` is not set. `ERR_CONCURRENT_TAKEOVER`, `ERR_FENCE_MISMATCH`: the actor
-   * was taken over meanwhile. `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`,
+   * was taken over or deleted meanwhile. `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`,
    * `ERR_COMMIT_UNKNOWN`, `ERR_CORRUPT`, `ERR_CLOSED`.
    */
   importFrom(actorId: string, file: string, options?: ImportOptions): Promise<Meta>;
@@ -150,7 +154,10 @@ export declare class Store implements AsyncDisposable {
    * Writes an actor's database as a SQLite file, from one committed head, without taking the actor over.
    * What {@link Store.importFrom} read and nobody changed comes out byte for byte.
    *
-   * @param file Path of the file to write.
+   * @param file Path of the file to write. Until it is whole and on disk it is beside this path, with the ending
+   * `.baton-partial` and for this user alone; what a killed process leaves of it goes with the next export to the same path.
+   * A file that is there is replaced and its mode kept, unless it lies in the directory of the store and is no SQLite
+   * file: such a name is a mistake. A new one has the mode of the umask.
    * @returns The state of the actor that the file holds.
    * @throws {BatonError} `ERR_NOT_FOUND`, `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_CLOSED`.
    */
@@ -213,17 +220,33 @@ export declare class Store implements AsyncDisposable {
 
   /**
    * Copies an actor to another store, page by page, from one committed head. The actor is only read here; there it
-   * is taken over, and everything becomes visible as one commit or not at all. Generations and txids begin anew
-   * there, and what a start should preload is not copied. Memory holds a few megabytes, whatever the size.
+   * is taken over, and everything becomes visible as one commit or not at all: an actor that was not in the target
+   * before is not listed there until the copy is complete, and never if it fails, is aborted or its process is killed.
+   * Generations and txids begin anew there, and what a start should preload is not copied. Memory holds a few
+   * megabytes, whatever the size.
    *
-   * @param target Another open store, of any kind.
+   * A store in a directory keeps the head that is being copied until the copy ends, so its owner may go on committing.
+   * The file grows by what is written meanwhile, so `onProgress` should not wait for long. FoundationDB and memory keep
+   * no head for that long: there the copy begins again when the head moves, up to eight times.
+   *
+   * @param target Another open store, of any kind. One that is on the same directory, or on the same prefix of the
+   * same cluster, is refused.
    * @throws {BatonError} `ERR_NOT_FOUND`: the actor does not exist here. `ERR_INVALID_ARG`: it has pages there and
-   * `replace` is not set. `ERR_UNAVAILABLE`: also when the actor committed here all the time, so that no head lasted.
-   * `ERR_CONCURRENT_TAKEOVER`, `ERR_FENCE_MISMATCH`: the actor was taken over there meanwhile.
-   * `ERR_MIGRATION_INCOMPLETE`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_COMMIT_UNKNOWN`, `ERR_CORRUPT`,
+   * `replace` is not set, or the target is this store itself. `ERR_UNAVAILABLE`: also when the actor committed here all
+   * the time, so that no head lasted. `ERR_CONCURRENT_TAKEOVER`, `ERR_FENCE_MISMATCH`: the actor was taken over or
+   * deleted there meanwhile. `ERR_CORRUPT`: a row is damaged, or `verify` finds that the target holds something else
+   * than what was read. `ERR_MIGRATION_INCOMPLETE`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_COMMIT_UNKNOWN`,
    * `ERR_ABORTED`, `ERR_CLOSED`.
    */
   copyTo(actorId: string, target: Store, options?: CopyOptions): Promise<CopyResult>;
+
+  /**
+   * Whether another open store is the same one: the same directory, by whatever path, or the same prefix of the same
+   * cluster. Stores in memory are the same only as the same object.
+   *
+   * @throws {BatonError} `ERR_INVALID_ARG`. Thrown, not rejected.
+   */
+  isSameAs(other: Store): boolean;
 
   /**
    * What is stored of an actor, row kind by row kind, without taking it over; `undefined` where there is nothing.
@@ -257,7 +280,8 @@ export declare class Store implements AsyncDisposable {
    * works under the generation that it shares with the winner, as long as only one of the two commits; the
    * other one's next commit fails with `ERR_FENCE_MISMATCH`. Unless you know that the winner is gone, close it.
    *
-   * Close a database when its actor stops: the store keeps it open until then.
+   * Close a database when its actor stops: the store keeps it open until then. The databases of a worker thread end
+   * with it, however it ends: what runs is interrupted, and open transactions are rolled back.
    *
    * @example
    * ```ts
@@ -309,6 +333,8 @@ export declare class Store implements AsyncDisposable {
   /**
    * Closes the store's open databases, waits for the calls under way, then closes the store. Calls made later
    * reject with `ERR_CLOSED`. Closing again is the same closing.
+   *
+   * @throws {BatonError} As {@link Database.close}, of one of the databases. The store is closed all the same.
    */
   close(): Promise<void>;
 
@@ -458,6 +484,28 @@ export interface StoreMetrics {
     /** Actors that are being tidied up after: rollbacks, trims, sweeps. */
     background: number;
   };
+  /** What a store in a directory uses now, and whom it waits for; zeros on other backends. */
+  file: {
+    /** Bytes of the store's file. */
+    bytes: number;
+    /** Bytes in it that later writes can use. */
+    freeBytes: number;
+    /** Reads that keep a state, of all processes. */
+    reads: number;
+    /**
+     * Seconds for which the oldest state has been kept that is not the newest: the file grows by what is written
+     * meanwhile. One that rises is a stopped process, or an export that nobody ends.
+     */
+    oldestReadSeconds: number;
+    /** Commits that came after that state. */
+    oldestReadCommits: number;
+    /** Seconds for which the process that may write now has had its turn: a transaction takes milliseconds. */
+    writeTurnSeconds: number;
+    /** 1 while this process waits for its turn to write, else 0. */
+    writeTurnWaiting: number;
+    /** Places of readers that died, which this process has freed. */
+    deadReaders: number;
+  };
 
   /**
    * The same numbers as text in Prometheus' format, version 0.0.4: serve it with the content type
@@ -489,12 +537,27 @@ export interface EmbeddedStoreOptions {
    */
   durability?: 'strict' | 'relaxed';
   /**
-   * The largest size of the store's file, in bytes: at least 1048576. A commit that would pass it fails with
-   * `ERR_QUOTA_EXCEEDED`. As much address space is reserved (not memory, and not disk).
+   * The largest size of the store's file, in bytes, 1048576 to 2^46. A commit that would pass it fails with
+   * `ERR_QUOTA_EXCEEDED`. The next write notes it in the store, where processes that are told none find it.
    *
-   * @default 1 TiB
+   * @default what the store notes, or else 1 TiB
    */
   maxSizeBytes?: number;
+  /**
+   * Whether the store is only read: every call that writes ends with `ERR_READ_ONLY`. Nothing is made but lock files,
+   * where the directory can be written, so there must be a store already. A directory on a read-only mount, a snapshot, a backup or another user's will do. Databases
+   * are opened with {@link DatabaseOptions.readOnly}.
+   *
+   * @default false
+   */
+  readOnly?: boolean;
+  /**
+   * The rights of the files that are made, as `chmod` takes them, such as `0o660`; 0o600 at least. A directory
+   * that is made gets them, too, with the right to enter it. Not on Windows.
+   *
+   * @default those of the directory, without the right to execute
+   */
+  mode?: number;
   /**
    * The memory for pages of SQL databases, shared by all databases of the store, in bytes.
    *
@@ -743,6 +806,14 @@ export interface CopyOptions {
    * @default false
    */
   replace?: boolean;
+  /**
+   * Whether every page is read back from the target, before any of it becomes visible there, and compared with what was
+   * read here. A difference is `ERR_CORRUPT`, and the copy is rolled back. It compares with the head that is copied,
+   * whatever the owner commits meanwhile.
+   *
+   * @default false
+   */
+  verify?: boolean;
   /** Ends the copy between two steps: it rejects with `ERR_ABORTED`, and what was written is rolled back. */
   signal?: AbortSignal;
   /**
@@ -757,10 +828,12 @@ export interface CopyProgress {
   actorId: string;
   /** The state that is being read. */
   source: Meta;
-  /** The target as its takeover found it, with the generation that the copy holds. */
+  /** The target as it was found, with the generation that the copy holds. */
   target: Meta;
-  /** Pages passed so far. It begins at 0 again when the head of the source moves. */
+  /** Pages passed so far. It begins at 0 again where the head of the source moves and is not kept. */
   pagesDone: number;
+  /** Pages read back so far, with `verify`; else 0. */
+  pagesVerified: number;
   /** The pages that there are. */
   pages: number;
 }
@@ -1029,6 +1102,10 @@ export interface DatabaseOptions {
   /**
    * How long a transaction may be open, in milliseconds, 1 to 2147483647. One that is forgotten, or waits for
    * something that does not come, is rolled back then, so that the calls behind it go on.
+   *
+   * It holds as well for a transaction that `BEGIN` or `SAVEPOINT` has opened as a statement, from the call that left it
+   * open. Calls run inside of it whoever makes them; so when it is rolled back, all calls reject with `ERR_CLOSED` until
+   * one executes `ROLLBACK`.
    *
    * @default 30000
    */
@@ -1349,6 +1426,9 @@ export declare class Database implements AsyncDisposable {
    * Waits for the calls and transactions under way, then closes the database; for a transaction no longer than
    * to its deadline. Calls made later reject with `ERR_CLOSED`, those of open transactions apart. Closing
    * again is the same closing.
+   *
+   * @throws {BatonError} `ERR_CLOSED`: a transaction that `BEGIN` or `SAVEPOINT` had opened as a statement was not ended,
+   * and is rolled back with what was written in it. The database is closed all the same.
    */
   close(): Promise<void>;
 
@@ -1424,7 +1504,7 @@ export interface DatabaseStats {
  * | code | meaning | retryable |
  * |---|---|---|
  * | `ERR_FENCE_MISMATCH` | the generation or head held is not the current one | no |
- * | `ERR_CONCURRENT_TAKEOVER` | another takeover came between | yes |
+ * | `ERR_CONCURRENT_TAKEOVER` | another takeover came between (retryable), or v1 data met an actor that has its own (not) | see `retryable` |
  * | `ERR_MIGRATION_INCOMPLETE` | an import of v1 data is not finished | yes |
  * | `ERR_NOT_FOUND` | the actor does not exist | no |
  * | `ERR_INVALID_ARG` | a value of the wrong kind or shape | no |
@@ -1432,7 +1512,8 @@ export interface DatabaseStats {
  * | `ERR_TOO_LARGE` | more than the store takes | no |
  * | `ERR_QUOTA_EXCEEDED` | no room left | no |
  * | `ERR_COMMIT_UNKNOWN` | a commit took place or not, and nobody can tell | no |
- * | `ERR_UNAVAILABLE` | the store cannot be reached or used now | see `retryable` |
+ * | `ERR_UNAVAILABLE` | the store cannot be reached now (retryable), or not used until somebody changes something (not) | see `retryable` |
+ * | `ERR_READ_ONLY` | the store was opened with `readOnly`, and the call would write | no |
  * | `ERR_CORRUPT` | stored bytes are damaged | no |
  * | `ERR_CLOSED` | the store or database was closed, or the transaction is over | no |
  * | `ERR_ABORTED` | the caller's signal was aborted, or its time was up | no |
@@ -1450,6 +1531,7 @@ export type ErrorCode =
   | 'ERR_QUOTA_EXCEEDED'
   | 'ERR_COMMIT_UNKNOWN'
   | 'ERR_UNAVAILABLE'
+  | 'ERR_READ_ONLY'
   | 'ERR_CORRUPT'
   | 'ERR_CLOSED'
   | 'ERR_ABORTED'
@@ -1495,7 +1577,7 @@ export declare class BatonError extends Error implements BatonErrorFields {
   constructor(code: ErrorCode, message: string, details?: BatonErrorDetails);
   /** What went wrong; stable, unlike `message`. */
   readonly code: ErrorCode;
-  /** Whether the same call may succeed later without anybody changing it. */
+  /** Whether the same call may succeed later without anybody changing anything. */
   readonly retryable: boolean;
   readonly actor?: string;
   readonly page?: number;

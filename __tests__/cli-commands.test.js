@@ -175,6 +175,21 @@ onEachSharedBackend((place) => {
     await owner.close();
   });
 
+  test('sql says that a script has left a transaction open, and not instead of its error', async () => {
+    const write = (script) => batondb(['sql', address, 'open', '--write', '--create', '-c', script]);
+    expect(await write('CREATE TABLE t (x); BEGIN; INSERT INTO t VALUES (1); COMMIT')).toMatchObject({
+      code: 0,
+    });
+    const left = await write('BEGIN; INSERT INTO t VALUES (2)');
+    expect(left.code).toBe(1);
+    expect(left.stderr).toContain('COMMIT');
+    const wrong = await write('BEGIN; INSERT INTO t VALUES (3); SELEKT 4');
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toContain('SELEKT');
+    const rows = await succeed(['sql', address, 'open', '--mode', 'csv', '-c', 'SELECT x FROM t']);
+    expect(rows).toBe('x\n1\n');
+  });
+
   test('sql makes no actor unless told to', async () => {
     expect(await batondb(['sql', address, 'b', '--write', '-c', 'SELECT 1'])).toMatchObject({ code: 1 });
     expect(await store.stat('b')).toBeUndefined();

@@ -1,10 +1,19 @@
 'use strict';
 
 const { randomBytes } = require('node:crypto');
-const { appendFileSync, existsSync, readFileSync, readdirSync, writeFileSync } = require('node:fs');
+const {
+  appendFileSync,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} = require('node:fs');
 const { join } = require('node:path');
 
 const { Store } = require('..');
+const { compare } = require('../lib/cli/compare.js');
 const { addressOf, batondb, jsonOf, start, succeed } = require('./cli-helpers.js');
 const {
   describeOnCluster,
@@ -148,6 +157,10 @@ function suite(ways) {
         if (child.exitCode === null) kills += 1;
         child.kill('SIGKILL');
         await ended;
+        // What is there is there as a whole.
+        const there = (await target.list()).map(({ actorId }) => actorId);
+        for (const actorId of there) await expectSame(source, target, actorId);
+        expect(await target.verify()).toMatchObject({ ok: true, problems: [] });
         if (child.exitCode === 0) break;
       }
       expect(kills).toBeGreaterThan(0);
@@ -169,6 +182,9 @@ function suite(ways) {
       }
       child.kill('SIGINT');
       expect(await ended).toBe(130);
+      const there = (await target.list()).map(({ actorId }) => actorId);
+      expect(there.length).toBeLessThan(3);
+      for (const actorId of there) await expectSame(source, target, actorId);
       await succeed([...args, '--verify']);
       for (let actor = 0; actor < 3; actor += 1) await expectSame(source, target, `a-${actor}`);
     });
@@ -198,7 +214,8 @@ function suite(ways) {
         target: { generation: 1n },
       });
       expect(steps[1].pagesDone).toBeGreaterThan(0);
-      expect(await target.stat('a')).toMatchObject({ headTxid: 0n, sizePages: 0 });
+      expect(await target.stat('a')).toBeUndefined();
+      expect(await target.list()).toEqual([]);
       const { source: from, target: to } = await source.copyTo('a', target);
       expect(from).toMatchObject(await source.stat('a'));
       expect(to).toEqual(await target.stat('a'));
@@ -239,11 +256,226 @@ describe('the state', () => {
     const other = await batondb(['copy', from.path, embeddedPlace().path, '--state', state]);
     expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('is not of a copy from') });
     const text = stateFile();
-    writeFileSync(text, 'my letter\nto you\n');
-    const refused = await batondb(['copy', from.path, to.path, '--state', text]);
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('is not the state of a copy') });
-    expect(readFileSync(text, 'utf8')).toBe('my letter\nto you\n');
+    for (const letter of ['my letter\nto you\n', 'my letter\nto you', 'my letter', '{"batondbCopy":2']) {
+      writeFileSync(text, letter);
+      const refused = await batondb(['copy', from.path, to.path, '--state', text]);
+      expect(refused).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('is not the state of a copy'),
+      });
+      expect(readFileSync(text, 'utf8')).toBe(letter);
+    }
+    // One whose very first line was cut off is one that has not begun.
+    writeFileSync(text, '{"batondbCopy":1,"fr');
+    await succeed(['copy', from.path, to.path, '--state', text, '--replace']);
   });
+});
+
+describe('of an owner at work', () => {
+  /** An actor of 20 MB whose owner commits without a pause until it is told to stop. */
+  async function busy(store, actorId) {
+    let held = await startWith(store, actorId, [noise()]);
+    const sizePages = 5_000;
+    const pages = Array.from({ length: sizePages }, (_, at) => ({ page: at + 1, data: noise() }));
+    held = { ...held, headTxid: (await store.commit(actorId, { ...held, sizePages, pages })).txid };
+    const owner = { commits: 0, stopped: false };
+    const done = (async () => {
+      while (!owner.stopped) {
+        const changed = [1, 2_500, sizePages].map((number) => ({ page: number, data: noise() }));
+        held.headTxid = (await store.commit(actorId, { ...held, sizePages, pages: changed })).txid;
+        owner.commits += 1;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    return { owner, stop: () => ((owner.stopped = true), done) };
+  }
+
+  test('each copy has one of its heads, and is compared with that one', async () => {
+    const [from, to] = [embeddedPlace(), embeddedPlace()];
+    const [source, target] = [await Store.open(from), await Store.open(to)];
+    const { owner, stop } = await busy(source, 'busy');
+    try {
+      const args = ['copy', from.path, to.path, '--state', stateFile(), '--verify'];
+      for (let round = 0; round < 3; round += 1) {
+        const before = owner.commits;
+        expect(await jsonOf(args)).toMatchObject({ copied: 1, unchanged: 0, failed: [] });
+        expect(owner.commits).toBeGreaterThan(before + 8);
+      }
+      const before = await source.stat('busy');
+      const copied = await source.copyTo('busy', target, { replace: true, verify: true });
+      expect(copied.source.headTxid).toBeGreaterThanOrEqual(before.headTxid);
+      expect(copied.source.headTxid).toBeLessThan((await source.stat('busy')).headTxid);
+      await stop();
+      expect(await jsonOf([...args, '--replace'])).toMatchObject({ copied: 1 });
+      await expectSame(source, target, 'busy');
+      expect(await jsonOf(args)).toMatchObject({ copied: 0, unchanged: 1 });
+      expect(await target.verify()).toMatchObject({ ok: true, problems: [] });
+    } finally {
+      await stop();
+      await Promise.all([source.close(), target.close()]);
+    }
+  }, 120_000);
+
+  test('a copy that was made before is copied again where it cannot be compared any more', async () => {
+    const store = await Store.open(embeddedPlace());
+    const target = await Store.open(embeddedPlace());
+    await startWith(store, 'a', [noise(), noise()]);
+    const { source, target: made } = await store.copyTo('a', target);
+    const heads = { source: source.headTxid, target: made.headTxid };
+    const call = { source: store, target, actorId: 'a', signal: new AbortController().signal };
+    expect(await compare(call, heads)).toBe(true);
+    expect(await compare(call, { ...heads, source: heads.source + 1n })).toBe(false);
+    // Between the question for the head and the pages.
+    const moving = Object.create(store, {
+      stat: { value: (id) => store.stat(id) },
+      getPages: {
+        value: (id, request) => startWith(store, id, [noise()]).then(() => store.getPages(id, request)),
+      },
+    });
+    expect(await compare({ ...call, source: moving }, heads)).toBe(false);
+    await Promise.all([store.close(), target.close()]);
+  });
+});
+
+describe('of a store onto itself', () => {
+  test.each(['/', '/.', '/../alias'])('is refused as a call, by the name %s as well', async (name) => {
+    const { path } = embeddedPlace();
+    const store = await Store.open({ path, durability: 'strict' });
+    const { generation, headTxid } = await startWith(store, 'a', [noise()]);
+    const alias = join(directory, 'alias');
+    rmSync(alias, { force: true });
+    symlinkSync(path, alias);
+    const state = stateFile();
+    for (const to of [`${path}${name}`, alias]) {
+      const refused = await batondb(['copy', path, to, '--replace', '--state', state]);
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('are of the same store') });
+    }
+    expect(existsSync(state)).toBe(false);
+    expect(await store.stat('a')).toMatchObject({ generation });
+    await store.commit('a', { generation, headTxid, sizePages: 1, pages: [{ page: 1, data: noise() }] });
+    await store.close();
+  });
+
+  test('is refused from code, also through two handles', async () => {
+    const { path } = embeddedPlace();
+    const store = await Store.open({ path });
+    const alias = join(directory, 'second-alias');
+    symlinkSync(path, alias);
+    const same = await Store.open({ path: alias });
+    const other = await Store.open(embeddedPlace());
+    const { generation } = await startWith(store, 'a', [noise()]);
+    expect([store.isSameAs(store), store.isSameAs(same), same.isSameAs(store)]).toEqual([true, true, true]);
+    expect([store.isSameAs(other), other.isSameAs(same)]).toEqual([false, false]);
+    for (const target of [store, same]) {
+      const refused = await rejection(store.copyTo('a', target, { replace: true }));
+      expect(refused).toMatchObject({ code: 'ERR_INVALID_ARG', retryable: false });
+    }
+    expect(await store.stat('a')).toMatchObject({ generation });
+    for (const wrong of [undefined, null, 7, {}, Store]) {
+      expect(() => store.isSameAs(wrong)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG' }));
+    }
+    await Promise.all([store.close(), same.close(), other.close()]);
+  });
+
+  test('stores in memory are not the same', async () => {
+    const [one, other] = [await Store.open({ memory: true }), await Store.open({ memory: true })];
+    expect([one.isSameAs(one), one.isSameAs(other)]).toEqual([true, false]);
+    await Promise.all([one.close(), other.close()]);
+  });
+});
+
+describe('what is killed half way', () => {
+  /** Runs a command until the actor's rows are being staged, and kills it then. */
+  async function killedHalfWay(args, target, actorId) {
+    const child = start(args);
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    for (;;) {
+      const staged = (await target.inspect(actorId))?.rows.pagesStaged.rows ?? 0;
+      if (staged > 0 || child.exitCode !== null) break;
+    }
+    child.kill('SIGKILL');
+    await ended;
+    return child.exitCode === null;
+  }
+
+  test.each(['copy', 'import'])(
+    '%s shows nothing of an actor that was not there',
+    async (command) => {
+      const [from, to] = [embeddedPlace(), embeddedPlace()];
+      const [source, target] = [await Store.open(from), await Store.open(to)];
+      const database = await source.openDatabase('large');
+      await database.exec(`CREATE TABLE t (x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+      WHERE i < 2000) INSERT INTO t SELECT randomblob(10000) FROM n`);
+      await database.close();
+      const file = join(directory, `${command}.sqlite`);
+      await source.exportTo('large', file);
+      const args =
+        command === 'copy'
+          ? ['copy', from.path, to.path, 'large', '--state', stateFile()]
+          : ['import', to.path, 'large', file];
+      let killed = false;
+      for (let round = 0; !killed && round < 10; round += 1) {
+        killed = await killedHalfWay(args, target, 'large');
+        if (!killed) await target.delete('large');
+      }
+      expect(killed).toBe(true);
+      expect(await target.list()).toEqual([]);
+      expect(await target.stat('large')).toBeUndefined();
+      expect((await target.inspect('large')).rows.pagesStaged.rows).toBeGreaterThan(0);
+      for (const reading of [['stat'], ['doctor'], ['sql', '-c', 'SELECT 1']]) {
+        const [name, ...more] = reading;
+        expect(await batondb([name, to.path, 'large', ...more])).toMatchObject({
+          code: 1,
+          stderr: expect.stringContaining('does not exist (ERR_NOT_FOUND)'),
+        });
+      }
+      expect(await target.verify()).toMatchObject({ ok: true, problems: [] });
+      // What is left of it goes by its name, or with the next attempt.
+      if (command === 'copy') {
+        expect(await batondb(['delete', to.path, 'large', '--yes'])).toMatchObject({ code: 1 });
+        expect((await target.inspect('large')).rows.pagesStaged.rows).toBe(0);
+      }
+      await succeed(args);
+      await expectSame(source, target, 'large');
+      await Promise.all([source.close(), target.close()]);
+    },
+    60_000,
+  );
+});
+
+test('a copy that cannot be finished leaves nothing in the target', async () => {
+  const [from, to] = [embeddedPlace(), embeddedPlace()];
+  const store = await Store.open(from);
+  const marked = noise();
+  await startWith(store, 'damaged', [...Array.from({ length: 2_000 }, noise), marked]);
+  await startWith(store, 'sound', [noise()]);
+  await store.close();
+  const file = join(from.path, 'data.mdb');
+  const bytes = readFileSync(file);
+  // Every copy of it: a page that is not used any more may have one, too.
+  const needle = marked.subarray(100, 200);
+  const places = [];
+  for (let at = bytes.indexOf(needle); at !== -1; at = bytes.indexOf(needle, at + 1)) {
+    places.push(at);
+  }
+  expect(places).not.toEqual([]);
+  for (const at of places) {
+    bytes[at] ^= 1;
+  }
+  writeFileSync(file, bytes);
+  const { code, stdout, stderr } = await batondb([
+    'copy',
+    from.path,
+    to.path,
+    '--state',
+    stateFile(),
+    '--json',
+  ]);
+  expect(code).toBe(1);
+  expect(stderr).toContain('ERR_CORRUPT');
+  expect(JSON.parse(stdout)).toMatchObject({ copied: 1, failed: [{ actorId: 'damaged' }] });
+  expect(await succeed(['list', to.path])).toBe('sound\n');
+  expect(await jsonOf(['doctor', to.path, '--shallow'])).toMatchObject({ ok: true });
 });
 
 test('memory does not grow with the size of a database', async () => {

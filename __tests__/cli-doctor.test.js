@@ -210,9 +210,31 @@ test('warnings alone are no failure unless they are to count', async () => {
   expect(await batondb(['doctor', path, '--strict'])).toMatchObject({ code: 1 });
 });
 
-test('an actor that is not there has no row', async () => {
-  const path = await storeWith(async () => {});
-  expect(await succeed(['doctor', path, 'nobody'])).toBe('there is no row of actor "nobody"\n');
+test('an actor that is not there is an error for every command that is asked for it', async () => {
+  const path = await storeWith(async (store) => {
+    await store.loadStartup('deleted');
+    await store.delete('deleted');
+  });
+  for (const actorId of ['nobody', 'deleted']) {
+    const calls = [
+      ['doctor', path, actorId],
+      ['doctor', path, actorId, '--shallow', '--json'],
+      ['stat', path, actorId],
+      ['sql', path, actorId, '-c', 'SELECT 1'],
+      ['sql', path, actorId, '--write', '-c', 'SELECT 1'],
+      ['export', path, actorId, join(directory, 'exported')],
+      ['delete', path, actorId, '--yes'],
+      ['copy', path, join(directory, 'copied'), actorId, '--state', join(directory, 'state.jsonl')],
+    ];
+    for (const args of calls) {
+      const { code, stderr } = await batondb(args);
+      const told = `batondb: actor "${actorId}" does not exist (ERR_NOT_FOUND)\n`;
+      expect({ args, code, stderr }).toEqual({ args, code: 1, stderr: told });
+    }
+  }
+  expect(await batondb(['inspect', path, 'nobody'])).toMatchObject({ code: 1 });
+  const { stdout } = await batondb(['doctor', path, 'nobody', '--json']);
+  expect(JSON.parse(stdout)).toMatchObject({ ok: false, rows: 0 });
 });
 
 test('arguments of verify and copyTo are checked', async () => {
@@ -230,9 +252,9 @@ test('arguments of verify and copyTo are checked', async () => {
   for (const target of [undefined, {}, store]) {
     expect(await rejection(store.copyTo('a', target))).toMatchObject({ code: 'ERR_INVALID_ARG' });
   }
-  expect(await rejection(store.copyTo('a', other, { replace: 'yes' }))).toMatchObject({
-    code: 'ERR_INVALID_ARG',
-  });
+  for (const options of [{ replace: 'yes' }, { verify: 1 }, { verfy: true }]) {
+    expect(await rejection(store.copyTo('a', other, options))).toMatchObject({ code: 'ERR_INVALID_ARG' });
+  }
   expect(await rejection(store.copyTo('a', other))).toMatchObject({ code: 'ERR_NOT_FOUND', actor: 'a' });
   await other.close();
   expect(await rejection(store.copyTo('a', other))).toMatchObject({ code: 'ERR_CLOSED' });

@@ -48,6 +48,11 @@ onEachBackend((open) => {
   });
 
   describe('exec', () => {
+    test('runs a script of very many statements', async () => {
+      // Hopeless where each of them costs as much as all that is behind it.
+      await db.exec('SELECT 1;'.repeat(500_000));
+    });
+
     test('runs any number of statements', async () => {
       const answer = await db.exec(`
         INSERT INTO items (name) VALUES ('one'); -- a comment

@@ -10,6 +10,7 @@ for (const page of [
   'docs/concepts.md',
   'docs/choose-a-backend.md',
   'docs/deploy.md',
+  'docs/sharing.md',
   'docs/errors.md',
   'docs/moving-in.md',
   'docs/limits.md',

@@ -139,6 +139,7 @@ module.exports = {
   ROOT,
   clusterPlace,
   describeOnCluster,
+  describeWhere,
   describeWithServer,
   expectBytes,
   expectRefusal,

@@ -5,6 +5,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 
 const { onEachBackend, rejection } = require('./helpers.js');
 
+const MANY = 200_000;
 const ENDLESS = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n';
 
 onEachBackend((open) => {
@@ -27,6 +28,16 @@ onEachBackend((open) => {
     ['batch', (options) => db.batch([ENDLESS], options)],
     ['iterate', (options) => db.iterate(ENDLESS, [], options).next()],
     ['Statement.all', async (options) => (await db.prepare(ENDLESS)).all([], options)],
+    // None of these statements runs for long enough to be interrupted itself.
+    ['exec of very many', (options) => db.exec('SELECT 1;'.repeat(5 * MANY), options)],
+    [
+      'batch of very many',
+      (options) =>
+        db.batch(
+          Array.from({ length: MANY }, (_, n) => `SELECT ${n}`),
+          options,
+        ),
+    ],
   ];
 
   // Each of them writes, if it is run.

@@ -107,9 +107,11 @@ export async function looking(store: Store, target: Store) {
   same<NonNullable<Inspection['head']>['nextTxid'], bigint>();
   const copied = await store.copyTo('a', target, {
     replace: true,
-    onProgress: async ({ pagesDone }) => pagesDone,
+    verify: true,
+    onProgress: async ({ pagesDone, pagesVerified }) => pagesDone + pagesVerified,
   });
   same<typeof copied, CopyResult>();
+  same<ReturnType<Store['isSameAs']>, boolean>();
   // @ts-expect-error An option that is misspelt.
   await store.verify({ depp: true });
   // @ts-expect-error Nothing is made in memory that could be there already.

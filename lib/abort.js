@@ -82,12 +82,18 @@ class Cancellation {
   }
 
   /**
-   * The error to throw for one that the call failed with: with the cause, if it was this that stopped it.
+   * The error to throw for one that the call failed with: with the cause, if it was this that stopped it. A write that
+   * was called off while another process had the turn to write did nothing; if its time was up, who had the turn is the
+   * better answer.
    *
    * @param {Failed} error
    */
   explain(error) {
-    return error.code === 'ERR_ABORTED' ? (this.#error ?? error) : error;
+    if (error.code === 'ERR_ABORTED') {
+      return this.#error ?? error;
+    }
+    const isCalledOff = error.code === 'ERR_UNAVAILABLE' && error.retryable;
+    return isCalledOff && this.#signals.some(({ aborted }) => aborted) ? (this.#error ?? error) : error;
   }
 
   end() {

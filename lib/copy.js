@@ -18,7 +18,8 @@ async function copy(copying, actorId, { signal, onProgress }) {
     while (!step.done) {
       const [source, target] = [toMeta(step.source), toMeta(step.target)];
       // Waited for: what is noted here must be noted before anything is written.
-      await onProgress?.({ actorId, source, target, pagesDone: step.pagesDone, pages: source.sizePages });
+      const { pagesDone, pagesVerified } = step;
+      await onProgress?.({ actorId, source, target, pagesDone, pagesVerified, pages: source.sizePages });
       throwIfAborted(signal);
       step = result(await copying.next());
     }

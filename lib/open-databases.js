@@ -47,9 +47,11 @@ class OpenDatabases {
     }
   }
 
+  /** Closes all of them. The answer is why some say that something was lost by it. */
   async close() {
     const open = [...this.#byActor.values()].flatMap((connections) => [...connections]);
-    await Promise.all(open.map((connection) => connection.close()));
+    const closed = await Promise.allSettled(open.map((connection) => connection.close()));
+    return closed.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
   }
 }
 

@@ -105,14 +105,16 @@ function databaseOptions(value) {
   if (onFenced !== undefined && typeof onFenced !== 'function') {
     throw check.invalid('options.onFenced', 'a function', onFenced);
   }
+  const timeoutMs = check.timeoutMs(transactionTimeoutMs, 'options.transactionTimeoutMs');
   return {
     native: {
       ...preload(preloaded, 'options.preload'),
       readOnly,
       readAhead: check.boolean(options.readAhead ?? true, 'options.readAhead'),
       queueMax: check.integer(maxQueuedCalls, 'options.maxQueuedCalls', 1, check.U32_MAX),
+      transactionTimeoutMs: timeoutMs,
     },
-    transactionTimeoutMs: check.timeoutMs(transactionTimeoutMs, 'options.transactionTimeoutMs'),
+    transactionTimeoutMs: timeoutMs,
     readOnly,
     traceparent: traceparent(options.traceparent, 'options.traceparent'),
     onFenced: /** @type {import('../index.js').DatabaseOptions['onFenced']} */ (onFenced),
@@ -200,6 +202,7 @@ function verifyOptions(value) {
 /**
  * @typedef {object} CopySettings
  * @property {boolean} replace
+ * @property {boolean} verify
  * @property {AbortSignal | undefined} signal
  * @property {import('../index.js').CopyOptions['onProgress']} onProgress
  */
@@ -209,10 +212,11 @@ function verifyOptions(value) {
  * @returns {CopySettings}
  */
 function copyOptions(value) {
-  const options = check.object(value ?? {}, 'options', ['replace', 'signal', 'onProgress']);
+  const options = check.object(value ?? {}, 'options', ['replace', 'verify', 'signal', 'onProgress']);
   const { onProgress } = options;
   return {
     replace: check.boolean(options.replace ?? false, 'options.replace'),
+    verify: check.boolean(options.verify ?? false, 'options.verify'),
     signal: check.signal(options.signal, 'options.signal'),
     onProgress: callback(onProgress, 'options.onProgress'),
   };

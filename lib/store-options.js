@@ -34,6 +34,8 @@ function storeOptions(value) {
     'durability',
     'maxSizeBytes',
     'cacheBytes',
+    'readOnly',
+    'mode',
   ]);
   const named = BACKENDS.filter((backend) => options[backend] !== undefined);
   if (named.length !== 1) {
@@ -47,7 +49,7 @@ function storeOptions(value) {
   if (named[0] === 'path') {
     return embeddedOptions(options);
   }
-  for (const key of ['durability', 'maxSizeBytes']) {
+  for (const key of ['durability', 'maxSizeBytes', 'readOnly', 'mode']) {
     if (options[key] !== undefined) {
       throw new BatonError(
         'ERR_INVALID_ARG',
@@ -66,6 +68,7 @@ function storeOptions(value) {
     foundationdb,
     create: create(options.create),
     relaxed: false,
+    readOnly: false,
     cacheBytes: cacheBytes(options.cacheBytes),
   };
 }
@@ -74,21 +77,40 @@ function storeOptions(value) {
  * @param {Record<string, unknown>} options
  * @returns {import('../binding.js').NativeStoreOptions}
  */
-function embeddedOptions({ path, durability = 'strict', maxSizeBytes, ...options }) {
+function embeddedOptions({ path, durability = 'strict', maxSizeBytes, readOnly = false, mode, ...options }) {
   if (durability !== 'strict' && durability !== 'relaxed') {
     throw check.invalid('options.durability', "'strict' or 'relaxed'", durability);
+  }
+  if (readOnly === true && options.create === true) {
+    throw check.invalid('options.create', 'false or absent with "readOnly"', options.create);
   }
   return {
     // Now, so that a later change of the working directory does not matter.
     path: resolve(check.path(path, 'options.path')),
     create: create(options.create),
     relaxed: durability === 'relaxed',
+    readOnly: check.boolean(readOnly, 'options.readOnly'),
+    mode: mode === undefined ? undefined : fileMode(mode),
     maxSizeBytes:
       maxSizeBytes === undefined
         ? undefined
         : check.integer(maxSizeBytes, 'options.maxSizeBytes', STORE_BYTES_MIN, Number.MAX_SAFE_INTEGER),
     cacheBytes: cacheBytes(options.cacheBytes),
   };
+}
+
+/**
+ * The rights of files, as `chmod` takes them.
+ *
+ * @param {unknown} value
+ * @returns {number}
+ */
+function fileMode(value) {
+  const mode = check.integer(value, 'options.mode', 0, 0o777);
+  if ((mode & 0o600) !== 0o600) {
+    throw check.invalid('options.mode', 'a mode that lets its owner read and write (0o600)', value);
+  }
+  return mode;
 }
 
 /**

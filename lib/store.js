@@ -47,6 +47,20 @@ class Store {
     this.#native = native;
   }
 
+  /**
+   * What the addon knows a store by.
+   *
+   * @param {any} store
+   * @param {string} name
+   * @returns {import('../binding.js').NativeStore}
+   */
+  static #nativeOf(store, name) {
+    if (typeof store !== 'object' || store === null || !(#native in store)) {
+      throw check.invalid(name, 'another Store', store);
+    }
+    return store.#native;
+  }
+
   /** @param {import('../index.js').StoreOptions} openOptions */
   static async open(openOptions) {
     return new Store(result(await NativeStore.open(storeOptions(openOptions))));
@@ -200,22 +214,38 @@ class Store {
    */
   async copyTo(actorId, target, copyOptions) {
     const id = options.actorId(actorId);
-    if (typeof target !== 'object' || target === null || !(#native in target) || target === this) {
+    const other = Store.#nativeOf(target, 'target');
+    if (target === this) {
       throw check.invalid('target', 'another Store', target);
     }
     const settings = options.copyOptions(copyOptions);
+    const { replace, verify: verified, signal } = settings;
+    /** @type {Promise<import('../binding.js').NativeCopying | Failure> | undefined} */
+    let beginning;
     // Both stores stay open as long as this lasts.
     return await this.#keepOpen(() =>
       target.#keepOpen(async () => {
-        const copying = await this.#call(
-          (native) => native.beginCopy(id, target.#native, settings.replace),
-          settings.signal,
-        );
+        let copying;
+        try {
+          copying = await this.#call(
+            (native) => (beginning = native.beginCopy(id, other, replace, verified)),
+            signal,
+          );
+        } catch (error) {
+          // Nobody is going to have it, so nobody else can close it.
+          beginning?.then((late) => (isFailure(late) ? undefined : late.close()));
+          throw error;
+        }
         const copied = await copy(copying, id, settings);
         target.#databases.takenOver(id, copied.target.generation);
         return copied;
       }),
     );
+  }
+
+  /** @param {Store} other */
+  isSameAs(other) {
+    return this.#native.isSameAs(Store.#nativeOf(other, 'other'));
   }
 
   /** @param {string} actorId */
@@ -301,12 +331,15 @@ class Store {
         this.#onIdle = () => resolve(undefined);
       });
     }
-    await closed;
+    const errors = await closed;
     // Their sources may never come to an end.
     await Promise.allSettled([...this.#migrations].map((migration) => migration.giveUp()));
     // Those whose opening was under way when the first were closed.
-    await this.#databases.close();
+    errors.push(...(await this.#databases.close()));
     result(await this.#native.close());
+    if (errors.length > 0) {
+      throw errors[0];
+    }
   }
 
   /**

@@ -55,6 +55,6 @@ impl Store {
 fn embedded(durability: Durability) -> (Arc<dyn Kv>, Option<TempDir>) {
     let directory = tempfile::tempdir().expect("there is a temporary directory");
     let path = directory.path().to_owned();
-    let options = EmbeddedOptions { path, durability, size_bytes_max: None };
+    let options = EmbeddedOptions { path, durability, size_bytes_max: None, read_only: false, mode: None };
     (Arc::new(EmbeddedKv::open(&options).expect("an empty directory opens")), Some(directory))
 }

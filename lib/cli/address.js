@@ -24,12 +24,18 @@ function resolved(address) {
   return fromEnvironment;
 }
 
+/** @param {string} address */
+function isCluster(address) {
+  return address.startsWith(CLUSTER);
+}
+
 /**
  * @param {string} address
+ * @param {{ maxSizeBytes?: number, readOnly?: boolean }} directory for a store in a directory
  * @returns {import('../../index.js').StoreOptions}
  */
-function storeOptions(address) {
-  if (!address.startsWith(CLUSTER)) return { path: address };
+function storeOptions(address, directory) {
+  if (!isCluster(address)) return { path: address, ...directory };
   const [prefix, query = '', ...more] = address.slice(CLUSTER.length).split('?');
   if (prefix === '' || more.length > 0) {
     throw new UsageError(
@@ -64,16 +70,17 @@ function decoded(text, address) {
 }
 
 /**
- * Opens a store. Unless told to make one, a place without a store is an error: a mistyped name makes nothing.
+ * Opens a store. Unless told to make one, a place without a store is an error: a mistyped name makes nothing. One that
+ * is only read may be in a directory that cannot be written.
  *
  * @param {string | undefined} address
- * @param {{ create?: boolean }} [how]
+ * @param {{ create?: boolean, maxSizeBytes?: number, readOnly?: boolean }} [how]
  */
-async function openStore(address, { create = false } = {}) {
+async function openStore(address, { create = false, maxSizeBytes, readOnly } = {}) {
   const options = /** @type {import('../../index.js').FoundationDbStoreOptions} */ (
-    storeOptions(resolved(address))
+    storeOptions(resolved(address), { maxSizeBytes, readOnly })
   );
   return await Store.open({ ...options, create });
 }
 
-module.exports = { openStore, resolved };
+module.exports = { isCluster, openStore, resolved };

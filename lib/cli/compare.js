@@ -1,13 +1,14 @@
-// Whether an actor has the same pages in two stores.
+// Whether an actor that was copied before has the same pages in two stores.
 
 'use strict';
 
-const { BatonError } = require('../error.js');
+const { BatonError, isBatonError } = require('../error.js');
 
 const BYTES_TOGETHER = 1024 * 1024;
 
 /**
- * Reads every page in both stores, from one head each.
+ * Reads every page in both stores, from one head each. Answers `false` where the source has moved on meanwhile, so that
+ * what was copied is not there any more to compare with.
  *
  * @param {{
  *   source: InstanceType<typeof import('../store.js').Store>,
@@ -19,10 +20,12 @@ const BYTES_TOGETHER = 1024 * 1024;
  */
 async function compare({ source, target, actorId, signal }, heads) {
   const [one, other] = await Promise.all([source.stat(actorId), target.stat(actorId)]);
-  if (!one || !other) throw different(actorId, 'it is gone from one of the stores');
-  if (one.headTxid !== heads.source || other.headTxid !== heads.target) {
-    const message = 'it was written to while it was copied; stop its owner and run the same command again';
-    throw new BatonError('ERR_UNAVAILABLE', message, { actor: actorId, retryable: true });
+  if (one?.headTxid !== heads.source) return false;
+  if (!other) throw different(actorId, 'it is gone from the target');
+  if (other.headTxid !== heads.target) {
+    throw new BatonError('ERR_INVALID_ARG', 'it was used in the target since it was copied', {
+      actor: actorId,
+    });
   }
   if (one.sizePages !== other.sizePages || (one.sizePages > 0 && one.pageSize !== other.pageSize)) {
     throw different(
@@ -36,14 +39,33 @@ async function compare({ source, target, actorId, signal }, heads) {
     const length = Math.min(step, one.sizePages - first + 1);
     const pages = Uint32Array.from({ length }, (_, index) => first + index);
     const [here, there] = await Promise.all([
-      source.getPages(actorId, { generation: one.generation, headTxid: one.headTxid, pages }),
+      pagesAt(source, actorId, one, pages),
       target.getPages(actorId, { generation: other.generation, headTxid: other.headTxid, pages }),
     ]);
+    if (!here) return false;
     for (const [page, data] of here) {
       if (Buffer.compare(data, there.get(page) ?? new Uint8Array(0)) !== 0) {
         throw different(actorId, `page ${page} differs`);
       }
     }
+  }
+  return true;
+}
+
+/**
+ * Pages of a head, or nothing once the owner has moved on.
+ *
+ * @param {InstanceType<typeof import('../store.js').Store>} store
+ * @param {string} actorId
+ * @param {import('../../index.js').Meta} meta
+ * @param {Uint32Array} pages
+ */
+async function pagesAt(store, actorId, { generation, headTxid }, pages) {
+  try {
+    return await store.getPages(actorId, { generation, headTxid, pages });
+  } catch (error) {
+    if (isBatonError(error, 'ERR_FENCE_MISMATCH') || isBatonError(error, 'ERR_NOT_FOUND')) return undefined;
+    throw error;
   }
 }
 

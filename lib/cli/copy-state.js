@@ -10,14 +10,16 @@
 const {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   readFileSync,
   truncateSync,
-  writeSync,
 } = require('node:fs');
 
 const { BatonError } = require('../error.js');
+const { writeAll } = require('./output.js');
 
 const FORMAT = 1;
 
@@ -40,17 +42,25 @@ class CopyState {
    * @param {{ from: string, to: string }} stores as they were named, to notice a file of another copy
    */
   constructor(file, { from, to }) {
-    const lines = existsSync(file) ? wholeLines(file) : [];
-    const [header, ...notes] = lines.map((line) => parsed(file, line));
-    if (header && (header.batondbCopy !== FORMAT || header.from !== from || header.to !== to)) {
+    const header = { batondbCopy: FORMAT, from, to };
+    const bytes = existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
+    const end = bytes.lastIndexOf(0x0a) + 1;
+    const lines = bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
+    const [found, ...notes] = lines.map((line) => parsed(file, line));
+    if (!found && !`${JSON.stringify(header)}\n`.startsWith(bytes.toString('utf8'))) throw noState(file);
+    if (found && (found.batondbCopy !== FORMAT || found.from !== from || found.to !== to)) {
       throw new BatonError(
         'ERR_INVALID_ARG',
         `${file} is not of a copy from ${from} to ${to}; name another file with --state, or remove it`,
       );
     }
     for (const note of notes) this.#notes.set(note.actorId, note);
-    this.#descriptor = openSync(file, 'a');
-    if (!header) this.#append({ batondbCopy: FORMAT, from, to });
+    // A line that a kill has cut off is taken away: what it was about to say has not begun. Not before it is known
+    // whose file this is.
+    if (end < bytes.length) truncateSync(file, end);
+    // It names actors, which may be people.
+    this.#descriptor = openSync(file, 'a', 0o600);
+    if (!found) this.#append(header);
   }
 
   /** @param {string} actorId */
@@ -70,21 +80,16 @@ class CopyState {
 
   /** @param {object} line */
   #append(line) {
-    writeSync(this.#descriptor, `${JSON.stringify(line)}\n`);
-    fsyncSync(this.#descriptor);
+    const before = fstatSync(this.#descriptor).size;
+    try {
+      writeAll(this.#descriptor, Buffer.from(`${JSON.stringify(line)}\n`));
+      fsyncSync(this.#descriptor);
+    } catch (error) {
+      // Half a line would spoil the next one.
+      ftruncateSync(this.#descriptor, before);
+      throw error;
+    }
   }
-}
-
-/**
- * The lines of a file. One that a kill has cut off is taken away: what it was about to say has not begun.
- *
- * @param {string} file
- */
-function wholeLines(file) {
-  const bytes = readFileSync(file);
-  const end = bytes.lastIndexOf(0x0a) + 1;
-  if (end < bytes.length) truncateSync(file, end);
-  return bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
 }
 
 /**
@@ -98,7 +103,12 @@ function parsed(file, line) {
   } catch {
     // Told below, as anything else that is no such line.
   }
-  throw new BatonError('ERR_INVALID_ARG', `${file} is not the state of a copy`);
+  throw noState(file);
+}
+
+/** @param {string} file */
+function noState(file) {
+  return new BatonError('ERR_INVALID_ARG', `${file} is not the state of a copy`);
 }
 
 module.exports = { CopyState };

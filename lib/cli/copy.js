@@ -20,19 +20,24 @@ const command = {
   summary: 'copy actors from one store to another',
   args: ['<from>', '<to>', '[actor]'],
   help: `Copies one actor, those of --prefix, or all. Each is read from one committed head, without taking it over there,
-and becomes visible in the target at once. Stop the owners first: what is committed behind the copy of its actor is not
-copied until the next run, and an actor that commits without a pause cannot be copied.
+and becomes visible in the target at once, or not at all. Stop the owners first: what is committed behind the copy of its
+actor is not copied until the next run. A store in a directory keeps the head while it is copied; on a cluster an actor
+that commits without a pause cannot be copied.
 
 What was copied is noted in the file --state. The same command again goes on where an earlier one was cut off, leaves
 out what is there, and copies what has changed since. An actor that is in the target already and was not brought there
 by this copy, or was used there since, is left alone and told, with exit code 1, unless --replace is given.
 
-In the target generations and commits count from the beginning. The target is made if it is not there.`,
+In the target generations and commits count from the beginning. The target is made if it is not there. A store is not
+copied onto itself, by whatever names it is given.`,
   options: {
     prefix: { type: 'string', value: 'TEXT', help: 'only actors whose ids begin with TEXT' },
     state: { type: 'string', value: 'FILE', help: 'where to note what was copied (batondb-copy-HASH.jsonl)' },
     replace: { type: 'boolean', help: 'replace actors of the target that are not from this copy' },
-    verify: { type: 'boolean', help: 'read every copied page again in both stores, and compare' },
+    verify: {
+      type: 'boolean',
+      help: 'read every page back from the target, and compare it with what was copied',
+    },
     parallel: { type: 'string', value: 'N', help: `copy N actors side by side (${SIDE_BY_SIDE_DEFAULT})` },
     json: { type: 'boolean', help: 'the outcome as an object' },
     progress: progressOption,
@@ -43,6 +48,7 @@ In the target generations and commits count from the beginning. The target is ma
     'batondb copy foundationdb:myapp/actors ./backup room-1',
   ],
   changes: true,
+  stores: 2,
   async run(call) {
     const {
       values,
@@ -57,10 +63,12 @@ In the target generations and commits count from the beginning. The target is ma
       throw new UsageError('give an actor or --prefix, not both');
     }
     const addresses = { from: resolved(from), to: resolved(to) };
-    if (addresses.from === addresses.to) throw new UsageError('both addresses are of the same store');
+    const same = new UsageError('both addresses are of the same store');
+    if (addresses.from === addresses.to) throw same;
     const parallel = whole(values.parallel ?? SIDE_BY_SIDE_DEFAULT, 'parallel', 1, 64) ?? 1;
-    const source = await open(addresses.from);
+    const source = await openSource(open, addresses.from);
     const target = await open(addresses.to, { create: true });
+    if (source.isSameAs(target)) throw same;
     const file = values.state ?? `batondb-copy-${hash(`${addresses.from}\n${addresses.to}`)}.jsonl`;
     const state = new CopyState(file, addresses);
     const job = new Job({ source, target, state, values, signal, note, progress });
@@ -70,18 +78,36 @@ In the target generations and commits count from the beginning. The target is ma
       state.close();
     }
     progress.clear();
-    const { copied, same, failed, bytes } = job;
+    const { copied, unchanged, failed, bytes } = job;
     if (values.json) {
-      await out.json({ copied, unchanged: same, bytes, failed, state: file });
+      await out.json({ copied, unchanged, bytes, failed, state: file });
     } else {
       const verified = values.verify ? ', compared' : '';
       await out.line(
-        `copied ${plural(copied, 'actor')} (${size(bytes)}${verified}), ${same} there already, ${failed.length} failed; noted in ${plain(file)}`,
+        `copied ${plural(copied, 'actor')} (${size(bytes)}${verified}), ${unchanged} there already, ${failed.length} failed; noted in ${plain(file)}`,
       );
     }
     return failed.length > 0 ? 1 : 0;
   },
 };
+
+/**
+ * Opens the store to copy from. Where it cannot be written, reading is enough; where it can, it may be the very store to
+ * copy to, which is found out once both are open.
+ *
+ * @param {import('./main.js').Call['open']} open
+ * @param {string} address
+ */
+async function openSource(open, address) {
+  try {
+    return await open(address);
+  } catch (error) {
+    const { retryable } = /** @type {import('../../index.js').BatonError} */ (error);
+    const isUnusable = isBatonError(error, 'ERR_UNAVAILABLE') && !retryable;
+    if (!isUnusable) throw error;
+    return await open(address, { readOnly: true });
+  }
+}
 
 /** @param {string} text */
 function hash(text) {
@@ -103,13 +129,20 @@ async function* chosen(source, actorId, prefix) {
   }
 }
 
+/**
+ * @typedef {object} Underway
+ * @property {number} bytes that were copied
+ * @property {number} steps bytes that were copied or compared
+ * @property {number} all of the steps
+ */
+
 class Job {
   copied = 0;
-  same = 0;
+  unchanged = 0;
   bytes = 0;
   /** @type {{ actorId: string, code: string, message: string }[]} */
   failed = [];
-  /** Bytes of actors that are on their way. @type {Map<string, { done: number, all: number }>} */
+  /** Bytes of actors that are on their way, and how far each is. @type {Map<string, Underway>} */
   #underWay = new Map();
   #settings;
 
@@ -150,7 +183,7 @@ class Job {
       const error = /** @type {import('../../index.js').BatonError} */ (thrown);
       if (signal.aborted || !isBatonError(error)) throw error;
       // Deleted since it was listed.
-      if (error.code === 'ERR_NOT_FOUND') return;
+      if (error.code === 'ERR_NOT_FOUND' && !(await this.#settings.source.stat(actorId))) return;
       // A store that is away is away for all.
       if (error.code === 'ERR_CLOSED' || error.code === 'ERR_QUOTA_EXCEEDED') throw error;
       if (error.code === 'ERR_UNAVAILABLE') {
@@ -174,11 +207,13 @@ class Job {
     const known = state.get(actorId);
     const sameSource = known?.source === String(from.headTxid) && known.made === from.createdAt.getTime();
     if (to && known?.target !== undefined && sameSource) {
-      if (values.verify && known.target === String(to.headTxid)) {
-        await compare({ source, target, actorId, signal }, { source: from.headTxid, target: to.headTxid });
+      const heads = { source: from.headTxid, target: to.headTxid };
+      const compared = values.verify && known.target === String(to.headTxid);
+      if (!compared || (await compare({ source, target, actorId, signal }, heads))) {
+        this.unchanged += 1;
+        return;
       }
-      this.same += 1;
-      return;
+      // Its owner went on while it was compared, so it is copied, as it would have been a moment later.
     }
     const ours = to !== undefined && known?.generation === String(to.generation);
     if (to && to.sizePages > 0 && !ours && !values.replace) {
@@ -191,18 +226,19 @@ class Job {
     const result = await source.copyTo(actorId, target, {
       replace: ours || values.replace === true,
       signal,
-      onProgress: ({ target: { generation }, pagesDone, pages, source: { pageSize } }) => {
+      verify: values.verify === true,
+      onProgress: ({ target: { generation }, pagesDone, pagesVerified, pages, source: { pageSize } }) => {
         // Before anything is written: from here on what is in the target is this copy's.
         if (!begun) state.put({ actorId, generation: String(generation) });
         begun = true;
-        this.#underWay.set(actorId, { done: pagesDone * pageSize, all: pages * pageSize });
+        this.#underWay.set(actorId, {
+          bytes: pagesDone * pageSize,
+          steps: (pagesDone + pagesVerified) * pageSize,
+          all: pages * pageSize * (values.verify ? 2 : 1),
+        });
         this.#show();
       },
     });
-    if (values.verify) {
-      const heads = { source: result.source.headTxid, target: result.target.headTxid };
-      await compare({ source, target, actorId, signal }, heads);
-    }
     state.put({
       actorId,
       generation: String(result.target.generation),
@@ -216,13 +252,13 @@ class Job {
 
   #show() {
     const under = [...this.#underWay.values()];
-    const done = this.bytes + under.reduce((sum, each) => sum + each.done, 0);
+    const done = this.bytes + under.reduce((sum, each) => sum + each.bytes, 0);
     const failed = this.failed.length > 0 ? `, ${this.failed.length} failed` : '';
     const all = under.reduce((sum, each) => sum + each.all, 0);
-    const part = all > 0 ? under.reduce((sum, each) => sum + each.done, 0) / all : undefined;
+    const part = all > 0 ? under.reduce((sum, each) => sum + each.steps, 0) / all : undefined;
     const { progress } = this.#settings;
     progress.show(
-      `${plural(this.copied, 'actor')} copied, ${this.same} there already${failed}, ${size(done)}`,
+      `${plural(this.copied, 'actor')} copied, ${this.unchanged} there already${failed}, ${size(done)}`,
       part,
     );
   }

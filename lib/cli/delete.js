@@ -14,7 +14,8 @@ const command = {
   summary: 'delete an actor, for good',
   args: ['<store>', '<actor>'],
   help: `Deletes the data of an actor, whoever owns it; an owner learns it with its next commit. It asks first, unless --yes
-is given; where nobody can answer, --yes is needed.`,
+is given; where nobody can answer, --yes is needed. What an import or a copy that was cut off has left of an actor that
+does not exist is cleared as well, though the actor is told not to exist.`,
   options: {
     yes: { type: 'boolean', short: 'y', help: 'do not ask' },
     json: { type: 'boolean', help: 'what was deleted, as an object' },
@@ -24,7 +25,11 @@ is given; where nobody can answer, --yes is needed.`,
   async run({ values, args: [, actorId], out, open, note, signal }) {
     const store = await open();
     const meta = await store.stat(actorId);
-    if (!meta) throw new BatonError('ERR_NOT_FOUND', `actor ${JSON.stringify(actorId)} does not exist`);
+    if (!meta) {
+      // What an import or a copy that was cut off has left of one can only be cleared by its name.
+      await store.delete(actorId);
+      throw new BatonError('ERR_NOT_FOUND', `actor ${JSON.stringify(actorId)} does not exist`);
+    }
     const what = `actor ${plain(actorId)} (${size(meta.sizePages * meta.pageSize)}, generation ${count(meta.generation)})`;
     if (!values.yes && !(await confirmed(`Delete ${what} for good? Type yes: `, signal))) {
       note('batondb: nothing was deleted');

@@ -2,6 +2,7 @@
 
 'use strict';
 
+const { BatonError } = require('../error.js');
 const { count, plain, plural, size } = require('./output.js');
 const { problemLine } = require('./problems.js');
 const { option: progressOption } = require('./progress.js');
@@ -16,8 +17,8 @@ const command = {
 --shallow, that SQLite's integrity_check finds nothing in each database. Actors may be in use meanwhile: nothing is taken
 over, locked or changed. One that commits without a pause may be told to be busy, which is no damage.
 
-The exit code is 0 if there is no error, else 1; warnings alone do not count unless --strict. Nothing is repaired: what to
-do about damage is said in docs/cli.md.`,
+The exit code is 0 if there is no error, else 1; warnings alone do not count unless --strict. An actor that does not
+exist is an error. Nothing is repaired: what to do about damage is said in docs/cli.md.`,
   options: {
     prefix: { type: 'string', value: 'TEXT', help: 'only actors whose ids begin with TEXT' },
     shallow: { type: 'boolean', help: 'rows alone, without integrity_check' },
@@ -34,7 +35,7 @@ do about damage is said in docs/cli.md.`,
     if (actorId !== undefined && values.prefix !== undefined) {
       throw new UsageError('give an actor or --prefix, not both');
     }
-    const store = await open();
+    const store = await open(undefined, { readOnly: true });
     const report = await store.verify({
       actorId,
       prefix: values.prefix,
@@ -44,10 +45,15 @@ do about damage is said in docs/cli.md.`,
         progress.show(`${plural(actors, 'actor')}, ${size(bytes)} read, ${plural(problems, 'problem')}`),
     });
     progress.clear();
-    const warned = report.problems.length > 0 || report.busy.length > 0;
+    // Who keeps old states or the turn to write: nothing is wrong with what is stored, but the file grows, or nobody writes.
+    const { messages } = await store.status();
+    const warned = report.problems.length > 0 || report.busy.length > 0 || messages.length > 0;
     const code = report.ok && !(values.strict && warned) ? 0 : 1;
+    // Nothing is wrong with an actor that is not there, and it is not what was asked for.
+    const missing = actorId !== undefined && report.ok && !(await store.stat(actorId));
     if (values.json) {
-      await out.json(report);
+      await out.json({ ...report, ok: report.ok && !missing, messages });
+      if (missing) throw notThere(actorId);
       return code;
     }
     for (const problem of report.problems) await out.line(problemLine(problem));
@@ -57,18 +63,20 @@ do about damage is said in docs/cli.md.`,
         `busy: actor ${plain(JSON.stringify(busy))} commits all the time; ask for it alone later`,
       );
     }
-    await out.line(summary(report, actorId));
+    for (const message of messages) await out.line(`warning: ${plain(message)}`);
+    if (missing) throw notThere(actorId);
+    await out.line(summary(report));
     return code;
   },
 };
 
-/**
- * @param {import('../../index.js').VerifyReport} report
- * @param {string | undefined} actorId
- */
-function summary({ actors, databases, rows, bytes, problems, problemsOmitted }, actorId) {
-  if (rows === 0 && actorId !== undefined)
-    return `there is no row of actor ${plain(JSON.stringify(actorId))}`;
+/** @param {string} actorId */
+function notThere(actorId) {
+  return new BatonError('ERR_NOT_FOUND', `actor ${JSON.stringify(actorId)} does not exist`);
+}
+
+/** @param {import('../../index.js').VerifyReport} report */
+function summary({ actors, databases, rows, bytes, problems, problemsOmitted }) {
   const errors = problems.filter(({ severity }) => severity === 'error').length + problemsOmitted;
   const warnings = problems.length + problemsOmitted - errors;
   const found =

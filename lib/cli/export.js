@@ -26,7 +26,7 @@ const command = {
     if (existsSync(file) && !values.force) {
       throw new BatonError('ERR_INVALID_ARG', `${file} is there already; pass --force to replace it`);
     }
-    const store = await open();
+    const store = await open(undefined, { readOnly: true });
     const meta = await store.exportTo(actorId, file);
     const bytes = meta.sizePages * meta.pageSize;
     if (values.json) {

@@ -29,8 +29,9 @@ is still to be tidied up, and how many rows of each kind there are. It works for
 reads every row of the actor; the exit code is 1 if something is wrong with one.`,
   options: { json: { type: 'boolean', help: 'as an object' } },
   examples: ['batondb inspect ./data room-1', 'batondb inspect ./data room-1 --json'],
+  onlyPrints: () => true,
   async run({ values, args: [, actorId], out, open }) {
-    const store = await open();
+    const store = await open(undefined, { readOnly: true });
     const found = await store.inspect(actorId);
     if (!found) throw new BatonError('ERR_NOT_FOUND', `there is no row of actor ${JSON.stringify(actorId)}`);
     const failed = found.problemsOmitted > 0 || found.problems.some(({ severity }) => severity === 'error');

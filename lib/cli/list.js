@@ -27,9 +27,10 @@ commands are printed as \\uXXXX; --json has every id as it is.`,
     'batondb list ./data --long --prefix room-',
     "batondb list ./data --json | jq -r '.[].actorId'",
   ],
+  onlyPrints: () => true,
   async run({ values, out, open, signal }) {
     const limit = whole(values.limit, 'limit', 1, 2 ** 32 - 1);
-    const store = await open();
+    const store = await open(undefined, { readOnly: true });
     const chosen = { prefix: values.prefix, after: values.after, limit };
     let first = true;
     for await (const actors of chunks(store.actors(chosen), values.long ? SIDE_BY_SIDE : 1)) {

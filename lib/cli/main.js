@@ -4,12 +4,14 @@
 
 const { version } = require('../../package.json');
 const { isBatonError } = require('../error.js');
-const { openStore, resolved } = require('./address.js');
-const { Output, plain } = require('./output.js');
+const { isCluster, openStore, resolved } = require('./address.js');
+const { Output, plain, refuseClosed } = require('./output.js');
 const { Progress } = require('./progress.js');
-const { UsageError, commandHelp, parse, suggestion } = require('./usage.js');
+const { UsageError, bytes, commandHelp, parse, suggestion } = require('./usage.js');
 
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 };
+/** The least that a store in a directory is opened with. */
+const STORE_BYTES_MIN = 1024 * 1024;
 /** How long an interrupted command may take to leave things tidy. */
 const GRACE_MS = 2_000;
 
@@ -37,7 +39,7 @@ const COMMANDS = [
  * @property {InstanceType<typeof Progress>} progress
  * @property {AbortSignal} signal aborted by Ctrl-C
  * @property {(text: string) => void} note tells something on stderr
- * @property {(address?: string, how?: { create?: boolean }) => Promise<InstanceType<typeof import('../store.js').Store>>} open
+ * @property {(address?: string, how?: { create?: boolean, readOnly?: boolean }) => Promise<InstanceType<typeof import('../store.js').Store>>} open
  *   the store of the first argument unless told another one; closed when the command ends
  */
 
@@ -66,6 +68,8 @@ batondb <command> --help tells more, with examples. batondb --version prints the
 
 /** @param {string[]} argv */
 async function main(argv) {
+  // There is nobody left to tell that to.
+  process.stderr.on('error', () => {});
   const interrupted = new AbortController();
   try {
     process.exitCode = await dispatch(argv, interrupted);
@@ -80,29 +84,35 @@ async function main(argv) {
  */
 async function dispatch(argv, interrupted) {
   const [name, ...rest] = argv;
-  let goesOn = false;
   const out = new Output(process.stdout, () => {
     // As with `| head`: there is nobody to print for. What changes stores is brought to its end.
-    if (!goesOn) process.exit(EXIT.ok);
+    if (!out.goesOn) process.exit(EXIT.ok);
   });
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    refuseClosed();
     const of = name === 'help' && rest[0] !== undefined ? find(rest[0]) : undefined;
     await out.line(of ? commandHelp(of) : help());
     return name === undefined ? EXIT.usage : EXIT.ok;
   }
   if (name === '--version' || name === '-v' || name === '-V') {
+    refuseClosed();
     await out.line(version);
     return EXIT.ok;
   }
   const command = find(name);
   if (rest.includes('--help') || rest.includes('-h')) {
+    refuseClosed();
     await out.line(commandHelp(command));
     return EXIT.ok;
   }
-  goesOn = command.changes === true;
   const { values, positionals } = parse(command, rest);
   checkArguments(command, positionals);
-  return await run(command, values, positionals, out, interrupted);
+  if (values.json || command.onlyPrints?.(values)) refuseClosed();
+  out.goesOn = command.changes === true;
+  const code = await run(command, values, positionals, out, interrupted);
+  // What it was to do is done; that nobody was told is a failure all the same.
+  if (out.failure && !interrupted.signal.aborted) throw out.failure;
+  return code;
 }
 
 /** @param {string} name */
@@ -141,6 +151,7 @@ function checkArguments(command, args) {
  * @param {AbortController} interrupted
  */
 async function run(command, values, args, out, interrupted) {
+  const maxSizeBytes = maxSize(command, values, args);
   const progress = new Progress(values);
   /** @type {InstanceType<typeof import('../store.js').Store>[]} */
   const opened = [];
@@ -164,7 +175,7 @@ async function run(command, values, args, out, interrupted) {
         process.stderr.write(`${text}\n`);
       },
       open: async (address = args[0], how) => {
-        const store = await openStore(resolved(address), how);
+        const store = await openStore(resolved(address), { ...how, maxSizeBytes });
         opened.push(store);
         return store;
       },
@@ -176,6 +187,22 @@ async function run(command, values, args, out, interrupted) {
     process.removeListener('SIGINT', onInterrupt);
     await Promise.all(opened.map((store) => store.close()));
   }
+}
+
+/**
+ * The largest size of the stores in directories.
+ *
+ * @param {import('./usage.js').Command} command
+ * @param {Record<string, any>} values
+ * @param {string[]} args
+ */
+function maxSize(command, values, args) {
+  const given = values['max-size'];
+  const addresses = Array.from({ length: command.stores ?? 1 }, (_, index) => args[index]);
+  if (given !== undefined && addresses.every((address) => isCluster(resolved(address)))) {
+    throw new UsageError('--max-size is for stores in directories; one on a cluster has no such size');
+  }
+  return bytes(given, 'max-size', STORE_BYTES_MIN);
 }
 
 /**

@@ -2,6 +2,8 @@
 
 'use strict';
 
+const { constants, fstatSync, readFileSync, readlinkSync, writeSync } = require('node:fs');
+
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 /** @param {number} bytes */
@@ -93,32 +95,42 @@ function fields(fields) {
 
 class Output {
   #stream;
+  #onClosed;
+  /** Whether the stream is a file, which is written to the last byte here: a stream would drop what a full disk cuts off. */
+  #isFile;
   #closed = false;
+  /** @type {Error | undefined} */
+  #failure;
+  /** Whether the command goes on when nothing can be printed any more. */
+  goesOn = false;
 
   /**
-   * @param {NodeJS.WriteStream} stream
+   * @param {NodeJS.WriteStream & { fd: number }} stream
    * @param {() => void} onClosed called when nobody reads any more
    */
   constructor(stream, onClosed) {
     this.#stream = stream;
-    stream.on('error', (error) => {
-      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EPIPE') throw error;
-      this.#closed = true;
-      onClosed();
-    });
+    this.#onClosed = onClosed;
+    this.#isFile = !stream.isTTY && kindOf(stream.fd) === 'file';
+    stream.on('error', (error) => this.#end(error));
   }
 
   get isTerminal() {
     return this.#stream.isTTY === true;
   }
 
-  /** Whether nobody reads any more. */
+  /** Whether nobody reads any more, or nothing can be written any more. */
   get closed() {
     return this.#closed;
   }
 
+  /** Why what was to be printed is not all there. A reader who went away has what it wanted. */
+  get failure() {
+    return this.#failure;
+  }
+
   /**
-   * Prints a line, and waits while the reader is behind.
+   * Prints a line, and waits until it is written.
    *
    * @param {string} text
    */
@@ -128,20 +140,80 @@ class Output {
 
   /** @param {string} text */
   async text(text) {
-    if (this.#closed || this.#stream.write(text)) return;
-    await new Promise((resolve) => {
-      const go = () => {
-        for (const event of ['drain', 'error', 'close']) this.#stream.removeListener(event, go);
-        resolve(undefined);
-      };
-      for (const event of ['drain', 'error', 'close']) this.#stream.on(event, go);
-    });
+    if (this.#closed) return;
+    try {
+      if (this.#isFile) {
+        writeAll(this.#stream.fd, Buffer.from(text));
+      } else {
+        await new Promise((resolve, reject) => {
+          this.#stream.write(text, (error) => (error ? reject(error) : resolve(undefined)));
+        });
+      }
+    } catch (error) {
+      this.#end(/** @type {NodeJS.ErrnoException} */ (error));
+    }
+    if (this.#failure && !this.goesOn) throw this.#failure;
   }
 
   /** @param {unknown} value */
   async json(value) {
     await this.line(json(value));
   }
+
+  /** @param {NodeJS.ErrnoException} error */
+  #end(error) {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (error.code === 'EPIPE') {
+      this.#onClosed();
+    } else {
+      this.#failure = unwritable(error.message.replace(/^[A-Z]+: |, \w+$/g, ''), error.code);
+    }
+  }
 }
 
-module.exports = { Output, count, fields, json, plain, plural, size, table };
+/**
+ * @param {string} why
+ * @param {string} [code]
+ */
+function unwritable(why, code) {
+  return Object.assign(new Error(`cannot write to stdout: ${why}`), { code: code ?? 'EIO' });
+}
+
+/** @param {number} descriptor */
+function kindOf(descriptor) {
+  const stat = fstatSync(descriptor);
+  return stat.isFile() || stat.isCharacterDevice() ? 'file' : 'stream';
+}
+
+/**
+ * Writes all of it, or fails: one call may write a part.
+ *
+ * @param {number} descriptor
+ * @param {Buffer} bytes
+ */
+function writeAll(descriptor, bytes) {
+  for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
+}
+
+/**
+ * An error if stdout was closed when the program was started (`>&-`). Node puts /dev/null in its place, opened for reading
+ * and writing, which no `> /dev/null` is; but a parent that throws the output away may have done the same. So this is
+ * asked only where there would be no use in running without a reader.
+ */
+function refuseClosed() {
+  let target;
+  let flags;
+  try {
+    target = readlinkSync('/proc/self/fd/1');
+    flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync('/proc/self/fdinfo/1', 'utf8'))?.[1];
+  } catch {
+    // Only Linux tells.
+    return;
+  }
+  if (target === '/dev/null' && flags !== undefined && (parseInt(flags, 8) & 3) === constants.O_RDWR) {
+    throw unwritable('it is closed; to print nothing, say > /dev/null', 'EBADF');
+  }
+}
+
+module.exports = { Output, count, fields, json, plain, plural, refuseClosed, size, table, writeAll };

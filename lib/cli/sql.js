@@ -11,6 +11,8 @@ const { MODES, runAndPrint } = require('./sql-print.js');
 const { isEmpty, split, statementsOf } = require('./sql-text.js');
 const { UsageError } = require('./usage.js');
 
+const FOREVER_MS = 2 ** 31 - 1;
+
 /**
  * @typedef {object} Shell
  * @property {InstanceType<typeof import('../database.js').Database>} database
@@ -45,6 +47,7 @@ A script ends at the first statement that fails, with exit code 1.`,
     'batondb sql ./data room-1 --write',
   ],
   changes: true,
+  onlyPrints: ({ write }) => !write,
   async run(call) {
     const {
       values,
@@ -56,14 +59,19 @@ A script ends at the first statement that fails, with exit code 1.`,
     } = call;
     const mode = chosenMode(values);
     if (values.create && !values.write) throw new UsageError('--create goes with --write');
-    const store = await open();
+    const store = await open(undefined, { readOnly: values.write !== true });
     if (!values.create && !(await store.stat(actorId))) {
       throw new BatonError('ERR_NOT_FOUND', `actor ${JSON.stringify(actorId)} does not exist`);
     }
     const interactive = values.command === undefined && process.stdin.isTTY === true;
-    const database = await store.openDatabase(actorId, values.write ? {} : { readOnly: true });
+    const database = await store.openDatabase(actorId, {
+      readOnly: !values.write,
+      // Nobody else is in this database. A script takes the time that it takes, and so does somebody who types.
+      transactionTimeoutMs: FOREVER_MS,
+    });
     /** @type {Shell} */
     const shell = { database, mode, out, note };
+    let code = 0;
     try {
       if (interactive) {
         const { generation } = database.startup;
@@ -71,13 +79,18 @@ A script ends at the first statement that fails, with exit code 1.`,
           ? `taken over, generation ${generation}`
           : 'read-only; --write takes it over';
         await out.line(`actor ${plain(actorId)}, ${access}. Statements end with ; and .help tells more.`);
-        return await converse(shell);
+        code = await converse(shell);
+      } else {
+        await runScript(shell, values.command ?? (await readAll(process.stdin)), signal);
       }
-      await runScript(shell, values.command ?? (await readAll(process.stdin)), signal);
-      return 0;
-    } finally {
-      await database.close();
+    } catch (error) {
+      // Why it ended matters more than what was open then.
+      await database.close().catch(() => {});
+      throw error;
     }
+    // A transaction that is still open is lost now, and that is an error.
+    await database.close();
+    return code;
   },
 };
 

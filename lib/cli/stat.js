@@ -19,7 +19,7 @@ itself; the exit code is 1 if it is not available.`,
     'batondb stat foundationdb:myapp/actors --json',
   ],
   async run({ values, args: [, actorId], out, open }) {
-    const store = await open();
+    const store = await open(undefined, { readOnly: true });
     if (actorId === undefined) return await storeStat(store, values.json, out);
     const meta = await store.stat(actorId);
     if (!meta) throw new BatonError('ERR_NOT_FOUND', `actor ${JSON.stringify(actorId)} does not exist`);

@@ -24,11 +24,18 @@ class UsageError extends Error {}
  * @property {Record<string, Option>} options
  * @property {string[]} examples
  * @property {boolean} [changes] whether it goes on when nobody reads its output any more
+ * @property {(values: Record<string, any>) => boolean} [onlyPrints] whether what it prints is all that comes of it
+ * @property {number} [stores] how many of its arguments name stores (1)
  * @property {(call: import('./main.js').Call) => Promise<number | void>} run answers the exit code
  */
 
 /** Options of every command. @type {Record<string, Option>} */
 const COMMON = {
+  'max-size': {
+    type: 'string',
+    value: 'BYTES',
+    help: 'the largest size of a store in a directory, such as 512M or 4GiB',
+  },
   help: { type: 'boolean', short: 'h', help: 'show this help' },
 };
 
@@ -112,6 +119,28 @@ function whole(text, name, min, max) {
   return number;
 }
 
+/** @type {Record<string, number>} */
+const SUFFIXES = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/**
+ * A number of bytes in an option: alone, or with a suffix that counts in steps of 1,024.
+ *
+ * @param {string | undefined} text
+ * @param {string} name
+ * @param {number} min
+ */
+function bytes(text, name, min) {
+  if (text === undefined) return undefined;
+  const [, digits, suffix] = /^(\d+)(?:([KMGT])(?:iB)?)?$/i.exec(text) ?? [];
+  const number = Number(digits) * SUFFIXES[(suffix ?? '').toUpperCase()];
+  if (!(number >= min && Number.isSafeInteger(number))) {
+    throw new UsageError(
+      `--${name} takes bytes, at least ${min}, or a number with K, M, G or T (of 1,024 each), got "${text}"`,
+    );
+  }
+  return number;
+}
+
 /** @param {Command} command */
 function commandHelp(command) {
   const options = Object.entries({ ...command.options, ...COMMON }).map(([name, { short, value, help }]) => {
@@ -134,4 +163,4 @@ function commandHelp(command) {
   ].join('\n');
 }
 
-module.exports = { UsageError, commandHelp, parse, suggestion, whole };
+module.exports = { UsageError, bytes, commandHelp, parse, suggestion, whole };

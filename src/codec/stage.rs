@@ -1,7 +1,7 @@
 //! STAGE: the manifest of one part of a stage, which names the pages that the part wrote.
 
 use super::{DecodeError, Reader, Row, runs};
-use crate::types::{PageNumber, PageRange};
+use crate::types::{self, PageCount, PageNumber, PageRange};
 
 /// The pages that one part of a stage wrote, as runs, so that they can be rolled back, or their older
 /// versions cleared, without a scan.
@@ -15,6 +15,14 @@ impl StagePart {
     /// The manifest of these pages, which must ascend.
     pub fn of(ascending: impl IntoIterator<Item = PageNumber>) -> Self {
         Self { runs: PageRange::gather(ascending) }
+    }
+
+    /// The manifest of all but the first pages, if there are any.
+    pub fn without_first(&self, pages: usize) -> Option<Self> {
+        let pages = u64::try_from(pages).unwrap_or(u64::MAX);
+        let first = types::runs::first_pages(&self.runs, PageCount(u32::MAX), pages);
+        let rest = types::runs::subtract(&self.runs, &first);
+        (!rest.is_empty()).then_some(Self { runs: rest })
     }
 
     /// The pages, ascending.
@@ -50,6 +58,10 @@ mod tests {
         ) {
             let pages: Vec<PageNumber> = pages.into_iter().filter_map(PageNumber::new).collect();
             let part = StagePart::of(pages.iter().copied());
+            for first in [0, 1, 7, 60, usize::MAX] {
+                let rest = part.without_first(first).map_or_else(Vec::new, |rest| rest.pages().collect());
+                prop_assert_eq!(&rest, &pages[first.min(pages.len())..]);
+            }
             prop_assert_eq!(part.pages().collect::<Vec<_>>(), pages);
             check_row(&part);
         }

@@ -1,6 +1,10 @@
 //! A database as its callers have it: they put calls in its line, cancel them, and ask how it is.
 
 // Named because `crates/threads` borrows this file, and would look for it beside this one.
+#[path = "handle/abandon.rs"]
+mod abandon;
+#[path = "handle/loose.rs"]
+mod loose;
 #[path = "handle/turn.rs"]
 mod turn;
 
@@ -10,6 +14,8 @@ use std::sync::{Arc, PoisonError, Weak};
 use futures::future::AbortHandle;
 use tracing::Span;
 
+use self::abandon::Abandoned;
+use self::loose::Loose;
 use super::call::{Answer, Call, Reply};
 use super::error::DatabaseError;
 use super::interrupt::{CallNumber, Interrupt};
@@ -33,7 +39,9 @@ struct State {
     running: Option<(CallNumber, u32, u32)>,
     deadlines: Vec<Deadline>,
     expired: VecDeque<u32>,
+    loose: Loose,
     shrink: bool,
+    abandoned: Abandoned,
     /// Whether the database is in the line of the pool, or on one of its threads.
     scheduled: bool,
     closed: bool,
@@ -44,6 +52,8 @@ pub struct Database {
     shared: Arc<Shared>,
     opened: Opened,
     queue_max: usize,
+    /// How long a transaction may be open that statements have begun.
+    transaction_timeout_ms: u64,
     counters: Arc<Counters>,
     /// By which the store's tally knows it.
     number: u64,
@@ -62,13 +72,14 @@ impl Database {
         opened: Opened,
         session: Session,
         (interrupt, counters): (Arc<Interrupt>, Arc<Counters>),
-        queue_max: usize,
+        (queue_max, transaction_timeout_ms): (usize, u64),
     ) -> Arc<Self> {
         Arc::new_cyclic(|itself| Self {
             number: shared.tally.open(&counters, itself),
             shared,
             opened,
             queue_max,
+            transaction_timeout_ms,
             counters,
             interrupt,
             state: Mutex::new(State {
@@ -76,7 +87,9 @@ impl Database {
                 running: None,
                 deadlines: Vec::new(),
                 expired: VecDeque::new(),
+                loose: Loose::default(),
                 shrink: false,
+                abandoned: Abandoned::No,
                 scheduled: false,
                 closed: false,
             }),
@@ -107,7 +120,8 @@ impl Database {
     ) {
         let mut state = self.state();
         // While the database waits for a transaction to end, the calls of that transaction go on.
-        let refused = if state.closed && scope == DATABASE {
+        let is_closed = state.abandoned != Abandoned::No || (state.closed && scope == DATABASE);
+        let refused = if is_closed {
             Some(DatabaseError::Closed("the database is closed".to_owned()))
         } else if !state.line.is_open(scope) {
             Some(DatabaseError::Closed("the transaction is over".to_owned()))

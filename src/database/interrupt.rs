@@ -3,7 +3,7 @@
 //! `sqlite3_interrupt` stops whatever runs on a connection, and keeps stopping while a cursor is open; a
 //! flag that the progress handler reads hits the call that was meant.
 
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The number of a call on one database, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +14,7 @@ pub(super) struct CallNumber(pub(super) u64);
 pub(super) struct Interrupt {
     running: AtomicU64,
     stop: AtomicU64,
+    stop_all: AtomicBool,
 }
 
 impl Interrupt {
@@ -32,10 +33,15 @@ impl Interrupt {
         self.stop.store(call.0, Ordering::SeqCst);
     }
 
+    /// Asks the call that runs to stop, and each that follows.
+    pub(super) fn stop_all(&self) {
+        self.stop_all.store(true, Ordering::SeqCst);
+    }
+
     /// Whether the call that runs should stop.
     pub(super) fn is_set(&self) -> bool {
         let running = self.running.load(Ordering::SeqCst);
-        running != 0 && running == self.stop.load(Ordering::SeqCst)
+        running != 0 && (running == self.stop.load(Ordering::SeqCst) || self.stop_all.load(Ordering::SeqCst))
     }
 }
 
@@ -56,5 +62,17 @@ mod tests {
         assert!(!interrupt.is_set());
         interrupt.end();
         assert!(!interrupt.is_set());
+    }
+
+    #[test]
+    fn all_calls_stop_where_that_was_meant() {
+        let interrupt = Interrupt::default();
+        interrupt.begin(CallNumber(1));
+        interrupt.stop_all();
+        assert!(interrupt.is_set());
+        interrupt.end();
+        assert!(!interrupt.is_set());
+        interrupt.begin(CallNumber(2));
+        assert!(interrupt.is_set());
     }
 }

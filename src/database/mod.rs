@@ -30,6 +30,7 @@ mod tally;
 mod vfs;
 mod walks;
 mod wire;
+mod words;
 
 pub use cache::PageCache;
 pub use call::{Answer, Behavior, Call, Column, Description, Kind};

@@ -29,6 +29,8 @@ pub struct DatabaseOptions {
     pub read_ahead: bool,
     /// How many calls may wait.
     pub queue_max: usize,
+    /// How long a transaction may be open that statements have begun, in milliseconds.
+    pub transaction_timeout_ms: u64,
 }
 
 /// How a database is opened that takes nothing over.
@@ -38,6 +40,8 @@ pub struct ReadOnlyOptions {
     pub read_ahead: bool,
     /// How many calls may wait.
     pub queue_max: usize,
+    /// How long a transaction may be open that statements have begun, in milliseconds.
+    pub transaction_timeout_ms: u64,
 }
 
 /// What the databases of a store share.
@@ -85,7 +89,8 @@ impl Databases {
         let Shared { engine, cache, tally, .. } = &*self.shared;
         let (sql, now) = tally.read();
         let (commit_queue, background_actors) = engine.queues();
-        let now = Now { cache_bytes: cache.bytes(), commit_queue, background_actors, ..now };
+        let file = engine.file();
+        let now = Now { cache_bytes: cache.bytes(), commit_queue, background_actors, file, ..now };
         engine.metrics().families(&sql, &now)
     }
 
@@ -124,7 +129,8 @@ impl Databases {
         );
         let session = Session::open(source, Arc::clone(&interrupt))?;
         let shared = Arc::clone(&self.shared);
-        Ok(Database::new(shared, opened, session, (interrupt, counters), options.queue_max))
+        let limits = (options.queue_max, options.transaction_timeout_ms);
+        Ok(Database::new(shared, opened, session, (interrupt, counters), limits))
     }
 
     /// Opens SQLite on an actor's pages to read them, whoever owns it: nothing is written, not even hints, and
@@ -148,6 +154,7 @@ impl Databases {
         let of_store = (Arc::clone(&shared.engine), Arc::clone(&shared.cache), Arc::clone(&counters));
         let source = Source::following(of_store, actor.clone(), seen, options.read_ahead);
         let session = Session::open(source, Arc::clone(&interrupt))?;
-        Ok(Database::new(shared, opened, session, (interrupt, counters), options.queue_max))
+        let limits = (options.queue_max, options.transaction_timeout_ms);
+        Ok(Database::new(shared, opened, session, (interrupt, counters), limits))
     }
 }

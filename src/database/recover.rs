@@ -33,7 +33,7 @@ pub fn recover(actor: &ActorId, file: &Path) -> Result<(), StoreError> {
 fn open(file: &Path) -> Result<Connection, StoreError> {
     let text = file.to_str().and_then(|name| CString::new(name).ok());
     let name = text.ok_or_else(|| {
-        StoreError::Unavailable(format!(
+        StoreError::Unusable(format!(
             "the directory for temporary files has a name that is not UTF-8: {}",
             file.display()
         ))
@@ -50,7 +50,7 @@ fn default_vfs() -> Result<&'static CStr, StoreError> {
         ffi::sqlite3_initialize();
         ffi::sqlite3_vfs_find(std::ptr::null()).as_ref().map(|vfs| CStr::from_ptr(vfs.zName))
     };
-    name.ok_or_else(|| StoreError::Unavailable("SQLite has no file system here".to_owned()))
+    name.ok_or_else(|| StoreError::Unusable("SQLite has no file system here".to_owned()))
 }
 
 fn quick_check(connection: &Connection) -> Result<String, SqlError> {

@@ -102,8 +102,10 @@ fn connect(
 
 impl Session {
     /// Opens SQLite on these pages. Nothing is read yet.
-    pub(super) fn open(source: Source, interrupt: Arc<Interrupt>) -> Result<Self, DatabaseError> {
+    pub(super) fn open(mut source: Source, interrupt: Arc<Interrupt>) -> Result<Self, DatabaseError> {
         vfs::register()?;
+        let running = Arc::clone(&interrupt);
+        source.commit_while(Arc::new(move || !running.is_set()));
         let read_only = source.is_following();
         let signals = Arc::new(Signals::default());
         let file = MainFile::new(source, Arc::clone(&signals));
@@ -215,11 +217,14 @@ impl Session {
                 let message = format!("PRAGMA {name} is refused: it would change the whole process");
                 SqlError { message, ..error }.into()
             }
-            _ if error.code & 0xFF == ffi::SQLITE_INTERRUPT && self.interrupt.is_set() => {
-                DatabaseError::Aborted("the statement was interrupted; it has had no effect".to_owned())
-            }
+            _ if error.code & 0xFF == ffi::SQLITE_INTERRUPT && self.interrupt.is_set() => interrupted(),
             _ => error.into(),
         }
+    }
+
+    /// Between statements, which may be many and each too short to be interrupted itself.
+    fn stop_if_asked(&self) -> Result<(), DatabaseError> {
+        if self.interrupt.is_set() { Err(interrupted()) } else { Ok(()) }
     }
 
     /// Whether no transaction is open.
@@ -292,6 +297,10 @@ impl Session {
         let source = file.source();
         if phase_is_over || source.hints_are_complete() { source.take_hints(given) } else { None }
     }
+}
+
+fn interrupted() -> DatabaseError {
+    DatabaseError::Aborted("the statement was interrupted; it has had no effect".to_owned())
 }
 
 /// The error with its place counted in the whole text, from which the part at `start` was compiled, and in

@@ -18,7 +18,7 @@ use super::hints::{HINT_BYTES_DEFAULT, HintRecorder};
 use super::read_ahead::{READ_AHEAD_BYTES_DEFAULT, ReadAhead};
 use super::stats::Counters;
 use crate::engine::{
-    Commit, Engine, LargeCommit, LargeCommitWriter, PageSet, PageWrite, Startup, StoreError,
+    Commit, Engine, LargeCommit, LargeCommitWriter, PageSet, PageWrite, Startup, StoreError, Wanted,
 };
 use crate::planted::{self, Bug};
 use crate::types::{ActorId, Generation, PageCount, PageNumber, PageRange, PageSize, Token, Txid};
@@ -55,6 +55,8 @@ pub(super) struct Source {
     counters: Arc<Counters>,
     /// The mark of the last commit, if nobody knows whether it took place.
     doubt: Option<Token>,
+    /// Whether the call that runs is still wanted; without it, every one is.
+    wanted: Option<Wanted>,
     /// For who does not own the actor: what it needs to follow those who do.
     following: Option<Following>,
 }
@@ -93,8 +95,14 @@ impl Source {
             recorder: policy.learn_hints.then(|| HintRecorder::new(page_size, HINT_BYTES_DEFAULT)),
             counters,
             doubt: None,
+            wanted: None,
             following: None,
         }
+    }
+
+    /// From here on commits are made as long as `wanted` says so.
+    pub(super) fn commit_while(&mut self, wanted: Wanted) {
+        self.wanted = Some(wanted);
     }
 
     /// The engine, to wait for what it does.
@@ -225,7 +233,7 @@ impl Source {
         let writes = pages.iter().map(|(page, data)| PageWrite { page: *page, data }).collect();
         let (generation, head_txid) = (self.generation, self.head);
         let commit = Commit { generation, head_txid, size_pages: size, pages: writes };
-        let committed = self.engine.wait(self.engine.commit(&self.actor, commit));
+        let committed = self.engine.wait(self.engine.commit_while(self.wanted.clone(), &self.actor, commit));
         let head = self.note(committed)?;
         let new = pages.iter().filter(|(page, _)| !self.size.contains(*page)).count();
         if new < size.0.saturating_sub(self.size.0) as usize {
@@ -244,7 +252,7 @@ impl Source {
     pub(super) fn begin_large_commit(&self, page_size: PageSize) -> Result<LargeCommitWriter, StoreError> {
         let (generation, head_txid) = (self.generation, self.head);
         let request = LargeCommit { generation, head_txid, page_size };
-        self.engine.wait(self.engine.begin_large_commit(&self.actor, request))
+        self.engine.wait(self.engine.begin_large_commit_while(self.wanted.clone(), &self.actor, request))
     }
 
     /// Makes a large commit visible, and goes on from there.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::sqlite::Statement;
+use super::words::first_word;
 
 /// How many statements wait at most. Each takes some kilobytes.
 const STATEMENTS_MAX: usize = 64;
@@ -46,69 +47,9 @@ impl StatementCache {
     }
 }
 
-/// Whether a statement ends the transaction that it runs in.
-pub(super) fn ends_transaction(sql: &str) -> bool {
-    let (first, rest) = next_word(sql);
-    let is = |word: &str, expected: &str| word.eq_ignore_ascii_case(expected);
-    if !is(first, "rollback") {
-        return is(first, "commit") || is(first, "end");
-    }
-    let (second, rest) = next_word(rest);
-    let to = if is(second, "transaction") { next_word(rest).0 } else { second };
-    !is(to, "to")
-}
-
-/// The first word of a statement, after spaces and comments.
-fn first_word(sql: &str) -> &str {
-    next_word(sql).0
-}
-
-/// The next word, after spaces and comments (<https://sqlite.org/lang_comment.html>), and what follows it.
-fn next_word(sql: &str) -> (&str, &str) {
-    let mut rest = sql;
-    loop {
-        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == ';' || c == '\u{feff}');
-        let after = if let Some(comment) = rest.strip_prefix("--") {
-            comment.split_once('\n').map(|(_, after)| after)
-        } else if let Some(comment) = rest.strip_prefix("/*") {
-            comment.split_once("*/").map(|(_, after)| after)
-        } else {
-            let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-            return rest.split_at(end);
-        };
-        // A comment that does not end takes all of the rest.
-        rest = after.unwrap_or_default();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_word_is_found_behind_spaces_and_comments() {
-        for (sql, word) in [
-            ("SELECT 1", "SELECT"),
-            ("  \n;; pragma foo", "pragma"),
-            ("-- one\n/* two\n */PRAGMA x", "PRAGMA"),
-            ("/* never ends PRAGMA", ""),
-            ("-- never ends", ""),
-            ("", ""),
-            ("(select 1)", ""),
-        ] {
-            assert_eq!(first_word(sql), word, "{sql:?}");
-        }
-    }
-
-    #[test]
-    fn the_end_of_a_transaction_is_told_from_that_of_a_savepoint() {
-        for sql in ["COMMIT", "end", " /* x */ Commit transaction", "ROLLBACK", "rollback transaction;"] {
-            assert!(ends_transaction(sql), "{sql}");
-        }
-        for sql in ["ROLLBACK TO s", "rollback transaction /* x */ to s", "RELEASE s", "BEGIN", "SELECT 1"] {
-            assert!(!ends_transaction(sql), "{sql}");
-        }
-    }
 
     #[test]
     fn pragmas_and_very_long_texts_are_not_kept() {

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::codec::{Head, PreparedPage};
-use crate::kv::{Body, Decision, Isolation, Mutations, View, transact};
+use crate::kv::{Body, Decision, Isolation, Mutations, RoomUse, View, transact};
 use crate::metrics::CommitKind;
 use crate::plan::{self, CommitPlan, CommitRequest, Debt, Held, Landed, Refusal};
-use crate::types::{ActorId, PageNumber, PageSize, Token, Txid};
+use crate::types::{PageCount, PageNumber, PageSize, Token, Txid};
 
 use super::Commit;
 use super::attempts::Attempts;
@@ -40,6 +40,10 @@ impl Body for SmallCommit {
         true
     }
 
+    fn is_wanted(&self) -> bool {
+        self.actor.is_wanted()
+    }
+
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
         async move {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
@@ -48,6 +52,7 @@ impl Body for SmallCommit {
                     let mut mutations = Mutations::with_capacity(2 + 2 * self.pages.len());
                     move_head(&mut mutations, &self.actor, &next, clear_from);
                     write_pages(&mut mutations, &self.actor.keys, &self.pages, next.txid, head.size_pages);
+                    mutations.use_room(room_use(head.size_pages, next.size_pages, self.pages.len()));
                     let committed = Committed { txid: next.txid, head: next };
                     Ok(Decision::write(mutations, Ok(committed)))
                 }
@@ -61,6 +66,15 @@ impl Body for SmallCommit {
             }
         }
         .boxed()
+    }
+}
+
+/// What a commit of so many pages does to the room that the store takes.
+fn room_use(before: PageCount, after: PageCount, pages: usize) -> RoomUse {
+    match pages {
+        0 => RoomUse::Frees,
+        _ if after <= before => RoomUse::Replaces,
+        _ => RoomUse::Grows,
     }
 }
 
@@ -124,7 +138,7 @@ pub(super) fn conclude(actor: &Actor, token: Token, error: StoreError, unknown: 
 /// Commits changes.
 pub(crate) async fn commit(
     core: &Arc<Core>,
-    id: &ActorId,
+    actor: Actor,
     mut commit: Commit<'_>,
 ) -> Result<Txid, StoreError> {
     let begun = core.env.elapsed();
@@ -134,8 +148,8 @@ pub(crate) async fn commit(
         size_pages: commit.size_pages,
         page_size,
         token: core.env.token(),
+        freed_bytes: core.limits.freed_bytes,
     };
-    let actor = Actor::new(id);
     let mut scratch = Vec::new();
     // A commit without pages has no page size, and nothing to prepare.
     let size = page_size.unwrap_or(PageSize::DEFAULT);

@@ -27,6 +27,11 @@ impl Core {
         Arc::new(Self { limits: kv.limits(), kv, env, background, metrics })
     }
 
+    /// Whether another handle is on the same store, as far as the backends can tell.
+    pub(crate) fn is_same_store(&self, other: &Self) -> bool {
+        self.kv.identity().is_some_and(|identity| Some(identity) == other.kv.identity())
+    }
+
     /// Runs a transaction until it is decided. The body recognises its own success by a token or is
     /// idempotent, so an unknown outcome is answered by running it again.
     pub(crate) async fn decide<B>(&self, body: &Arc<B>) -> Result<B::Output, StoreError>

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::codec::{Fence, FenceState, Head};
-use crate::kv::{Body, Decision, Isolation, Mutations, View};
+use crate::kv::{Body, Decision, Isolation, Mutations, RoomUse, View};
 use crate::plan::{self, DeletePlan, DeleteRequest};
 use crate::types::{ActorId, Generation, Token};
 
@@ -22,8 +22,8 @@ struct Delete {
 }
 
 enum Deleted {
-    /// There is nothing.
-    Nothing,
+    /// There is no actor. Something may be left of one.
+    Nothing(Option<(Fence, Head)>),
     /// What there was is gone, and others have made the actor again.
     Before,
     /// Its rows are still there.
@@ -46,7 +46,10 @@ impl Body for Delete {
             }
             let request = DeleteRequest { token: self.token, life: self.life.get().copied() };
             match plan::delete(fence.as_ref(), head.as_ref(), request) {
-                DeletePlan::Absent => Ok(Decision::answer(Deleted::Nothing)),
+                DeletePlan::Absent => {
+                    let left = fence.map(|fence| (fence, head.unwrap_or_else(Head::empty)));
+                    Ok(Decision::answer(Deleted::Nothing(left)))
+                }
                 DeletePlan::AlreadyReplaced => Ok(Decision::answer(Deleted::Before)),
                 DeletePlan::AlreadyDeleted(fence) => {
                     Ok(Decision::answer(Deleted::Now(fence, head.unwrap_or_else(Head::empty))))
@@ -58,6 +61,7 @@ impl Body for Delete {
                     if let Some(head) = &head {
                         self.actor.put_head(&mut mutations, head);
                     }
+                    mutations.use_room(RoomUse::Frees);
                     let head = head.unwrap_or_else(Head::empty);
                     Ok(Decision::write(mutations, Deleted::Now(fence, head)))
                 }
@@ -67,17 +71,20 @@ impl Body for Delete {
     }
 }
 
-/// Deletes an actor; `false` if there is none.
+/// Deletes an actor; `false` if there is none. What an import or a copy has written of an actor that is not there yet
+/// goes all the same: nobody else may come to clear it.
 pub(crate) async fn delete(core: &Core, id: &ActorId) -> Result<bool, StoreError> {
     let body = Arc::new(Delete { actor: Actor::new(id), token: core.env.token(), life: OnceLock::new() });
-    let (fence, head) = match core.decide(&body).await? {
-        Deleted::Nothing => return Ok(false),
-        Deleted::Before => return Ok(true),
-        Deleted::Now(fence, head) => (fence, head),
+    let (deleted, left) = match core.decide(&body).await? {
+        Deleted::Nothing(left) => (false, left),
+        Deleted::Before => (true, None),
+        Deleted::Now(fence, head) => (true, Some((fence, head))),
     };
     // A kill from here on leaves the rest to whoever makes the actor again: the head notes it.
-    for debt in plan::debts(&head) {
-        settle::settle(core, &body.actor, fence.generation, debt).await?;
+    if let Some((fence, head)) = left {
+        for debt in plan::debts(&head) {
+            settle::settle(core, &body.actor, fence.generation, debt).await?;
+        }
     }
-    Ok(true)
+    Ok(deleted)
 }

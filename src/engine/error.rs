@@ -1,7 +1,7 @@
 //! What an operation can answer instead of its result.
 
 use crate::codec::DecodeError;
-use crate::kv::KvError;
+use crate::kv::{KvError, may_pass};
 use crate::types::{ActorId, ArgumentError, Generation, PageNumber, PageSizeError, Token, Txid};
 
 /// Why an operation has no result. [`StoreError::code`] is the stable name that users see.
@@ -29,6 +29,14 @@ pub enum StoreError {
     ConcurrentTakeover {
         /// The actor.
         actor: ActorId,
+    },
+    /// An import of v1 data met an actor that is not there to be imported. It will be the same the next time.
+    #[error("actor {actor:?} {why}, and v1 data is imported only into an actor that nobody has started")]
+    Occupied {
+        /// The actor.
+        actor: ActorId,
+        /// What it has, after its name.
+        why: &'static str,
     },
     /// An import of rivetkit v1 data is under way.
     #[error("actor {actor:?}: an import of v1 data is not finished")]
@@ -64,9 +72,16 @@ pub enum StoreError {
         /// The commit's mark, with which [`super::Engine::resolve_commit`] finds out later.
         token: Option<Token>,
     },
-    /// The store cannot be reached or used now. Nothing was written by this call's last attempt.
+    /// The store cannot be reached or used now, which may pass. Nothing was written by this call's last attempt.
     #[error("{0}")]
     Unavailable(String),
+    /// The store, or something else that the call needs, cannot be used until somebody changes something. Nothing was
+    /// written.
+    #[error("{0}")]
+    Unusable(String),
+    /// The store was opened read-only, and the call would write.
+    #[error("the store was opened read-only, so nothing can be written")]
+    ReadOnly,
     /// Stored bytes are damaged.
     #[error("damaged{}: {detail}", place(actor.as_ref(), *page, *txid))]
     Corrupt {
@@ -96,7 +111,7 @@ impl StoreError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::FenceMismatch { .. } => "ERR_FENCE_MISMATCH",
-            Self::ConcurrentTakeover { .. } => "ERR_CONCURRENT_TAKEOVER",
+            Self::ConcurrentTakeover { .. } | Self::Occupied { .. } => "ERR_CONCURRENT_TAKEOVER",
             Self::MigrationIncomplete { .. } => "ERR_MIGRATION_INCOMPLETE",
             Self::NotFound { .. } => "ERR_NOT_FOUND",
             Self::InvalidArg(_) => "ERR_INVALID_ARG",
@@ -104,7 +119,8 @@ impl StoreError {
             Self::TooLarge(_) => "ERR_TOO_LARGE",
             Self::QuotaExceeded(_) => "ERR_QUOTA_EXCEEDED",
             Self::CommitUnknown { .. } => "ERR_COMMIT_UNKNOWN",
-            Self::Unavailable(_) => "ERR_UNAVAILABLE",
+            Self::Unavailable(_) | Self::Unusable(_) => "ERR_UNAVAILABLE",
+            Self::ReadOnly => "ERR_READ_ONLY",
             Self::Corrupt { .. } => "ERR_CORRUPT",
             Self::Closed => "ERR_CLOSED",
         }
@@ -115,15 +131,23 @@ impl StoreError {
         match self {
             Self::ConcurrentTakeover { .. } | Self::MigrationIncomplete { .. } | Self::Unavailable(_) => true,
             Self::FenceMismatch { .. }
+            | Self::Occupied { .. }
             | Self::NotFound { .. }
             | Self::InvalidArg(_)
             | Self::OutOfRange(_)
             | Self::TooLarge(_)
             | Self::QuotaExceeded(_)
             | Self::CommitUnknown { .. }
+            | Self::Unusable(_)
+            | Self::ReadOnly
             | Self::Corrupt { .. }
             | Self::Closed => false,
         }
+    }
+
+    /// The operating system refused something, as `message` tells.
+    pub fn of_system(message: String, error: &std::io::Error) -> Self {
+        if may_pass(error) { Self::Unavailable(message) } else { Self::Unusable(message) }
     }
 }
 
@@ -144,7 +168,7 @@ impl From<PageSizeError> for StoreError {
 
 impl From<std::io::Error> for StoreError {
     fn from(error: std::io::Error) -> Self {
-        Self::Unavailable(error.to_string())
+        Self::of_system(error.to_string(), &error)
     }
 }
 
@@ -183,7 +207,7 @@ pub(crate) fn corrupt(actor: &ActorId, error: &DecodeError) -> StoreError {
 }
 
 /// A backend's error as the caller learns of it, once nothing more can be done about it.
-pub(crate) fn surface(error: KvError) -> StoreError {
+pub fn surface(error: KvError) -> StoreError {
     match error {
         KvError::Conflict | KvError::TooOld | KvError::Busy { .. } | KvError::UnknownOutcome { .. } => {
             StoreError::Unavailable(format!("gave up: {error}"))
@@ -191,6 +215,8 @@ pub(crate) fn surface(error: KvError) -> StoreError {
         KvError::TooLarge { detail } => StoreError::TooLarge(detail),
         KvError::Full { detail } => StoreError::QuotaExceeded(detail),
         KvError::Unavailable { detail } => StoreError::Unavailable(detail),
+        KvError::Unusable { detail } => StoreError::Unusable(detail),
+        KvError::ReadOnly => StoreError::ReadOnly,
         KvError::Invalid { detail } => StoreError::InvalidArg(detail),
         KvError::Corrupt { detail } => StoreError::Corrupt { actor: None, page: None, txid: None, detail },
         KvError::Closed => StoreError::Closed,

@@ -1,27 +1,27 @@
 //! exportTo: the pages of one committed head as a plain SQLite file.
 //!
-//! The file appears under its name only when it is whole and on disk: it is written under another name
-//! beside it, synced, and renamed. Memory holds one page at a time.
+//! The file appears under its name only when it is whole and on disk. Memory holds one page at a time.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Seek, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt};
 use tokio::runtime::Handle;
 
 use crate::codec::Head;
-use crate::kv::{Isolation, ReadBody, View};
+use crate::kv::{Identity, Isolation, ReadBody, View};
 use crate::plan;
 use crate::types::{ActorId, Meta, PageCount, PageNumber, PageRange, Txid, runs};
 
 use super::attempts::Attempts;
 use super::core::Core;
 use super::error::{Failure, StoreError};
-use super::files::{blocking, failed};
+use super::files::blocking;
 use super::import::refuse_sidecars;
+use super::partial::Partial;
 use super::rows::{Actor, Stored, decode_page, walk};
 use super::slices::{BEGINNINGS_MAX, SliceSize, moved_too_often, read_slice};
 
@@ -77,7 +77,7 @@ impl Export {
             let last = match stored {
                 Stored::Never(gap) => {
                     let zeros = u64::from(gap.count()) * head.page_size.bytes() as u64;
-                    io::copy(&mut io::Read::take(io::repeat(0), zeros), &mut target.file)
+                    io::copy(&mut io::repeat(0).take(zeros), &mut target.file)
                         .map_err(|error| target.failed(&error))?;
                     gap.last
                 }
@@ -96,8 +96,9 @@ impl Export {
 
 /// The file being written.
 struct Target {
-    path: PathBuf,
+    // Closed before it is removed, if it comes to that: not every system removes files that are open.
     file: BufWriter<File>,
+    partial: Partial,
     /// Txid and size of the head whose pages are in the file so far: an actor that was deleted and made again has the
     /// txid that it had, and no pages.
     head: Option<(Txid, PageCount)>,
@@ -108,11 +109,10 @@ struct Target {
 }
 
 impl Target {
-    fn create(path: PathBuf) -> Result<Self, StoreError> {
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = file.map_err(|error| cannot_write(&path, &error))?;
+    fn create(path: &Path) -> Result<Self, StoreError> {
+        let (partial, file) = Partial::create(path)?;
         Ok(Self {
-            path,
+            partial,
             file: BufWriter::with_capacity(1 << 20, file),
             head: None,
             beginnings: 0,
@@ -135,36 +135,16 @@ impl Target {
     }
 
     fn failed(&self, error: &io::Error) -> StoreError {
-        cannot_write(&self.path, error)
+        self.partial.failed(error)
     }
 
     /// Makes the file durable under its final name.
-    fn finish(self, path: &Path) -> Result<(), StoreError> {
-        let Self { path: partial, file, .. } = self;
-        let finished = file
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)
-            .and_then(|file| file.sync_all())
-            .and_then(|()| fs::rename(&partial, path))
-            .and_then(|()| sync_directory(path));
-        finished.map_err(|error| cannot_write(path, &error))
+    fn finish(self) -> Result<(), StoreError> {
+        let Self { partial, file, .. } = self;
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error);
+        let file = file.map_err(|error| partial.failed(&error))?;
+        partial.finish(&file)
     }
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> StoreError {
-    failed(format!("cannot write {}: {error}", path.display()), error)
-}
-
-#[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
-    // Windows makes a rename durable with the file's metadata; it has no handle on a directory to sync.
-    Ok(())
 }
 
 /// Writes an actor's database to `path`. A file that is there is replaced, unless a journal beside it would
@@ -176,17 +156,11 @@ pub(crate) async fn export_to(core: &Arc<Core>, id: &ActorId, path: &Path) -> Re
     let runtime = Handle::current();
     let work = move || {
         refuse_sidecars(&path)?;
-        let partial = partial_path(&path, core.env.token().0)?;
-        let target = Arc::new(Mutex::new(Some(Target::create(partial.clone())?)));
-        let written = runtime.block_on(write_all(&core, &actor, &target)).and_then(|meta| {
-            take(&target).finish(&path)?;
-            Ok(meta)
-        });
-        if written.is_err() {
-            // Nothing more can be done if this fails too; the name says what the file is.
-            let _ = fs::remove_file(&partial);
-        }
-        written
+        refuse_own_file(&core, &path)?;
+        let target = Arc::new(Mutex::new(Some(Target::create(&path)?)));
+        let meta = runtime.block_on(write_all(&core, &actor, &target))?;
+        take(&target).finish()?;
+        Ok(meta)
     };
     blocking(&*env, work).await
 }
@@ -202,12 +176,21 @@ async fn write_all(core: &Core, actor: &Actor, target: &SharedTarget) -> Result<
     }
 }
 
-/// A name beside `path` that nobody else uses.
-fn partial_path(path: &Path, token: [u8; 16]) -> Result<PathBuf, StoreError> {
-    let Some(name) = path.file_name() else {
-        return Err(StoreError::InvalidArg(format!("{} does not name a file", path.display())));
-    };
-    let mut partial = name.to_owned();
-    partial.push(format!(".{:08x}.partial", u128::from_be_bytes(token) >> 96));
-    Ok(path.with_file_name(partial))
+/// The store's own files are not replaced by an export that was given their name.
+fn refuse_own_file(core: &Core, path: &Path) -> Result<(), StoreError> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let beside = Identity::of_place(parent.unwrap_or(Path::new("."))).ok();
+    if beside.is_none() || beside != core.kv.identity() || !path.exists() {
+        return Ok(());
+    }
+    let mut begins = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(plan::SQLITE_MAGIC.len() as u64).read_to_end(&mut begins));
+    if read.is_ok() && begins == plan::SQLITE_MAGIC {
+        return Ok(());
+    }
+    let path = path.display();
+    let message =
+        format!("{path} is in the directory of the store and is no SQLite file; it is not replaced");
+    Err(StoreError::InvalidArg(message))
 }

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use tokio::sync::oneshot;
 
 use crate::env::Env;
+use crate::kv::may_pass;
 
 use super::error::StoreError;
 
@@ -32,17 +33,8 @@ pub(super) fn failed(message: String, error: &io::Error) -> StoreError {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
             StoreError::QuotaExceeded(message)
         }
-        ErrorKind::NotFound
-        | ErrorKind::PermissionDenied
-        | ErrorKind::AlreadyExists
-        | ErrorKind::InvalidInput
-        | ErrorKind::InvalidFilename
-        | ErrorKind::IsADirectory
-        | ErrorKind::NotADirectory
-        | ErrorKind::ReadOnlyFilesystem
-        | ErrorKind::UnexpectedEof
-        | ErrorKind::Unsupported => StoreError::InvalidArg(message),
-        _ => StoreError::Unavailable(message),
+        _ if may_pass(error) => StoreError::Unavailable(message),
+        _ => StoreError::InvalidArg(message),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether a store can be reached, and how its backend says it is.
+//! Whether a store can be reached, how its backend says it is, and what it has done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +7,9 @@ use futures::future::{BoxFuture, FutureExt};
 
 use crate::codec::{self, StoreRow, key};
 use crate::kv::{Isolation, ReadBody, Status, View};
+use crate::metrics::{FileNow, Metrics};
 
-use super::core::Core;
+use super::Engine;
 use super::error::{Failure, StoreError, surface};
 
 /// Reads the row that marks a key space as a Baton store.
@@ -34,14 +35,41 @@ fn damaged(detail: &str) -> StoreError {
     StoreError::Corrupt { actor: None, page: None, txid: None, detail: detail.to_owned() }
 }
 
-/// How long a read took, attempts that failed included.
-pub(crate) async fn ping(core: &Core) -> Result<Duration, StoreError> {
-    let begun = core.env.elapsed();
-    core.read(&Arc::new(Ping)).await?;
-    Ok(core.env.elapsed().saturating_sub(begun))
-}
+impl Engine {
+    /// How long one read of the store's own row took, attempts that failed included.
+    pub async fn ping(&self) -> Result<Duration, StoreError> {
+        let begun = self.core.env.elapsed();
+        self.core.read(&Arc::new(Ping)).await?;
+        Ok(self.core.env.elapsed().saturating_sub(begun))
+    }
 
-/// What the backend says of itself.
-pub(crate) async fn status(core: &Core) -> Result<Status, StoreError> {
-    core.kv.status().await.map_err(surface)
+    /// How the backend is, as far as it can tell.
+    pub async fn status(&self) -> Result<Status, StoreError> {
+        self.core.kv.status().await.map_err(surface)
+    }
+
+    /// What this store has done since it was opened.
+    pub fn metrics(&self) -> &Metrics {
+        &self.core.metrics
+    }
+
+    /// Transactions that wait for the thread that commits, and actors that are being tidied up after.
+    pub fn queues(&self) -> (u64, u64) {
+        (self.core.kv.waiting(), self.core.background.len() as u64)
+    }
+
+    /// What the store's file uses, and whom it waits for, where there is one.
+    pub fn file(&self) -> FileNow {
+        let usage = self.core.kv.usage();
+        FileNow {
+            bytes: usage.file_bytes,
+            free_bytes: usage.free_bytes,
+            reads: usage.reads,
+            oldest_read_seconds: usage.oldest_read.as_secs(),
+            oldest_read_commits: usage.oldest_read_commits,
+            write_turn_seconds: usage.write_turn.as_secs(),
+            waits_for_turn: usage.waits_for_turn,
+            dead_readers: usage.dead_readers,
+        }
+    }
 }

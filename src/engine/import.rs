@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::codec::PreparedPage;
-use crate::plan::{self, FILE_HEADER_BYTES, Held, PreloadRequest, SqliteFile, StageRequest};
+use crate::plan::{self, FILE_HEADER_BYTES, SqliteFile};
 use crate::types::{ActorId, Meta, PageNumber};
 
 use super::batch::{Batch, Room};
+use super::claim::{Claimed, claim, displaced};
 use super::core::Core;
 use super::error::StoreError;
 use super::files::{blocking, failed};
-use super::rows::Actor;
+use super::settle;
 use super::stage::{End, StageWriter};
-use super::{Outcome, read, settle, startup};
 
 /// Imports a file. The actor is taken over first, so that no owner writes in between; the content it had is
-/// replaced only if `replace` says so.
+/// replaced only if `replace` says so. One that is not there is seen by nobody before all of it is in.
 pub(crate) async fn import_from(
     core: &Arc<Core>,
     id: &ActorId,
@@ -26,30 +26,20 @@ pub(crate) async fn import_from(
     replace: bool,
 ) -> Result<Meta, StoreError> {
     let source = open_source(core, path).await?;
-    if let Some(meta) = read::stat(core, id).await? {
-        refuse_to_replace(id, &meta, replace)?;
-    }
-    let started = startup::load_startup(core, id, PreloadRequest::default()).await?;
-    if started.outcome == Outcome::Lost {
-        return Err(StoreError::ConcurrentTakeover { actor: id.clone() });
-    }
-    // Asked again: the answer from before the takeover may be out of date.
-    refuse_to_replace(id, &started.meta, replace)?;
+    let claimed = claim(core, id, replace).await?;
+    import_into(&claimed, source).await.map_err(displaced)
+}
 
-    let actor = Actor::new(id);
+async fn import_into(claimed: &Claimed, source: Source) -> Result<Meta, StoreError> {
     let SqliteFile { page_size, size_pages } = source.file;
-    let held = Held { generation: started.meta.generation, head_txid: Some(started.meta.head_txid) };
-    // Every page is written, so they may be of another size than before.
-    let size = Some(size_pages);
-    let request = StageRequest { held, size_pages: size, page_size: None, token: core.env.token() };
-    let mut stage = StageWriter::open(core, &actor, request).await?;
+    let mut stage = claimed.stage(size_pages).await?;
     let mut left = Some(source);
     while let Some(source) = left {
         left = stage_batch(&mut stage, source).await?;
     }
     let committed = stage.finalize(End { rewrites_all: true, ..End::new(size_pages, page_size) }).await?;
-    settle::after_commit(core, &actor, held.generation, &committed.head);
-    Ok(Meta { head_txid: committed.txid, size_pages, page_size, ..started.meta })
+    settle::after_commit(&claimed.core, &claimed.actor, claimed.meta.generation, &committed.head);
+    Ok(Meta { head_txid: committed.txid, size_pages, page_size, ..claimed.meta })
 }
 
 /// Opens a database file that nothing has to be replayed into.
@@ -76,16 +66,6 @@ pub(super) async fn stage_batch(
             Ok(None)
         }
     }
-}
-
-pub(super) fn refuse_to_replace(id: &ActorId, meta: &Meta, replace: bool) -> Result<(), StoreError> {
-    if replace || meta.size_pages.0 == 0 {
-        return Ok(());
-    }
-    Err(StoreError::InvalidArg(format!(
-        "actor {id:?} has {} pages already; pass {{ replace: true }} to replace them",
-        meta.size_pages.0
-    )))
 }
 
 /// The file being imported.

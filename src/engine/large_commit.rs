@@ -10,7 +10,7 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::codec::{OpenStage, PreparedPage};
 use crate::kv::{Limits, ReadBody, View};
 use crate::plan::{self, Held, StageRequest};
-use crate::types::{ActorId, Generation, PageBits, PageCount, PageNumber, PageRange, PageSize, Txid};
+use crate::types::{Generation, PageBits, PageCount, PageNumber, PageRange, PageSize, Txid};
 
 use super::PageSet;
 use super::batch::{Batch, Room};
@@ -53,7 +53,7 @@ pub struct LargeCommitWriter {
 /// Begins a commit.
 pub(crate) async fn begin(
     core: &Arc<Core>,
-    id: &ActorId,
+    actor: &Actor,
     LargeCommit { generation, head_txid, page_size }: LargeCommit,
 ) -> Result<LargeCommitWriter, StoreError> {
     let request = StageRequest {
@@ -62,7 +62,7 @@ pub(crate) async fn begin(
         page_size: Some(page_size),
         token: core.env.token(),
     };
-    let stage = StageWriter::open(core, &Actor::new(id), request).await?;
+    let stage = StageWriter::open(core, actor, request).await?;
     Ok(LargeCommitWriter { stage, page_size, staged: PageBits::new(), failed: None, scratch: Vec::new() })
 }
 

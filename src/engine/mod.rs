@@ -7,6 +7,7 @@ mod actor_walk;
 mod attempts;
 mod background;
 mod batch;
+mod claim;
 mod commit;
 mod copy;
 mod core;
@@ -25,11 +26,13 @@ mod migrate;
 mod observe;
 mod open;
 mod pages;
+mod partial;
 mod peek;
 mod preload;
 mod read;
 mod resolve;
 mod rows;
+mod scratch;
 mod settle;
 mod slices;
 mod stage;
@@ -39,26 +42,26 @@ mod v1_files;
 mod verify;
 
 pub use crate::codec::{FenceState, HINT_RUNS_MAX};
+pub use crate::kv::Wanted;
 pub use crate::plan::{ActorRows, Audited, Problem, Problems, RowCount, RowKind, Seen, Severity};
 pub use copy::{Copied, Copying};
-pub use error::StoreError;
-pub(crate) use error::surface;
+pub use error::{StoreError, surface};
 pub use large_commit::{LargeCommit, LargeCommitWriter};
 pub use migrate::{V1Begun, V1Import};
 pub use peek::Peek;
+pub use scratch::clear_scratch;
 pub use v1_files::V1Entry;
 pub use verify::{Verification, VerifiedActor, VerifyScope, VerifyStep};
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::FutureExt;
 
 use self::core::Core;
+use self::rows::Actor;
 use crate::env::Env;
-use crate::kv::{Kv, Status};
-use crate::metrics::Metrics;
+use crate::kv::Kv;
 use crate::plan::{Held, PreloadRequest};
 use crate::types::{ActorId, Generation, Meta, PageCount, PageNumber, PageRange, PageSize, Token, Txid};
 
@@ -204,10 +207,21 @@ impl Engine {
 
     /// Commits changes of any size at once. The pages are copied before the first wait.
     pub async fn commit(&self, actor: &ActorId, commit: Commit<'_>) -> Result<Txid, StoreError> {
+        self.commit_while(None, actor, commit).await
+    }
+
+    /// As [`commit`](Self::commit), as long as the caller wants it: called off while it queues, it ends with
+    /// [`StoreError::Unavailable`], and nothing was written.
+    pub async fn commit_while(
+        &self,
+        wanted: Option<Wanted>,
+        actor: &ActorId,
+        commit: Commit<'_>,
+    ) -> Result<Txid, StoreError> {
         let bytes = commit.pages.iter().map(|write| write.data.len()).sum();
         let request = (commit.generation, commit.pages.len(), bytes);
         // Boxed, since what is around it would carry it about by value.
-        let committed = Box::pin(commit::commit(&self.core, actor, commit));
+        let committed = Box::pin(commit::commit(&self.core, Actor::for_caller(actor, wanted), commit));
         tally::committing(&self.core, observe::commit(&self.core, actor, request, committed).await)
     }
 
@@ -233,7 +247,19 @@ impl Engine {
         actor: &ActorId,
         request: LargeCommit,
     ) -> Result<LargeCommitWriter, StoreError> {
-        tally::told(&self.core, large_commit::begin(&self.core, actor, request).await)
+        self.begin_large_commit_while(None, actor, request).await
+    }
+
+    /// As [`begin_large_commit`](Self::begin_large_commit), as long as the caller wants it; see
+    /// [`commit_while`](Self::commit_while).
+    pub async fn begin_large_commit_while(
+        &self,
+        wanted: Option<Wanted>,
+        actor: &ActorId,
+        request: LargeCommit,
+    ) -> Result<LargeCommitWriter, StoreError> {
+        let actor = Actor::for_caller(actor, wanted);
+        tally::told(&self.core, large_commit::begin(&self.core, &actor, request).await)
     }
 
     /// Notes the pages that the next start should bring along, as the holder of `generation`: at most 256
@@ -303,8 +329,14 @@ impl Engine {
         migrate::invalidate(&self.core, actor).await
     }
 
-    /// Begins to copy an actor to another store, which takes it over there. An actor that has pages there is refused
-    /// unless `replace` is set. Generations and txids begin anew.
+    /// Whether another handle is on the same store, by whatever name it was opened.
+    pub fn is_same_store(&self, other: &Engine) -> bool {
+        self.core.is_same_store(&other.core)
+    }
+
+    /// Begins to copy an actor to another store, which takes it over there; one that is not there yet is seen by nobody
+    /// before all of it is. An actor that has pages there is refused unless `replace` is set, and so is the store itself
+    /// as the target. Generations and txids begin anew.
     pub async fn begin_copy(
         &self,
         actor: &ActorId,
@@ -322,26 +354,6 @@ impl Engine {
     /// Begins to check every row.
     pub fn verify(&self, scope: VerifyScope) -> Verification {
         Verification::new(&self.core, scope)
-    }
-
-    /// How long one read of the store's own row takes.
-    pub async fn ping(&self) -> Result<Duration, StoreError> {
-        health::ping(&self.core).await
-    }
-
-    /// How the backend is, as far as it can tell.
-    pub async fn status(&self) -> Result<Status, StoreError> {
-        health::status(&self.core).await
-    }
-
-    /// What this store has done since it was opened.
-    pub fn metrics(&self) -> &Metrics {
-        &self.core.metrics
-    }
-
-    /// Transactions that wait for the thread that commits, and actors that are being tidied up after.
-    pub fn queues(&self) -> (u64, u64) {
-        (self.core.kv.waiting(), self.core.background.len() as u64)
     }
 
     /// Waits for one of its futures, on a thread that may block: none of those on which an async runtime runs tasks.

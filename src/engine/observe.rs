@@ -29,16 +29,19 @@ const KV: &str = "baton::kv";
 fn severity(error: &StoreError) -> Level {
     match error {
         // Nobody but an operator can do something about these.
-        StoreError::Corrupt { .. } | StoreError::QuotaExceeded(_) => Level::ERROR,
+        StoreError::Corrupt { .. } | StoreError::QuotaExceeded(_) | StoreError::Unusable(_) => Level::ERROR,
         StoreError::Unavailable(_) | StoreError::CommitUnknown { .. } => Level::WARN,
         // The fence did what it is for; but an owner was at work that should have stopped.
-        StoreError::FenceMismatch { .. } | StoreError::ConcurrentTakeover { .. } => Level::INFO,
+        StoreError::FenceMismatch { .. }
+        | StoreError::ConcurrentTakeover { .. }
+        | StoreError::Occupied { .. } => Level::INFO,
         // The caller's own matter.
         StoreError::MigrationIncomplete { .. }
         | StoreError::NotFound { .. }
         | StoreError::InvalidArg(_)
         | StoreError::OutOfRange(_)
         | StoreError::TooLarge(_)
+        | StoreError::ReadOnly
         | StoreError::Closed => Level::DEBUG,
     }
 }

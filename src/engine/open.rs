@@ -6,12 +6,25 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::codec::{self, StoreRow, key};
-use crate::kv::{Body, Decision, Isolation, Mutations, Scan, View};
+use crate::kv::{Body, Decision, Isolation, Mutations, ReadBody, Scan, View};
 
 use super::core::Core;
 use super::error::{Failure, StoreError};
 use super::rows::put_row;
 
+/// Whether the key space has the mark, seen without writing: nobody who only opens a store waits for those who write.
+struct Look;
+
+impl ReadBody for Look {
+    type Output = bool;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<bool, Failure>> {
+        is_marked(view, Isolation::Snapshot).boxed()
+    }
+}
+
+/// Makes the mark.
 struct Mark {
     created_at_ms: u64,
     /// Whether an empty key space becomes a store.
@@ -24,13 +37,8 @@ impl Body for Mark {
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<()>, Failure>> {
         async move {
-            let mark_key = key::store();
-            if let Some(value) = view.get(&mark_key, Isolation::Serializable).await? {
-                let row: Result<StoreRow, _> = codec::decode(&mark_key, &value);
-                return match row {
-                    Ok(_) => Ok(Decision::answer(())),
-                    Err(error) => Err(not_ours(&error.to_string()).into()),
-                };
+            if is_marked(view, Isolation::Serializable).await? {
+                return Ok(Decision::answer(()));
             }
             let mut foreign = None;
             let mut visit = |key: &[u8], _: &[u8]| {
@@ -45,11 +53,18 @@ impl Body for Mark {
                 return Err(StoreError::InvalidArg("there is no store here".to_owned()).into());
             }
             let mut mutations = Mutations::with_capacity(1);
-            put_row(&mut mutations, mark_key, &StoreRow { created_at_ms: self.created_at_ms });
+            put_row(&mut mutations, key::store(), &StoreRow { created_at_ms: self.created_at_ms });
             Ok(Decision::write(mutations, ()))
         }
         .boxed()
     }
+}
+
+async fn is_marked(view: &dyn View, isolation: Isolation) -> Result<bool, Failure> {
+    let mark_key = key::store();
+    let Some(value) = view.get(&mark_key, isolation).await? else { return Ok(false) };
+    let row: Result<StoreRow, _> = codec::decode(&mark_key, &value);
+    row.map(|_| true).map_err(|error| not_ours(&error.to_string()).into())
 }
 
 fn not_ours(detail: &str) -> StoreError {
@@ -58,5 +73,8 @@ fn not_ours(detail: &str) -> StoreError {
 
 /// Checks the store's mark, or makes it where there is none and `create` says so.
 pub(crate) async fn open(core: &Core, create: bool) -> Result<(), StoreError> {
+    if core.read(&Arc::new(Look)).await? {
+        return Ok(());
+    }
     core.decide(&Arc::new(Mark { created_at_ms: core.env.now_ms(), create })).await
 }

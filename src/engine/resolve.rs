@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::codec::Head;
-use crate::kv::{Body, Decision, Isolation, Mutations, View};
+use crate::kv::{Body, Decision, Isolation, Mutations, RoomUse, View};
 use crate::plan::{self, Held, Resolution};
 use crate::types::{ActorId, Meta, Token};
 
@@ -42,6 +42,7 @@ impl Resolve {
     fn barrier(&self, head: &Head) -> Mutations {
         let mut mutations = Mutations::with_capacity(1);
         self.actor.put_head(&mut mutations, head);
+        mutations.use_room(RoomUse::Frees);
         mutations
     }
 }

@@ -5,22 +5,33 @@ use std::ops::ControlFlow;
 use futures::future::try_join;
 
 use crate::codec::{self, ActorKeys, Fence, Head, Row};
-use crate::kv::{Isolation, Mutations, Scan, View};
+use crate::kv::{Isolation, Mutations, Scan, View, Wanted};
 use crate::plan::{Held, Refusal};
 use crate::types::{ActorId, PageNumber, PageRange, PageSize, Txid};
 
 use super::error::{Failure, StoreError, corrupt};
 
 /// An actor and its keys, made once an operation.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Actor {
     pub(crate) id: ActorId,
     pub(crate) keys: ActorKeys,
+    wanted: Option<Wanted>,
 }
 
 impl Actor {
     pub(crate) fn new(id: &ActorId) -> Self {
-        Self { id: id.clone(), keys: ActorKeys::new(id) }
+        Self { id: id.clone(), keys: ActorKeys::new(id), wanted: None }
+    }
+
+    /// For an operation that its caller may call off.
+    pub(crate) fn for_caller(id: &ActorId, wanted: Option<Wanted>) -> Self {
+        Self { wanted, ..Self::new(id) }
+    }
+
+    /// Whether the operation is still wanted; see [`Body::is_wanted`](crate::kv::Body::is_wanted).
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted())
     }
 
     pub(crate) async fn fence(

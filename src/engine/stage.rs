@@ -11,8 +11,8 @@ use futures::future::{BoxFuture, FutureExt, TryFutureExt, try_join};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tracing::{Instrument, Span};
 
-use crate::codec::{OpenStage, PreparedPage, StagePart};
-use crate::kv::{Body, Decision, Isolation, Mutations, View, transact};
+use crate::codec::{Fence, OpenStage, PreparedPage, StagePart};
+use crate::kv::{Body, Decision, Isolation, Mutations, RoomUse, View, transact};
 use crate::metrics::CommitKind;
 use crate::plan::{self, CommitPlan, Debt, FinalizeRequest, Held, Refusal, StagePlan, StageRequest};
 use crate::types::{PageCount, PageNumber, PageSize};
@@ -38,6 +38,10 @@ struct Open {
 impl Body for Open {
     type Output = Result<OpenStage, Debt>;
     type Error = Failure;
+
+    fn is_wanted(&self) -> bool {
+        self.actor.is_wanted()
+    }
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
         async move {
@@ -68,6 +72,10 @@ struct Part {
 impl Body for Part {
     type Output = ();
     type Error = Failure;
+
+    fn is_wanted(&self) -> bool {
+        self.actor.is_wanted()
+    }
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<()>, Failure>> {
         async move {
@@ -109,20 +117,30 @@ impl Body for Finalize {
     type Output = Committed;
     type Error = Failure;
 
+    fn is_wanted(&self) -> bool {
+        self.actor.is_wanted()
+    }
+
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Committed>, Failure>> {
         async move {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
             match plan::finalize(fence.as_ref(), &head, &self.request) {
                 Ok(CommitPlan::Write { head: next, clear_from }) => {
                     let mut mutations = Mutations::with_capacity(4);
-                    if let Some(fence) = fence.filter(|_| self.migrates) {
-                        self.actor.put_fence(&mut mutations, &plan::migrated(&fence));
+                    // An actor that nobody has seen before is there from now on.
+                    let ends = |fence: &Fence| {
+                        if self.migrates { Some(plan::migrated(fence)) } else { plan::arrived(fence) }
+                    };
+                    if let Some(fence) = fence.as_ref().and_then(ends) {
+                        self.actor.put_fence(&mut mutations, &fence);
                     }
                     move_head(&mut mutations, &self.actor, &next, clear_from);
                     if self.request.rewrites_all {
                         // In another database the same pages mean something else.
                         mutations.delete_guarded(self.actor.keys.hints());
                     }
+                    // All that the commit takes is there already; without an end it would have to be undone.
+                    mutations.use_room(RoomUse::Frees);
                     Ok(Decision::write(mutations, Committed { txid: next.txid, head: next }))
                 }
                 Ok(CommitPlan::AlreadyIn(txid)) => Ok(Decision::answer(Committed { txid, head })),
@@ -258,7 +276,15 @@ impl StageWriter {
         self.barrier().await?;
         let End { size_pages, page_size, rewrites_all, migrates } = end;
         let (held, stage, staged_to) = (self.held, self.stage, self.staged_to);
-        let request = FinalizeRequest { held, stage, size_pages, staged_to, page_size, rewrites_all };
+        let request = FinalizeRequest {
+            held,
+            stage,
+            size_pages,
+            staged_to,
+            page_size,
+            rewrites_all,
+            freed_bytes: self.core.limits.freed_bytes,
+        };
         let unknown = AtomicBool::new(false);
         let body = Arc::new(Finalize { actor: self.actor.clone(), request, migrates, unknown });
         let mut attempts = Attempts::begin(&self.core);

@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use crate::codec::Head;
 use crate::kv::{
-    Body, Concurrency, Decision, Isolation, KvError, Limits, Mutations, ReadBody, View, transact,
+    Body, Concurrency, Decision, Isolation, KvError, Limits, Mutations, ReadBody, RoomUse, View, transact,
 };
 use crate::plan::{self, Held, PreloadRequest, TakeoverPlan, TakeoverRequest};
 use crate::planted::{self, Bug};
@@ -96,6 +96,9 @@ impl Body for Takeover {
                 TakeoverPlan::Win(fence) => {
                     let mut mutations = Mutations::with_capacity(1);
                     self.actor.put_fence(&mut mutations, &fence);
+                    if seen != Generation::NONE {
+                        mutations.use_room(RoomUse::Frees);
+                    }
                     (fence, mutations)
                 }
             };

@@ -25,6 +25,8 @@ pub(super) fn attempt_failed(metrics: &Metrics, error: &KvError) -> Option<Retri
         KvError::TooLarge { .. }
         | KvError::Full { .. }
         | KvError::Unavailable { .. }
+        | KvError::Unusable { .. }
+        | KvError::ReadOnly
         | KvError::Invalid { .. }
         | KvError::Corrupt { .. }
         | KvError::Closed => None,
@@ -45,6 +47,7 @@ pub(super) fn known_by(error: Option<&StoreError>) -> LostAnswer {
         | Some(
             StoreError::FenceMismatch { .. }
             | StoreError::ConcurrentTakeover { .. }
+            | StoreError::Occupied { .. }
             | StoreError::MigrationIncomplete { .. }
             | StoreError::NotFound { .. }
             | StoreError::InvalidArg(_)
@@ -53,6 +56,8 @@ pub(super) fn known_by(error: Option<&StoreError>) -> LostAnswer {
         Some(
             StoreError::CommitUnknown { .. }
             | StoreError::Unavailable(_)
+            | StoreError::Unusable(_)
+            | StoreError::ReadOnly
             | StoreError::Corrupt { .. }
             | StoreError::TooLarge(_)
             | StoreError::QuotaExceeded(_)

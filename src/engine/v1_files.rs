@@ -2,33 +2,33 @@
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-
-use tempfile::TempDir;
+use std::path::PathBuf;
 
 use crate::plan::{V1Error, V1File, V1Layout, V1Place, V1Sizes};
 
 use super::error::StoreError;
-use super::files::failed;
+use super::scratch::{ScratchDirectory, cannot_write};
+
+const MAIN: &str = "main.sqlite";
+const JOURNAL: &str = "main.sqlite-journal";
 
 /// An entry of an actor's key-value store: key and value.
 pub type V1Entry = (Vec<u8>, Vec<u8>);
 
 /// The files, as far as their entries have come. Dropped, they are removed.
 pub(super) struct V1Files {
-    directory: TempDir,
-    layout: V1Layout,
+    // After the files in it, which not every system removes while they are open.
     main: File,
     journal: Option<File>,
+    directory: ScratchDirectory,
+    layout: V1Layout,
 }
 
 impl V1Files {
     /// An empty directory that only this user can read.
     pub(super) fn new() -> Result<Self, StoreError> {
-        let place = std::env::temp_dir();
-        let directory = tempfile::Builder::new().prefix("baton-v1-").tempdir_in(&place);
-        let directory = directory.map_err(|error| cannot_write(&place, &error))?;
-        let main = create(&main_path(&directory))?;
+        let directory = ScratchDirectory::new()?;
+        let main = directory.create(MAIN)?;
         Ok(Self { directory, layout: V1Layout::default(), main, journal: None })
     }
 
@@ -52,7 +52,7 @@ impl V1Files {
     fn journal(&mut self) -> Result<&mut File, StoreError> {
         let journal = match self.journal.take() {
             Some(journal) => journal,
-            None => create(&self.directory.path().join("main.sqlite-journal"))?,
+            None => self.directory.create(JOURNAL)?,
         };
         Ok(self.journal.insert(journal))
     }
@@ -67,20 +67,8 @@ impl V1Files {
             let sized = self.journal()?.set_len(bytes);
             sized.map_err(|error| cannot_write(self.directory.path(), &error))?;
         }
-        Ok(main_path(&self.directory))
+        Ok(self.directory.path().join(MAIN))
     }
-}
-
-fn main_path(directory: &TempDir) -> PathBuf {
-    directory.path().join("main.sqlite")
-}
-
-fn create(path: &Path) -> Result<File, StoreError> {
-    File::create_new(path).map_err(|error| cannot_write(path, &error))
-}
-
-fn cannot_write(path: &Path, error: &std::io::Error) -> StoreError {
-    failed(format!("cannot write to {}: {error}", path.display()), error)
 }
 
 fn refused(error: &V1Error) -> StoreError {

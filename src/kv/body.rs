@@ -29,6 +29,9 @@ impl<T> Decision<T> {
     }
 }
 
+/// Whether the caller of a transaction still wants it; see [`Body::is_wanted`]. Asked from any thread.
+pub type Wanted = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// A transaction: reads that end in a decision. It may be executed again from the start.
 pub trait Body: Send + Sync + 'static {
     /// The answer.
@@ -44,6 +47,12 @@ pub trait Body: Send + Sync + 'static {
     /// hold, it is executed again on the newest state. Not for a body that keeps notes of what it saw first.
     fn may_begin_on_a_recent_state(&self) -> bool {
         false
+    }
+
+    /// Whether its caller still wants it. Where transactions queue, one that is called off before its turn comes is not
+    /// begun, and answers [`KvError::Unavailable`].
+    fn is_wanted(&self) -> bool {
+        true
     }
 }
 
@@ -66,6 +75,11 @@ pub trait BodyRunner: Send + Sync {
     /// See [`Body::may_begin_on_a_recent_state`].
     fn may_begin_on_a_recent_state(&self) -> bool {
         false
+    }
+
+    /// See [`Body::is_wanted`].
+    fn is_wanted(&self) -> bool {
+        true
     }
 }
 
@@ -99,6 +113,10 @@ impl<B, T, E> Attempt<B, T, E> {
 impl<B: Body> BodyRunner for Attempt<B, B::Output, B::Error> {
     fn may_begin_on_a_recent_state(&self) -> bool {
         self.body.may_begin_on_a_recent_state()
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.body.is_wanted()
     }
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {

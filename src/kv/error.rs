@@ -1,5 +1,7 @@
 //! What can go wrong below the engine, by what the engine can do about it.
 
+use std::io::{self, ErrorKind};
+
 /// A failure of a backend. All but [`KvError::UnknownOutcome`] promise that nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KvError {
@@ -34,12 +36,21 @@ pub enum KvError {
         /// Which limit was reached and how to raise it.
         detail: String,
     },
-    /// The backend cannot be reached or used now.
+    /// The backend cannot be reached or used now. That may pass by itself.
     #[error("the store is unavailable: {detail}")]
     Unavailable {
         /// What the backend said.
         detail: String,
     },
+    /// The backend cannot be used until somebody changes something: a right, a path, an option, a library.
+    #[error("the store cannot be used: {detail}")]
+    Unusable {
+        /// What the backend said, and what to change.
+        detail: String,
+    },
+    /// The backend was opened to be read only.
+    #[error("the store was opened read-only")]
+    ReadOnly,
     /// The place to open, or the way to open it, is not one that this backend can take.
     #[error("{detail}")]
     Invalid {
@@ -66,5 +77,104 @@ impl KvError {
     /// Whether the same transaction, executed again soon, may well succeed.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Conflict | Self::TooOld | Self::Busy { .. })
+    }
+
+    /// The operating system refused something, as `detail` tells.
+    pub fn of_system(detail: String, error: &io::Error) -> Self {
+        if may_pass(error) { Self::Unavailable { detail } } else { Self::Unusable { detail } }
+    }
+}
+
+/// Whether what the operating system refused may succeed later without anybody changing anything.
+///
+/// Names, rights and kinds of files stay as they are until somebody changes them. Memory, descriptors, threads and
+/// locks come back when others let go of them. So may a device that fails (`EIO`): the path to a disk, or a
+/// volume of the network, is lost and found again. What is not known is taken to pass, since a caller
+/// that tries in vain a few times loses less than one that gives up too soon.
+pub fn may_pass(error: &io::Error) -> bool {
+    let stays = matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::PermissionDenied
+            | ErrorKind::AlreadyExists
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::DirectoryNotEmpty
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::InvalidFilename
+            | ErrorKind::InvalidInput
+            | ErrorKind::InvalidData
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::NotSeekable
+            | ErrorKind::CrossesDevices
+            | ErrorKind::TooManyLinks
+            | ErrorKind::FileTooLarge
+            | ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::Unsupported
+    );
+    !stays && !is_of_a_place(error)
+}
+
+/// Errors of a place in the file system that have no kind of their own: links in a circle, a device without a driver.
+#[cfg(unix)]
+fn is_of_a_place(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENODEV | libc::ENXIO))
+}
+
+#[cfg(not(unix))]
+fn is_of_a_place(_: &io::Error) -> bool {
+    false
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_has_to_change_does_not_pass() {
+        let stays = [
+            libc::ENOENT,
+            libc::ENOTDIR,
+            libc::EISDIR,
+            libc::EACCES,
+            libc::EPERM,
+            libc::EROFS,
+            libc::ENAMETOOLONG,
+            libc::ELOOP,
+            libc::EINVAL,
+            libc::ENOSYS,
+            libc::EOPNOTSUPP,
+            libc::ENODEV,
+            libc::EEXIST,
+            libc::ENOSPC,
+        ];
+        for errno in stays {
+            let error = io::Error::from_raw_os_error(errno);
+            assert!(!may_pass(&error), "{error}");
+            assert!(matches!(KvError::of_system(String::new(), &error), KvError::Unusable { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_others_let_go_of_passes() {
+        let passes = [
+            libc::EINTR,
+            libc::EAGAIN,
+            libc::EMFILE,
+            libc::ENFILE,
+            libc::ENOMEM,
+            libc::EBUSY,
+            libc::EIO,
+            libc::ETIMEDOUT,
+        ];
+        for errno in passes {
+            let error = io::Error::from_raw_os_error(errno);
+            assert!(may_pass(&error), "{error}");
+            assert!(
+                matches!(KvError::of_system(String::new(), &error), KvError::Unavailable { .. }),
+                "{error}"
+            );
+        }
     }
 }

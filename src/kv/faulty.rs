@@ -11,7 +11,9 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{Semaphore, watch};
 
-use super::{BodyRunner, Concurrency, Kv, KvError, Limits, Mutations, ReadRunner, Status, View};
+use super::{
+    BodyRunner, Concurrency, Identity, Kv, KvError, Limits, Mutations, ReadRunner, Status, Usage, View,
+};
 use crate::env::Env;
 
 /// What goes wrong with one operation, and what a caller may observe.
@@ -142,6 +144,10 @@ impl Kv for FaultyKv {
         self.inner.concurrency()
     }
 
+    fn identity(&self) -> Option<Identity> {
+        self.inner.identity()
+    }
+
     fn limits(&self) -> Limits {
         self.inner.limits()
     }
@@ -189,6 +195,10 @@ impl Kv for FaultyKv {
             answer
         }
         .boxed()
+    }
+
+    fn usage(&self) -> Usage {
+        self.inner.usage()
     }
 
     fn waiting(&self) -> u64 {

@@ -11,6 +11,10 @@ pub const VALUE_BYTES_MAX: usize = 100_000;
 /// The largest transaction of a backend with FoundationDB's rules, in bytes of keys and values written.
 pub const TRANSACTION_BYTES_MAX: usize = 10_000_000;
 
+/// What a transaction frees on this machine: 219 pages of 4,096 bytes. With the pages of LMDB's own tree that go along, their
+/// numbers fit a half of an LMDB page, so that they are kept inside of one.
+const FREED_BYTES: usize = 900_000;
+
 /// The bounds of a backend. They guide the engine; the backend itself refuses what it cannot take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -23,6 +27,10 @@ pub struct Limits {
     /// The bytes that one read should fetch before it ends and another one, on a later state, goes on.
     /// `None`: the backend keeps a state as long as a read lasts.
     pub read_bytes: Option<usize>,
+    /// The bytes of pages, as they are uncompressed, whose rows one transaction should delete. Where space is given back
+    /// page by page, this bounds the list of what a commit has freed, which later ones carry on. `None`: deleting
+    /// costs nothing.
+    pub freed_bytes: Option<usize>,
     /// Attempts at one operation, the first one included.
     pub attempts: u32,
     /// The time since the first attempt after which no other one begins, but for one that asks what became of a
@@ -37,6 +45,7 @@ impl Default for Limits {
             transaction_bytes: 1_000_000,
             round_trip_bytes: None,
             read_bytes: None,
+            freed_bytes: Some(FREED_BYTES),
             attempts: 64,
             patience: None,
         }

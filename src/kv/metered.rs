@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 
 use super::{
-    BodyRunner, Concurrency, Isolation, Kv, KvError, Limits, Mutation, Mutations, ReadRunner, Scan, Status,
-    View, Visitor,
+    BodyRunner, Concurrency, Identity, Isolation, Kv, KvError, Limits, Mutation, Mutations, ReadRunner, Scan,
+    Status, Usage, View, Visitor,
 };
 
 /// What was asked of a backend.
@@ -198,6 +198,10 @@ impl Kv for MeteredKv {
         self.inner.concurrency()
     }
 
+    fn identity(&self) -> Option<Identity> {
+        self.inner.identity()
+    }
+
     fn limits(&self) -> Limits {
         self.inner.limits()
     }
@@ -208,6 +212,10 @@ impl Kv for MeteredKv {
 
     fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         self.inner.read(Arc::new(MeteredRead { inner: body, meter: Arc::clone(&self.meter) }))
+    }
+
+    fn usage(&self) -> Usage {
+        self.inner.usage()
     }
 
     fn waiting(&self) -> u64 {

@@ -28,7 +28,9 @@
 //! 6. **Own snapshot.** [`Kv::read`] runs against one committed state, without writes and without
 //!    conflicts. It may answer [`KvError::TooOld`] when it takes longer than the backend keeps a state
 //!    (FoundationDB: 5 s); the embedded engine keeps it as long as the read lasts. Callers keep to
-//!    [`Limits::read_bytes`], so that a read does not become too old because it is large.
+//!    [`Limits::read_bytes`], so that a read does not become too old because it is large. Where that is `None`, a
+//!    read's body may wait for its caller between two reads through the view (a copy does); it ends when its future
+//!    is dropped.
 //! 7. **A view never waits for the caller.** Its futures depend on the backend alone, so a backend may
 //!    drive a body to its end on a thread of its own.
 //!
@@ -48,6 +50,7 @@ mod error;
 #[cfg(feature = "testing")]
 pub mod faulty;
 pub mod foundationdb;
+mod identity;
 mod key_range;
 mod limits;
 pub mod memory;
@@ -56,12 +59,13 @@ pub mod metered;
 mod mutation;
 mod status;
 
-pub use body::{Body, BodyRunner, Decision, ReadBody, ReadRunner, read, transact};
-pub use error::KvError;
+pub use body::{Body, BodyRunner, Decision, ReadBody, ReadRunner, Wanted, read, transact};
+pub use error::{KvError, may_pass};
+pub use identity::Identity;
 pub use key_range::KeyRange;
 pub use limits::{KEY_BYTES_MAX, Limits, TRANSACTION_BYTES_MAX, VALUE_BYTES_MAX};
-pub use mutation::{Mutation, Mutations, WriteConflict};
-pub use status::{ClusterStatus, Coordinator, ProbeLatency, Status};
+pub use mutation::{Mutation, Mutations, RoomUse, WriteConflict};
+pub use status::{ClusterStatus, Coordinator, ProbeLatency, Status, Usage};
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -144,6 +148,11 @@ pub trait Kv: Send + Sync + 'static {
     /// How this backend orders transactions that meet.
     fn concurrency(&self) -> Concurrency;
 
+    /// Which store this is a handle on. `None`: the backend cannot tell it from others.
+    fn identity(&self) -> Option<Identity> {
+        None
+    }
+
     /// What this backend takes at once, and how long it is worth asking again.
     fn limits(&self) -> Limits {
         Limits::default()
@@ -158,6 +167,11 @@ pub trait Kv: Send + Sync + 'static {
     /// How many transactions wait for the thread that commits, where there is one.
     fn waiting(&self) -> u64 {
         0
+    }
+
+    /// What it uses and waits for, where it is a file.
+    fn usage(&self) -> Usage {
+        Usage::default()
     }
 
     /// How the backend is, as far as it can tell. One that serves no transactions now answers so, if it can.

@@ -59,9 +59,25 @@ impl Mutation {
     }
 }
 
+/// What a decision does to the room that a store takes. One that is nearly full refuses first what takes more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RoomUse {
+    /// It may take more.
+    #[default]
+    Grows,
+    /// It replaces what is there, and takes about as much.
+    Replaces,
+    /// It deletes, or it rewrites a row or two by which an owner gets on. A full store takes that, too: there is no
+    /// other way to make room.
+    Frees,
+}
+
 /// The writes of one decision, applied in order and all together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Mutations(Vec<Mutation>);
+pub struct Mutations {
+    list: Vec<Mutation>,
+    room_use: RoomUse,
+}
 
 impl Mutations {
     /// No writes.
@@ -71,57 +87,68 @@ impl Mutations {
 
     /// Room for `count` writes.
     pub fn with_capacity(count: usize) -> Self {
-        Self(Vec::with_capacity(count))
+        Self { list: Vec::with_capacity(count), room_use: RoomUse::default() }
     }
 
     /// Sets a key and fails those who read it.
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.0.push(Mutation::Put { key, value, conflict: WriteConflict::Declared });
+        self.list.push(Mutation::Put { key, value, conflict: WriteConflict::Declared });
     }
 
     /// Sets a key that another row guards.
     pub fn put_guarded(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.0.push(Mutation::Put { key, value, conflict: WriteConflict::Omitted });
+        self.list.push(Mutation::Put { key, value, conflict: WriteConflict::Omitted });
     }
 
     /// Removes a key and fails those who read it.
     pub fn delete(&mut self, key: Vec<u8>) {
-        self.0.push(Mutation::Delete { key, conflict: WriteConflict::Declared });
+        self.list.push(Mutation::Delete { key, conflict: WriteConflict::Declared });
     }
 
     /// Removes a key that another row guards.
     pub fn delete_guarded(&mut self, key: Vec<u8>) {
-        self.0.push(Mutation::Delete { key, conflict: WriteConflict::Omitted });
+        self.list.push(Mutation::Delete { key, conflict: WriteConflict::Omitted });
     }
 
     /// Removes the keys of a range that another row guards.
     pub fn clear_range_guarded(&mut self, range: KeyRange) {
-        self.0.push(Mutation::ClearRange { range, conflict: WriteConflict::Omitted });
+        self.list.push(Mutation::ClearRange { range, conflict: WriteConflict::Omitted });
     }
 
     /// Removes the keys of a range and fails those who read it.
     pub fn clear_range(&mut self, range: KeyRange) {
-        self.0.push(Mutation::ClearRange { range, conflict: WriteConflict::Declared });
+        self.list.push(Mutation::ClearRange { range, conflict: WriteConflict::Declared });
+    }
+
+    /// Says what they do to the room that the store takes.
+    pub fn use_room(&mut self, room_use: RoomUse) {
+        self.room_use = room_use;
+    }
+
+    /// What they do to the room that the store takes.
+    pub fn room_use(&self) -> RoomUse {
+        let puts = self.list.iter().any(|mutation| matches!(mutation, Mutation::Put { .. }));
+        if puts { self.room_use } else { RoomUse::Frees }
     }
 
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// How many writes there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.list.len()
     }
 
     /// The bytes that count towards a transaction's limit.
     pub fn bytes(&self) -> usize {
-        self.0.iter().map(Mutation::bytes).sum()
+        self.list.iter().map(Mutation::bytes).sum()
     }
 
     /// The writes in order.
     pub fn iter(&self) -> impl Iterator<Item = &Mutation> {
-        self.0.iter()
+        self.list.iter()
     }
 }
 
@@ -130,6 +157,6 @@ impl IntoIterator for Mutations {
     type IntoIter = std::vec::IntoIter<Mutation>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.list.into_iter()
     }
 }

@@ -1,6 +1,7 @@
 //! How a backend is.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What a backend says of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,27 @@ impl Status {
     pub fn local(backend: &'static str) -> Self {
         Self { backend, available: true, healthy: true, messages: Vec::new(), cluster: None }
     }
+}
+
+/// What a backend in files uses and waits for, at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// Bytes in it that later writes can use.
+    pub free_bytes: u64,
+    /// Reads that keep a state, of all processes.
+    pub reads: u64,
+    /// How long the oldest state has been kept that is not the newest.
+    pub oldest_read: Duration,
+    /// How many commits the newest state is ahead of it.
+    pub oldest_read_commits: u64,
+    /// How long the process has had the turn to write that has it now.
+    pub write_turn: Duration,
+    /// Whether this process waits for it.
+    pub waits_for_turn: bool,
+    /// Places of readers that died, which this process has freed since it opened the store.
+    pub dead_readers: u64,
 }
 
 /// What a cluster says of itself.

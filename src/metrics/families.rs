@@ -4,18 +4,25 @@
 //! them, by default `baton_`. `docs/observability.md` has the same list for operators, and a test compares the two.
 
 use super::counting::Histogram;
+use super::now;
 use super::store::{CommitCounters, Metrics};
 use super::table::{Family, Kind, Now, Series, SqlTotals, Value};
 
-fn one(name: &'static str, kind: Kind, path: &'static str, value: Value, help: &'static str) -> Family {
+pub(super) fn one(
+    name: &'static str,
+    kind: Kind,
+    path: &'static str,
+    value: Value,
+    help: &'static str,
+) -> Family {
     Family { name, help, kind, label: None, series: vec![Series { label: None, path, value }] }
 }
 
-fn counter(name: &'static str, path: &'static str, value: u64, help: &'static str) -> Family {
+pub(super) fn counter(name: &'static str, path: &'static str, value: u64, help: &'static str) -> Family {
     one(name, Kind::Counter, path, Value::Number(value), help)
 }
 
-fn gauge(name: &'static str, path: &'static str, value: u64, help: &'static str) -> Family {
+pub(super) fn gauge(name: &'static str, path: &'static str, value: u64, help: &'static str) -> Family {
     one(name, Kind::Gauge, path, Value::Number(value), help)
 }
 
@@ -24,7 +31,7 @@ fn histogram(name: &'static str, path: &'static str, from: &Histogram, help: &'s
 }
 
 /// Several numbers, each with its label and its path.
-fn several<const COUNT: usize>(
+pub(super) fn several<const COUNT: usize>(
     name: &'static str,
     kind: Kind,
     label: &'static str,
@@ -54,7 +61,8 @@ impl Metrics {
         families.extend(self.of_attempts());
         families.extend(self.of_transfers());
         families.extend(self.of_sql(sql));
-        families.extend(of_now(now));
+        families.extend(now::of_now(now));
+        families.extend(now::of_file(&now.file));
         families
     }
 
@@ -298,41 +306,6 @@ impl Metrics {
             ),
         ]
     }
-}
-
-fn of_now(now: &Now) -> Vec<Family> {
-    vec![
-        gauge("open_databases", "sql.openDatabases", now.open_databases, "Databases that are open."),
-        several(
-            "sql_queue_calls",
-            Kind::Gauge,
-            "state",
-            [
-                ("waiting", "sql.waiting", Value::Number(now.sql_waiting)),
-                ("running", "sql.running", Value::Number(now.sql_running)),
-            ],
-            "SQL calls that wait for their turn, and those that run.",
-        ),
-        gauge(
-            "sql_memory_bytes",
-            "sql.memoryBytes",
-            now.sql_memory_bytes,
-            "Bytes of the page caches of SQLite's connections.",
-        ),
-        gauge("cache_bytes", "cache.bytes", now.cache_bytes, "Bytes of the page cache that databases share."),
-        gauge(
-            "commit_queue_transactions",
-            "queues.commit",
-            now.commit_queue,
-            "Transactions that wait for the thread that commits; of all stores on the same directory.",
-        ),
-        gauge(
-            "background_actors",
-            "queues.background",
-            now.background_actors,
-            "Actors that are being tidied up after.",
-        ),
-    ]
 }
 
 #[cfg(test)]

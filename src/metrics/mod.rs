@@ -3,6 +3,7 @@
 //! - `counting`: a counter and a histogram, each update one or two relaxed atomic additions
 //! - `store`: the numbers of one store, and what the layers above call to count
 //! - `families`: every metric with its name, its meaning and its place, from which all forms of output are made
+//! - `now`: those of this moment
 //! - `table`: what such an entry consists of
 //!
 //! Nothing here is of the process: two stores have numbers of their own. Nothing here reads a clock, locks or
@@ -10,9 +11,10 @@
 
 mod counting;
 mod families;
+mod now;
 mod store;
 mod table;
 
 pub use counting::{Counter, Distribution, Histogram};
 pub use store::{CommitKind, LostAnswer, Metrics, Migration, Retried, Started, Written};
-pub use table::{Family, Kind, Now, Series, SqlTotals, Value};
+pub use table::{Family, FileNow, Kind, Now, Series, SqlTotals, Value};

@@ -86,4 +86,27 @@ pub struct Now {
     pub commit_queue: u64,
     /// Actors that are tidied up after.
     pub background_actors: u64,
+    /// What the store's file uses, where there is one.
+    pub file: FileNow,
+}
+
+/// How the file of a store is at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FileNow {
+    /// Its bytes.
+    pub bytes: u64,
+    /// Bytes in it that later writes can use.
+    pub free_bytes: u64,
+    /// Reads that keep a state, of all processes.
+    pub reads: u64,
+    /// Seconds for which the oldest state has been kept that is not the newest.
+    pub oldest_read_seconds: u64,
+    /// Commits that came after that state.
+    pub oldest_read_commits: u64,
+    /// Seconds for which the process that may write has had its turn.
+    pub write_turn_seconds: u64,
+    /// Whether this process waits for its turn.
+    pub waits_for_turn: bool,
+    /// Places of readers that died, which this process has freed.
+    pub dead_readers: u64,
 }

@@ -38,6 +38,8 @@ pub struct NativeDatabaseOptions {
     pub read_ahead: bool,
     /// How many calls may wait.
     pub queue_max: u32,
+    /// How long a transaction may be open that statements have begun, in milliseconds.
+    pub transaction_timeout_ms: u32,
     /// Whether the actor is left to whoever owns it, and only read; then nothing is preloaded.
     pub read_only: bool,
 }
@@ -47,6 +49,7 @@ pub(super) struct OpenRequest {
     preload: PreloadRequest,
     read_ahead: bool,
     queue_max: u32,
+    transaction_timeout_ms: u64,
     read_only: bool,
 }
 
@@ -59,7 +62,8 @@ impl From<NativeDatabaseOptions> for OpenRequest {
             hints: options.hints,
         };
         let NativeDatabaseOptions { read_ahead, queue_max, read_only, .. } = options;
-        Self { preload, read_ahead, queue_max, read_only }
+        let transaction_timeout_ms = options.transaction_timeout_ms.into();
+        Self { preload, read_ahead, queue_max, transaction_timeout_ms, read_only }
     }
 }
 
@@ -70,12 +74,14 @@ impl OpenRequest {
         databases: &Databases,
         actor: &ActorId,
     ) -> Result<Arc<Database>, DatabaseError> {
-        let Self { preload, read_ahead, queue_max, read_only } = self;
+        let Self { preload, read_ahead, queue_max, transaction_timeout_ms, read_only } = self;
         let queue_max = usize::try_from(queue_max).unwrap_or(usize::MAX);
         if read_only {
-            return databases.open_read_only(actor, &ReadOnlyOptions { read_ahead, queue_max }).await;
+            let options = ReadOnlyOptions { read_ahead, queue_max, transaction_timeout_ms };
+            return databases.open_read_only(actor, &options).await;
         }
-        let options = DatabaseOptions { preload: preload.try_into()?, read_ahead, queue_max };
+        let preload = preload.try_into()?;
+        let options = DatabaseOptions { preload, read_ahead, queue_max, transaction_timeout_ms };
         databases.open(actor, &options).await
     }
 }
@@ -143,11 +149,20 @@ impl From<DatabaseStats> for NativeDatabaseStats {
 pub struct NativeDatabase {
     database: Arc<Database>,
     inbox: Arc<Inbox>,
+    /// Its number among the databases of its environment.
+    tenant: u64,
+}
+
+impl Drop for NativeDatabase {
+    fn drop(&mut self) {
+        self.inbox.tenants.leave(self.tenant);
+    }
 }
 
 impl NativeDatabase {
     pub(super) fn new(database: Arc<Database>, inbox: Arc<Inbox>) -> Self {
-        Self { database, inbox }
+        let tenant = inbox.tenants.enter(&database);
+        Self { database, inbox, tenant }
     }
 
     fn submit(&self, call: u32, (scope, job): (u32, u32), what: Call, traceparent: Option<String>) {

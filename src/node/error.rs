@@ -98,6 +98,7 @@ impl From<StoreError> for Failure {
                 ..failure
             },
             StoreError::ConcurrentTakeover { actor }
+            | StoreError::Occupied { actor, why: _ }
             | StoreError::MigrationIncomplete { actor }
             | StoreError::NotFound { actor }
             | StoreError::CommitUnknown { actor, detail: _, token: _ } => {
@@ -114,6 +115,8 @@ impl From<StoreError> for Failure {
             | StoreError::TooLarge(_)
             | StoreError::QuotaExceeded(_)
             | StoreError::Unavailable(_)
+            | StoreError::Unusable(_)
+            | StoreError::ReadOnly
             | StoreError::Closed => failure,
         }
     }

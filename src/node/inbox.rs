@@ -8,12 +8,13 @@
 use std::sync::Arc;
 
 use napi::Status;
-use napi::bindgen_prelude::{Either, Either6, Function, Null, Uint8Array};
+use napi::bindgen_prelude::{Either, Either6, Env, Function, Null, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
 use super::error::Failure;
 use super::mailbox::Mailbox;
+use super::tenants::Tenants;
 use crate::database::{Answer, DatabaseError, Description};
 
 /// Weak: an inbox does not keep the process alive; `lib/inbox.js` does while calls are under way.
@@ -26,6 +27,8 @@ type NativeAnswer = Either6<Uint8Array, Vec<Uint8Array>, NativeDescription, u32,
 pub(super) struct Inbox {
     waiting: Mailbox<(u32, Result<Answer, DatabaseError>)>,
     wake: Wake,
+    /// The databases whose answers they are.
+    pub(super) tenants: Tenants,
 }
 
 impl Inbox {
@@ -54,9 +57,16 @@ impl NativeInbox {
 impl NativeInbox {
     /// `wake` is called when there is something to take.
     #[napi(constructor)]
-    pub fn new(wake: Function<'_, (), ()>) -> napi::Result<Self> {
+    pub fn new(env: Env, wake: Function<'_, (), ()>) -> napi::Result<Self> {
         let wake = wake.build_threadsafe_function().weak::<true>().build()?;
-        Ok(Self { inbox: Arc::new(Inbox { waiting: Mailbox::default(), wake }) })
+        let inbox = Arc::new(Inbox { waiting: Mailbox::default(), wake, tenants: Tenants::default() });
+        // Weak: an inbox without databases may go before its environment.
+        env.add_env_cleanup_hook(Arc::downgrade(&inbox), |inbox| {
+            if let Some(inbox) = inbox.upgrade() {
+                inbox.tenants.end();
+            }
+        })?;
+        Ok(Self { inbox })
     }
 
     /// Takes up to `count` answers: the number of a call, its answer, and so on.

@@ -297,10 +297,12 @@ impl NativeVerification {
 pub struct NativeCopyStep {
     /// The state that is being read.
     pub source: NativeMeta,
-    /// The target: as its takeover found it, in the end as the copy has left it.
+    /// The target: as it was found, in the end as the copy has left it.
     pub target: NativeMeta,
     /// Pages passed so far.
     pub pages_done: u32,
+    /// Pages read back so far.
+    pub pages_verified: u32,
     /// Whether everything is there.
     pub done: bool,
 }
@@ -348,6 +350,7 @@ impl NativeCopying {
                     source: source.into(),
                     target: target.into(),
                     pages_done: source.size_pages.0,
+                    pages_verified: copying.pages_verified().0,
                     done: true,
                 },
             })
@@ -372,6 +375,7 @@ fn state(copying: &Copying) -> NativeCopyStep {
         source: copying.source().into(),
         target: copying.target().into(),
         pages_done: copying.pages_done().0,
+        pages_verified: copying.pages_verified().0,
         done: false,
     }
 }

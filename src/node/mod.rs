@@ -25,4 +25,5 @@ mod options;
 mod runtime;
 mod status;
 mod store;
+mod tenants;
 mod traceparent;

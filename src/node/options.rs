@@ -30,6 +30,10 @@ pub struct NativeStoreOptions {
     pub relaxed: bool,
     /// The largest size of the store's file, in bytes.
     pub max_size_bytes: Option<i64>,
+    /// Whether the store is only read.
+    pub read_only: bool,
+    /// The rights of files that are made.
+    pub mode: Option<u32>,
     /// The memory for pages of SQL databases, in bytes.
     pub cache_bytes: Option<i64>,
 }
@@ -51,14 +55,15 @@ impl NativeStoreOptions {
         let Some(path) = self.path else {
             return Ok(Arc::new(MemoryKv::new()));
         };
-        if !self.create && !EmbeddedKv::is_there(Path::new(&path)) {
+        if !self.create && !EmbeddedKv::is_there(Path::new(&path)).map_err(surface)? {
             return Err(StoreError::InvalidArg(format!("there is no store at {path}")));
         }
         let size_bytes_max = self.max_size_bytes.map(u64::try_from).transpose();
         let size_bytes_max = size_bytes_max
             .map_err(|_| StoreError::OutOfRange("options.maxSizeBytes must not be negative".to_owned()))?;
         let durability = if self.relaxed { Durability::Relaxed } else { Durability::Strict };
-        let options = EmbeddedOptions { path: path.into(), durability, size_bytes_max };
+        let (read_only, mode) = (self.read_only, self.mode);
+        let options = EmbeddedOptions { path: path.into(), durability, size_bytes_max, read_only, mode };
         Ok(Arc::new(EmbeddedKv::open(&options).map_err(surface)?))
     }
 }

@@ -8,12 +8,12 @@ use std::future::Future;
 use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
 use napi::bindgen_prelude::{Either, Env, PromiseRaw, ToNapiValue, create_custom_tokio_runtime};
 use napi_derive::napi;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{self, Builder, Handle, Runtime};
 
 use super::error::Failure;
 use crate::database::Pool;
@@ -49,9 +49,22 @@ fn build() -> std::io::Result<Runtime> {
 const SQL_THREADS_MAX: usize = 64;
 
 /// The SQL threads that all stores of the process share. Called on the runtime.
+///
+/// napi-rs ends the runtime with the last thread of Node that has the addon loaded, and makes another one for the
+/// next. The timers and tasks of SQL threads belong to one of them, so each has threads of its own; those
+/// of the runtime before end when they have had nothing to do for a while.
 pub(super) fn sql_pool() -> Arc<Pool> {
-    static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
-    Arc::clone(POOL.get_or_init(|| Pool::new(SQL_THREADS_MAX, Handle::current())))
+    static POOL: Mutex<Option<(runtime::Id, Arc<Pool>)>> = Mutex::new(None);
+    let here = Handle::current();
+    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*pool {
+        Some((id, pool)) if *id == here.id() => Arc::clone(pool),
+        _ => {
+            let (id, new) = (here.id(), Pool::new(SQL_THREADS_MAX, here));
+            *pool = Some((id, Arc::clone(&new)));
+            new
+        }
+    }
 }
 
 /// Runs `work` on the runtime. The promise resolves to its result, or to the failure that says why there is

@@ -25,8 +25,8 @@ use super::runtime::{answer, sql_pool};
 use super::status::{NativeStatus, milliseconds};
 use super::traceparent::within;
 use crate::database::{DatabaseError, Databases};
-use crate::engine::{Commit, Engine, ListRequest, Preload, StoreError, V1Begun, VerifyScope};
-use crate::env::SystemEnv;
+use crate::engine::{Commit, Engine, ListRequest, Preload, StoreError, V1Begun, VerifyScope, clear_scratch};
+use crate::env::{Env as _, SystemEnv};
 use crate::kv::foundationdb::stop_with_main_thread;
 use crate::types::{ActorId, Generation, PageCount, Txid};
 
@@ -51,10 +51,12 @@ impl NativeStore {
         }
         let work = async move {
             let cache_bytes_max = options.cache_bytes_max()?;
-            let create = options.create;
+            let create = options.create && !options.read_only;
             let kv = tokio::task::spawn_blocking(move || options.open()).await.map_err(|stopped| {
                 StoreError::Unavailable(format!("the store was not opened: {stopped}"))
             })??;
+            // Nobody waits for it.
+            SystemEnv.run_blocking(Box::new(clear_scratch));
             let engine = if create {
                 Engine::open(kv, Arc::new(SystemEnv)).await?
             } else {
@@ -265,7 +267,13 @@ impl NativeStore {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Takes an actor over in another store, to copy it there.
+    /// Whether another handle is on the same store.
+    #[napi]
+    pub fn is_same_as(&self, other: &NativeStore) -> bool {
+        self.engine.is_same_store(&other.engine)
+    }
+
+    /// Takes an actor over in another store, or claims it there, to copy it.
     #[napi]
     pub fn begin_copy<'env>(
         &self,
@@ -273,11 +281,13 @@ impl NativeStore {
         actor_id: String,
         target: &NativeStore,
         replace: bool,
+        verify: bool,
     ) -> napi::Result<PromiseRaw<'env, Either<NativeCopying, Failure>>> {
         let (engine, target) = (Arc::clone(&self.engine), Arc::clone(&target.engine));
         let work = async move {
             let actor = ActorId::new(actor_id)?;
-            Ok(NativeCopying::new(engine.begin_copy(&actor, &target, replace).await?))
+            let copying = engine.begin_copy(&actor, &target, replace).await?;
+            Ok(NativeCopying::new(if verify { copying.verified() } else { copying }))
         };
         answer(env, work, StoreError::Unavailable)
     }

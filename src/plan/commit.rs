@@ -7,8 +7,9 @@ use crate::types::{PageCount, PageNumber, PageSize, Token, Txid};
 use super::fence::{Held, Refusal, check_fence};
 use super::settle::Debt;
 
-/// A shrinking commit clears up to this many pages itself; more are trimmed in bounded steps later.
-pub(super) const TRIM_AT_ONCE_PAGES_MAX: u32 = 1_000;
+/// A shrinking commit clears up to this many pages itself, or fewer if one transaction should not delete so many bytes;
+/// more are trimmed in bounded steps later.
+const TRIM_AT_ONCE_PAGES_MAX: u32 = 1_000;
 
 /// A commit.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,8 @@ pub struct CommitRequest {
     pub page_size: Option<PageSize>,
     /// The mark of this commit, the same in each of its attempts.
     pub token: Token,
+    /// The bytes of pages whose rows one transaction should delete, as the backend has it.
+    pub freed_bytes: Option<usize>,
 }
 
 /// What a commit does.
@@ -49,7 +52,7 @@ pub fn commit(fence: Option<&Fence>, head: &Head, request: &CommitRequest) -> Re
     next.txid = head.next_txid;
     next.next_txid = head.next_txid.next();
     next.remember(CommitMark { txid: next.txid, token: request.token });
-    let clear_from = resize(&mut next, head.size_pages, request.size_pages);
+    let clear_from = resize(&mut next, head.size_pages, request.size_pages, request.freed_bytes);
     Ok(CommitPlan::Write { head: next, clear_from })
 }
 
@@ -79,13 +82,20 @@ pub(super) fn check_page_size(head: &Head, given: Option<PageSize>) -> Result<Pa
 /// Sets the new size of a database whose pages up to `rows_to` may have rows. The answer is the first page
 /// whose rows the same transaction must clear; more than a transaction should carry are noted in the head
 /// instead.
-pub(super) fn resize(next: &mut Head, rows_to: PageCount, size_pages: PageCount) -> Option<PageNumber> {
+pub(super) fn resize(
+    next: &mut Head,
+    rows_to: PageCount,
+    size_pages: PageCount,
+    freed_bytes: Option<usize>,
+) -> Option<PageNumber> {
     let dropped = rows_to.0.saturating_sub(size_pages.0);
+    let fit = |bytes: usize| u32::try_from(bytes / next.page_size.bytes()).unwrap_or(u32::MAX);
+    let at_once = freed_bytes.map_or(u32::MAX, fit).min(TRIM_AT_ONCE_PAGES_MAX);
     next.size_pages = size_pages;
     if dropped == 0 || planted::has(Bug::ShrinkNotCleared) {
         return None;
     }
-    if dropped <= TRIM_AT_ONCE_PAGES_MAX && next.untrimmed_above.is_none() {
+    if dropped <= at_once && next.untrimmed_above.is_none() {
         return size_pages.first_past_end();
     }
     let untrimmed = next.untrimmed_above.unwrap_or(size_pages);
@@ -155,7 +165,8 @@ mod tests {
 
     fn request(head: u64, size: u32) -> CommitRequest {
         let page_size = Some(PageSize::DEFAULT);
-        CommitRequest { held: held(1, head), size_pages: PageCount(size), page_size, token: token(9) }
+        let size_pages = PageCount(size);
+        CommitRequest { held: held(1, head), size_pages, page_size, token: token(9), freed_bytes: None }
     }
 
     /// A head after `commits` commits of other callers.
@@ -226,6 +237,10 @@ mod tests {
         assert_eq!((clear, next.untrimmed_above), (PageNumber::new(11), None));
         let (next, clear) = write(&head_after(3, 1_011), &request(3, 10));
         assert_eq!((clear, next.untrimmed_above), (None, Some(PageCount(10))));
+        // Where a transaction should not delete so much, fewer pages are many.
+        let bounded = CommitRequest { freed_bytes: Some(5 * 4_096), ..request(3, 10) };
+        assert_eq!(write(&head_after(3, 15), &bounded).1, PageNumber::new(11));
+        assert_eq!(write(&head_after(3, 16), &bounded).0.untrimmed_above, Some(PageCount(10)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::codec::{Fence, FenceState, Head};
 use crate::planted::{self, Bug};
 use crate::types::{Generation, Meta, Origin, PageSize, Token, Txid};
 
+use super::claim::is_claimed_by;
 use super::settle::Debt;
 
 /// What a caller holds.
@@ -63,17 +64,24 @@ pub fn check_fence(fence: Option<&Fence>, head: &Head, held: Held) -> Result<(),
     if migrating { Err(Refusal::Migrating) } else { Ok(()) }
 }
 
-/// Whether a writer with this mark still holds what it says. Under the generation of an import of v1 data only that
-/// import writes.
+/// Whether a writer with this mark still holds what it says. Under the generation of an import of v1 data, and in an
+/// actor that is claimed, only the one with the mark writes.
 pub fn check_writer(fence: Option<&Fence>, head: &Head, held: Held, token: Token) -> Result<(), Refusal> {
+    if let Some(claimed) = fence.filter(|fence| is_claimed_by(fence, token)) {
+        return compare(claimed, head, held);
+    }
     let imports = |fence: &Fence| fence.origin == Origin::MigratingFromV1 && fence.owner_token == token;
     if fence.is_some_and(imports) { check_held(fence, head, held) } else { check_fence(fence, head, held) }
 }
 
 fn check_held(fence: Option<&Fence>, head: &Head, held: Held) -> Result<(), Refusal> {
-    let Some(fence) = fence.filter(|fence| fence.state == FenceState::Live) else {
-        return Err(Refusal::NotFound);
-    };
+    match fence.filter(|fence| fence.state == FenceState::Live) {
+        Some(fence) => compare(fence, head, held),
+        None => Err(Refusal::NotFound),
+    }
+}
+
+fn compare(fence: &Fence, head: &Head, held: Held) -> Result<(), Refusal> {
     let head_matches =
         held.head_txid.is_none_or(|txid| txid == head.txid) || planted::has(Bug::HeadNotCompared);
     let generation_matches = fence.generation == held.generation || planted::has(Bug::FenceNotChecked);
@@ -144,6 +152,18 @@ mod tests {
         assert_eq!(other, Err(Refusal::Migrating));
         // Who holds another generation learns that first: it is over for good.
         let fenced = check_fence(Some(&migrating), &head, held(2, 0));
+        assert!(matches!(fenced, Err(Refusal::Fenced { .. })), "{fenced:?}");
+    }
+
+    #[test]
+    fn a_claimed_actor_is_there_for_nobody_but_the_one_who_claims_it() {
+        let claimed = Fence { state: FenceState::Deleted, ..fence(3) };
+        let head = Head::empty();
+        assert_eq!(check_writer(Some(&claimed), &head, held(3, 0), Token([1; 16])), Ok(()));
+        let other = check_writer(Some(&claimed), &head, held(3, 0), Token([2; 16]));
+        assert_eq!(other, Err(Refusal::NotFound));
+        assert_eq!(check_fence(Some(&claimed), &head, held(3, 0)), Err(Refusal::NotFound));
+        let fenced = check_writer(Some(&claimed), &head, held(2, 0), Token([1; 16]));
         assert!(matches!(fenced, Err(Refusal::Fenced { .. })), "{fenced:?}");
     }
 

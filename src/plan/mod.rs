@@ -2,7 +2,9 @@
 //! write or a [`Refusal`]. No I/O, no clock, no chance, no async; every rule about who may write lives here.
 
 mod audit;
+mod claim;
 mod commit;
+mod content;
 mod delete;
 mod early;
 mod fence;
@@ -15,7 +17,9 @@ mod takeover;
 mod v1_data;
 
 pub use audit::{ActorRows, Audit, Audited, Problem, Problems, RowCount, RowKind, Seen, Severity};
+pub use claim::{ClaimPlan, ClaimRequest, arrived, claim};
 pub use commit::{CommitPlan, CommitRequest, Landed, Resolution, commit, landed, resolve};
+pub use content::Content;
 pub use delete::{DeletePlan, DeleteRequest, delete};
 pub use early::{EARLY_PAGES_MAX, Visible, first_early, preload_early, visible};
 pub use fence::{Held, Refusal, check_fence, check_readable, check_writer, meta};
@@ -25,7 +29,9 @@ pub use migrate::{
 };
 pub use preload::{PreloadRequest, preload};
 pub use settle::{Debt, debts, doomed, rolled_back, swept, trimmed};
-pub use sqlite_file::{FILE_HEADER_BYTES, NotADatabase, SqliteFile, is_hot_journal, sqlite_file};
+pub use sqlite_file::{
+    FILE_HEADER_BYTES, NotADatabase, SQLITE_MAGIC, SqliteFile, is_hot_journal, sqlite_file,
+};
 pub use stage::{FinalizeRequest, StagePlan, StageRequest, check_part, finalize, open_stage};
 pub use takeover::{TakeoverPlan, TakeoverRequest, takeover};
 pub use v1_data::{V1_BYTES_MAX, V1_CHUNK_BYTES, V1Error, V1File, V1Layout, V1Place, V1Sizes};

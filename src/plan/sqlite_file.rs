@@ -5,7 +5,8 @@ use crate::types::{PageCount, PageSize};
 /// How much of a file [`sqlite_file`] wants to see.
 pub const FILE_HEADER_BYTES: usize = 100;
 
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// What a SQLite file begins with.
+pub const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// The first bytes of a rollback journal that has something to roll back (section 3 of the same page).
 const JOURNAL_MAGIC: [u8; 8] = [0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7];
 
@@ -59,7 +60,7 @@ pub fn sqlite_file(header: &[u8], file_bytes: u64) -> Result<SqliteFile, NotADat
     let Some((header, _)) = header.split_first_chunk::<FILE_HEADER_BYTES>() else {
         return Err(NotADatabase::Magic);
     };
-    if !header.starts_with(MAGIC) {
+    if !header.starts_with(SQLITE_MAGIC) {
         return Err(NotADatabase::Magic);
     }
     // Section 1.3.2: 1 stands for 65,536.
@@ -94,7 +95,7 @@ mod tests {
 
     fn header(page_size_field: u16, header_pages: u32) -> Vec<u8> {
         let mut bytes = vec![0; FILE_HEADER_BYTES];
-        bytes[..16].copy_from_slice(MAGIC);
+        bytes[..16].copy_from_slice(SQLITE_MAGIC);
         bytes[16..18].copy_from_slice(&page_size_field.to_be_bytes());
         bytes[28..32].copy_from_slice(&header_pages.to_be_bytes());
         bytes

@@ -20,7 +20,7 @@ pub struct StageRequest {
 }
 
 impl From<CommitRequest> for StageRequest {
-    fn from(CommitRequest { held, size_pages, page_size, token }: CommitRequest) -> Self {
+    fn from(CommitRequest { held, size_pages, page_size, token, .. }: CommitRequest) -> Self {
         Self { held, size_pages: Some(size_pages), page_size, token }
     }
 }
@@ -68,6 +68,8 @@ pub struct FinalizeRequest {
     pub page_size: PageSize,
     /// Whether the stage wrote every page of the database, so that it may change the page size.
     pub rewrites_all: bool,
+    /// The bytes of pages whose rows one transaction should delete, as the backend has it.
+    pub freed_bytes: Option<usize>,
 }
 
 /// Decides the end of a stage: all of it becomes visible at once.
@@ -90,7 +92,7 @@ pub fn finalize(
     next.remember(CommitMark { txid, token: request.stage.token });
     // What was staged beyond the size must go like what a shrink cuts off.
     let rows_to = head.size_pages.max(request.staged_to);
-    let clear_from = resize(&mut next, rows_to, request.size_pages);
+    let clear_from = resize(&mut next, rows_to, request.size_pages, request.freed_bytes);
     Ok(CommitPlan::Write { head: next, clear_from })
 }
 
@@ -129,6 +131,7 @@ mod tests {
             staged_to: PageCount(50),
             page_size: PageSize::DEFAULT,
             rewrites_all: false,
+            freed_bytes: None,
         }
     }
 

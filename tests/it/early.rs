@@ -131,7 +131,7 @@ async fn rows_of_a_stage_that_is_half_rolled_back_never_show(place: Place) {
     // Another holder finds the stage open, and dies after the first step of its rollback.
     let writes = AtomicU64::new(0);
     let kv = FaultyKv::new(place.kv(), Arc::new(SystemEnv), move |operation| {
-        let dead = operation.writes && writes.fetch_add(1, Ordering::SeqCst) >= 3;
+        let dead = operation.writes && writes.fetch_add(1, Ordering::SeqCst) >= 2;
         dead.then_some(Fault::Unavailable)
     });
     let dying = Engine::open(Arc::new(kv), Arc::new(SystemEnv)).await.unwrap();

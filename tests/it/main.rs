@@ -4,6 +4,7 @@
 
 mod basics;
 mod bounds;
+mod copies;
 mod costs;
 mod crash;
 mod damage;
@@ -13,6 +14,8 @@ mod disk;
 mod early;
 mod faults;
 mod foundationdb;
+mod free_list;
+mod full;
 mod health;
 mod hints;
 mod ids;
@@ -26,9 +29,13 @@ mod migration;
 mod model;
 #[cfg(unix)]
 mod power;
+#[cfg(unix)]
+mod private_files;
 mod races;
 #[cfg(unix)]
 mod resources;
+#[cfg(unix)]
+mod sharing;
 mod slices;
 mod space;
 mod sql;

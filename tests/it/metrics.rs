@@ -50,12 +50,12 @@ pub fn assert_grown(before: &Numbers, after: &Numbers, expected: &[(&'static str
 
 /// A store in which the transactions with these numbers, counted from 0 and from now, go wrong.
 async fn faulty(place: &Place, faults: &'static [Option<Fault>]) -> (Engine, Arc<FaultyKv>) {
+    // Made here, so that opening it again only reads.
     drop(place.open().await);
-    // The first transaction is that of the opening.
     let transactions = AtomicU64::new(0);
     let kv = Arc::new(FaultyKv::new(place.kv(), Arc::new(SystemEnv), move |operation| {
         let number = operation.writes.then(|| transactions.fetch_add(1, Ordering::SeqCst))?;
-        *faults.get(usize::try_from(number.checked_sub(1)?).unwrap())?
+        *faults.get(usize::try_from(number).unwrap())?
     }));
     (Engine::open(Arc::clone(&kv) as _, Arc::new(SystemEnv)).await.unwrap(), kv)
 }

@@ -238,7 +238,8 @@ async fn disturbed(others: Others, at: fn(u64) -> bool) -> (Engine, Generation) 
     let hook: Hook = Box::new(move |number| {
         let other = Arc::clone(&other);
         async move {
-            if at(number) {
+            // The first read is that of the opening.
+            if number > 1 && at(number - 1) {
                 others.act(&other).await;
             }
         }

@@ -26,7 +26,7 @@ const PAGES: u32 = 2_000;
 /// A store that fails for good after the given number of transactions from now, as if its process had died.
 async fn dying(place: &Place, transactions: u64) -> (Engine, Arc<FaultyKv>) {
     drop(place.open().await);
-    let left = AtomicU64::new(transactions + 1);
+    let left = AtomicU64::new(transactions);
     let kv = FaultyKv::new(place.kv(), Arc::new(SystemEnv), move |operation| {
         if !operation.writes {
             return None;
@@ -162,7 +162,7 @@ async fn a_failed_stage_is_rolled_back_without_being_asked(place: Place) {
     let failing = AtomicU64::new(0);
     let kv = FaultyKv::new(place.kv(), Arc::new(SystemEnv), move |operation| {
         // One part fails, and nothing after it.
-        (operation.writes && failing.fetch_add(1, Ordering::SeqCst) == 4).then_some(Fault::Unavailable)
+        (operation.writes && failing.fetch_add(1, Ordering::SeqCst) == 3).then_some(Fault::Unavailable)
     });
     let engine = Engine::open(Arc::new(kv), Arc::new(SystemEnv)).await.unwrap();
     let actor = id("a");

@@ -181,6 +181,27 @@ async fn an_export_replaces_a_file_whole_or_not_at_all(place: Place) {
     assert_eq!(files.names(), ["one.sqlite", "target"], "nothing is left beside it");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_does_not_replace_the_files_of_its_store() {
+    let (place, files) = (Place::embedded(), Files::new());
+    let engine = place.open().await;
+    database(&files.path("one.sqlite"), 4096, 100);
+    let meta = engine.import_from(&id("a"), &files.path("one.sqlite"), false).await.unwrap();
+    let directory = PathBuf::from(place.address());
+    let own: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(own.len() > 1, "{own:?}");
+    for file in own {
+        let refused = engine.export_to(&id("a"), &file).await.unwrap_err();
+        assert_eq!(refused.code(), "ERR_INVALID_ARG");
+        assert!(refused.to_string().contains(file.to_str().unwrap()), "{refused}");
+    }
+    for _ in 0..2 {
+        engine.export_to(&id("a"), &directory.join("beside.sqlite")).await.unwrap();
+    }
+    engine.close().await;
+    assert_eq!(place.open().await.stat(&id("a")).await, Ok(Some(meta)));
+}
+
 /// Changes made with SQLite elsewhere and committed page by page give a database that SQLite takes.
 async fn pages_written_by_commits_are_exported_as_a_database(place: Place) {
     let (engine, files) = (place.open().await, Files::new());

@@ -1,5 +1,4 @@
-//! verify, inspect and copy: every kind of damage is told with its place, nothing sound is, and a copy has the pages
-//! of one head.
+//! verify and inspect: every kind of damage is told with its place, and nothing sound is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,9 +10,7 @@ use batondb::engine::{
 use batondb::kv::Kv;
 use batondb::types::{ActorId, Generation, PageCount, PageNumber, PageSize, Token, Txid};
 
-use crate::support::{
-    Place, commit, content, first_page, id, on_every_backend, page, put_row, remove_row, rows, start, tags,
-};
+use crate::support::{Place, commit, content, id, on_every_backend, page, put_row, remove_row, rows, start};
 
 on_every_backend!(
     a_sound_store_has_no_problem_whatever_was_done_with_it,
@@ -24,9 +21,6 @@ on_every_backend!(
     a_prefix_and_an_actor_are_looked_at_alone,
     an_owner_who_commits_meanwhile_is_never_told_to_be_damaged,
     an_inspection_counts_rows_by_what_they_are,
-    a_copy_has_the_pages_of_the_source_and_replaces_only_when_told,
-    a_copy_begins_again_when_the_source_moves_and_gives_up_in_the_end,
-    a_copy_that_stops_half_way_leaves_nothing,
 );
 
 /// What a verification finds: problems, actors, and those that were busy.
@@ -329,7 +323,6 @@ async fn in_slices_all_of_it_is_the_same() {
     a_sound_store_has_no_problem_whatever_was_done_with_it(Place::cut()).await;
     each_kind_of_damage_is_told_with_its_place(Place::cut()).await;
     an_owner_who_commits_meanwhile_is_never_told_to_be_damaged(Place::cut()).await;
-    a_copy_has_the_pages_of_the_source_and_replaces_only_when_told(Place::cut()).await;
 }
 
 async fn an_inspection_counts_rows_by_what_they_are(place: Place) {
@@ -361,113 +354,4 @@ async fn an_inspection_counts_rows_by_what_they_are(place: Place) {
     assert_eq!(tombstone.fence.found().unwrap().state, FenceState::Deleted);
     put(&kv, &ActorKeys::new(&id("b")).hints(), &Hints::default()).await;
     assert!(!engine.inspect(&id("b")).await.unwrap().unwrap().problems.told.is_empty());
-}
-
-async fn a_copy_has_the_pages_of_the_source_and_replaces_only_when_told(place: Place) {
-    let (source, target_place) = (place.open().await, place.afresh());
-    let target = target_place.open().await;
-    let actor = id("a");
-    assert_eq!(source.begin_copy(&actor, &target, false).await.err().unwrap().code(), "ERR_NOT_FOUND");
-    let generation = start(&source, &actor).await.meta.generation;
-    // Never committed to: made there as well, without a page.
-    let copied = copy(&source, &target, &actor, false).await;
-    assert_eq!(copied.target.size_pages, PageCount(0));
-    // With holes, and larger than one transaction.
-    let pages = (1..=1_200).filter(|number| number % 5 != 0);
-    let head = commit(&source, &actor, generation, Txid(0), pages, 1).await.unwrap();
-    let copied = copy(&source, &target, &actor, false).await;
-    assert_eq!((copied.source.head_txid, copied.target.size_pages), (head, PageCount(1_199)));
-    same_pages(&source, &target, &actor).await;
-    let inspected = target.inspect(&actor).await.unwrap().unwrap();
-    assert_eq!((inspected.never_written, inspected.problems.told), (239, vec![]), "holes stay holes");
-
-    let refused = source.begin_copy(&actor, &target, false).await.err().unwrap();
-    assert_eq!(refused.code(), "ERR_INVALID_ARG");
-    assert_eq!(target.stat(&actor).await.unwrap().unwrap().generation, copied.target.generation);
-    // Smaller, with holes where the target has pages, which must read as zeros afterwards.
-    let data = content(1, 2);
-    let pages = vec![PageWrite { page: page(1), data: &data }];
-    let shrink = Commit { generation, head_txid: head, size_pages: PageCount(1), pages };
-    let head = source.commit(&actor, shrink).await.unwrap();
-    source.idle().await;
-    commit(&source, &actor, generation, head, [7], 3).await.unwrap();
-    copy(&source, &target, &actor, true).await;
-    same_pages(&source, &target, &actor).await;
-    assert_eq!(problems(&target).await, []);
-    assert_eq!(problems(&source).await, []);
-}
-
-async fn copy(source: &Engine, target: &Engine, actor: &ActorId, replace: bool) -> batondb::engine::Copied {
-    let mut copying = source.begin_copy(actor, target, replace).await.unwrap();
-    loop {
-        if let Some(copied) = copying.next().await.unwrap() {
-            return copied;
-        }
-    }
-}
-
-async fn same_pages(one: &Engine, other: &Engine, actor: &ActorId) {
-    let pages: Vec<PageNumber> = (1..=2_000).map(page).collect();
-    let mut sets = Vec::new();
-    for engine in [one, other] {
-        let generation = engine.stat(actor).await.unwrap().unwrap().generation;
-        sets.push(engine.get_pages(actor, generation, None, &pages).await.unwrap());
-    }
-    assert!(sets[0].pages == sets[1].pages && sets[0].data == sets[1].data);
-}
-
-async fn a_copy_begins_again_when_the_source_moves_and_gives_up_in_the_end(place: Place) {
-    let (source, target) = (place.open().await, place.afresh().open().await);
-    let actor = id("a");
-    let (generation, mut head) = made(&source, &actor).await;
-    head = commit(&source, &actor, generation, head, 1..=1_500, 2).await.unwrap();
-    let mut copying = source.begin_copy(&actor, &target, false).await.unwrap();
-    assert_eq!(copying.next().await.unwrap(), None);
-    assert!(copying.pages_done() > PageCount(0));
-    head = commit(&source, &actor, generation, head, [1, 2], 3).await.unwrap();
-    let copied = loop {
-        if let Some(copied) = copying.next().await.unwrap() {
-            break copied;
-        }
-    };
-    assert_eq!((copied.source.head_txid, copied.target.size_pages), (head, PageCount(2)));
-    assert_eq!(tags(&target, &actor, copied.target.generation, 2).await, [3, 3]);
-
-    let mut copying = source.begin_copy(&actor, &target, true).await.unwrap();
-    let error = loop {
-        head = commit(&source, &actor, generation, head, [1, 2], 4).await.unwrap();
-        match copying.next().await {
-            Ok(copied) => assert_eq!(copied, None),
-            Err(error) => break error,
-        }
-    };
-    assert_eq!(error.code(), "ERR_UNAVAILABLE");
-    assert_eq!(tags(&target, &actor, copying.target().generation, 2).await, [3, 3]);
-}
-
-async fn a_copy_that_stops_half_way_leaves_nothing(place: Place) {
-    let (source, target_place) = (place.open().await, place.afresh());
-    let target = target_place.open().await;
-    let actor = id("a");
-    let (generation, head) = made(&source, &actor).await;
-    commit(&source, &actor, generation, head, 1..=1_500, 2).await.unwrap();
-    let mut copying = source.begin_copy(&actor, &target, false).await.unwrap();
-    copying.next().await.unwrap();
-    drop(copying);
-    target.idle().await;
-    let left = target.inspect(&actor).await.unwrap().unwrap();
-    assert_eq!((left.rows.staged.rows, left.rows.manifests.rows, left.problems.told.len()), (0, 0, 0));
-    let started = target.load_startup(&actor, &first_page()).await.unwrap();
-    assert_eq!(started.meta.size_pages, PageCount(0));
-    // Another owner of the target ends a copy.
-    let mut copying = source.begin_copy(&actor, &target, false).await.unwrap();
-    copying.next().await.unwrap();
-    start(&target, &actor).await;
-    let error = loop {
-        match copying.next().await {
-            Ok(copied) => assert_eq!(copied, None),
-            Err(error) => break error,
-        }
-    };
-    assert!(["ERR_FENCE_MISMATCH", "ERR_CONCURRENT_TAKEOVER"].contains(&error.code()), "{error}");
 }

@@ -238,6 +238,12 @@ impl Inner {
             // Of a deletion whose answer was lost nobody can say whose it was once the actor was made again.
             Ok(true) => {
                 let gone = self.ops[id].faults > 0 && self.moment(id, |state, _| !state.live).is_some();
+                // An import that begins anew makes another actor of an unfinished one: what was to be deleted is gone.
+                let before = self.window(id)[0].generation;
+                let anew = |state: State, _: &Version| {
+                    state.origin == Origin::MigratingFromV1 && state.generation > before
+                };
+                let gone = gone || self.moment(id, anew).is_some();
                 ensure!(deleted || gone, "told that it deleted something, and did not");
             }
             Ok(false) => {
@@ -266,6 +272,12 @@ impl Inner {
                 What::Migrate(_) | What::Prepare => self.is_displaced(id),
                 _ => matches!(op.what, What::Import(_) | What::Commit(_) | What::Sql { .. }),
             },
+            // It has data of its own, which an import would replace.
+            StoreError::Occupied { .. } => {
+                let has_data =
+                    |state: State, _: &Version| state.live && state.origin != Origin::MigratingFromV1;
+                matches!(op.what, What::Migrate(_) | What::Prepare) && self.moment(id, has_data).is_some()
+            }
             StoreError::MigrationIncomplete { .. } => {
                 let migrating =
                     |state: State, _: &Version| state.live && state.origin == Origin::MigratingFromV1;

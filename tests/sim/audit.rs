@@ -25,6 +25,8 @@ pub enum By {
     /// An owner.
     Takeover,
     Deletion,
+    /// An import of a file that begins, of an actor that there was not.
+    Claim,
     /// An import of v1 data that begins, of an actor that there was not or of an unfinished import.
     Import,
     /// An import that gives up.
@@ -48,8 +50,10 @@ pub enum FenceStep {
     Raised(Raised),
     /// An import shows that it lives.
     Renewed,
-    /// An import has ended.
+    /// An import of v1 data has ended.
     Finished,
+    /// The actor of a claim is there.
+    Arrived,
 }
 
 /// What changed about the fence: generations rise by one, and nothing else ever changes it, but for the end of an
@@ -69,14 +73,16 @@ pub fn fence_step(before: Option<&Fence>, after: Option<&Fence>) -> Result<Optio
     ensure!(after.generation.0 == expected, "the fence went from {before:?} to {after:?}");
     let deleted = after.state == FenceState::Deleted;
     let was = before.filter(|before| before.state == FenceState::Live);
-    ensure!(!deleted || was.is_some(), "a deletion of nothing");
     if let Some(was) = was {
         let kept = (was.origin, was.created_at_ms) == (after.origin, after.created_at_ms);
         ensure!(kept, "a takeover changed more than the owner: {was:?} to {after:?}");
     }
     let migrating = after.origin == Origin::MigratingFromV1;
     let own = was.is_some_and(|was| was.owner_token == after.owner_token);
+    let fresh = after.first_generation == after.generation && !migrating;
+    ensure!(!deleted || was.is_some() || fresh, "a deletion of nothing: {before:?} to {after:?}");
     let by = match (migrating, deleted) {
+        (false, true) if was.is_none() => By::Claim,
         (true, _) if own => By::GivingUp,
         (_, true) => By::Deletion,
         (true, false) if after.lease_until_ms == 0 => By::Reset,
@@ -89,6 +95,12 @@ pub fn fence_step(before: Option<&Fence>, after: Option<&Fence>) -> Result<Optio
 
 /// Nothing but an import's own end, or the sign that it lives, leaves the generation as it was.
 fn same_generation(before: &Fence, after: &Fence) -> Result<FenceStep, String> {
+    if before.state == FenceState::Deleted {
+        let arrived = Fence { state: FenceState::Live, ..*before };
+        let claimed = before.first_generation == before.generation && before.origin == Origin::Native;
+        ensure!(claimed && *after == arrived, "the dead came back: {before:?} to {after:?}");
+        return Ok(FenceStep::Arrived);
+    }
     let imports = before.origin == Origin::MigratingFromV1 && before.state == FenceState::Live;
     ensure!(imports, "a fence changed under its owner: {before:?} to {after:?}");
     let renewed = Fence { lease_until_ms: after.lease_until_ms, ..*before };

@@ -64,6 +64,12 @@ impl Inner {
                 state.origin = Origin::MigratedFromV1;
                 *self.tally.entry("migrations").or_default() += 1;
             }
+            Some(FenceStep::Arrived) => {
+                let commits = matches!(step, HeadStep::Committed { .. });
+                ensure!(commits, "an actor came without its content: {step:?}");
+                state.live = true;
+                *self.tally.entry("arrivals").or_default() += 1;
+            }
             Some(FenceStep::Renewed) => *self.tally.entry("renewed leases").or_default() += 1,
             None => {}
         }
@@ -116,7 +122,8 @@ impl Inner {
         ensure!(again, "operation {id} raised the fence twice");
         let migrating = before.live && before.origin == Origin::MigratingFromV1;
         let may = match raised.by {
-            By::Takeover => starts && !migrating,
+            By::Takeover => starts && !migrating && (before.live || matches!(op.what, What::Start)),
+            By::Claim => matches!(op.what, What::Import(_)) && !before.live,
             By::Deletion => matches!(op.what, What::Delete),
             By::Import => matches!(op.what, What::Migrate(_) | What::Prepare) && (migrating || !before.live),
             By::GivingUp => matches!(op.what, What::Migrate(_)) && migrating,
@@ -129,6 +136,7 @@ impl Inner {
             By::Takeover if before.live => ("takeovers", before.origin),
             By::Takeover => ("takeovers", Origin::Native),
             By::Deletion => ("deletions", before.origin),
+            By::Claim => ("claims", Origin::Native),
             By::Import => ("imports of v1", Origin::MigratingFromV1),
             By::GivingUp => ("imports of v1 given up", Origin::MigratingFromV1),
             By::Reset => ("imports of v1 reset", Origin::MigratingFromV1),

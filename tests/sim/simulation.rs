@@ -75,6 +75,7 @@ impl Setting {
                 transaction_bytes: draw.of(&[3_000, 12_000, 1_000_000]),
                 round_trip_bytes: if serial { None } else { draw.of(&[None, Some(1_024), Some(64 << 10)]) },
                 read_bytes: if serial { None } else { draw.of(&[None, Some(2_000), Some(8 << 20)]) },
+                freed_bytes: draw.of(&[None, Some(4 * PAGE_BYTES), Some(900_000)]),
                 attempts: draw.of(&[64, 64, 12]),
                 patience: draw.of(&[None, Some(Duration::from_secs(8))]),
             },

@@ -120,6 +120,7 @@ impl SqlClient {
             preload: Preload { hints, bytes_max, ..Preload::default() },
             read_ahead: self.draw.in_1000(500),
             queue_max: 100,
+            transaction_timeout_ms: 3_600_000,
         };
         let answer = self.databases.open(&self.name, &options).await;
         let told = answer.as_ref().map(|database| (database.opened().outcome, database.opened().meta));

@@ -28,6 +28,8 @@ scenarios! {
         only_the_call_that_was_cancelled_is_interrupted,
         a_transaction_is_alone_until_it_ends_or_its_time_is_up,
         closing_lets_earlier_calls_through_and_refuses_later_ones,
+        a_database_that_is_abandoned_closes_itself_and_answers_all,
+        a_transaction_of_statements_is_whole_or_its_loss_is_told,
         databases_that_hold_much_give_it_back,
         a_thread_that_cannot_begin_refuses_calls_and_loses_none;
     cache:

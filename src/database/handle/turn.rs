@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::future::{FutureExt, abortable};
 use tracing::Span;
 
+use super::abandon::Abandoned;
 use super::{Database, Deadline, State};
 use crate::database::call::{Answer, Call, Reply};
 use crate::database::error::DatabaseError;
@@ -25,14 +26,35 @@ enum Work {
     Call(Waiting<(Call, Reply, Span)>),
     /// The transaction's time is up.
     Expire(u32),
+    /// That of the transaction that statements have begun.
+    ExpireLoose,
     /// Give memory back.
     Shrink,
+    /// Close what its callers have left.
+    Abandon,
+}
+
+impl State {
+    /// Whether [`Database::next_work`] would find something.
+    fn has_work(&self) -> bool {
+        self.abandoned == Abandoned::Now
+            || !self.expired.is_empty()
+            || self.loose.is_due
+            || self.line.has_next()
+            || self.shrink
+    }
 }
 
 impl Database {
     fn next_work(state: &mut State) -> Option<Work> {
+        if state.abandoned.take() {
+            return Some(Work::Abandon);
+        }
         if let Some(scope) = state.expired.pop_front() {
             return Some(Work::Expire(scope));
+        }
+        if std::mem::take(&mut state.loose.is_due) {
+            return Some(Work::ExpireLoose);
         }
         if let Some(waiting) = state.line.next() {
             return Some(Work::Call(waiting));
@@ -42,7 +64,7 @@ impl Database {
 
     /// Runs `body` on the session. After a panic nobody knows what state SQLite is in, so the session ends
     /// with it; nothing of an open transaction is in the store.
-    fn on_session<T>(
+    pub(super) fn on_session<T>(
         &self,
         body: impl FnOnce(&mut Session) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
@@ -75,6 +97,9 @@ impl Database {
             let state = self.state();
             state.line.depth_of(scope).map_or(0, |depth| depth + 1)
         };
+        if depth == 0 {
+            self.refuse_if_lost(&call)?;
+        }
         match call {
             Call::Run(kind, (sql, params)) => {
                 self.on_session(|session| session.run(kind, sql, params.as_deref(), depth)).map(Answer::Rows)
@@ -99,8 +124,10 @@ impl Database {
                 self.on_session(|session| session.close_cursor(cursor)).map(|()| Answer::Done)
             }
             Call::Close => {
+                let lost = self.lose_at_close();
+                self.store_last_hints();
                 self.close();
-                Ok(Answer::Done)
+                lost.map(|()| Answer::Done)
             }
         }
     }
@@ -123,7 +150,7 @@ impl Database {
     }
 
     /// Ends the transactions from this depth on, and tells the calls that waited for them.
-    fn close_scopes(&self, depth: usize) {
+    pub(super) fn close_scopes(&self, depth: usize) {
         let mut state = self.state();
         let left = state.line.close_from(depth);
         let State { line, deadlines, .. } = &mut *state;
@@ -162,17 +189,27 @@ impl Database {
         self.close_scopes(depth);
     }
 
-    fn close(&self) {
-        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(hints) = session.as_ref().and_then(|session| session.take_hints(true, &self.opened.hints))
-        {
+    fn store_last_hints(&self) {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let hints = session.as_ref().and_then(|session| session.take_hints(true, &self.opened.hints));
+        drop(session);
+        if let Some(hints) = hints {
             self.shared.engine.wait(store_hints(&self.shared, &self.opened, hints));
         }
+    }
+
+    fn close(&self) {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(session);
         self.shared.residency.gone(&mut self.resident.lock().unwrap_or_else(PoisonError::into_inner));
         self.memory_bytes.store(0, Ordering::Relaxed);
         self.shared.tally.close(self.number);
-        let left = self.state().line.drain();
+        let mut state = self.state();
+        let left = state.line.drain();
+        for deadline in state.deadlines.drain(..) {
+            deadline.timer.abort();
+        }
+        drop(state);
         for waiting in left {
             (waiting.item.1)(Err(DatabaseError::Closed("the database is closed".to_owned())));
         }
@@ -183,11 +220,13 @@ impl Database {
         self.notice_rollback();
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(open) = session.as_ref() else { return };
+        let is_autocommit = open.is_autocommit();
         open.rest();
         let bytes = open.cache_bytes();
         let phase_is_over = self.shared.env.now_ms() >= self.opened.learns_until_ms;
         let hints = open.take_hints(phase_is_over, &self.opened.hints);
         drop(session);
+        self.notice_loose(is_autocommit);
         self.memory_bytes.store(bytes, Ordering::Relaxed);
         let mut resident = self.resident.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = self.shared.residency.used(&mut resident, bytes, Weak::clone(&self.itself));
@@ -217,30 +256,28 @@ impl Turns for Database {
         };
         let (number, job, scope) = match &work {
             Work::Call(waiting) => (waiting.number, waiting.job, waiting.scope),
-            Work::Expire(_) | Work::Shrink => (state.line.number(), 0, DATABASE),
+            Work::Expire(_) | Work::ExpireLoose | Work::Shrink | Work::Abandon => {
+                (state.line.number(), 0, DATABASE)
+            }
         };
         state.running = Some((number, job, scope));
         drop(state);
         self.interrupt.begin(number);
-        let answered = match work {
+        let mut answered = None;
+        match work {
             Work::Call(Waiting { scope, item: (call, reply, span), .. }) => {
-                let answer = span.in_scope(|| self.run_counted(call, scope));
-                Some((answer, reply))
+                answered = Some((span.in_scope(|| self.run_counted(call, scope)), reply));
             }
-            Work::Expire(scope) => {
-                self.expire_now(scope);
-                None
-            }
-            Work::Shrink => {
-                self.shrink_now();
-                None
-            }
-        };
+            Work::Expire(scope) => self.expire_now(scope),
+            Work::ExpireLoose => self.expire_loose_now(),
+            Work::Shrink => self.shrink_now(),
+            Work::Abandon => self.close(),
+        }
         self.interrupt.end();
         self.after_call();
         let mut state = self.state();
         state.running = None;
-        let again = !state.expired.is_empty() || state.line.has_next() || state.shrink;
+        let again = state.has_work();
         state.scheduled = again;
         drop(state);
         if let Some((answer, reply)) = answered {

@@ -97,10 +97,7 @@ impl Session {
                 return self.complete(answer);
             }
             self.let_go();
-            if self.interrupt.is_set() {
-                let message = "the statement was interrupted; it has had no effect";
-                return Err(DatabaseError::Aborted(message.to_owned()));
-            }
+            self.stop_if_asked()?;
         }
         Err(moved())
     }

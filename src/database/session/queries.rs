@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Cursor, Session, placed};
 use crate::database::error::DatabaseError;
-use crate::database::sqlite::{Statement, Step};
+use crate::database::sqlite::{Script, Statement, Step};
 use crate::database::wire::{self, RowWriter, Summary};
 use crate::database::{Column, Description, Kind};
 
@@ -99,15 +99,17 @@ impl Session {
     }
 
     fn exec(&mut self, sql: &str) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        let script = Script::new(sql);
         let mut start = 0;
         while start < sql.len() {
+            self.stop_if_asked()?;
             let end = if self.following.is_none() {
-                self.exec_next(sql, start)?
+                self.exec_next(sql, &script, start)?
             } else {
                 // Each statement by itself: those before it may have changed temporary tables.
                 self.at_one_head(|session| {
                     session.enter()?;
-                    session.exec_next(sql, start)
+                    session.exec_next(sql, &script, start)
                 })?
             };
             if end == 0 {
@@ -119,8 +121,8 @@ impl Session {
     }
 
     /// Runs the statement at `start`. The answer is how long it is.
-    fn exec_next(&mut self, sql: &str, start: usize) -> Result<usize, DatabaseError> {
-        let prepared = self.connection.prepare(&sql[start..], false);
+    fn exec_next(&mut self, sql: &str, script: &Script, start: usize) -> Result<usize, DatabaseError> {
+        let prepared = self.connection.prepare_next(script, start);
         let (statement, end) = prepared.map_err(|error| self.failed(placed(error, sql, start)))?;
         if let Some(mut statement) = statement {
             if statement.parameter_count() > 0 {

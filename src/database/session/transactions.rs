@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::database::error::DatabaseError;
-use crate::database::statements;
+use crate::database::words;
 use crate::database::{Behavior, Kind};
 
 impl Session {
@@ -26,13 +26,7 @@ impl Session {
         self.begin_once(depth, Behavior::Deferred)?;
         let mut answers = Vec::with_capacity(batch.len());
         for (index, (sql, params)) in batch.into_iter().enumerate() {
-            let ran = if statements::ends_transaction(&sql) {
-                let message = "a batch is a transaction, which none of its statements may end";
-                Err(DatabaseError::Invalid(message.to_owned()))
-            } else {
-                self.run_once(Kind::Whole, sql, params.as_deref(), depth + 1)
-            };
-            match ran {
+            match self.run_in_batch(sql, params.as_deref(), depth + 1) {
                 Ok(chunks) => answers.extend(chunks),
                 Err(error) => {
                     // The reason is the statement's; a rollback that fails too has left nothing behind.
@@ -43,6 +37,20 @@ impl Session {
         }
         self.end(depth, true)?;
         Ok(answers)
+    }
+
+    fn run_in_batch(
+        &mut self,
+        sql: String,
+        params: Option<&[u8]>,
+        depth: usize,
+    ) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        self.stop_if_asked()?;
+        if words::ends_transaction(&sql) {
+            let message = "a batch is a transaction, which none of its statements may end";
+            return Err(DatabaseError::Invalid(message.to_owned()));
+        }
+        self.run_once(Kind::Whole, sql, params, depth)
     }
 
     /// Begins a transaction at depth 0, a savepoint below.
@@ -97,6 +105,17 @@ impl Session {
                 let _ = self.connection.execute("ROLLBACK");
             }
         })
+    }
+
+    /// Undoes all that is open, whoever has begun it.
+    pub(in crate::database) fn roll_back(&mut self) -> Result<(), DatabaseError> {
+        self.cursors.clear();
+        if self.is_autocommit() { Ok(()) } else { self.execute("ROLLBACK") }
+    }
+
+    /// Whether the transaction that is open may have written.
+    pub(in crate::database) fn has_written(&self) -> bool {
+        self.connection.is_writing()
     }
 
     fn execute(&self, sql: &str) -> Result<(), DatabaseError> {

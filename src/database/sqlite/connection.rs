@@ -1,6 +1,6 @@
 //! A connection: one SQLite database open in one session.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,6 +69,16 @@ struct Context {
     preparing: AtomicBool,
 }
 
+/// SQL of several statements, with the NUL at its end by which SQLite knows that it may read it where it is. Without one
+/// it copies all that is left, for each of them.
+pub(crate) struct Script(Vec<u8>);
+
+impl Script {
+    pub(crate) fn new(sql: &str) -> Self {
+        Self([sql.as_bytes(), b"\0"].concat())
+    }
+}
+
 /// A connection.
 pub(crate) struct Connection {
     /// Before `context`, which its callbacks use until it is closed.
@@ -120,15 +130,29 @@ impl Connection {
     /// Compiles the first statement of `sql`. The answer holds none if there is but space and comments, and
     /// says where the rest begins.
     pub(crate) fn prepare(&self, sql: &str, keep: bool) -> Result<(Option<Statement>, usize), SqlError> {
+        self.compile(sql.as_bytes(), if keep { ffi::SQLITE_PREPARE_PERSISTENT } else { 0 })
+    }
+
+    /// Compiles the first statement at or after `start`. The answer holds none if there is but space and comments, and
+    /// says how far behind `start` the rest begins.
+    pub(crate) fn prepare_next(
+        &self,
+        script: &Script,
+        start: usize,
+    ) -> Result<(Option<Statement>, usize), SqlError> {
+        self.compile(&script.0[start.min(script.0.len() - 1)..], 0)
+    }
+
+    fn compile(&self, sql: &[u8], flags: c_uint) -> Result<(Option<Statement>, usize), SqlError> {
         let too_long = || SqlError::new(ffi::SQLITE_TOOBIG, "string or blob too big");
         let length = c_int::try_from(sql.len()).map_err(|_| too_long())?;
-        let flags = if keep { ffi::SQLITE_PREPARE_PERSISTENT } else { 0 };
         self.denied().take();
         let mut statement = null_mut();
         let mut tail: *const c_char = null();
         let text = sql.as_ptr().cast::<c_char>();
         self.context.preparing.store(true, Ordering::Relaxed);
-        // SAFETY: `text` has `length` bytes; SQLite reads no further, and keeps a copy.
+        // SAFETY: `text` has `length` bytes; SQLite reads no further, and up to the NUL where that is the last of them. It
+        // keeps a copy.
         let code = unsafe {
             ffi::sqlite3_prepare_v3(self.db(), text, length, flags, &raw mut statement, &raw mut tail)
         };
@@ -183,6 +207,12 @@ impl Connection {
     pub(crate) fn is_autocommit(&self) -> bool {
         // SAFETY: the connection is open.
         unsafe { ffi::sqlite3_get_autocommit(self.db()) != 0 }
+    }
+
+    /// Whether the transaction that is open may write to the main database.
+    pub(crate) fn is_writing(&self) -> bool {
+        // SAFETY: the connection is open, and the name is a text.
+        unsafe { ffi::sqlite3_txn_state(self.db(), c"main".as_ptr()) == ffi::SQLITE_TXN_WRITE }
     }
 
     /// The rows that the last INSERT, UPDATE or DELETE changed.

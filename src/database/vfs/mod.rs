@@ -16,6 +16,7 @@ mod methods;
 mod pragma;
 mod scratch;
 mod signals;
+mod spool;
 mod system;
 #[cfg(feature = "testing")]
 pub mod testing;

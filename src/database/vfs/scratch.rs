@@ -1,23 +1,22 @@
 //! Files that nobody else needs: rollback journals, sorters, temporary tables. In memory while they are
 //! small, then in an anonymous file in the system's temporary directory, gone with the process.
 
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use libsqlite3_sys as ffi;
-use tempfile::SpooledTempFile;
 
 use super::file::{Code, VfsFile};
 use super::signals::Signals;
+use super::spool::Spool;
 
 /// Bytes that a file has in memory before it moves to disk.
-const MEMORY_BYTES_MAX: usize = 1 << 20;
+const MEMORY_BYTES_MAX: u64 = 1 << 20;
 /// An emptied file keeps its memory up to this size, for the next transaction.
 const KEPT_BYTES_MAX: u64 = 64 << 10;
 
 /// A scratch file.
 pub(super) struct Scratch {
-    file: SpooledTempFile,
+    file: Spool,
     size: u64,
     /// The largest size since the memory was given back.
     largest: u64,
@@ -27,17 +26,7 @@ pub(super) struct Scratch {
 
 impl Scratch {
     pub(super) fn new(signals: Option<Arc<Signals>>) -> Self {
-        Self { file: SpooledTempFile::new(MEMORY_BYTES_MAX), size: 0, largest: 0, signals }
-    }
-
-    fn write_at(&mut self, offset: u64, data: &[u8]) -> std::io::Result<()> {
-        self.file.seek(SeekFrom::Start(offset))?;
-        self.file.write_all(data)
-    }
-
-    fn read_at(&mut self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
-        self.file.seek(SeekFrom::Start(offset))?;
-        self.file.read_exact(out)
+        Self { file: Spool::new(MEMORY_BYTES_MAX), size: 0, largest: 0, signals }
     }
 }
 
@@ -49,13 +38,13 @@ impl VfsFile for Scratch {
         let there = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX).min(out.len());
         let (found, missing) = out.split_at_mut(there);
         missing.fill(0);
-        self.read_at(offset, found).map_err(|_| Code(ffi::SQLITE_IOERR_READ))?;
+        self.file.read_at(offset, found).map_err(|_| Code(ffi::SQLITE_IOERR_READ))?;
         Ok(there)
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), Code> {
         // The usual reason is a full disk, and SQLite has a code for it.
-        self.write_at(offset, data).map_err(|_| Code(ffi::SQLITE_FULL))?;
+        self.file.write_at(offset, data).map_err(|_| Code(ffi::SQLITE_FULL))?;
         if let Some(signals) = &self.signals {
             signals.journal_holds_something(true);
         }
@@ -66,7 +55,7 @@ impl VfsFile for Scratch {
 
     fn truncate(&mut self, size: u64) -> Result<(), Code> {
         if size == 0 && self.largest > KEPT_BYTES_MAX {
-            self.file = SpooledTempFile::new(MEMORY_BYTES_MAX);
+            self.file = Spool::new(MEMORY_BYTES_MAX);
             self.largest = 0;
         } else {
             self.file.set_len(size).map_err(|_| Code(ffi::SQLITE_IOERR_TRUNCATE))?;
@@ -95,7 +84,7 @@ mod tests {
     #[test]
     fn a_file_reads_what_was_written_also_when_it_has_moved_to_disk() {
         let mut file = Scratch::new(None);
-        let far = MEMORY_BYTES_MAX as u64 + 10;
+        let far = MEMORY_BYTES_MAX + 10;
         file.write(0, b"start").unwrap();
         file.write(far, b"end").unwrap();
         assert_eq!(file.size(), Ok(far + 3));

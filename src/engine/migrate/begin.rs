@@ -51,9 +51,8 @@ impl Body for Begin {
             let actor = || self.actor.id.clone();
             let request = ImportRequest { tried: self.tried.get().copied(), ..self.request };
             match plan::begin_import(fence.as_ref(), &head, request) {
-                ImportPlan::Native | ImportPlan::Displaced => {
-                    Err(StoreError::ConcurrentTakeover { actor: actor() }.into())
-                }
+                ImportPlan::Native => Err(occupied(actor(), "was started without an import").into()),
+                ImportPlan::Displaced => Err(StoreError::ConcurrentTakeover { actor: actor() }.into()),
                 ImportPlan::Running => Err(StoreError::MigrationIncomplete { actor: actor() }.into()),
                 ImportPlan::Finished(fence) => {
                     Ok(Decision::answer(Reserved::Finished(plan::meta(&fence, &head))))
@@ -139,12 +138,16 @@ impl V1Import {
     }
 }
 
+fn occupied(actor: ActorId, why: &'static str) -> StoreError {
+    StoreError::Occupied { actor, why }
+}
+
 /// Reserves an actor for an import that is to come, with nothing staged.
 pub(in crate::engine) async fn prepare(core: &Arc<Core>, id: &ActorId) -> Result<Meta, StoreError> {
     let actor = Actor::new(id);
     let body = Begin::new(core, actor.clone(), false);
     match core.decide(&body).await? {
-        Reserved::Finished(_) => Err(StoreError::ConcurrentTakeover { actor: id.clone() }),
+        Reserved::Finished(_) => Err(occupied(id.clone(), "has had its v1 data imported")),
         Reserved::Now(fence, head, _) => {
             settle_all(core, &actor, fence.generation, &head).await?;
             Ok(plan::meta(&fence, &head))

@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt, try_join};
 
 use crate::codec::{Fence, Head};
-use crate::kv::{Body, Decision, Isolation, Mutations, View};
+use crate::kv::{Body, Decision, Isolation, Mutations, RoomUse, View};
 use crate::metrics::Migration;
 use crate::plan::{self, SqliteFile};
 use crate::types::{Generation, Meta, PageCount, PageSize};
@@ -93,6 +93,8 @@ impl Body for Change {
             let Some(changed) = (self.change)(fence.as_ref()) else { return Ok(Decision::answer(None)) };
             let mut mutations = Mutations::with_capacity(1);
             self.actor.put_fence(&mut mutations, &changed);
+            // It keeps an import or gives one up; none begins here.
+            mutations.use_room(RoomUse::Frees);
             Ok(Decision::write(mutations, Some((changed, head.unwrap_or_else(Head::empty)))))
         }
         .boxed()

@@ -10,7 +10,7 @@ use crate::engine::core::Core;
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::observe;
 use crate::engine::rows::Actor;
-use crate::kv::{Body, Decision, Isolation, Mutations, View};
+use crate::kv::{Body, Decision, Isolation, Mutations, RoomUse, View};
 use crate::metrics::Migration;
 use crate::plan::{self, ResetPlan};
 use crate::types::{ActorId, Generation, Token};
@@ -45,6 +45,7 @@ impl Body for Reset {
                     self.tried.get_or_init(|| Generation(fence.generation.0 - 1));
                     let mut mutations = Mutations::with_capacity(1);
                     self.actor.put_fence(&mut mutations, &fence);
+                    mutations.use_room(RoomUse::Frees);
                     Decision::write(mutations, Was::Reset(fence, head))
                 }
             })

@@ -7,19 +7,25 @@
 //!   the commit, for it may rest on a write that is not durable before.
 //! - A body only reads; its writes are checked for size and then applied. A body that panics or asks for too
 //!   much has touched nothing, and fails alone.
+//! - What takes more room than is left is refused before it is applied, so that deletions always find some.
 //! - If applying fails half way, or the commit finds no room, the batch is undone and each of its
 //!   transactions is run again on its own, so that only the guilty one fails.
-//! - A transaction whose caller has gone takes effect all the same: nobody can tell whether it had begun.
+//! - A transaction whose caller has gone takes effect all the same: nobody can tell whether it had begun. One that its
+//!   caller has called off, which is something else, is not begun.
+//! - Other processes write, too. While one of them has the turn, jobs wait, but not for ever: a stopped process
+//!   fails them, with its name.
 //! - The thread ends when all senders of its queue are gone and the queue is empty.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::environment::{Store, WriteTxn};
+use super::clock;
+use super::environment::{Room, Store, WriteTxn};
 use super::values;
 use super::view::TxnView;
-use crate::kv::{BodyRunner, KvError, Mutations};
+use crate::kv::{BodyRunner, KvError};
 use crate::sync::{block_on, mpsc, oneshot};
 
 /// How many transactions may wait for the thread before their callers wait to queue them.
@@ -28,67 +34,154 @@ pub(super) const QUEUE_JOBS_MAX: usize = 1_024;
 /// wait for ever.
 const BATCH_JOBS_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// How often the reads of dead processes are looked for.
-const BATCHES_PER_READER_CHECK: u64 = 1_000;
+/// So does it at this many pages that its rows gave back. LMDB lists what a commit has freed in one record, which later
+/// commits carry on until it is used up: a page of it has room for 509, two for 1,021. A step of tidying up gives back
+/// 219 (`Limits::freed_bytes`), and the paths to the rows come on top.
+const BATCH_FREED_PAGES_MAX: usize = 500;
+/// How often other processes' reads are looked at, those of the dead and those that last: after so long, or so many
+/// batches.
+const READERS_CHECK_PAUSE: Duration = Duration::from_secs(1);
+const READERS_CHECK_BATCHES: u64 = 1_000;
 
 /// A transaction to run, and where its caller waits.
 pub(super) struct Job {
-    pub(super) body: Arc<dyn BodyRunner>,
+    /// Nothing where the caller only wants to know that all that queued before has its answer.
+    pub(super) body: Option<Arc<dyn BodyRunner>>,
     pub(super) answer: oneshot::Sender<Result<(), KvError>>,
+}
+
+impl Job {
+    /// Whether its caller still wants it. What is not begun yet can still be left.
+    fn is_wanted(&self) -> bool {
+        self.body.as_ref().is_some_and(|body| body.is_wanted())
+    }
 }
 
 /// What became of a job inside a batch that is not committed yet.
 struct Ran {
     job: Job,
-    /// How many bytes it wrote; `Ok(0)` is a refusal.
-    outcome: Result<usize, KvError>,
+    outcome: Result<Wrote, KvError>,
+}
+
+/// What a job wrote.
+#[derive(Clone, Copy, Default)]
+struct Wrote {
+    /// None is a refusal.
+    bytes: usize,
+    freed_pages: usize,
+}
+
+/// The jobs of one LMDB transaction.
+struct Batch {
+    ran: Vec<Ran>,
+    wrote: Wrote,
+    room: Room,
+}
+
+impl Batch {
+    fn new(room: Room) -> Self {
+        Self { ran: Vec::new(), wrote: Wrote::default(), room }
+    }
+
+    fn push(&mut self, job: Job, outcome: Result<Wrote, KvError>) {
+        let wrote = outcome.as_ref().copied().unwrap_or_default();
+        self.wrote.bytes += wrote.bytes;
+        self.wrote.freed_pages += wrote.freed_pages;
+        self.ran.push(Ran { job, outcome });
+    }
+
+    fn is_full(&self) -> bool {
+        self.ran.len() >= BATCH_JOBS_MAX
+            || self.wrote.bytes >= BATCH_BYTES_MAX
+            || self.wrote.freed_pages >= BATCH_FREED_PAGES_MAX
+    }
 }
 
 /// Works the queue off until nobody can add to it.
 pub(super) fn serve(store: &Store, mut queue: mpsc::Receiver<Job>) {
-    let mut batches: u64 = 0;
+    let (mut checked, mut batches) = (clock::now(), 0_u64);
     while let Some(first) = queue.blocking_recv() {
+        if first.body.is_none() {
+            answer(first, Ok(()));
+            continue;
+        }
         run_batch(store, first, &mut queue);
         batches += 1;
-        if batches.is_multiple_of(BATCHES_PER_READER_CHECK) {
+        let now = clock::now();
+        let is_due = now.duration_since(checked) >= READERS_CHECK_PAUSE;
+        if is_due || batches.is_multiple_of(READERS_CHECK_BATCHES) {
+            checked = now;
             store.clear_stale_readers();
+            store.tell_of_old_reads();
         }
     }
 }
 
 fn run_batch(store: &Store, first: Job, queue: &mut mpsc::Receiver<Job>) {
-    let txn = match store.write_txn() {
+    let txn = match begin(store, &first) {
         Ok(txn) => txn,
-        Err(error) => return answer(first, Err(error)),
+        Err(error) => return refuse(first, &error, queue),
     };
     let mut view = TxnView::new(store.tables, txn);
-    let mut batch: Vec<Ran> = Vec::new();
-    let mut bytes = 0;
+    let mut batch = Batch::new(store.room());
     let mut next = Some(first);
     while let Some(job) = next {
-        match run_job(store, &mut view, &job) {
-            Ok(outcome) => {
-                bytes += outcome.as_ref().copied().unwrap_or(0);
-                batch.push(Ran { job, outcome });
-            }
+        match run_job(store, &mut view, &mut batch.room, &job) {
+            Ok(outcome) => batch.push(job, outcome),
             Err(error) => {
                 view.into_txn().abort();
-                return undo(store, batch, job, error);
+                return undo(store, batch.ran, job, error);
             }
         }
-        let room = batch.len() < BATCH_JOBS_MAX && bytes < BATCH_BYTES_MAX;
-        next = if room { queue.try_recv().ok() } else { None };
+        next = if batch.is_full() { None } else { queue.try_recv().ok() };
     }
-    finish(store, view.into_txn(), batch);
+    let txn = view.into_txn();
+    match commit(store, txn, &batch) {
+        Err(error @ KvError::Full { .. }) => {
+            let last = batch.ran.pop().expect("a batch that wrote has a job");
+            undo(store, batch.ran, last.job, error);
+        }
+        committed => finish(store, batch, &committed),
+    }
+}
+
+/// Answers a job whose transaction could not begin. Where that took time, those behind it have waited, too.
+fn refuse(first: Job, error: &KvError, queue: &mut mpsc::Receiver<Job>) {
+    let is_left = !first.is_wanted();
+    answer(first, Err(error.clone()));
+    while !is_left && let Ok(job) = queue.try_recv() {
+        let outcome = if job.body.is_some() { Err(error.clone()) } else { Ok(()) };
+        answer(job, outcome);
+    }
+}
+
+/// Begins a transaction for a job, if it is still wanted when its turn has come.
+fn begin<'s>(store: &'s Store, job: &Job) -> Result<WriteTxn<'s>, KvError> {
+    if !job.is_wanted() {
+        return Err(left());
+    }
+    store.write_txn(&|| job.is_wanted())
+}
+
+/// What a job is told that was not begun because nobody waited for it any more.
+fn left() -> KvError {
+    KvError::Unavailable {
+        detail: "its caller stopped waiting before its turn came; nothing was written".into(),
+    }
 }
 
 /// Runs one body and applies what it decided. The outer error says that the transaction must be aborted.
 fn run_job(
     store: &Store,
     view: &mut TxnView<WriteTxn<'_>>,
+    room: &mut Room,
     job: &Job,
-) -> Result<Result<usize, KvError>, KvError> {
-    let decided = catch_unwind(AssertUnwindSafe(|| block_on(job.body.run(view))));
+) -> Result<Result<Wrote, KvError>, KvError> {
+    let Some(body) = &job.body else { return Ok(Ok(Wrote::default())) };
+    if !job.is_wanted() {
+        return Ok(Err(left()));
+    }
+    let decided = catch_unwind(AssertUnwindSafe(|| block_on(body.run(view))));
     let mutations = match decided {
         Ok(mutations) => mutations,
         Err(panic) => return Ok(Err(panicked(&*panic))),
@@ -96,39 +189,43 @@ fn run_job(
     if let Err(error) = mutations.iter().try_for_each(values::check) {
         return Ok(Err(error));
     }
-    apply(store, view.txn_mut(), &mutations)?;
-    Ok(Ok(mutations.bytes()))
-}
-
-fn apply(store: &Store, txn: &mut WriteTxn<'_>, mutations: &Mutations) -> Result<(), KvError> {
-    mutations.iter().try_for_each(|mutation| store.tables.apply(txn, mutation))
-}
-
-/// Commits what a batch wrote, if anything, and answers its callers.
-fn finish(store: &Store, txn: WriteTxn<'_>, mut batch: Vec<Ran>) {
-    let wrote = batch.iter().any(|ran| matches!(ran.outcome, Ok(1..)));
-    let committed = if wrote {
-        store.commit(txn)
-    } else {
-        txn.abort();
-        Ok(())
-    };
-    if let Err(error @ KvError::Full { .. }) = committed {
-        let last = batch.pop().expect("a batch that wrote has a job");
-        return undo(store, batch, last.job, error);
+    if let Err(error) = store.take_room(room, &mutations)? {
+        return Ok(Err(error));
     }
-    for ran in batch {
-        answer(ran.job, fate(ran.outcome, &committed));
+    let txn = view.txn_mut().writer();
+    let mut wrote = Wrote { bytes: mutations.bytes(), freed_pages: 0 };
+    for mutation in mutations.iter() {
+        wrote.freed_pages += store.tables.apply(txn, mutation)?;
+    }
+    Ok(Ok(wrote))
+}
+
+/// Commits what a batch wrote, if anything.
+fn commit(store: &Store, txn: WriteTxn<'_>, batch: &Batch) -> Result<(), KvError> {
+    if batch.wrote.bytes > 0 {
+        return store.commit(txn);
+    }
+    txn.abort();
+    Ok(())
+}
+
+/// Answers the callers of a batch.
+fn finish(store: &Store, batch: Batch, committed: &Result<(), KvError>) {
+    for ran in batch.ran {
+        answer(ran.job, fate(ran.outcome, committed));
+    }
+    if committed.is_ok() {
+        store.forget_freed(batch.wrote.freed_pages);
     }
 }
 
 /// What a job is told whose transaction ended with `committed`.
-fn fate(outcome: Result<usize, KvError>, committed: &Result<(), KvError>) -> Result<(), KvError> {
+fn fate(outcome: Result<Wrote, KvError>, committed: &Result<(), KvError>) -> Result<(), KvError> {
     match (outcome, committed) {
         (Err(own), _) => Err(own),
         (Ok(_), Ok(())) => Ok(()),
         // Whoever wrote nothing is told so, even where the fate of the others' writes is unknown.
-        (Ok(0), Err(error)) if error.may_have_committed() => {
+        (Ok(Wrote { bytes: 0, .. }), Err(error)) if error.may_have_committed() => {
             Err(KvError::Unavailable { detail: error.to_string() })
         }
         (Ok(_), Err(error)) => Err(error.clone()),
@@ -136,9 +233,10 @@ fn fate(outcome: Result<usize, KvError>, committed: &Result<(), KvError>) -> Res
 }
 
 /// Runs the jobs of an aborted batch again, each in a transaction of its own. `last` failed, or was merely
-/// the last of a batch that did not fit; alone in its batch it was the guilty one.
+/// the last of a batch that did not fit; alone in its batch it was the guilty one, unless there is more room now.
 fn undo(store: &Store, earlier: Vec<Ran>, last: Job, error: KvError) {
-    if earlier.is_empty() {
+    let is_roomier = matches!(error, KvError::Full { .. }) && store.make_room();
+    if earlier.is_empty() && !is_roomier {
         return answer(last, Err(error));
     }
     for job in earlier.into_iter().map(|ran| ran.job).chain([last]) {
@@ -147,13 +245,18 @@ fn undo(store: &Store, earlier: Vec<Ran>, last: Job, error: KvError) {
 }
 
 fn run_alone(store: &Store, job: Job) {
-    let txn = match store.write_txn() {
+    let txn = match begin(store, &job) {
         Ok(txn) => txn,
         Err(error) => return answer(job, Err(error)),
     };
     let mut view = TxnView::new(store.tables, txn);
-    match run_job(store, &mut view, &job) {
-        Ok(outcome) => finish(store, view.into_txn(), vec![Ran { job, outcome }]),
+    let mut batch = Batch::new(store.room());
+    match run_job(store, &mut view, &mut batch.room, &job) {
+        Ok(outcome) => {
+            batch.push(job, outcome);
+            let committed = commit(store, view.into_txn(), &batch);
+            finish(store, batch, &committed);
+        }
         Err(error) => {
             view.into_txn().abort();
             answer(job, Err(error));

@@ -1,97 +1,98 @@
-//! An LMDB environment that is a Baton store.
+//! An opened store: reads, writes in turn with other processes, and the room that both need.
 //!
-//! The directory holds `data.mdb` and `lock.mdb` (LMDB's own names) and `turnstile`. LMDB's main database
+//! The directory holds `data.mdb` and `lock.mdb` (LMDB's own names) and the files of `locks`. LMDB's main database
 //! holds the format's version and the two databases of [`Tables`], all made in one transaction. Anything
 //! else found there belongs to somebody else and is left alone, byte for byte.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::ops::Deref;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use heed::types::Bytes as Raw;
-use heed::{
-    CommitOrAbort, Env, EnvClosingEvent, EnvFlags, EnvOpenOptions, MdbError, RoTxn, RwTxn, WithoutTls,
-};
-
-use super::errors::{commit_error, is_full, kv_error};
-use super::turnstile::Turnstile;
-use super::values::{KEY_BYTES_MAX, Tables};
-use super::{Durability, Settings};
-use super::{making, names};
+pub(super) use super::closing::Closing;
+use super::closing::ClosingOnDrop;
+use super::errors::{commit_error, kv_error, no_turn};
+use super::lmdb::{self, Code, Env, FreeList, LmdbError};
+use super::locks::{Locks, Turn, Unlocked};
+use super::opening::{self, DATA_FILE_NAME, Opened};
+use super::place::Place;
+pub(super) use super::room::Room;
+use super::values::Tables;
+use super::watch::{LONG_TURN, Told};
+use super::{Settings, clock, map, probe};
 use crate::kv::KvError;
+use crate::kv::embedded::planted::{self, SharingBug};
 use crate::sync::watch;
 
 /// How many reads can run at once, over all processes.
 pub(super) const READERS_MAX: u32 = 1_024;
 
-pub(super) const DATA_FILE_NAME: &str = "data.mdb";
-/// A file that exists only while the disk is found to be full or not.
-const PROBE_FILE_NAME: &str = "probe";
-/// More than LMDB writes at once.
-const PROBE_BYTES: usize = 512 * 1024;
-const ROWS_NAME: &str = "rows";
-const PARTS_NAME: &str = "parts";
-/// Names the layout of this directory. A release that changes the layout changes the value, and an older
-/// release then refuses the directory instead of misreading it.
-const FORMAT_KEY: &[u8] = b"baton-format";
-const FORMAT_VALUE: &[u8] = b"1";
-
-/// A write transaction. One at a time runs, over all processes.
-pub(super) type WriteTxn<'e> = RwTxn<'e>;
-/// By which a thread waits for LMDB to have closed.
-pub(super) type Closing = EnvClosingEvent;
-
+/// How long a write waits for its turn.
+const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
 /// An opened environment. LMDB closes when the last reference to it goes.
 pub(super) struct Store {
-    env: Env<WithoutTls>,
+    // Fields go in the order of their declaration: LMDB closes before the locks go that protect it, and whoever
+    // sees `closed` gone knows that it has.
+    pub(super) env: Env,
     pub(super) tables: Tables,
-    turnstile: Turnstile,
+    /// Nothing where it is read without them.
+    pub(super) locks: Option<Locks>,
+    place: Place,
+    pub(super) settings: Settings,
+    /// The largest size of the file, and what the store notes of it.
+    pub(super) size_limit: u64,
+    noted_size: AtomicU64,
+    /// The last write found no room in the map.
+    was_full: AtomicBool,
     commits: AtomicU64,
-    closing: Closing,
-    // Fields go in the order of their declaration: whoever sees this one gone knows that LMDB has closed.
+    pub(super) told: Told,
+    closing: ClosingOnDrop,
     closed: watch::Sender<()>,
 }
 
 impl Store {
     /// Opens the directory, which exists and is not open in this process.
     pub(super) fn open(directory: &Path, settings: Settings) -> Result<Self, KvError> {
-        let io = |error| unavailable(directory, &error);
-        let open = || {
-            refuse_foreign_file(directory)?;
-            open_env(directory, settings)
+        let Opened { env, locks, place, noted_size, tables } = opening::open(directory, &settings)?;
+        let tables = match (tables, &locks) {
+            (Some(tables), _) => tables,
+            (None, Some(locks)) if !settings.read_only => make_tables(&env, locks)?,
+            (None, _) => {
+                let path = directory.display();
+                return Err(KvError::Invalid { detail: format!("there is no store at {path} yet") });
+            }
         };
-        let env = making::alone(directory, &directory.join(DATA_FILE_NAME), open).map_err(io)??;
-        if settings.durability == Durability::Strict {
-            // Before anything is built on what is found: an earlier process may have opened it as relaxed, or
-            // made it and gone no further.
-            env.force_sync().map_err(kv_error)?;
-            names::flush(directory).map_err(io)?;
-        }
-        let found = open_tables(&env, directory)?;
-        // The turnstile's file is made only in a directory that is ours or empty.
-        let turnstile = Turnstile::open(directory).map_err(io)?;
-        let tables = match found {
-            Some(tables) => tables,
-            None => create_tables(&env, &turnstile, directory)?,
-        };
-        if env.max_key_size() <= KEY_BYTES_MAX {
-            let (path, bytes) = (directory.display(), env.max_key_size());
-            return Err(KvError::Invalid {
-                detail: format!("{path}: its pages hold only keys of {bytes} bytes"),
-            });
-        }
-        let closing = env.clone().prepare_for_closing();
         let store = Self {
             env,
             tables,
-            turnstile,
+            locks,
+            place,
+            settings,
+            size_limit: settings.size_bytes.or(noted_size).unwrap_or(settings.size_limit()),
+            noted_size: AtomicU64::new(noted_size.unwrap_or(0)),
+            was_full: AtomicBool::new(false),
             commits: AtomicU64::new(0),
-            closing,
+            told: Told::default(),
+            closing: ClosingOnDrop::default(),
             closed: watch::Sender::new(()),
         };
+        store.keep_to_limit()?;
         store.clear_stale_readers();
         Ok(store)
+    }
+
+    /// A store that was told its limit by another process has mapped more than that.
+    fn keep_to_limit(&self) -> Result<(), KvError> {
+        let (info, page_bytes) = (self.env.info(), self.env.page_bytes());
+        let file_bytes = (info.last_page as u64 + 1) * page_bytes as u64;
+        let limit = self.size_limit.max(file_bytes);
+        if (info.map_bytes as u64) > limit {
+            let bytes = usize::try_from(limit).expect("it is below the map's size");
+            self.env.resize(info.map_bytes, bytes, Duration::ZERO).map_err(kv_error)?;
+        }
+        Ok(())
     }
 
     /// Begins a read of the newest committed state.
@@ -99,18 +100,133 @@ impl Store {
     /// LMDB has two meta pages that commits write in turn. A reader takes a number T, then copies the meta page of T; if it
     /// is held up in between until commit T+2 writes that page, it reads what is not committed yet, and its next read
     /// may get T+1: back in time. So a read that two commits have passed begins again.
-    pub(super) fn read_txn(&self) -> Result<RoTxn<'_, WithoutTls>, KvError> {
+    pub(super) fn read_txn(&self) -> Result<ReadTxn<'_>, KvError> {
+        let unlocked = if self.locks.is_none() { Some(self.begin_unlocked()?) } else { None };
         loop {
-            let txn = self.env.read_txn().map_err(kv_error)?;
-            if self.env.info().last_txn_id <= txn.id() + 1 {
-                return Ok(txn);
+            let txn = match self.env.read_again() {
+                Ok(Some(txn)) => txn,
+                Ok(None) => {
+                    self.take_place()?;
+                    continue;
+                }
+                Err(LmdbError::Lmdb(Code::MapResized)) => {
+                    self.grow(true)?;
+                    continue;
+                }
+                Err(error) => return Err(kv_error(error)),
+            };
+            if self.env.info().last_txn <= txn.id() + 1 {
+                return Ok(ReadTxn { txn, _unlocked: unlocked });
             }
         }
     }
 
-    /// Begins a write transaction, in turn with the other processes.
-    pub(super) fn write_txn(&self) -> Result<WriteTxn<'_>, KvError> {
-        self.turnstile.write_txn(&self.env)
+    /// Takes a place in LMDB's table of readers, which later reads use again.
+    fn take_place(&self) -> Result<(), KvError> {
+        let taken = {
+            let _held = self.locks.as_ref().map(|locks| self.hold_readers(locks)).transpose()?;
+            self.env.take_place()
+        };
+        match taken {
+            Err(LmdbError::Lmdb(Code::MapResized)) => self.grow(true),
+            taken => taken.map_err(kv_error),
+        }
+    }
+
+    fn hold_readers<'l>(&self, locks: &'l Locks) -> Result<super::locks::ReadersHeld<'l>, KvError> {
+        let path = self.place.directory();
+        let held = locks.hold_readers().map_err(|error| opening::unavailable(path, &error))?;
+        held.ok_or_else(|| KvError::Unavailable {
+            detail: format!(
+                "{}: another process has the lock on the table of readers, or was stopped while it had it",
+                path.display()
+            ),
+        })
+    }
+
+    fn begin_unlocked(&self) -> Result<Unlocked, KvError> {
+        self.place.check()?;
+        let data = self.place.directory().join(DATA_FILE_NAME);
+        File::open(&data).and_then(Unlocked::begin).map_err(|error| opening::unavailable(&data, &error))
+    }
+
+    /// Begins a write transaction, in turn with the other processes. Waits as long as `is_wanted` says that somebody
+    /// waits for what it will do, but not for ever.
+    pub(super) fn write_txn(&self, is_wanted: &dyn Fn() -> bool) -> Result<WriteTxn<'_>, KvError> {
+        let locks = self.locks.as_ref().filter(|_| !self.settings.read_only).ok_or(KvError::ReadOnly)?;
+        self.place.check()?;
+        let turn = self.take_turn(locks, is_wanted)?;
+        self.grow(false)?;
+        self.keep_what_is_read_without_locks(locks)?;
+        let mut txn = match self.env.begin_write() {
+            Err(LmdbError::Lmdb(Code::MapResized)) => {
+                self.grow(true)?;
+                self.env.begin_write()
+            }
+            begun => begun,
+        }
+        .map_err(kv_error)?;
+        self.note_size(&mut txn)?;
+        let is_kept = !planted::is_in_process(SharingBug::TurnLetGoEarly);
+        Ok(WriteTxn { txn, _turn: is_kept.then_some(turn) })
+    }
+
+    fn take_turn<'l>(&self, locks: &'l Locks, is_wanted: &dyn Fn() -> bool) -> Result<Turn<'l>, KvError> {
+        let began = clock::now();
+        let is_told = Cell::new(false);
+        let taken = locks.take_turn(TURN_WAIT_MAX, &|| {
+            self.told.waits_for_turn.store(true, Ordering::Relaxed);
+            let waited = clock::now().duration_since(began);
+            if waited >= LONG_TURN && !is_told.replace(true) {
+                self.tell_of_long_turn(waited);
+            }
+            is_wanted()
+        });
+        self.told.waits_for_turn.store(false, Ordering::Relaxed);
+        taken.map_err(no_turn)
+    }
+
+    /// Where somebody reads without LMDB's locks, LMDB would use pages again that they still read. A state that is kept
+    /// from before this write on protects them: they began before it, or see it.
+    fn keep_what_is_read_without_locks(&self, locks: &Locks) -> Result<(), KvError> {
+        if !locks.is_read_without_locks() {
+            self.env.let_go();
+            return Ok(());
+        }
+        loop {
+            self.env.keep().map_err(kv_error)?;
+            if self.env.is_keeping() {
+                return Ok(());
+            }
+            self.take_place()?;
+        }
+    }
+
+    /// Maps more of the file, if it needs or will soon need more. `is_outgrown` says that another process has used more
+    /// than is mapped.
+    fn grow(&self, is_outgrown: bool) -> Result<(), KvError> {
+        let is_full = !is_outgrown && self.was_full.swap(false, Ordering::AcqRel);
+        let info = self.env.info();
+        let growth = map::growth(info, self.env.page_bytes(), self.size_limit, is_full);
+        let Some(growth) = growth else { return Ok(()) };
+        let bytes = usize::try_from(growth.map_bytes).unwrap_or(usize::MAX);
+        let resized = self.env.resize(info.map_bytes, bytes, growth.patience).map_err(kv_error)?;
+        if !resized && (is_full || is_outgrown) {
+            return Err(KvError::Unavailable {
+                detail: "the file has outgrown its map, which cannot grow while reads of this process run that do not end"
+                    .into(),
+            });
+        }
+        Ok(())
+    }
+
+    fn note_size(&self, txn: &mut lmdb::WriteTxn<'_>) -> Result<(), KvError> {
+        match self.settings.size_bytes {
+            Some(bytes) if self.noted_size.load(Ordering::Acquire) != bytes => {
+                opening::note_size(txn, bytes).map_err(kv_error)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Commits, and tells apart what is certain about a failure from what is not.
@@ -118,36 +234,49 @@ impl Store {
         match txn.commit() {
             Ok(()) => {
                 self.commits.fetch_add(1, Ordering::Relaxed);
+                if let Some(bytes) = self.settings.size_bytes {
+                    self.noted_size.store(bytes, Ordering::Release);
+                }
                 Ok(())
             }
             Err(error) => {
-                let panicked = matches!(self.env.read_txn(), Err(heed::Error::Mdb(MdbError::Panic)));
-                let full = !panicked && matches!(error, heed::Error::Io(_)) && self.is_disk_full();
+                let panicked = self.is_broken();
+                let full = !panicked
+                    && matches!(error, LmdbError::Io(_))
+                    && probe::is_disk_full(self.place.directory());
                 Err(commit_error(error, panicked, full))
             }
         }
     }
 
-    /// Whether the disk has no room for a little more than the file. LMDB reports a write that the disk took
-    /// only in part, which is how most disks fill up, as an input/output error; this tells the two apart.
-    fn is_disk_full(&self) -> bool {
-        let path = self.env.path().join(PROBE_FILE_NAME);
-        let probed = self.env.real_disk_size().map_err(|_| ErrorKind::Other.into()).and_then(|bytes| {
-            let mut probe = File::create(&path)?;
-            probe.seek(SeekFrom::Start(bytes))?;
-            probe.write_all(&vec![1; PROBE_BYTES])
-        });
-        // What cannot be removed is overwritten by the next probe.
-        let _removed = std::fs::remove_file(&path);
-        probed.is_err_and(|error| is_full(&error))
+    /// Whether LMDB refuses everything, since a write failed half way.
+    fn is_broken(&self) -> bool {
+        match self.env.read_again() {
+            Ok(Some(_)) => false,
+            Ok(None) => self.take_place().is_err(),
+            Err(error) => matches!(error, LmdbError::Lmdb(Code::Panic)),
+        }
+    }
+
+    /// Notes that a write did not fit the map, and says whether that may grow.
+    pub(super) fn may_grow(&self) -> bool {
+        let map_bytes = self.env.info().map_bytes as u64;
+        // No transaction takes half a map, so one that fails before was refused by the disk.
+        let may = map_bytes < self.size_limit && self.file_bytes() > map_bytes / 2;
+        self.was_full.store(may, Ordering::Release);
+        may
     }
 
     /// Forgets the reads of processes that died, whose states would otherwise be kept for ever.
     pub(super) fn clear_stale_readers(&self) {
-        match self.env.clear_stale_readers() {
+        let Some(locks) = &self.locks else { return };
+        let cleared =
+            self.hold_readers(locks).and_then(|_held| self.env.clear_dead_readers().map_err(kv_error));
+        match cleared {
             Ok(0) => {}
             Ok(readers) => {
-                tracing::debug!(
+                self.told.dead_readers.fetch_add(readers as u64, Ordering::Relaxed);
+                tracing::info!(
                     name: "kv.readers-forgotten", target: "baton::kv", readers,
                     "forgot the reads of processes that died"
                 );
@@ -162,14 +291,32 @@ impl Store {
         }
     }
 
+    /// The bytes of the file that are in use, or were.
+    pub(super) fn file_bytes(&self) -> u64 {
+        (self.env.info().last_page as u64 + 1) * self.env.page_bytes() as u64
+    }
+
+    /// The pages that LMDB's list has as free. Nothing where it cannot be read now.
+    pub(super) fn free_pages(&self) -> u64 {
+        let count = |txn: &lmdb::Txn<'_>| -> lmdb::Result<usize> {
+            FreeList::of(txn)?.map(|freed| Ok(freed?.len())).sum()
+        };
+        self.read_txn().ok().and_then(|txn| count(&txn).ok()).unwrap_or_default() as u64
+    }
+
     /// How many transactions were committed through this environment.
     pub(super) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }
 
+    /// Whether its files are still there.
+    pub(super) fn is_there(&self) -> bool {
+        self.place.is_there()
+    }
+
     /// Ends once LMDB has closed; for threads.
     pub(super) fn closing(&self) -> Closing {
-        self.closing.clone()
+        self.closing.closing()
     }
 
     /// Fails to change once LMDB has closed; for tasks.
@@ -178,110 +325,53 @@ impl Store {
     }
 }
 
-fn open_env(directory: &Path, settings: Settings) -> Result<Env<WithoutTls>, KvError> {
-    let mut options = EnvOpenOptions::new().read_txn_without_tls();
-    let bytes = usize::try_from(settings.size_bytes).expect("the settings were checked against usize");
-    options.map_size(bytes).max_readers(READERS_MAX).max_dbs(2);
-    if settings.durability == Durability::Relaxed {
-        // SAFETY: without flushes a power loss may destroy the file, which Relaxed documents. While the
-        // machine runs, every process sees the same page cache, so no memory is at stake.
-        unsafe { options.flags(EnvFlags::NO_SYNC) };
-    }
-    // SAFETY: the map is only sound while nobody but LMDB changes the file. The registry opens a directory
-    // once a process, LMDB's locks order processes, and the documentation of `EmbeddedOptions::path`
-    // excludes network file systems and foreign writers.
-    let opened = unsafe { options.open(directory) };
-    opened.map_err(|error| match error {
-        heed::Error::Mdb(MdbError::Invalid | MdbError::VersionMismatch) => foreign(directory),
-        heed::Error::Io(error) if error.kind() == ErrorKind::OutOfMemory => KvError::Unavailable {
-            detail: format!(
-                "{}: cannot reserve an address space of maxSizeBytes = {} bytes ({error}); lower it, or \
-                 raise the process's limit (ulimit -v)",
-                directory.display(),
-                settings.size_bytes
-            ),
-        },
-        heed::Error::Io(error) => unavailable(directory, &error),
-        error => kv_error(error),
-    })
+/// Makes the tables of a new store. If another process was faster, this finds them made and changes nothing.
+fn make_tables(env: &Env, locks: &Locks) -> Result<Tables, KvError> {
+    let _turn = locks.take_turn(TURN_WAIT_MAX, &|| true).map_err(no_turn)?;
+    let mut txn = env.begin_write().map_err(kv_error)?;
+    let tables = opening::create_tables(&mut txn).map_err(kv_error)?;
+    txn.commit().map_err(kv_error)?;
+    Ok(tables)
 }
 
-/// The databases of a store, or nothing if LMDB has not stored anything in the file.
-fn open_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Option<Tables>, KvError> {
-    let txn = env.read_txn().map_err(kv_error)?;
-    let found = env.open_databases_and_commit(txn, |opener, txn| {
-        let main = opener.open_database::<Raw, Raw>(txn, None)?.ok_or(MdbError::NotFound)?;
-        if main.is_empty(txn)? {
-            return Ok(CommitOrAbort::Abort(Found::Nothing));
-        }
-        let rows = opener.open_database::<Raw, Raw>(txn, Some(ROWS_NAME))?;
-        let parts = opener.open_database::<Raw, Raw>(txn, Some(PARTS_NAME))?;
-        let (Some(rows), Some(parts)) = (rows, parts) else {
-            return Ok(CommitOrAbort::Abort(Found::Foreign));
-        };
-        if main.get(txn, FORMAT_KEY)? != Some(FORMAT_VALUE) {
-            return Ok(CommitOrAbort::Abort(Found::Foreign));
-        }
-        Ok::<_, heed::Error>(CommitOrAbort::Commit((rows, parts)))
-    });
-    match found {
-        Ok(CommitOrAbort::Commit((rows, parts))) => Ok(Some(Tables { rows, parts })),
-        Ok(CommitOrAbort::Abort(Found::Nothing)) => Ok(None),
-        Ok(CommitOrAbort::Abort(Found::Foreign)) | Err(heed::Error::Mdb(MdbError::Incompatible)) => {
-            Err(foreign(directory))
-        }
-        Err(error) => Err(kv_error(error)),
+/// A read of one state.
+pub(super) struct ReadTxn<'e> {
+    txn: lmdb::ReadTxn<'e>,
+    _unlocked: Option<Unlocked>,
+}
+
+impl<'e> Deref for ReadTxn<'e> {
+    type Target = lmdb::Txn<'e>;
+
+    fn deref(&self) -> &lmdb::Txn<'e> {
+        &self.txn
     }
 }
 
-/// Why there are no tables to open.
-enum Found {
-    Nothing,
-    Foreign,
+/// A write transaction. One at a time runs, over all processes: the turn ends after it.
+pub(super) struct WriteTxn<'e> {
+    txn: lmdb::WriteTxn<'e>,
+    _turn: Option<Turn<'e>>,
 }
 
-/// Makes the databases. If another process was faster, this finds them made and changes nothing.
-fn create_tables(env: &Env<WithoutTls>, turnstile: &Turnstile, directory: &Path) -> Result<Tables, KvError> {
-    let txn = turnstile.write_txn(env)?;
-    let created = env.create_databases_and_commit(txn, |opener, txn| {
-        let main = opener.create_database::<Raw, Raw>(txn, None)?;
-        main.put(txn, FORMAT_KEY, FORMAT_VALUE)?;
-        let rows = opener.create_database::<Raw, Raw>(txn, Some(ROWS_NAME))?;
-        let parts = opener.create_database::<Raw, Raw>(txn, Some(PARTS_NAME))?;
-        Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit((rows, parts)))
-    });
-    match created {
-        Ok(made) => {
-            let (rows, parts) = made.commit().expect("the closure above never aborts");
-            Ok(Tables { rows, parts })
-        }
-        Err(heed::Error::Io(error)) => Err(unavailable(directory, &error)),
-        Err(error) => Err(kv_error(error)),
+impl<'e> WriteTxn<'e> {
+    /// The transaction, to read through.
+    pub(super) fn reader(&self) -> &lmdb::Txn<'e> {
+        &self.txn
     }
-}
 
-/// Refuses a `data.mdb` that LMDB did not write, before LMDB puts its lock file next to it.
-fn refuse_foreign_file(directory: &Path) -> Result<(), KvError> {
-    // Both metas begin with a page header of 16 bytes, then LMDB's number in the machine's byte order.
-    let mut head = Vec::new();
-    match File::open(directory.join(DATA_FILE_NAME)) {
-        Ok(file) => file.take(20).read_to_end(&mut head).map_err(|error| unavailable(directory, &error))?,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(unavailable(directory, &error)),
-    };
-    // LMDB fills a file that is empty, as a crash during its creation leaves it.
-    if head.is_empty() || making::MAGICS.iter().any(|magic| head.ends_with(magic)) {
-        return Ok(());
+    /// The transaction, to write with.
+    pub(super) fn writer(&mut self) -> &mut lmdb::WriteTxn<'e> {
+        &mut self.txn
     }
-    Err(foreign(directory))
-}
 
-fn foreign(directory: &Path) -> KvError {
-    let path = directory.join(DATA_FILE_NAME);
-    KvError::Invalid { detail: format!("{} is not a Baton store that this release can read", path.display()) }
-}
+    fn commit(self) -> lmdb::Result<()> {
+        let Self { txn, _turn } = self;
+        txn.commit()
+    }
 
-/// The directory could not be used for a reason that the operating system gave.
-pub(super) fn unavailable(path: &Path, error: &std::io::Error) -> KvError {
-    KvError::Unavailable { detail: format!("cannot open {}: {error}", path.display()) }
+    /// Leaves nothing, and ends the turn.
+    pub(super) fn abort(self) {
+        drop(self);
+    }
 }

@@ -1,81 +1,91 @@
 //! What LMDB and the operating system say, as what the engine can do about it.
 //!
-//! Every LMDB error is named here once, so that a new one is a compile error and not a guess. Opening has
-//! meanings of its own (a file that is not ours); they stand in `environment`, commits in `committer`.
+//! Every LMDB error is named here once. Opening has meanings of its own (a file that is not ours); they stand in
+//! `opening`.
 
 use std::io::{self, ErrorKind};
+use std::time::SystemTime;
 
-use heed::MdbError;
-
+use super::lmdb::{Code, LmdbError};
+use super::locks::{Holder, NoTurn};
 use crate::kv::KvError;
 
 /// The meaning of an error that came up while reading or writing inside a transaction.
-pub(super) fn kv_error(error: heed::Error) -> KvError {
+pub(super) fn kv_error(error: LmdbError) -> KvError {
     match error {
-        heed::Error::Io(error) => io_error(&error),
-        heed::Error::Mdb(error) => mdb_error(error),
-        // Rows are plain bytes, whose coding cannot fail.
-        heed::Error::Encoding(error) | heed::Error::Decoding(error) => {
-            KvError::Corrupt { detail: format!("a row cannot be decoded: {error}") }
-        }
-        heed::Error::EnvAlreadyOpened => {
-            KvError::Unavailable { detail: "something else in this process has LMDB open on it".into() }
-        }
+        LmdbError::Io(error) => io_error(&error),
+        LmdbError::Lmdb(code) => lmdb_error(code, &error),
     }
 }
 
 /// There is no room left in the map.
 pub(super) fn map_full() -> KvError {
-    KvError::Full { detail: "the file has reached maxSizeBytes; raise it, or delete actors".into() }
+    KvError::Full {
+        detail: "the file has reached maxSizeBytes, and what was deleted cannot be used while somebody still reads it; delete \
+                 rows or actors, end long reads, or raise it"
+            .into(),
+    }
 }
 
-fn mdb_error(error: MdbError) -> KvError {
-    match error {
-        MdbError::MapFull => map_full(),
-        MdbError::TxnFull => KvError::TooLarge { detail: "the transaction changes too many pages".into() },
-        MdbError::BadValSize => {
-            KvError::TooLarge { detail: "LMDB refused the size of a key or a value".into() }
-        }
-        MdbError::Corrupted
-        | MdbError::PageNotFound
-        | MdbError::Invalid
-        | MdbError::VersionMismatch
-        | MdbError::Incompatible => {
+fn lmdb_error(code: Code, error: &LmdbError) -> KvError {
+    match code {
+        Code::MapFull => map_full(),
+        Code::TxnFull => KvError::TooLarge { detail: "the transaction changes too many pages".into() },
+        Code::BadValSize => KvError::TooLarge { detail: "LMDB refused the size of a key or a value".into() },
+        Code::Damaged(_) | Code::Invalid | Code::VersionMismatch | Code::Incompatible => {
             KvError::Corrupt { detail: format!("LMDB found its file damaged: {error}") }
         }
-        MdbError::Panic => KvError::Unavailable {
+        Code::Panic => KvError::Unusable {
             detail: "an earlier write failed half way; close the store everywhere in this process and open \
                      it again"
                 .into(),
         },
-        MdbError::ReadersFull => KvError::Unavailable {
+        Code::ReadersFull => KvError::Unavailable {
             detail: format!("more than {} reads are running at once", super::environment::READERS_MAX),
         },
-        MdbError::MapResized => KvError::Unavailable {
-            detail: "another process opened the directory with a larger maxSizeBytes and used it; open it \
-                     here with the same one"
+        // The map is made larger where this can come from.
+        Code::MapResized => KvError::Unavailable {
+            detail: "another process has let the file grow, and reads of this process that have not ended keep it \
+                     from mapping all of it"
                 .into(),
         },
         // None of these can come from the calls made here; all of them leave the transaction unwritten.
-        MdbError::KeyExist
-        | MdbError::NotFound
-        | MdbError::DbsFull
-        | MdbError::TlsFull
-        | MdbError::CursorFull
-        | MdbError::PageFull
-        | MdbError::BadRslot
-        | MdbError::BadTxn
-        | MdbError::BadDbi
-        | MdbError::Problem
-        | MdbError::Other(_) => KvError::Unavailable { detail: format!("LMDB failed: {error}") },
+        Code::Other(_) => KvError::Unavailable { detail: format!("LMDB failed: {error}") },
     }
+}
+
+/// Nobody else let this process write in time.
+pub(super) fn no_turn(error: NoTurn) -> KvError {
+    match error {
+        NoTurn::Failed(error) => {
+            KvError::of_system(format!("the lock files of the store failed: {error}"), &error)
+        }
+        NoTurn::Waited { waited, holder } => KvError::Unavailable {
+            detail: format!(
+                "waited {} ms for the turn to write, and nothing was written: {}",
+                waited.as_millis(),
+                holder.as_ref().map_or_else(|| "other processes had it".to_owned(), had_by)
+            ),
+        },
+    }
+}
+
+/// Who has the turn to write, since when.
+pub(super) fn had_by(holder: &Holder) -> String {
+    let process = holder.process.as_ref().map_or_else(|| "a process".to_owned(), ToString::to_string);
+    format!("{process} has had it since {}", timestamp(holder.since))
+}
+
+/// A time as people and machines read it: RFC 3339, UTC, to the millisecond.
+pub(super) fn timestamp(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
 }
 
 fn io_error(error: &io::Error) -> KvError {
     if is_full(error) {
         disk_full(error)
     } else {
-        KvError::Unavailable { detail: format!("the operating system failed: {error}") }
+        KvError::of_system(format!("the operating system failed: {error}"), error)
     }
 }
 
@@ -95,12 +105,14 @@ pub(super) fn is_full(error: &io::Error) -> bool {
 /// holds. A full map or disk (`disk_is_full`) before that point leaves nothing visible, and says so; any
 /// other failure of the disk is reported as unknown, because a device that fails its flush is not to be
 /// trusted about what it did before.
-pub(super) fn commit_error(error: heed::Error, panicked: bool, disk_is_full: bool) -> KvError {
+pub(super) fn commit_error(error: LmdbError, panicked: bool, disk_is_full: bool) -> KvError {
     let unknown = |detail: String| KvError::UnknownOutcome { detail: format!("the commit failed: {detail}") };
+    if panicked {
+        return unknown(error.to_string());
+    }
     match error {
-        error if panicked => unknown(error.to_string()),
-        heed::Error::Io(error) if disk_is_full || is_full(&error) => disk_full(&error),
-        heed::Error::Io(error) => unknown(error.to_string()),
-        error => kv_error(error),
+        LmdbError::Io(error) if disk_is_full || is_full(&error) => disk_full(&error),
+        LmdbError::Io(error) => unknown(error.to_string()),
+        error @ LmdbError::Lmdb(_) => kv_error(error),
     }
 }

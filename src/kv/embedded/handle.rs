@@ -3,12 +3,10 @@
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
-use futures::future::{BoxFuture, FutureExt};
-
 use super::Settings;
 use super::committer::Job;
 use super::registry::{Directories, Shared};
-use crate::kv::{BodyRunner, KvError, Mutations, View};
+use crate::kv::{BodyRunner, KvError};
 use crate::sync::{Mutex, oneshot};
 
 /// A share in what the handles on one directory have in common.
@@ -32,7 +30,7 @@ impl Handle {
 
     /// Queues a transaction and waits for its answer.
     pub(super) async fn run(&self, body: Arc<dyn BodyRunner>) -> Result<(), KvError> {
-        run(self.share()?, body).await
+        run(self.share()?, Some(body)).await
     }
 
     /// Gives the share up. What was queued through this handle is answered before; the last user of the
@@ -42,7 +40,7 @@ impl Handle {
         let Some(share) = share else { return };
         // The queue is in order, so when this one is answered, all that came before it are. It fails only
         // if the thread that commits is gone, and then there is nothing to wait for.
-        let _finished = run(Arc::clone(&share), Arc::new(Nothing)).await;
+        let _finished = run(Arc::clone(&share), None).await;
         let mut closed = share.store.closed();
         if Arc::into_inner(share).is_some() {
             // This was the last user: LMDB closes as soon as the thread has ended.
@@ -51,7 +49,7 @@ impl Handle {
     }
 }
 
-async fn run(share: Arc<Shared>, body: Arc<dyn BodyRunner>) -> Result<(), KvError> {
+async fn run(share: Arc<Shared>, body: Option<Arc<dyn BodyRunner>>) -> Result<(), KvError> {
     let (answer, answered) = oneshot::channel();
     let queued = share.queue.send(Job { body, answer }).await;
     // The queue must not be kept open by those who only wait for their answer.
@@ -60,13 +58,4 @@ async fn run(share: Arc<Shared>, body: Arc<dyn BodyRunner>) -> Result<(), KvErro
     answered.await.unwrap_or_else(|_| {
         Err(KvError::UnknownOutcome { detail: "the thread that commits ended before its answer".into() })
     })
-}
-
-/// Reads nothing and writes nothing.
-struct Nothing;
-
-impl BodyRunner for Nothing {
-    fn run<'a>(&'a self, _: &'a dyn View) -> BoxFuture<'a, Mutations> {
-        futures::future::ready(Mutations::new()).boxed()
-    }
 }

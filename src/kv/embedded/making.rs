@@ -1,41 +1,46 @@
-//! Making `data.mdb`, also where an earlier attempt was cut off by a loss of power.
+//! A `data.mdb` that is not made yet, or only half, because the power was lost meanwhile.
 //!
 //! LMDB writes both meta pages of a new file at once and does not flush them. After a loss of power the file may
 //! have any of their sectors, the others being zeros, and LMDB then takes it for somebody else's. Nothing was ever
 //! committed to such a file: a commit flushes pages of its own first, and they are not zeros. So it is emptied, and
 //! LMDB makes an empty file anew.
 //!
-//! Whoever finds no whole file holds the turnstile until there is one. So what looks torn behind the turnstile is
-//! not a file that another process is just making.
+//! Whoever opens a directory is alone in doing so. So what looks torn then is not a file that another process is just
+//! making.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
-use std::path::Path;
+use std::io::{self, Read, Seek, SeekFrom};
 
-use super::turnstile::Turnstile;
+use super::data_file::DataFile;
 
 /// Twice the largest page that LMDB uses.
 const METAS_BYTES_MAX: u64 = 2 * 64 * 1024;
 /// The least that a disk writes as one.
-const SECTOR_BYTES: usize = 512;
+pub(super) const SECTOR_BYTES: usize = 512;
 /// Where a meta page has its mark, in its first sector.
 const MAGIC_AT: usize = 16;
 
 /// LMDB's mark, as machines of both kinds write it.
-pub(super) const MAGICS: [[u8; 4]; 2] = [[0xBE, 0xEF, 0xC0, 0xDE], [0xDE, 0xC0, 0xEF, 0xBE]];
+const MAGICS: [[u8; 4]; 2] = [[0xBE, 0xEF, 0xC0, 0xDE], [0xDE, 0xC0, 0xEF, 0xBE]];
 
-/// Runs `open`, alone if it is going to make the file.
-pub(super) fn alone<T>(directory: &Path, data: &Path, open: impl FnOnce() -> T) -> io::Result<T> {
-    if found(data)? == Found::Whole {
-        return Ok(open());
+/// The mark as this machine writes it.
+pub(super) fn own_magic() -> [u8; 4] {
+    MAGICS[usize::from(cfg!(target_endian = "little"))]
+}
+
+/// What a file is that LMDB has not finished making; nothing if it has, or if it is somebody else's.
+pub(super) fn unfinished(mut file: &File) -> io::Result<Option<DataFile>> {
+    if file.metadata()?.len() > METAS_BYTES_MAX {
+        return Ok(None);
     }
-    let turnstile = Turnstile::open(directory)?;
-    let _held = turnstile.hold()?;
-    if found(data)? == Found::Torn {
-        tracing::warn!(name: "kv.remade", target: "baton::kv", path = %data.display(), "the power was lost while the store was being made; making it anew");
-        File::options().write(true).open(data)?.set_len(0)?;
-    }
-    Ok(open())
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(METAS_BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(match judge(&bytes) {
+        Found::Nothing => Some(DataFile::Empty),
+        Found::Torn => Some(DataFile::Torn),
+        Found::Whole => None,
+    })
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -48,17 +53,9 @@ enum Found {
     Whole,
 }
 
-fn found(data: &Path) -> io::Result<Found> {
-    let file = match File::open(data) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
-        file => file?,
-    };
-    if file.metadata()?.len() > METAS_BYTES_MAX {
-        return Ok(Found::Whole);
-    }
-    let mut bytes = Vec::new();
-    file.take(METAS_BYTES_MAX).read_to_end(&mut bytes)?;
-    Ok(judge(&bytes))
+/// The first sector that was written.
+pub(super) fn written_sector(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.chunks(SECTOR_BYTES).find(|sector| sector.iter().any(|byte| *byte != 0))
 }
 
 fn judge(bytes: &[u8]) -> Found {

@@ -2,13 +2,20 @@
 //!
 //! - `handle`: what one user of an opened directory does with it
 //! - `registry`: one environment a directory and process, shared by its handles
-//! - `environment`: the LMDB files, and what is refused to be one
+//! - `environment`: an opened store; `opening` and `data_file`: what is refused to be one; `place`: whether it is
+//!   still where it was
 //! - `making`: a file that a loss of power left half made
 //! - `names`: what keeps a loss of power from taking the files' names
 //! - `committer`: the thread that runs and commits transactions, many at once
-//! - `turnstile`: fairness between processes
+//! - `locks`: what orders the processes that have the directory open
+//! - `map`: how much address space the file's map takes
+//! - `room`: what a store that is nearly full still takes
 //! - `values`: rows of any size in small LMDB values
+//! - `watch`: what an operator should know
 //! - `view`, `errors`: LMDB's transactions and errors in the contract's words
+//! - `lmdb`: LMDB's own interface
+//! - `planted`: faults that tests plant
+//! - `probe`: whether the disk is full
 //!
 //! Any number of processes may open one directory at the same time; their transactions take turns.
 //!
@@ -20,18 +27,32 @@
 //! being read is kept, and the file grows by what is written meanwhile. On a network file system LMDB's
 //! locks do not hold.
 
+mod clock;
+mod closing;
 mod committer;
+mod data_file;
 mod environment;
 mod errors;
 mod handle;
+mod lmdb;
+mod locks;
 mod making;
+mod map;
 mod names;
+mod opening;
+mod place;
+pub mod planted;
+mod probe;
 mod registry;
-mod turnstile;
+mod room;
+#[cfg(feature = "testing")]
+mod testing;
 mod values;
 mod view;
+mod watch;
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
@@ -40,7 +61,10 @@ use futures::future::{BoxFuture, FutureExt};
 use self::handle::Handle;
 use self::registry::{Directories, Shared};
 use self::view::TxnView;
-use super::{BodyRunner, Concurrency, Kv, KvError, ReadRunner};
+use super::{BodyRunner, Concurrency, Identity, Kv, KvError, ReadRunner, Status, Usage};
+
+#[cfg(feature = "testing")]
+pub use self::testing::FreePageList;
 
 /// What this process has open.
 static DIRECTORIES: LazyLock<Directories> = LazyLock::new(Directories::default);
@@ -62,9 +86,22 @@ pub struct EmbeddedOptions {
     pub path: PathBuf,
     /// What an acknowledged commit survives.
     pub durability: Durability,
-    /// The largest size of the store's file, in bytes, rounded up to a multiple of 64 KiB. `None`: 1 TiB
-    /// (1 GiB on 32-bit machines). It is address space, not disk space, until it is used.
+    /// The largest size of the store's file, in bytes, rounded up to a multiple of 64 KiB. It is noted in the store by
+    /// the next write. `None`: what the store notes, or else 1 TiB (1 GiB on 32-bit machines).
     pub size_bytes_max: Option<u64>,
+    /// Whether the store is only read. Nothing is made then; a directory that cannot be written will do.
+    pub read_only: bool,
+    /// The rights of files that are made, as `chmod` takes them. `None`: those of the directory, without the right to
+    /// execute. Not on Windows.
+    pub mode: Option<u32>,
+}
+
+impl EmbeddedOptions {
+    /// A durable store at `path`, with what else is usual.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        Self { path, durability: Durability::Strict, size_bytes_max: None, read_only: false, mode: None }
+    }
 }
 
 /// The smallest `size_bytes_max`: below it a store is full before it holds anything.
@@ -73,25 +110,54 @@ const SIZE_BYTES_DEFAULT: u64 = if cfg!(target_pointer_width = "64") { 1 << 40 }
 /// A multiple of every page size that operating systems use.
 const SIZE_BYTES_STEP: u64 = 64 * 1024;
 
-/// The options that all handles on a directory must agree on.
+/// More than the address space of a process has.
+const SIZE_BYTES_MAX: u64 = if cfg!(target_pointer_width = "64") { 1 << 46 } else { 1 << 31 };
+
+/// How a directory is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Settings {
     durability: Durability,
-    size_bytes: u64,
+    /// Nothing where whatever the store notes is as good.
+    size_bytes: Option<u64>,
+    read_only: bool,
+    mode: Option<u32>,
 }
 
 impl Settings {
     fn new(options: &EmbeddedOptions) -> Result<Self, KvError> {
-        let asked = options.size_bytes_max.unwrap_or(SIZE_BYTES_DEFAULT);
-        let invalid = |what: &str| KvError::Invalid { detail: format!("maxSizeBytes = {asked} {what}") };
-        if asked < SIZE_BYTES_MIN {
-            return Err(invalid(&format!("is too small; the least is {SIZE_BYTES_MIN}")));
+        let size_bytes = options.size_bytes_max.map(checked_size).transpose()?;
+        let (durability, read_only, mode) = (options.durability, options.read_only, options.mode);
+        if let Some(mode) = mode
+            && (mode & !0o777 != 0 || mode & 0o600 != 0o600)
+        {
+            let detail = format!(
+                "mode = 0o{mode:o} must give its owner the rights to read and write (0o600), and have no bits beyond 0o777"
+            );
+            return Err(KvError::Invalid { detail });
         }
-        let rounded = asked.checked_next_multiple_of(SIZE_BYTES_STEP);
-        let size_bytes = rounded.filter(|&bytes| isize::try_from(bytes).is_ok());
-        let size_bytes = size_bytes.ok_or_else(|| invalid("is more than this machine can address"))?;
-        Ok(Self { durability: options.durability, size_bytes })
+        Ok(Self { durability, size_bytes, read_only, mode })
     }
+
+    /// The largest size of the file where the store notes none.
+    fn size_limit(&self) -> u64 {
+        self.size_bytes.unwrap_or(SIZE_BYTES_DEFAULT)
+    }
+
+    /// Whether a directory that is open with these settings can be used by who asks for `asked`.
+    fn serves(self, asked: Self) -> bool {
+        let size = asked.size_bytes.is_none() || asked.size_bytes == self.size_bytes;
+        // Who only reads takes what is there.
+        asked.read_only || (!self.read_only && asked.durability == self.durability && size)
+    }
+}
+
+fn checked_size(asked: u64) -> Result<u64, KvError> {
+    let invalid = |what: &str| KvError::Invalid { detail: format!("maxSizeBytes = {asked} {what}") };
+    if asked < SIZE_BYTES_MIN {
+        return Err(invalid(&format!("is too small; the least is {SIZE_BYTES_MIN}")));
+    }
+    let rounded = asked.checked_next_multiple_of(SIZE_BYTES_STEP).filter(|bytes| *bytes <= SIZE_BYTES_MAX);
+    rounded.ok_or_else(|| invalid("is more than this machine can address"))
 }
 
 impl fmt::Display for Settings {
@@ -100,7 +166,12 @@ impl fmt::Display for Settings {
             Durability::Strict => "strict",
             Durability::Relaxed => "relaxed",
         };
-        write!(f, "durability = {durability} and maxSizeBytes = {}", self.size_bytes)
+        write!(f, "durability = {durability} and maxSizeBytes = ")?;
+        match self.size_bytes {
+            Some(bytes) => write!(f, "{bytes}")?,
+            None => f.write_str("unset")?,
+        }
+        if self.read_only { f.write_str(", read-only") } else { Ok(()) }
     }
 }
 
@@ -111,24 +182,40 @@ impl fmt::Display for Settings {
 /// closing loses nothing that was acknowledged.
 pub struct EmbeddedKv {
     handle: Handle,
+    read_only: bool,
+    /// `None` where the system cannot tell directories apart.
+    identity: Option<Identity>,
 }
 
 impl EmbeddedKv {
-    /// Whether there is a store in a directory, as far as its files tell.
-    pub fn is_there(path: &std::path::Path) -> bool {
-        path.join(environment::DATA_FILE_NAME).is_file()
+    /// Whether there is a store in a directory, as far as its files tell. A directory that may not be looked into is an
+    /// error.
+    pub fn is_there(path: &std::path::Path) -> Result<bool, KvError> {
+        let data = path.join(opening::DATA_FILE_NAME);
+        match std::fs::metadata(&data) {
+            Ok(metadata) => Ok(metadata.is_file()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+            Err(error) => Err(opening::unavailable(&data, &error)),
+        }
     }
 
     /// Opens the directory, or makes it. Blocks the thread while the operating system does.
     pub fn open(options: &EmbeddedOptions) -> Result<Self, KvError> {
         let settings = Settings::new(options)?;
-        let path = &options.path;
+        let (path, read_only) = (&options.path, options.read_only);
         if path.is_file() {
             let path = path.display();
             return Err(KvError::Invalid { detail: format!("{path} is a file; a store needs a directory") });
         }
-        std::fs::create_dir_all(path).map_err(|error| environment::unavailable(path, &error))?;
-        Ok(Self { handle: Handle::open(&DIRECTORIES, path, settings)? })
+        if !read_only {
+            locks::files::make_directory(path, settings.mode)
+                .map_err(|error| opening::unavailable(path, &error))?;
+        } else if !Self::is_there(path)? {
+            let path = path.display();
+            return Err(KvError::Invalid { detail: format!("there is no store at {path}") });
+        }
+        let handle = Handle::open(&DIRECTORIES, path, settings)?;
+        Ok(Self { handle, read_only, identity: Identity::of_place(path).ok() })
     }
 
     /// How many LMDB transactions this process has committed to the directory since it opened it. A group
@@ -174,14 +261,30 @@ impl Kv for EmbeddedKv {
         Concurrency::Serial
     }
 
+    fn identity(&self) -> Option<Identity> {
+        self.identity.clone()
+    }
+
     fn waiting(&self) -> u64 {
         // A closed handle waits for nothing.
         let queue = |share: Arc<Shared>| share.queue.max_capacity() - share.queue.capacity();
         self.share().map_or(0, queue) as u64
     }
 
+    fn usage(&self) -> Usage {
+        self.share().map(|share| share.store.usage()).unwrap_or_default()
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<Status, KvError>> {
+        let name = self.name();
+        async move { Ok(self.share()?.store.status(name)) }.boxed()
+    }
+
     /// A transaction whose future is dropped once it was queued takes effect all the same.
     fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+        if self.read_only {
+            return futures::future::ready(Err(KvError::ReadOnly)).boxed();
+        }
         self.handle.run(body).boxed()
     }
 

@@ -1,19 +1,21 @@
 //! One environment for each directory in a process.
 //!
-//! LMDB must not be opened twice in a process on one file (closing either one would drop the locks of
-//! both), but worker threads and module realms of one Node.js process do not know of each other. So handles
-//! share what is open, find it by the directory's canonical path, and the last one to go closes it. Opening
-//! a directory that is just closing waits until that is done.
+//! LMDB must not be opened twice in a process on one file (closing either one would free the places of both in the
+//! table of readers), but worker threads and module realms of one Node.js process do not know of each other. So
+//! handles share what is open, and the last one to go closes it. A store is found by what its data file is, its device and
+//! inode, since it may have many names: links, mounts. Opening a directory that is just closing waits until that is done.
+//! A store whose files were deleted or replaced is not joined: what is there now is another one.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use super::Settings;
 use super::committer::{self, Job, QUEUE_JOBS_MAX};
-use super::environment::{Closing, Store, unavailable};
-use crate::kv::KvError;
+use super::environment::{Closing, Store};
+use super::opening::{self, unavailable};
+use crate::kv::{Identity, KvError};
 use crate::sync::{Mutex, mpsc, thread};
 
 /// How long an opening waits for an earlier environment's last transactions and reads.
@@ -30,48 +32,58 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct Slot {
     shared: Weak<Shared>,
+    store: Weak<Store>,
     closing: Option<Closing>,
 }
 
 /// The directories of a process.
 #[derive(Default)]
-pub(super) struct Directories(Mutex<BTreeMap<PathBuf, Arc<Mutex<Slot>>>>);
+pub(super) struct Directories(Mutex<BTreeMap<Identity, Arc<Mutex<Slot>>>>);
 
 impl Directories {
     /// Opens an existing directory, or joins those who have it open.
     pub(super) fn open(&self, directory: &Path, settings: Settings) -> Result<Arc<Shared>, KvError> {
         let directory = directory.canonicalize().map_err(|error| unavailable(directory, &error))?;
-        let slot = self.slot(&directory);
+        let id = opening::identity(&directory, settings)?;
+        let slot = self.slot(id);
         // This lock is held while LMDB opens, so that those who open one directory at once open it once.
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shared) = slot.shared.upgrade() {
-            return join(shared, settings, &directory);
-        }
-        if let Some(closing) = slot.closing.take()
-            && !closing.wait_timeout(CLOSING_WAIT_MAX)
-        {
-            slot.closing = Some(closing);
-            let path = directory.display();
-            return Err(KvError::Unavailable {
-                detail: format!("{path} is still being closed in this process"),
-            });
+        // Of a store that is gone nothing is shared, and nobody waits for it to close.
+        let is_gone = slot.store.upgrade().is_some_and(|store| !store.is_there());
+        if !is_gone {
+            if let Some(shared) = slot.shared.upgrade() {
+                return join(shared, settings, &directory);
+            }
+            if let Some(closing) = slot.closing.take()
+                && !closing.wait_timeout(CLOSING_WAIT_MAX)
+            {
+                slot.closing = Some(closing);
+                let path = directory.display();
+                return Err(KvError::Unavailable {
+                    detail: format!("{path} is still being closed in this process"),
+                });
+            }
         }
         let shared = start(&directory, settings)?;
-        *slot = Slot { shared: Arc::downgrade(&shared), closing: Some(shared.store.closing()) };
+        *slot = Slot {
+            shared: Arc::downgrade(&shared),
+            store: Arc::downgrade(&shared.store),
+            closing: Some(shared.store.closing()),
+        };
         Ok(shared)
     }
 
-    fn slot(&self, directory: &Path) -> Arc<Mutex<Slot>> {
+    fn slot(&self, id: Identity) -> Arc<Mutex<Slot>> {
         let mut directories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Forgets the directories that are closed, so that a process that opens many keeps none of them. One
         // that somebody is opening right now has a second reference, and is kept.
         directories.retain(|_, slot| Arc::strong_count(slot) > 1 || !is_closed(slot));
-        Arc::clone(directories.entry(directory.to_owned()).or_default())
+        Arc::clone(directories.entry(id).or_default())
     }
 }
 
 fn join(shared: Arc<Shared>, settings: Settings, directory: &Path) -> Result<Arc<Shared>, KvError> {
-    if shared.settings == settings {
+    if shared.settings.serves(settings) {
         return Ok(shared);
     }
     let (path, open) = (directory.display(), shared.settings);

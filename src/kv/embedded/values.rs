@@ -13,14 +13,10 @@
 //! has one width, so different rows never share a part, but the parts of `"a"` and of `"a\x01"` interleave:
 //! parts are only ever reached through their row, never by range.
 
-use std::io::Write;
-use std::ops::Bound;
-
 use bytes::Bytes;
-use heed::types::Bytes as Raw;
-use heed::{Database, ReservedSpace, RoRange, RoTxn, RwTxn};
 
 use super::errors::kv_error;
+use super::lmdb::{LmdbError, Range, Table, Txn, WriteTxn};
 use crate::kv::{KeyRange, KvError, Mutation, Scan, Visitor};
 
 /// The largest LMDB value ever written.
@@ -32,21 +28,26 @@ pub(super) const VALUE_BYTES_MAX: usize = 100_000;
 /// The largest key of a row. LMDB takes 1,982 bytes with pages of 4 KiB; the engine needs about 600.
 pub(super) const KEY_BYTES_MAX: usize = 1_024;
 
+/// What LMDB keeps of an entry beside key and value: its header, and its place in the page.
+pub(super) const ENTRY_BYTES: usize = 10;
+/// The smallest page that operating systems use.
+const PAGE_BYTES_MIN: usize = 4_096;
+
 // The count of parts is a byte.
 const _: () = assert!((VALUE_BYTES_MAX - FIRST_BYTES_MAX).div_ceil(STORED_BYTES_MAX) < 256);
 
-/// The two LMDB databases that hold rows.
-#[derive(Clone, Copy)]
+/// The two tables that hold rows.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Tables {
     /// One entry a row.
-    pub(super) rows: Database<'static, Raw, Raw>,
+    pub(super) rows: Table,
     /// What did not fit there.
-    pub(super) parts: Database<'static, Raw, Raw>,
+    pub(super) parts: Table,
 }
 
 impl Tables {
     /// The value of `key`.
-    pub(super) fn get(&self, txn: &RoTxn<'_>, key: &[u8]) -> Result<Option<Bytes>, KvError> {
+    pub(super) fn get(self, txn: &Txn<'_>, key: &[u8]) -> Result<Option<Bytes>, KvError> {
         if !can_exist(key) {
             return Ok(None);
         }
@@ -63,16 +64,12 @@ impl Tables {
     }
 
     /// Shows the rows of a range to `visitor`; a whole value is borrowed from the map.
-    pub(super) fn scan(
-        &self,
-        txn: &RoTxn<'_>,
-        scan: &Scan,
-        visitor: &mut Visitor<'_>,
-    ) -> Result<(), KvError> {
+    pub(super) fn scan(self, txn: &Txn<'_>, scan: &Scan, visitor: &mut Visitor<'_>) -> Result<(), KvError> {
         if scan.range.is_empty() {
             return Ok(());
         }
-        let rows = self.rows.range(txn, &bounds(&scan.range)).map_err(kv_error)?;
+        let (start, end) = (scan.range.start(), scan.range.end());
+        let rows = self.rows.range(txn, start, Some(end)).map_err(kv_error)?;
         let rows_max = if scan.rows_max == 0 { usize::MAX } else { scan.rows_max };
         let mut parts_in_order = PartsInOrder { parts: self.parts, txn, ahead: None };
         for entry in rows.take(rows_max) {
@@ -90,8 +87,9 @@ impl Tables {
         Ok(())
     }
 
-    /// Makes one write. On an error the transaction may hold half of it and must be aborted.
-    pub(super) fn apply(&self, txn: &mut RwTxn<'_>, mutation: &Mutation) -> Result<(), KvError> {
+    /// Makes one write, and says how many pages it has freed that rows had of their own. On an error the transaction may
+    /// hold half of it and must be aborted.
+    pub(super) fn apply(self, txn: &mut WriteTxn<'_>, mutation: &Mutation) -> Result<usize, KvError> {
         match mutation {
             Mutation::Put { key, value, .. } => self.put(txn, key, value),
             Mutation::Delete { key, .. } => self.delete(txn, key),
@@ -99,67 +97,69 @@ impl Tables {
         }
     }
 
-    fn put(&self, txn: &mut RwTxn<'_>, key: &[u8], value: &[u8]) -> Result<(), KvError> {
+    fn put(self, txn: &mut WriteTxn<'_>, key: &[u8], value: &[u8]) -> Result<usize, KvError> {
         let (first, rest) = value.split_at(value.len().min(FIRST_BYTES_MAX));
         let parts = rest.chunks(STORED_BYTES_MAX);
         let parts_after = u8::try_from(parts.len()).expect("the size was checked before the transaction");
         let entry_bytes = 1 + first.len();
-        let write = |space: &mut ReservedSpace<'_>| {
-            space.write_all(&[parts_after])?;
-            space.write_all(first)
+        let fill = |space: &mut [u8]| {
+            space[0] = parts_after;
+            space[1..].copy_from_slice(first);
         };
         // Most rows are new, and are written by the same descent that finds that out.
-        let before = self.rows.get_or_put_reserved(txn, key, entry_bytes, write).map_err(kv_error)?;
-        let parts_before = match before {
-            None => 0,
+        let before = self.rows.get_or_put(txn, key, entry_bytes, fill).map_err(kv_error)?;
+        let (parts_before, freed) = match before {
+            None => (0, 0),
             Some(stored) => {
                 let (parts_before, _) = row(key, stored)?;
-                self.rows.put_reserved(txn, key, entry_bytes, write).map_err(kv_error)?;
-                parts_before
+                let freed = pages_of(key, stored.len(), parts_before);
+                self.rows.put(txn, key, entry_bytes, fill).map_err(kv_error)?;
+                (parts_before, freed)
             }
         };
         let mut part_key = PartKey::new(key);
         for (number, part) in (1..).zip(parts) {
-            self.parts
-                .put_reserved(txn, part_key.part(number), part.len(), |space| space.write_all(part))
-                .map_err(kv_error)?;
+            let fill = |space: &mut [u8]| space.copy_from_slice(part);
+            self.parts.put(txn, part_key.part(number), part.len(), fill).map_err(kv_error)?;
         }
-        self.delete_parts(txn, key, parts_after + 1, parts_before)
+        self.delete_parts(txn, key, parts_after + 1, parts_before)?;
+        Ok(freed)
     }
 
-    fn delete(&self, txn: &mut RwTxn<'_>, key: &[u8]) -> Result<(), KvError> {
+    fn delete(self, txn: &mut WriteTxn<'_>, key: &[u8]) -> Result<usize, KvError> {
         if !can_exist(key) {
-            return Ok(());
+            return Ok(0);
         }
-        let parts = self.parts_of(txn, key)?;
+        let Some(stored) = self.rows.get(txn, key).map_err(kv_error)? else { return Ok(0) };
+        let (parts, _) = row(key, stored)?;
+        let freed = pages_of(key, stored.len(), parts);
         self.rows.delete(txn, key).map_err(kv_error)?;
-        self.delete_parts(txn, key, 1, parts)
+        self.delete_parts(txn, key, 1, parts)?;
+        Ok(freed)
     }
 
-    fn clear(&self, txn: &mut RwTxn<'_>, range: &KeyRange) -> Result<(), KvError> {
+    fn clear(self, txn: &mut WriteTxn<'_>, range: &KeyRange) -> Result<usize, KvError> {
         if range.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         // A cursor cannot read one database while the other changes, so the split rows are noted first.
-        let mut split = Vec::new();
-        for entry in self.rows.range(txn, &bounds(range)).map_err(kv_error)? {
+        let (mut split, mut freed) = (Vec::new(), 0);
+        let (start, end) = (range.start(), range.end());
+        for entry in self.rows.range(txn, start, Some(end)).map_err(kv_error)? {
             let (key, stored) = entry.map_err(kv_error)?;
-            if let (parts @ 1.., _) = row(key, stored)? {
+            let (parts, _) = row(key, stored)?;
+            freed += pages_of(key, stored.len(), parts);
+            if parts > 0 {
                 split.push((key.to_vec(), parts));
             }
         }
-        self.rows.delete_range(txn, &bounds(range)).map_err(kv_error)?;
-        split.iter().try_for_each(|(key, parts)| self.delete_parts(txn, key, 1, *parts))
-    }
-
-    /// How many parts the row of `key` has, 0 if there is no row.
-    fn parts_of(&self, txn: &RoTxn<'_>, key: &[u8]) -> Result<u8, KvError> {
-        let stored = self.rows.get(txn, key).map_err(kv_error)?;
-        stored.map_or(Ok(0), |stored| row(key, stored).map(|(parts, _)| parts))
+        self.rows.delete_range(txn, start, end, usize::MAX).map_err(kv_error)?;
+        split.iter().try_for_each(|(key, parts)| self.delete_parts(txn, key, 1, *parts))?;
+        Ok(freed)
     }
 
     /// Deletes the parts `from` to `through`, both included.
-    fn delete_parts(&self, txn: &mut RwTxn<'_>, key: &[u8], from: u8, through: u8) -> Result<(), KvError> {
+    fn delete_parts(self, txn: &mut WriteTxn<'_>, key: &[u8], from: u8, through: u8) -> Result<(), KvError> {
         if from > through {
             return Ok(());
         }
@@ -174,20 +174,19 @@ impl Tables {
 /// The parts of rows that come in ascending order. Those of neighbouring rows lie side by side, so that the
 /// next one asked for is nearly always the next one there, without another descent from the root.
 struct PartsInOrder<'t> {
-    parts: Database<'static, Raw, Raw>,
-    txn: &'t RoTxn<'t>,
-    ahead: Option<RoRange<'t, Raw, Raw>>,
+    parts: Table,
+    txn: &'t Txn<'t>,
+    ahead: Option<Range<'t>>,
 }
 
 impl<'t> PartsInOrder<'t> {
-    fn get(&mut self, part_key: &[u8]) -> heed::Result<Option<&'t [u8]>> {
+    fn get(&mut self, part_key: &[u8]) -> Result<Option<&'t [u8]>, LmdbError> {
         if let Some((key, part)) = self.ahead.as_mut().and_then(Iterator::next).transpose()?
             && key == part_key
         {
             return Ok(Some(part));
         }
-        let from = (Bound::Included(part_key), Bound::Unbounded);
-        let mut ahead = self.parts.range(self.txn, &from)?;
+        let mut ahead = self.parts.range_from(self.txn, part_key)?;
         let found = ahead.next().transpose()?;
         self.ahead = Some(ahead);
         Ok(found.filter(|(key, _)| *key == part_key).map(|(_, part)| part))
@@ -199,7 +198,7 @@ fn assemble<'t>(
     key: &[u8],
     parts: u8,
     first: &[u8],
-    mut part_of: impl FnMut(&[u8]) -> heed::Result<Option<&'t [u8]>>,
+    mut part_of: impl FnMut(&[u8]) -> Result<Option<&'t [u8]>, LmdbError>,
 ) -> Result<Vec<u8>, KvError> {
     let mut value = Vec::with_capacity(FIRST_BYTES_MAX + usize::from(parts) * STORED_BYTES_MAX);
     value.extend_from_slice(first);
@@ -235,6 +234,19 @@ pub(super) fn check(mutation: &Mutation) -> Result<(), KvError> {
     Err(KvError::TooLarge { detail: format!("a {what} of {bytes} bytes; the limit is {bytes_max}") })
 }
 
+/// Whether LMDB gives an entry whose key and value have so many bytes a page of its own: two at least share one.
+pub(super) fn has_own_page(bytes: usize, page_bytes: usize) -> bool {
+    const PAGE_HEADER_BYTES: usize = 16;
+    bytes + ENTRY_BYTES > (page_bytes - PAGE_HEADER_BYTES) / 2
+}
+
+/// The pages of their own that an entry of the rows and its parts have. The last part is short as a rule: what a SQLite
+/// page has beyond a multiple of 4,000 bytes.
+fn pages_of(key: &[u8], stored_bytes: usize, parts: u8) -> usize {
+    let entry = usize::from(has_own_page(key.len() + stored_bytes, PAGE_BYTES_MIN));
+    entry + usize::from(parts.saturating_sub(1))
+}
+
 /// Whether a row can have this key. LMDB takes others for errors, where "not there" is the plain truth.
 fn can_exist(key: &[u8]) -> bool {
     !key.is_empty() && key.len() <= KEY_BYTES_MAX
@@ -251,12 +263,6 @@ fn row<'v>(key: &[u8], stored: &'v [u8]) -> Result<(u8, &'v [u8]), KvError> {
 
 fn damaged(key: &[u8], how: &str) -> KvError {
     KvError::Corrupt { detail: format!("row \"{}\": {how}", key.escape_ascii()) }
-}
-
-/// A range as LMDB wants it. It takes an empty key for an error, so the lowest key is no bound at all.
-fn bounds(range: &KeyRange) -> (Bound<&[u8]>, Bound<&[u8]>) {
-    let start = if range.start().is_empty() { Bound::Unbounded } else { Bound::Included(range.start()) };
-    (start, Bound::Excluded(range.end()))
 }
 
 /// The keys of one row's parts, in one buffer.

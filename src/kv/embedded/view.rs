@@ -8,26 +8,27 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
-use heed::{RoTxn, RwTxn, WithoutTls};
 
+use super::environment::{ReadTxn, WriteTxn};
+use super::lmdb::Txn;
 use super::values::Tables;
 use crate::kv::{Isolation, KvError, Scan, View, Visitor};
 
 /// What both kinds of transactions can do.
 pub(super) trait Readable: Send {
     /// The transaction as reads want it.
-    fn reader(&self) -> &RoTxn<'_>;
+    fn reader(&self) -> &Txn<'_>;
 }
 
-impl Readable for RoTxn<'_, WithoutTls> {
-    fn reader(&self) -> &RoTxn<'_> {
+impl Readable for ReadTxn<'_> {
+    fn reader(&self) -> &Txn<'_> {
         self
     }
 }
 
-impl Readable for RwTxn<'_> {
-    fn reader(&self) -> &RoTxn<'_> {
-        self
+impl Readable for WriteTxn<'_> {
+    fn reader(&self) -> &Txn<'_> {
+        self.reader()
     }
 }
 

@@ -33,6 +33,20 @@ impl Cluster {
         self.path.as_deref().and_then(Path::to_str)
     }
 
+    /// Which cluster it is, as its file says: the name and the coordinators. A file that cannot be read is told from
+    /// others by its path.
+    pub(super) fn identity(&self) -> String {
+        let named = || env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let file = self.path.clone().or_else(named).or_else(|| {
+            let usual = [Path::new("fdb.cluster"), Path::new("/etc/foundationdb/fdb.cluster")];
+            usual.into_iter().find(|path| path.is_file()).map(Path::to_owned)
+        });
+        let Some(file) = file else { return "default".to_owned() };
+        let content = fs::read(&file).ok();
+        let string = content.as_ref().and_then(|content| normalized(&String::from_utf8_lossy(content)));
+        string.unwrap_or_else(|| file.canonicalize().unwrap_or(file).display().to_string())
+    }
+
     /// How messages name the cluster.
     fn name(&self) -> String {
         match (&self.path, env::var_os(VARIABLE).filter(|path| !path.is_empty())) {
@@ -44,13 +58,7 @@ impl Cluster {
         }
     }
 
-    /// An error before the first transaction.
-    pub(super) fn opening(&self, error: FdbError) -> KvError {
-        self.explained(error)
-            .unwrap_or_else(|| KvError::Unavailable { detail: format!("{}: {}", self.name(), text(error)) })
-    }
-
-    /// An error of a read, or of anything else before the commit.
+    /// An error of an opening, of a read, or of anything else before the commit.
     pub(super) fn reading(&self, error: FdbError) -> KvError {
         self.explained(error).unwrap_or_else(|| read_error(error, &self.name()))
     }
@@ -120,11 +128,24 @@ fn check_file(path: &Path) -> Result<(), KvError> {
     invalid("does not hold a connection string (description:id@host:port,...)".to_owned())
 }
 
+/// A connection string whose coordinators are in order.
+fn normalized(content: &str) -> Option<String> {
+    let (name, addresses) = connection_string(content)?.split_once('@')?;
+    let mut addresses: Vec<&str> = addresses.split(',').map(str::trim).collect();
+    addresses.sort_unstable();
+    Some(format!("{name}@{}", addresses.join(",")))
+}
+
+/// The first line of a cluster file that is no comment.
+fn connection_string(content: &str) -> Option<&str> {
+    content.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
 /// Whether a cluster file's content has the shape `description:id@address,...`; its first line that is no comment counts.
 /// Only what can be told with certainty: the client reads it again.
 fn is_connection_string(content: &str) -> bool {
-    let mut lines = content.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let Some((name, addresses)) = lines.next().and_then(|line| line.split_once('@')) else { return false };
+    let parts = connection_string(content).and_then(|line| line.split_once('@'));
+    let Some((name, addresses)) = parts else { return false };
     let Some((description, id)) = name.split_once(':') else { return false };
     !description.is_empty() && !id.is_empty() && addresses.split(',').all(|address| address.contains(':'))
 }
@@ -146,6 +167,21 @@ mod tests {
             ["", "hello", "a:b", "@127.0.0.1:4500", "a@127.0.0.1:4500", ":b@h:1", "a:b@host", "#a:b@h:1"]
         {
             assert!(!is_connection_string(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_is_the_same_whatever_its_file_is_called() {
+        let directory = tempfile::tempdir().unwrap();
+        let identity = |name: &str, content: &str| {
+            let path = directory.path().join(name);
+            fs::write(&path, content).unwrap();
+            Cluster::new(Some(path), Duration::from_secs(1)).unwrap().identity()
+        };
+        let one = identity("one", "a:b@10.0.0.1:4500,10.0.0.2:4500\n");
+        assert_eq!(identity("same", "# moved\n a:b@10.0.0.2:4500,10.0.0.1:4500 "), one);
+        for other in ["a:c@10.0.0.1:4500,10.0.0.2:4500", "a:b@10.0.0.1:4500"] {
+            assert_ne!(identity("other", other), one, "{other}");
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) mod code {
     pub(in super::super) const CONNECTION_STRING_INVALID: i32 = 2104;
 }
 
-/// The client's own refusals begin here: nothing was sent.
+/// The client's own refusals: nothing was sent, and the same call is refused again.
 const CLIENT_ERRORS: std::ops::Range<i32> = 2000..3000;
 /// What the servers refuse for want of a right.
 const PERMISSION_DENIED: i32 = 6000;
@@ -43,6 +43,7 @@ enum Prevented {
     Busy,
     TooLarge,
     Unavailable,
+    Unusable,
 }
 
 /// Which errors surely prevented the commit. None of the others may be taken for one of these.
@@ -58,8 +59,9 @@ fn prevented(error_code: i32) -> Option<Prevented> {
         | code::TAG_THROTTLED
         | code::PROXY_TAG_THROTTLED => Prevented::Busy,
         code::TRANSACTION_TOO_LARGE | code::KEY_TOO_LARGE | code::VALUE_TOO_LARGE => Prevented::TooLarge,
-        code::DATABASE_LOCKED | PERMISSION_DENIED => Prevented::Unavailable,
-        other if CLIENT_ERRORS.contains(&other) => Prevented::Unavailable,
+        code::DATABASE_LOCKED => Prevented::Unavailable,
+        PERMISSION_DENIED => Prevented::Unusable,
+        other if CLIENT_ERRORS.contains(&other) => Prevented::Unusable,
         _ => return None,
     })
 }
@@ -71,6 +73,7 @@ fn not_committed(error: FdbError, detail: String) -> Result<KvError, String> {
         Some(Prevented::Busy) => KvError::Busy { detail },
         Some(Prevented::TooLarge) => KvError::TooLarge { detail },
         Some(Prevented::Unavailable) => KvError::Unavailable { detail },
+        Some(Prevented::Unusable) => KvError::Unusable { detail },
         None => return Err(detail),
     })
 }
@@ -116,8 +119,8 @@ mod tests {
             (2101, Prevented::TooLarge),
             (2103, Prevented::TooLarge),
             (1038, Prevented::Unavailable),
-            (2017, Prevented::Unavailable),
-            (6000, Prevented::Unavailable),
+            (2017, Prevented::Unusable),
+            (6000, Prevented::Unusable),
         ];
         for (error_code, meaning) in known {
             assert_eq!(prevented(error_code), Some(meaning), "{error_code}");

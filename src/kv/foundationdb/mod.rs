@@ -30,7 +30,7 @@ use self::cluster::Cluster;
 use self::network::Client;
 use self::recent::Recent;
 use self::view::ClusterView;
-use super::{BodyRunner, Concurrency, Kv, KvError, Limits, ReadRunner, Status};
+use super::{BodyRunner, Concurrency, Identity, Kv, KvError, Limits, ReadRunner, Status};
 
 pub use self::ending::stop_with_main_thread;
 
@@ -93,6 +93,7 @@ pub struct FoundationDbKv {
     database: Database,
     client: Client,
     shared: Arc<Shared>,
+    identity: Identity,
     limits: Limits,
     closed: AtomicBool,
 }
@@ -105,22 +106,24 @@ impl FoundationDbKv {
         let timeout = options.timeout / PARTS_OF_TIMEOUT;
         let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
         let cluster = Cluster::new(options.cluster_file.clone(), timeout)?;
+        let identity = Identity::new("foundationdb", &format!("{} {}", cluster.identity(), options.prefix));
         let client = network::start(options.client_library.as_deref())?;
-        let database = Database::new(cluster.path_text()).map_err(|error| cluster.opening(error))?;
+        let database = Database::new(cluster.path_text()).map_err(|error| cluster.reading(error))?;
         database
             .set_option(DatabaseOption::TransactionTimeout(timeout_ms))
-            .map_err(|error| cluster.opening(error))?;
+            .map_err(|error| cluster.reading(error))?;
         tracing::debug!(name: "kv.opened", target: "baton::kv", library = %client.library.display(), version = client.version, "FoundationDB opened");
         let limits = Limits {
             transaction_bytes: options.transaction_bytes,
             round_trip_bytes: Some(REPLY_BYTES),
             read_bytes: Some(READ_BYTES),
+            freed_bytes: None,
             attempts: options.attempts,
             patience: Some(timeout),
         };
         let prefix = Subspace::all().subspace(&options.prefix).bytes().to_vec();
         let shared = Arc::new(Shared { prefix, cluster, recent: Recent::default() });
-        Ok(Self { database, client, shared, limits, closed: AtomicBool::new(false) })
+        Ok(Self { database, client, shared, identity, limits, closed: AtomicBool::new(false) })
     }
 
     fn begin(&self, may_be_recent: bool) -> Result<ClusterView, KvError> {
@@ -177,6 +180,10 @@ impl Kv for FoundationDbKv {
 
     fn concurrency(&self) -> Concurrency {
         Concurrency::Optimistic
+    }
+
+    fn identity(&self) -> Option<Identity> {
+        Some(self.identity.clone())
     }
 
     fn limits(&self) -> Limits {

@@ -53,7 +53,7 @@ pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
             let version = unsafe { foundationdb_sys::client_version() };
             Ok(Client { library: loaded.path.clone(), version })
         }
-        Network::Failed(detail) => Err(KvError::Unavailable { detail: detail.clone() }),
+        Network::Failed(detail) => Err(KvError::Unusable { detail: detail.clone() }),
         Network::NotStarted | Network::Stopped => Err(ending()),
     }
 }
@@ -67,11 +67,11 @@ fn unloaded(error: &LoadError) -> KvError {
              or FDB_CLIENT_LIBRARY"
         }
     };
-    KvError::Unavailable { detail: format!("{error}. {advice}") }
+    KvError::Unusable { detail: format!("{error}. {advice}") }
 }
 
 fn ending() -> KvError {
-    KvError::Unavailable { detail: "the process is ending".to_owned() }
+    KvError::Unusable { detail: "the process is ending".to_owned() }
 }
 
 fn boot() -> Result<Network, String> {

@@ -19,7 +19,7 @@ use futures::future::{BoxFuture, FutureExt};
 use self::state::State;
 use self::view::MemoryView;
 use super::limits::check_transaction;
-use super::{BodyRunner, Concurrency, Kv, KvError, Limits, ReadRunner};
+use super::{BodyRunner, Concurrency, Identity, Kv, KvError, Limits, ReadRunner};
 
 /// How many commits a transaction may fall behind before it is too old, unless told otherwise.
 const VERSIONS_KEPT: u64 = 100_000;
@@ -33,6 +33,7 @@ const LIMITS: Limits = Limits {
     transaction_bytes: 1_000_000,
     round_trip_bytes: Some(64 << 10),
     read_bytes: Some(8 << 20),
+    freed_bytes: None,
     attempts: 64,
     patience: None,
 };
@@ -98,6 +99,10 @@ impl Kv for MemoryKv {
 
     fn concurrency(&self) -> Concurrency {
         Concurrency::Optimistic
+    }
+
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity::new("memory", &format!("{:p}", Arc::as_ptr(&self.shared))))
     }
 
     fn limits(&self) -> Limits {

@@ -20,6 +20,8 @@ const STEPS_MAX: usize = 200;
 /// The pages that are ever written: beside each other, and about 1,000 apart, which is the largest shrink that is
 /// cleared at once.
 const PAGES: [u32; 10] = [1, 2, 3, 9, 10, 1_001, 1_009, 1_010, 2_009, 2_011];
+/// So that a shrink by more than six pages is a debt, where this counts.
+const FREED_BYTES: Option<usize> = Some(6 * 4_096);
 
 pub fn run(data: &[u8]) {
     let mut input = Input::new(data);
@@ -138,7 +140,8 @@ impl Actor {
     fn commit(&mut self, input: &mut Input<'_>, step: u64) {
         let (held, size_pages) = (self.held(input), Self::size(input));
         let page_size = input.of(&[Some(PageSize::DEFAULT), None]);
-        let request = CommitRequest { held, size_pages, page_size, token: token(step) };
+        let freed_bytes = FREED_BYTES.filter(|_| step.is_multiple_of(2));
+        let request = CommitRequest { held, size_pages, page_size, token: token(step), freed_bytes };
         let before = self.head();
         let Ok(plan) = commit(self.fence.as_ref(), &before, &request) else { return };
         let CommitPlan::Write { head, clear_from } = plan else { panic!("{plan:?} of a new token") };
@@ -213,6 +216,7 @@ impl Actor {
             staged_to,
             page_size: PageSize::DEFAULT,
             rewrites_all: false,
+            freed_bytes: FREED_BYTES,
         };
         let (head, clear_from) = match finalize(self.fence.as_ref(), &before, &request) {
             Ok(CommitPlan::Write { head, clear_from }) => (head, clear_from),

@@ -75,8 +75,8 @@ impl Recording {
             6 => Op::WriteSynced { file, offset, bytes: payload.to_vec(), flushed },
             7 => Op::MakeDirectory { path: text().into() },
             9 => Op::Remove { path: text().into() },
-            // LMDB's lock file is shared memory. It means nothing after a loss of power.
-            10 if self.is_lock(file) => return,
+            // Lock files are shared memory. They mean nothing after a loss of power.
+            10 | 11 if self.is_lock(file) => return,
             MARK => Op::Mark(text()),
             other => {
                 panic!("a call that cannot be replayed: {other} on {:?}: {}", self.paths.get(&file), text())
@@ -86,7 +86,8 @@ impl Recording {
 
     /// Whether a file holds locks only.
     pub fn is_lock(&self, file: FileId) -> bool {
-        self.paths.get(&file).is_some_and(|path| path.ends_with("lock.mdb"))
+        let path = self.paths.get(&file);
+        path.is_some_and(|path| ["lock.mdb", "processes"].iter().any(|name| path.ends_with(name)))
     }
 
     /// What the application said before the operation `end`.

@@ -27,7 +27,7 @@ fn a_child_that_loads() {
         let options =
             FoundationDbOptions { client_library: Some(library.into()), ..FoundationDbOptions::new("test") };
         match FoundationDbKv::open(&options) {
-            Err(KvError::Unavailable { detail }) => tell_parent(&detail),
+            Err(KvError::Unavailable { detail } | KvError::Unusable { detail }) => tell_parent(&detail),
             Err(other) => panic!("{other:?}"),
             Ok(_) => panic!("{options:?} was taken"),
         }

@@ -16,7 +16,14 @@ impl Fixture {
     fn new(durability: Durability) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().to_owned();
-        let kv = EmbeddedKv::open(&EmbeddedOptions { path, durability, size_bytes_max: None }).unwrap();
+        let kv = EmbeddedKv::open(&EmbeddedOptions {
+            path,
+            durability,
+            size_bytes_max: None,
+            read_only: false,
+            mode: None,
+        })
+        .unwrap();
         Self { kv: Arc::new(kv), _directory: directory }
     }
 }

@@ -58,15 +58,15 @@ async fn a_directory_has_one_set_of_options_while_it_is_open() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     let kv = try_open(path, Strict, Some(64 * MIB)).unwrap();
-    for (durability, size_bytes_max) in [(Relaxed, Some(64 * MIB)), (Strict, Some(65 * MIB)), (Strict, None)]
-    {
+    for (durability, size_bytes_max) in [(Relaxed, Some(64 * MIB)), (Strict, Some(65 * MIB))] {
         let Err(KvError::Invalid { detail }) = try_open(path, durability, size_bytes_max) else {
             panic!("{durability:?} {size_bytes_max:?} was taken");
         };
         assert!(detail.contains("durability = strict and maxSizeBytes = 67108864"), "{detail}");
-        let size = size_bytes_max.unwrap_or(1 << 40);
-        assert!(detail.contains(&format!("maxSizeBytes = {size}")), "{detail}");
+        assert!(detail.contains(&format!("maxSizeBytes = {}", size_bytes_max.unwrap())), "{detail}");
     }
+    // Who asks for no size takes the one that is in use.
+    drop(try_open(path, Strict, None).unwrap());
     // A size that rounds to the same one is the same one.
     drop(try_open(path, Strict, Some(64 * MIB - 1)).unwrap());
     kv.close().await;
@@ -98,17 +98,13 @@ fn opening_and_closing_at_once_never_collide() {
 #[test]
 fn a_size_that_makes_no_sense_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    for size in [0, 4_096, MIB - 1, u64::MAX, 1 << 63] {
+    for size in [0, 4_096, MIB - 1, u64::MAX, 1 << 63, 1 << 60] {
         let Err(KvError::Invalid { detail }) = try_open(directory.path(), Strict, Some(size)) else {
             panic!("{size} was taken");
         };
         assert!(detail.contains(&format!("maxSizeBytes = {size}")), "{detail}");
     }
     assert_eq!(contents(directory.path()), BTreeMap::new());
-    let Err(KvError::Unavailable { detail }) = try_open(directory.path(), Strict, Some(1 << 60)) else {
-        panic!("2^60 bytes of address space were there");
-    };
-    assert!(detail.contains("maxSizeBytes"), "{detail}");
     // What failed leaves nothing behind that would keep the directory from being opened.
     try_open(directory.path(), Strict, Some(MIB)).unwrap();
 }
@@ -119,7 +115,7 @@ fn a_path_that_is_no_directory_is_refused() {
     let file = directory.path().join("file");
     fs::write(&file, b"text").unwrap();
     assert!(refused(&file).contains("file"));
-    let Err(KvError::Unavailable { detail }) = try_open(&file.join("below"), Strict, None) else {
+    let Err(KvError::Unusable { detail }) = try_open(&file.join("below"), Strict, None) else {
         panic!("a directory below a file was made");
     };
     assert!(detail.contains("below"), "{detail}");
@@ -215,13 +211,12 @@ async fn a_full_store_says_so_and_recovers_by_deleting() {
 }
 
 #[test]
-#[ignore = "run by too_little_address_space_is_explained in a process of its own"]
+#[ignore = "run by a_store_takes_a_small_part_of_a_small_address_space in a process of its own"]
 fn opens_with_little_address_space() {
-    let Err(KvError::Unavailable { detail }) = try_open(&directory_of_parent(), Strict, None) else {
-        panic!("a map of 1 TiB fits");
-    };
-    assert!(detail.contains("maxSizeBytes = 1099511627776"), "{detail}");
-    try_open(&directory_of_parent(), Strict, Some(64 * MIB)).unwrap();
+    // Beside what the store maps there is room for others: that of a heap, say.
+    let kv = try_open(&directory_of_parent(), Strict, None).unwrap();
+    let room: Vec<u8> = Vec::with_capacity(4 << 30);
+    block_on(put(&kv, b"key", room[..0].to_vec())).unwrap();
 }
 
 /// Runs an ignored test in a shell that has first run `limit`.
@@ -240,7 +235,7 @@ fn succeeds_with(limit: &str, test: &str) {
 
 #[cfg(unix)]
 #[test]
-fn too_little_address_space_is_explained() {
+fn a_store_takes_a_small_part_of_a_small_address_space() {
     succeeds_with("ulimit -v 8000000", "kv_embedded::opening::opens_with_little_address_space");
 }
 

@@ -24,7 +24,13 @@ pub fn try_open(
     durability: Durability,
     size_bytes_max: Option<u64>,
 ) -> Result<EmbeddedKv, KvError> {
-    EmbeddedKv::open(&EmbeddedOptions { path: path.to_owned(), durability, size_bytes_max })
+    EmbeddedKv::open(&EmbeddedOptions {
+        path: path.to_owned(),
+        durability,
+        size_bytes_max,
+        read_only: false,
+        mode: None,
+    })
 }
 
 /// Makes fixed writes and answers with what one key held before.

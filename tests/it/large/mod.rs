@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use batondb::codec::ActorKeys;
 use batondb::engine::{Engine, LargeCommit, LargeCommitWriter, StoreError};
 use batondb::env::SystemEnv;
+use batondb::kv::Kv;
 use batondb::kv::faulty::{Fault, FaultyKv};
 use batondb::kv::metered::{Counts, MeteredKv};
 use batondb::types::{ActorId, Generation, PageCount, PageNumber, PageSize, Txid};
@@ -193,9 +194,9 @@ async fn a_takeover_in_the_middle_is_told_by_the_next_call(place: Place) {
 async fn a_failed_write_fails_all_that_follows(place: Place) {
     drop(place.open().await);
     let writes = AtomicU64::new(0);
-    // After the store's own there are a start, a commit, the stage's opening, and the first part, which fails.
+    // There are a start, a commit, the stage's opening, and the first part, which fails.
     let kv = FaultyKv::new(place.kv(), Arc::new(SystemEnv), move |operation| {
-        (operation.writes && writes.fetch_add(1, Ordering::SeqCst) == 4).then_some(Fault::Unavailable)
+        (operation.writes && writes.fetch_add(1, Ordering::SeqCst) == 3).then_some(Fault::Unavailable)
     });
     let engine = Engine::open(Arc::new(kv), Arc::new(SystemEnv)).await.unwrap();
     let actor = id("a");
@@ -251,6 +252,8 @@ async fn a_staged_page_that_vanished_or_was_damaged_is_told(place: Place) {
 
 async fn the_cost_of_a_large_commit_is_known(place: Place) {
     let meter = Arc::new(MeteredKv::new(place.kv()));
+    // Where a step is bounded by what it frees, it looks at each range that it clears.
+    let looks_first = meter.limits().freed_bytes.is_some();
     let engine = Engine::open(Arc::clone(&meter) as _, Arc::new(SystemEnv)).await.unwrap();
     let actor = id("a");
     let (generation, head) = three_pages(&engine, &actor).await;
@@ -271,6 +274,7 @@ async fn the_cost_of_a_large_commit_is_known(place: Place) {
     writer.finish(PageCount(150)).await.unwrap();
     engine.idle().await;
     // The end, and one step that sweeps both parts.
-    let end = Counts { transactions: 2, gets: 4, puts: 2, scans: 1, rows_scanned: 2, ..Counts::default() };
+    let (scans, rows_scanned) = if looks_first { (1 + 200, 2 + 3) } else { (1, 2) };
+    let end = Counts { transactions: 2, gets: 4, puts: 2, scans, rows_scanned, ..Counts::default() };
     assert_eq!(meter.take(), Counts { deletes: 2, range_clears: 200, ..end });
 }

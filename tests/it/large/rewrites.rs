@@ -64,9 +64,9 @@ async fn one_fault_at_any_operation_changes_no_page(place: Place) {
 
 async fn a_rewrite_waits_for_a_part_that_is_held_back(place: Place) {
     let writes = AtomicU64::new(0);
-    // The store's opening, the start, the stage's opening, and then the first part.
+    // The start, the stage's opening, and then the first part.
     let (engine, kv) = faulty(&place, move |operation| {
-        (operation.writes && writes.fetch_add(1, Ordering::SeqCst) == 3).then_some(Fault::HoldBefore)
+        (operation.writes && writes.fetch_add(1, Ordering::SeqCst) == 2).then_some(Fault::HoldBefore)
     })
     .await;
     let actor = id("a");
@@ -153,8 +153,8 @@ async fn an_attempt_that_arrives_after_the_rewrite_does_not_undo_it() {
     let (landed, mut outcome) = mpsc::unbounded_channel();
     let release = Arc::new(Semaphore::new(0));
     let (inner, transactions) = (place.kv(), AtomicU64::new(0));
-    // The store's opening, the start, the stage's opening, and then the first part.
-    let kv = Late { inner, transactions, lost: 3, release: Arc::clone(&release), landed };
+    // The start, the stage's opening, and then the first part.
+    let kv = Late { inner, transactions, lost: 2, release: Arc::clone(&release), landed };
     let engine = Engine::open(Arc::new(kv), Arc::new(SystemEnv)).await.unwrap();
     let actor = id("a");
     let generation = start(&engine, &actor).await.meta.generation;

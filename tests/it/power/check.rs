@@ -81,8 +81,13 @@ async fn a_child_that_opens_what_a_loss_of_power_left() {
 }
 
 async fn check(directory: &Path, actors: &BTreeMap<&str, Expected>) -> Result<(), String> {
-    let options =
-        EmbeddedOptions { path: directory.to_owned(), durability: Durability::Strict, size_bytes_max: None };
+    let options = EmbeddedOptions {
+        path: directory.to_owned(),
+        durability: Durability::Strict,
+        size_bytes_max: None,
+        read_only: false,
+        mode: None,
+    };
     let kv = EmbeddedKv::open(&options).map_err(|error| format!("it does not open: {error}"))?;
     let kv: Arc<dyn batondb::kv::Kv> = Arc::new(kv);
     let engine = Engine::open(Arc::clone(&kv), Arc::new(SystemEnv)).await;

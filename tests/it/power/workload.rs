@@ -55,7 +55,13 @@ async fn a_child_that_commits_on_a_recorded_disk() {
     let faults = Faults { seed: faults.parse().unwrap(), drawn: AtomicU64::new(0), controls };
     let (notes, last) = (Arc::new((Marks::to(Path::new(log)), faults)), last.parse().unwrap());
     let durability = if durability == "strict" { Durability::Strict } else { Durability::Relaxed };
-    let options = EmbeddedOptions { path: Path::new(root).join(DIRECTORY), durability, size_bytes_max: None };
+    let options = EmbeddedOptions {
+        path: Path::new(root).join(DIRECTORY),
+        durability,
+        size_bytes_max: None,
+        read_only: false,
+        mode: None,
+    };
     let mut openings = 0;
     // In the middle everything is closed and opened again, as a new release of a service does.
     for until in [last / 2, last] {

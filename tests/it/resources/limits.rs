@@ -90,7 +90,7 @@ fn a_child_that_may_not_write() {
     let is_root = unsafe { libc::geteuid() } == 0;
     // SAFETY: as above. Rights do not hold root back.
     assert!(!is_root || unsafe { libc::seteuid(65_534) } == 0);
-    let Err(KvError::Unavailable { detail }) = open(&path, None) else { panic!("it was written to") };
+    let Err(KvError::Unusable { detail }) = open(&path, None) else { panic!("it was written to") };
     assert!(detail.contains(path.to_str().unwrap()) && detail.contains("Permission denied"), "{detail}");
     // SAFETY: as above.
     assert!(!is_root || unsafe { libc::seteuid(0) } == 0);

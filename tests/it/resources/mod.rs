@@ -34,6 +34,8 @@ fn open(path: &Path, size_bytes_max: Option<u64>) -> Result<EmbeddedKv, KvError>
         path: path.to_owned(),
         durability: Durability::Strict,
         size_bytes_max,
+        read_only: false,
+        mode: None,
     })
 }
 

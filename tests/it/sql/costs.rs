@@ -5,7 +5,7 @@ use std::sync::Arc;
 use batondb::database::DatabaseOptions;
 use batondb::kv::metered::{Counts, MeteredKv};
 
-use super::support::{Db, Host, Value};
+use super::support::{Db, Host, NO_DEADLINE_MS, Value};
 use crate::support::{Place, first_page, on_every_backend};
 
 on_every_backend!(
@@ -24,7 +24,12 @@ async fn metered(place: &Place) -> (Host, Arc<MeteredKv>) {
 
 /// Without pages that nobody has asked for, so that the numbers are those of the queries.
 async fn open(host: &Host) -> Db {
-    let options = DatabaseOptions { preload: first_page(), read_ahead: false, queue_max: 100 };
+    let options = DatabaseOptions {
+        preload: first_page(),
+        read_ahead: false,
+        queue_max: 100,
+        transaction_timeout_ms: NO_DEADLINE_MS,
+    };
     host.open_with("a", &options).await.unwrap()
 }
 
@@ -74,7 +79,12 @@ async fn a_scan_takes_few_round_trips_also_where_the_cache_has_no_room_for_it(pl
         .await
         .unwrap();
         db.close().await;
-        let options = DatabaseOptions { preload: first_page(), read_ahead: true, queue_max: 100 };
+        let options = DatabaseOptions {
+            preload: first_page(),
+            read_ahead: true,
+            queue_max: 100,
+            transaction_timeout_ms: NO_DEADLINE_MS,
+        };
         let db = host.open_with(&actor, &options).await.unwrap();
         let pages = u64::try_from(db.integer("SELECT count(*) FROM t JOIN u USING (n)").await).unwrap() / 18;
         assert_eq!(pages, 12_000 / 18);

@@ -9,7 +9,7 @@ use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv};
 use batondb::types::PageRange;
 
-use super::support::{Db, Host, Value, store_error};
+use super::support::{Db, Host, NO_DEADLINE_MS, Value, store_error};
 use crate::support::{Place, first_page, id, on_every_backend, page};
 
 on_every_backend!(
@@ -186,7 +186,8 @@ async fn one_generation_twice(place: &Place, preload: Preload) -> (Db, Db, Host,
     }));
     let loser = Host::new(Arc::clone(&kv) as _, 8 << 20).await;
     armed.store(true, std::sync::atomic::Ordering::SeqCst);
-    let options = DatabaseOptions { preload, read_ahead: true, queue_max: 100 };
+    let options =
+        DatabaseOptions { preload, read_ahead: true, queue_max: 100, transaction_timeout_ms: NO_DEADLINE_MS };
     let opening = tokio::spawn(async move { (loser.open_with("a", &options).await.unwrap(), loser) });
     kv.held(1).await;
     let won = winner.open("a").await;

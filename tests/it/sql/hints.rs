@@ -3,7 +3,7 @@
 use batondb::database::DatabaseOptions;
 use batondb::engine::Preload;
 
-use super::support::{Db, Host};
+use super::support::{Db, Host, NO_DEADLINE_MS};
 use crate::support::{Place, first_page, on_every_backend};
 
 on_every_backend!(
@@ -16,7 +16,12 @@ const QUERY: &str = "SELECT count(*) FROM t WHERE n BETWEEN 900 AND 1100";
 /// A start that runs the query. Its round trips after the start, and the pages that it brought along.
 async fn start(host: &Host, hints: bool) -> (Db, u64, usize) {
     let preload = Preload { hints, ..first_page() };
-    let options = DatabaseOptions { preload, read_ahead: false, queue_max: 100 };
+    let options = DatabaseOptions {
+        preload,
+        read_ahead: false,
+        queue_max: 100,
+        transaction_timeout_ms: NO_DEADLINE_MS,
+    };
     let db = host.open_with("a", &options).await.unwrap();
     assert_eq!(db.integer(QUERY).await, 201);
     let (trips, pages) = (db.stats().round_trips, db.database.opened().pages_preloaded);

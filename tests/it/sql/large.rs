@@ -249,6 +249,8 @@ async fn a_child_that_commits_far_more_than_it_keeps() {
         path: (&arguments[0]).into(),
         durability: Durability::Relaxed,
         size_bytes_max: None,
+        read_only: false,
+        mode: None,
     };
     let kv: Arc<dyn Kv> = Arc::new(EmbeddedKv::open(&options).unwrap());
     let host = Host::new(kv, 2 << 20).await;

@@ -20,6 +20,7 @@ on_every_backend!(
     a_refused_commit_rolls_back,
     closing_waits_for_the_calls_before_and_refuses_those_after,
     closing_lets_an_open_transaction_end,
+    what_is_abandoned_ends_by_itself_and_frees_its_thread,
 );
 
 /// Runs until it is stopped.
@@ -203,7 +204,12 @@ async fn a_transaction_that_sql_has_ended_is_over(place: Place) {
 
 async fn a_full_line_refuses_calls_but_not_the_end_of_a_transaction(place: Place) {
     let host = Host::at(&place).await;
-    let options = DatabaseOptions { preload: first_page(), read_ahead: true, queue_max: 2 };
+    let options = DatabaseOptions {
+        preload: first_page(),
+        read_ahead: true,
+        queue_max: 2,
+        transaction_timeout_ms: NO_DEADLINE_MS,
+    };
     let db = host.open_with("a", &options).await.unwrap();
     db.exec("CREATE TABLE t(n INTEGER PRIMARY KEY)").await.unwrap();
     let tx = db.begin().await.unwrap();
@@ -298,4 +304,42 @@ async fn closing_lets_an_open_transaction_end(place: Place) {
     tx.call(insert(2)).await.unwrap();
     drop((tx, db));
     assert_eq!(count(&host.open("a").await).await, 1);
+}
+
+/// More databases than there are threads, each with an open transaction that has written and a statement that would
+/// run for ever.
+async fn what_is_abandoned_ends_by_itself_and_frees_its_thread(place: Place) {
+    let host = Host::at(&place).await;
+    let mut open = Vec::new();
+    for actor in ["a", "b", "c", "d", "e", "f"] {
+        let db = host.open(actor).await;
+        db.exec("CREATE TABLE t(n INTEGER PRIMARY KEY)").await.unwrap();
+        let tx = db.begin().await.unwrap();
+        tx.call(insert(1)).await.unwrap();
+        open.push((db, tx));
+    }
+    let busy: Vec<_> = open
+        .into_iter()
+        .map(|(db, tx)| {
+            let running = tx.submit(0, run(Kind::Get, FOREVER, &[]));
+            let waiting = [tx.submit(0, Call::End(true)), db.submit(0, insert(2))];
+            (db, running, waiting)
+        })
+        .collect();
+    for (db, ..) in &busy {
+        db.database.abandon();
+        db.database.abandon();
+    }
+    for (db, running, waiting) in busy {
+        let error = running.await.unwrap().unwrap_err();
+        assert!(matches!(error, DatabaseError::Aborted(_) | DatabaseError::Closed(_)), "{error:?}");
+        for waiting in waiting {
+            assert_over(waiting.await.unwrap());
+        }
+        assert_over(db.call(insert(3)).await);
+        assert_over(db.call(Call::Close).await);
+    }
+    let again = host.open("a").await;
+    assert_eq!(count(&again).await, 0);
+    again.close().await;
 }

@@ -31,7 +31,7 @@ async fn prepared(place: &Place) -> Host {
 }
 
 fn options(preload: Preload) -> DatabaseOptions {
-    DatabaseOptions { preload, read_ahead: false, queue_max: 100 }
+    DatabaseOptions { preload, read_ahead: false, queue_max: 100, transaction_timeout_ms: NO_DEADLINE_MS }
 }
 
 async fn a_query_counts_its_round_trips_and_what_memory_has_answered(place: Place) {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use batondb::database::DatabaseError;
+use batondb::database::{Answer, Call, DatabaseError};
 use batondb::types::PageCount;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -294,7 +294,11 @@ impl Pair {
     async fn reopen(&mut self) {
         writeln!(self.log, "-- reopened").unwrap();
         if self.draw.below(2) == 0 {
-            self.db.close().await;
+            let closed = self.db.call(Call::Close).await;
+            let is_open = !self.plain.is_autocommit();
+            // It is said where writes are lost by it.
+            let lost = is_open && matches!(closed, Err(DatabaseError::Closed(_)));
+            assert!(lost || closed == Ok(Answer::Done), "{closed:?}\n{}", self.log);
         }
         if self.draw.below(2) == 0 {
             self.host = Host::at(&self.place).await;

@@ -9,7 +9,7 @@ use batondb::engine::StoreError;
 use batondb::kv::metered::MeteredKv;
 use libsqlite3_sys as ffi;
 
-use super::support::{Db, Host, Value, code_of, run, store_error};
+use super::support::{Db, Host, NO_DEADLINE_MS, Value, code_of, run, store_error};
 use crate::support::{
     Child, Place, across_processes, child_arguments, id, on_every_backend, rows, tell_parent,
 };
@@ -28,7 +28,8 @@ on_every_backend!(
 
 across_processes!(sums_are_those_of_one_commit_beside_another_process);
 
-const OPTIONS: ReadOnlyOptions = ReadOnlyOptions { read_ahead: true, queue_max: 1_000 };
+const OPTIONS: ReadOnlyOptions =
+    ReadOnlyOptions { read_ahead: true, queue_max: 1_000, transaction_timeout_ms: NO_DEADLINE_MS };
 
 async fn open(host: &Host, actor: &str) -> Db {
     host.open_read_only(actor, &OPTIONS).await.unwrap()

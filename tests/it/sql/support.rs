@@ -66,7 +66,12 @@ impl Host {
     }
 
     pub async fn try_open(&self, actor: &str) -> Result<Db, DatabaseError> {
-        let options = DatabaseOptions { preload: first_page(), read_ahead: true, queue_max: 1_000 };
+        let options = DatabaseOptions {
+            preload: first_page(),
+            read_ahead: true,
+            queue_max: 1_000,
+            transaction_timeout_ms: NO_DEADLINE_MS,
+        };
         self.open_with(actor, &options).await
     }
 

@@ -7,7 +7,7 @@
 //! acknowledged commit been lost, reordered or slipped in unacknowledged, the chain would not fit.
 
 mod audit;
-mod worker;
+pub mod worker;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use batondb::engine::{Commit, Engine, PageWrite, StoreError};
@@ -41,27 +41,38 @@ impl State {
     }
 
     /// A page that says so, most of it noise, so that a stage is needed for many of them.
-    fn page(self, number: u32) -> Vec<u8> {
+    pub fn page(self, number: u32) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(PAGE_BYTES);
         bytes.extend(self.count.to_be_bytes());
         bytes.extend(self.chain.to_be_bytes());
-        let mut noise = self.chain ^ u64::from(number) | 1;
-        while bytes.len() < PAGE_BYTES {
-            noise ^= noise << 13;
-            noise ^= noise >> 7;
-            noise ^= noise << 17;
-            bytes.extend(noise.to_be_bytes());
-        }
+        let draw = (self.chain ^ u64::from(number)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let at = usize::try_from(draw >> 48).unwrap();
+        bytes.extend(&noise()[at..at + PAGE_BYTES - bytes.len()]);
         bytes
     }
 
     /// What a page says; a page that is not whole fails.
-    fn of(number: u32, bytes: &[u8]) -> Self {
+    pub fn of(number: u32, bytes: &[u8]) -> Self {
         let field = |at: usize| u64::from_be_bytes(bytes[at..at + 8].try_into().unwrap());
         let state = Self { count: field(0), chain: field(8) };
         assert!(state.page(number) == bytes, "page {number} is of no one commit");
         state
     }
+}
+
+/// Bytes that do not compress, made once: a storm is to spend its time in the store.
+fn noise() -> &'static [u8] {
+    static NOISE: OnceLock<Vec<u8>> = OnceLock::new();
+    NOISE.get_or_init(|| {
+        let mut state = 1_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_be_bytes()
+        };
+        (0..(1 << 16) / 8 + PAGE_BYTES / 8).flat_map(|_| next()).collect()
+    })
 }
 
 /// Something that happened, for the auditor.
@@ -122,8 +133,12 @@ impl<F: Fn(Event) + Send + Sync + 'static> Worker<F> {
 
     pub async fn run(self, duration: Duration) {
         let until = Instant::now() + duration;
-        let reader =
-            tokio::spawn(read_all_along(Arc::clone(&self.engine), Arc::clone(&self.acknowledged), until));
+        let reader = tokio::spawn(read_all_along(
+            Arc::clone(&self.engine),
+            contended(),
+            Arc::clone(&self.acknowledged),
+            until,
+        ));
         let mut tag = self.seed << 48;
         while Instant::now() < until {
             let started = start(&self.engine, &contended()).await;
@@ -196,14 +211,19 @@ impl<F: Fn(Event) + Send + Sync + 'static> Worker<F> {
 
 /// Reads without pause. No answer mixes two commits, none goes back in time, and each shows at least what
 /// this process was told before the read began.
-async fn read_all_along(engine: Arc<Engine>, acknowledged: Arc<AtomicU64>, until: Instant) -> u64 {
+pub async fn read_all_along(
+    engine: Arc<Engine>,
+    actor: ActorId,
+    acknowledged: Arc<AtomicU64>,
+    until: Instant,
+) -> u64 {
     let pages: Vec<_> = (1..=PAGES).map(page).collect();
     let (mut last_head, mut last_count, mut reads) = (Txid(0), 0, 0);
     while Instant::now() < until {
         let told = Txid(acknowledged.load(Ordering::SeqCst));
-        let Some(meta) = engine.stat(&contended()).await.unwrap() else { continue };
+        let Some(meta) = engine.stat(&actor).await.unwrap() else { continue };
         assert!(meta.head_txid >= told, "told of commit {told}, the head is {}", meta.head_txid);
-        match engine.get_pages(&contended(), meta.generation, None, &pages).await {
+        match engine.get_pages(&actor, meta.generation, None, &pages).await {
             Ok(set) if set.pages.is_empty() => {}
             Ok(set) => {
                 let states: Vec<State> =

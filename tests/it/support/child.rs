@@ -1,17 +1,23 @@
 //! Other processes: this test binary, started again to run one test as a child.
 
-use std::io::{BufRead, BufReader, Lines, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 const ARGUMENTS: &str = "BATON_TEST_CHILD";
 /// Marks the lines that are meant for the parent among what the test runner prints.
 const MARK: &str = "child> ";
 
+/// A child that is there and says nothing.
+#[derive(Debug)]
+pub struct Silent;
+
 /// A running child. It is killed when dropped.
 pub struct Child {
     process: std::process::Child,
     input: ChildStdin,
-    output: Lines<BufReader<ChildStdout>>,
+    lines: Receiver<String>,
 }
 
 impl Child {
@@ -22,7 +28,22 @@ impl Child {
 
     /// The same in a process that `prepare` has set up.
     pub fn start_with(name: &str, arguments: &[&str], prepare: impl FnOnce(&mut Command)) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        Self::start_command(Command::new(std::env::current_exe().unwrap()), name, arguments, prepare)
+    }
+
+    /// The same by way of a program, which runs what is appended to its arguments.
+    pub fn start_by(by: &[&str], name: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(by[0]);
+        command.args(&by[1..]).arg(std::env::current_exe().unwrap());
+        Self::start_command(command, name, arguments, |_| {})
+    }
+
+    fn start_command(
+        mut command: Command,
+        name: &str,
+        arguments: &[&str],
+        prepare: impl FnOnce(&mut Command),
+    ) -> Self {
         command
             .args([name, "--exact", "--nocapture", "--test-threads=1"])
             .env(ARGUMENTS, arguments.join("\n"))
@@ -31,8 +52,13 @@ impl Child {
         prepare(&mut command);
         let mut process = command.spawn().unwrap();
         let input = process.stdin.take().unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap()).lines();
-        Self { process, input, output }
+        let lines = lines_for_the_parent(process.stdout.take().unwrap());
+        Self { process, input, lines }
+    }
+
+    /// The process that was started: the child, or the program that runs it.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Sends the child a line.
@@ -43,8 +69,16 @@ impl Child {
 
     /// The child's next line; none once it has ended.
     pub fn hear(&mut self) -> Option<String> {
-        // A line that a kill has cut in two has no mark, or is not UTF-8.
-        self.output.by_ref().map_while(Result::ok).find_map(|line| Some(line.split_once(MARK)?.1.to_owned()))
+        self.lines.recv().ok()
+    }
+
+    /// The same, but fails where the child says nothing for so long.
+    pub fn hear_within(&mut self, patience: Duration) -> Result<Option<String>, Silent> {
+        match self.lines.recv_timeout(patience) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => Err(Silent),
+        }
     }
 
     /// SIGKILL: the child gets no chance to tidy up.
@@ -62,6 +96,21 @@ impl Child {
     pub fn code(mut self) -> Option<i32> {
         self.process.wait().unwrap().code()
     }
+}
+
+/// Reads on a thread of its own, so that one can stop waiting for a line.
+fn lines_for_the_parent(output: ChildStdout) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        // A line that a kill has cut in two has no mark, or is not UTF-8.
+        let said = BufReader::new(output).lines().map_while(Result::ok);
+        for line in said.filter_map(|line| Some(line.split_once(MARK)?.1.to_owned())) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
 }
 
 impl Drop for Child {

@@ -6,7 +6,7 @@ mod mirror;
 mod place;
 mod prefix;
 
-pub use child::{Child, child_arguments, tell_parent};
+pub use child::{Child, Silent, child_arguments, tell_parent};
 pub use mirror::Mirror;
 pub use place::Place;
 pub(crate) use place::{across_processes, on_every_backend};
@@ -159,7 +159,7 @@ pub fn chinook(test: &str) -> Option<PathBuf> {
     None
 }
 
-/// In an `impl Kv` that wraps the backend `self.inner`: it goes by the name, the order and the limits of that one. A wrapper
+/// In an `impl Kv` that wraps the backend `self.inner`: it goes by the name, the identity, the order and the limits of that one. A wrapper
 /// that forgot the limits would have the engine go other ways than below.
 macro_rules! is_what_inner_is {
     () => {
@@ -169,6 +169,10 @@ macro_rules! is_what_inner_is {
 
         fn concurrency(&self) -> batondb::kv::Concurrency {
             self.inner.concurrency()
+        }
+
+        fn identity(&self) -> Option<batondb::kv::Identity> {
+            self.inner.identity()
         }
 
         fn limits(&self) -> batondb::kv::Limits {

@@ -131,7 +131,7 @@ impl Place {
             Self::Embedded(directory, durability) => (directory.path().to_owned(), *durability),
             Self::At(path) => (path.clone(), Durability::Strict),
         };
-        EmbeddedOptions { path, durability, size_bytes_max: None }
+        EmbeddedOptions { path, durability, size_bytes_max: None, read_only: false, mode: None }
     }
 
     /// A store on a new handle.

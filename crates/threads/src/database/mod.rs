@@ -34,6 +34,8 @@ pub(crate) mod stats;
 pub(crate) mod tally;
 #[path = "../../../../src/database/walks.rs"]
 mod walks;
+#[path = "../../../../src/database/words.rs"]
+mod words;
 
 pub(crate) mod error {
     pub(crate) use batondb::database::DatabaseError;

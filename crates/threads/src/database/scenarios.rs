@@ -195,6 +195,66 @@ pub fn closing_lets_earlier_calls_through_and_refuses_later_ones() {
     stop_the_clock_of_waits();
 }
 
+/// A transaction that statements have begun, and its deadline, which may come at any moment.
+pub fn a_transaction_of_statements_is_whole_or_its_loss_is_told() {
+    let [(database, journal)] = databases(2);
+    let clock = thread::spawn(let_time_pass);
+    let tell = |name: &str| ask(&database, DATABASE, 0, run(name)).told();
+    tell("BEGIN").expect("it begins");
+    let told = ["in", "in", "COMMIT"].map(tell);
+    clock.join().expect("no panic");
+    if told[2].is_err() && tell("after").is_err() {
+        // The COMMIT was interrupted, so it is not what has taken note of the loss.
+        assert!(is_closed(&tell("COMMIT")));
+    }
+    tell("after").expect("the database goes on");
+    let events = journal.events();
+    let is_end = |event: &Event| matches!(event, Event::Ended { .. });
+    let is_inside = |event: &Event| matches!(event, Event::Ran(name) if name == "in" || name == "COMMIT");
+    match events.iter().position(is_end) {
+        Some(end) => {
+            assert!(!events[end..].iter().any(is_inside), "it ran outside of its transaction: {events:?}");
+            assert!(told[2].is_err(), "nobody was told of the loss: {told:?}");
+        }
+        None => assert!(told[2].is_ok() && events.contains(&Event::Ran("COMMIT".to_owned())), "{told:?}"),
+    }
+    stop_the_clock_of_waits();
+}
+
+/// A caller, a transaction, and the end of the thread that both belong to at any moment.
+pub fn a_database_that_is_abandoned_closes_itself_and_answers_all() {
+    let [(database, journal)] = databases(2);
+    let outside = {
+        let database = Arc::clone(&database);
+        thread::spawn(move || ask(&database, DATABASE, 0, run("out")).told())
+    };
+    let inside = {
+        let database = Arc::clone(&database);
+        thread::spawn(move || {
+            let begun = ask(&database, DATABASE, 0, Call::Begin(Behavior::Immediate, 1)).told();
+            let Ok(Answer::Scope(scope)) = begun else { return vec![begun] };
+            vec![ask(&database, scope, 0, run("in")).told(), ask(&database, scope, 0, Call::End(true)).told()]
+        })
+    };
+    database.abandon();
+    let mut told = inside.join().expect("no panic");
+    told.push(outside.join().expect("no panic"));
+    let expected =
+        |told: &Told| told.is_ok() || is_closed(told) || matches!(told, Err(DatabaseError::Aborted(_)));
+    assert!(told.iter().all(expected), "{told:?}");
+    let is_over = || journal.events().contains(&Event::Closed);
+    for _ in 0..100 {
+        if is_over() {
+            break;
+        }
+        thread::yield_now();
+    }
+    assert!(is_over(), "nobody has closed it");
+    assert!(is_closed(&ask(&database, DATABASE, 0, run("later")).told()));
+    assert_eq!(journal.events().last(), Some(&Event::Closed), "something ran on a closed database");
+    stop_the_clock_of_waits();
+}
+
 /// Each database alone holds less than all may, two of them more.
 pub fn databases_that_hold_much_give_it_back() {
     let databases: [_; 3] = databases(2);

@@ -76,11 +76,13 @@ pub(super) struct Session {
     journal: Journal,
     interrupt: Arc<Interrupt>,
     depth: usize,
+    /// Whether a statement has begun a transaction.
+    is_loose: bool,
 }
 
 impl Session {
     pub(super) fn open(journal: &Journal, interrupt: Arc<Interrupt>) -> Self {
-        Self { journal: journal.clone(), interrupt, depth: 0 }
+        Self { journal: journal.clone(), interrupt, depth: 0, is_loose: false }
     }
 
     /// Spends some time inside. What is noted is the end of it.
@@ -120,7 +122,10 @@ impl Session {
         depth: usize,
     ) -> Result<Vec<Vec<u8>>, DatabaseError> {
         assert_eq!(depth, self.depth, "a call runs at another depth than it belongs to");
-        self.stay(Event::Ran(sql)).map(|()| Vec::new())
+        let (begins, ends) = (sql == "BEGIN", sql == "COMMIT");
+        self.stay(Event::Ran(sql))?;
+        self.is_loose = (self.is_loose || begins) && !ends;
+        Ok(Vec::new())
     }
 
     pub(super) fn batch(&mut self, sqls: Vec<Sql>, depth: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {
@@ -153,7 +158,16 @@ impl Session {
     }
 
     pub(super) fn is_autocommit(&self) -> bool {
-        self.depth == 0
+        self.depth == 0 && !self.is_loose
+    }
+
+    pub(super) fn roll_back(&mut self) -> Result<(), DatabaseError> {
+        (self.depth, self.is_loose) = (0, false);
+        self.stay(Event::Ended { commit: false })
+    }
+
+    pub(super) fn has_written(&self) -> bool {
+        self.is_loose
     }
 
     #[expect(clippy::unused_self, reason = "so it is called")]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Settings;
 use super::values::Tables;
-use crate::kv::KvError;
+use crate::kv::{KvError, Mutations};
 use crate::sync::{Condvar, Mutex, point, watch};
 
 pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -127,7 +127,7 @@ impl Store {
         Ok(Self { disk, tables: Tables, closing, closed: watch::Sender::new(()) })
     }
 
-    pub(super) fn write_txn(&self) -> Result<WriteTxn<'_>, KvError> {
+    pub(super) fn write_txn(&self, _: &dyn Fn() -> bool) -> Result<WriteTxn<'_>, KvError> {
         point();
         let rows = self.disk.with(|disk| {
             assert!(disk.is_open, "a closed directory is used");
@@ -160,6 +160,26 @@ impl Store {
 
     pub(super) fn clear_stale_readers(&self) {}
 
+    pub(super) fn tell_of_old_reads(&self) {}
+
+    pub(super) fn room(&self) -> Room {
+        Room
+    }
+
+    pub(super) fn take_room(&self, _: &mut Room, _: &Mutations) -> Result<Result<(), KvError>, KvError> {
+        Ok(Ok(()))
+    }
+
+    pub(super) fn make_room(&self) -> bool {
+        false
+    }
+
+    pub(super) fn forget_freed(&self, _: usize) {}
+
+    pub(super) fn is_there(&self) -> bool {
+        true
+    }
+
     pub(super) fn closing(&self) -> Closing {
         self.closing.clone()
     }
@@ -179,6 +199,9 @@ impl Drop for Store {
     }
 }
 
+/// There is always enough, but for what [`Fate::Rows`] says.
+pub(crate) struct Room;
+
 /// A write transaction: what it has read and written.
 pub(crate) struct WriteTxn<'e> {
     store: &'e Store,
@@ -186,6 +209,10 @@ pub(crate) struct WriteTxn<'e> {
 }
 
 impl WriteTxn<'_> {
+    pub(super) fn writer(&mut self) -> &mut Self {
+        self
+    }
+
     pub(super) fn abort(self) {}
 }
 
@@ -193,8 +220,4 @@ impl Drop for WriteTxn<'_> {
     fn drop(&mut self) {
         self.store.disk.with(|disk| disk.is_writing = false);
     }
-}
-
-pub(crate) fn unavailable(path: &Path, error: &std::io::Error) -> KvError {
-    KvError::Unavailable { detail: format!("cannot open {}: {error}", path.display()) }
 }

@@ -1,5 +1,7 @@
 //! The embedded backend's queue, thread and registry, as they are, over a disk that a test watches.
 
+#[path = "../../../../../src/kv/embedded/clock.rs"]
+mod clock;
 #[path = "../../../../../src/kv/embedded/committer.rs"]
 mod committer;
 pub(crate) mod environment;
@@ -16,6 +18,27 @@ use std::fmt;
 /// The options that all handles on a directory must agree on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Settings(pub(crate) u8);
+
+impl Settings {
+    pub(crate) fn serves(self, asked: Self) -> bool {
+        self == asked
+    }
+}
+
+/// What opening says of a directory that it cannot use.
+mod opening {
+    use std::path::Path;
+
+    use crate::kv::{Identity, KvError};
+
+    pub(super) fn identity(directory: &Path, _: super::Settings) -> Result<Identity, KvError> {
+        Identity::of_place(directory).map_err(|error| unavailable(directory, &error))
+    }
+
+    pub(super) fn unavailable(path: &Path, error: &std::io::Error) -> KvError {
+        KvError::Unavailable { detail: format!("cannot open {}: {error}", path.display()) }
+    }
+}
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,7 +13,7 @@ pub(super) struct Tables;
 
 impl Tables {
     #[expect(clippy::unused_self, reason = "so it is called")]
-    pub(super) fn apply(self, txn: &mut WriteTxn<'_>, mutation: &Mutation) -> Result<(), KvError> {
+    pub(super) fn apply(self, txn: &mut WriteTxn<'_>, mutation: &Mutation) -> Result<usize, KvError> {
         match mutation {
             Mutation::Put { key, .. } if key == GUILTY_KEY => {
                 return Err(KvError::Full { detail: "as told".into() });
@@ -22,7 +22,7 @@ impl Tables {
             Mutation::Delete { key, .. } => drop(txn.rows.remove(key)),
             Mutation::ClearRange { range, .. } => txn.rows.retain(|key, _| !range.contains(key)),
         }
-        Ok(())
+        Ok(0)
     }
 }
 

@@ -1,0 +1,32 @@
+//! Time, as the embedded backend needs it: to wait for other processes, which no simulation owns.
+
+use std::time::{Duration, Instant, SystemTime};
+
+/// Now.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "other processes wait by the same clock; the engine asks `Env`"
+)]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
+/// The time of day, for people: other processes note theirs. Nothing is decided by it.
+#[expect(clippy::disallowed_methods, reason = "see above")]
+pub(super) fn wall() -> SystemTime {
+    SystemTime::now()
+}
+
+/// How long ago a time of day was; nothing where clocks disagree.
+pub(super) fn since(time: SystemTime) -> Duration {
+    wall().duration_since(time).unwrap_or_default()
+}
+
+/// Blocks the thread.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only on threads that may block: the committer's, and those that open"
+)]
+pub(super) fn pause(duration: Duration) {
+    std::thread::sleep(duration);
+}

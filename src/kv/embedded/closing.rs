@@ -1,0 +1,37 @@
+//! Waiting until an environment has closed.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// By which a thread waits for LMDB to have closed.
+#[derive(Clone, Default)]
+pub(super) struct Closing(Arc<(Mutex<bool>, Condvar)>);
+
+impl Closing {
+    /// Whether it has closed, or does within `limit`.
+    pub(super) fn wait_timeout(&self, limit: Duration) -> bool {
+        let (is_over, changed) = &*self.0;
+        let is_over = is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = changed.wait_timeout_while(is_over, limit, |is_over| !*is_over);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// Says so when it is dropped.
+#[derive(Default)]
+pub(super) struct ClosingOnDrop(Closing);
+
+impl ClosingOnDrop {
+    /// To wait with.
+    pub(super) fn closing(&self) -> Closing {
+        self.0.clone()
+    }
+}
+
+impl Drop for ClosingOnDrop {
+    fn drop(&mut self) {
+        let (is_over, changed) = &*self.0.0;
+        *is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        changed.notify_all();
+    }
+}

@@ -1,0 +1,346 @@
+//! An opened environment: its map, and who reads in it.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::path::Path;
+use std::ptr::{self, NonNull};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lmdb_master_sys as ffi;
+
+use super::super::clock;
+use super::txn::{Idle, Kept, ReadTxn, WriteTxn};
+use super::{LmdbError, Result, check};
+
+/// How many places in the table of readers are kept for later reads. Places are few over all processes, so a
+/// peak of reads must not keep its own.
+const IDLE_MAX: usize = 32;
+
+/// How to open an environment.
+pub(crate) struct EnvOptions {
+    /// The address space to reserve for the file.
+    pub map_bytes: usize,
+    /// How many reads can run at once, over all processes. The first to open the directory decides.
+    pub readers_max: u32,
+    /// How many tables have names.
+    pub tables_max: u32,
+    /// Whether commits are not flushed.
+    pub no_sync: bool,
+    /// Whether nothing is written.
+    pub read_only: bool,
+    /// Whether there is no lock file: where nobody can write, nobody must be waited for.
+    pub no_lock: bool,
+    /// The rights of files that are made.
+    pub mode: u32,
+}
+
+/// How large an environment is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Info {
+    /// The reserved address space.
+    pub map_bytes: usize,
+    /// The largest page number in use, of the newest commit.
+    pub last_page: usize,
+    /// The number of the newest commit.
+    pub last_txn: usize,
+}
+
+/// A taken place in the table of readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reader {
+    /// The identity of its process.
+    pub identity: c_int,
+    /// The state that it keeps; nothing between two reads.
+    pub txn: Option<usize>,
+}
+
+/// An opened environment. It closes when this goes.
+pub(crate) struct Env {
+    raw: NonNull<ffi::MDB_env>,
+    reading: Mutex<Reading>,
+    /// Somebody has ended a read, or the map is another one.
+    changed: Condvar,
+}
+
+/// The reads of this process.
+#[derive(Default)]
+struct Reading {
+    idle: Vec<Idle>,
+    active: usize,
+    kept: Option<Kept>,
+    /// Somebody wants the map to change, for which no read may run.
+    is_growing: bool,
+}
+
+// SAFETY: LMDB's environments may be used by many threads; write transactions exclude each other, and what the
+// map's growth needs is under `reading`.
+unsafe impl Send for Env {}
+// SAFETY: as above.
+unsafe impl Sync for Env {}
+
+impl Env {
+    /// Opens the environment in a directory.
+    ///
+    /// # Safety
+    /// Nobody but LMDB changes the files while it is open, and this process has it open once.
+    pub(crate) unsafe fn open(directory: &Path, options: &EnvOptions) -> Result<Self> {
+        let path = c_path(directory)?;
+        let mut raw = ptr::null_mut();
+        // SAFETY: LMDB fills the pointer.
+        check(unsafe { ffi::mdb_env_create(&raw mut raw) })?;
+        let env = Self {
+            raw: NonNull::new(raw).expect("an environment that was created has an address"),
+            reading: Mutex::default(),
+            changed: Condvar::new(),
+        };
+        let flags = ffi::MDB_NOTLS
+            | if options.no_sync { ffi::MDB_NOSYNC } else { 0 }
+            | if options.read_only { ffi::MDB_RDONLY } else { 0 }
+            | if options.no_lock { ffi::MDB_NOLOCK } else { 0 };
+        // A failed opening leaves an environment that must still be closed, which dropping it does.
+        // SAFETY: the environment was created and is not open yet; the path ends with a zero.
+        unsafe {
+            check(ffi::mdb_env_set_mapsize(raw, options.map_bytes))?;
+            check(ffi::mdb_env_set_maxreaders(raw, options.readers_max))?;
+            check(ffi::mdb_env_set_maxdbs(raw, options.tables_max))?;
+            check(ffi::mdb_env_open(raw, path.as_ptr(), flags, file_mode(options.mode)))?;
+        }
+        Ok(env)
+    }
+
+    pub(super) fn raw(&self) -> *mut ffi::MDB_env {
+        self.raw.as_ptr()
+    }
+
+    /// Begins a read of the newest state in a place that an earlier read has left, if there is one.
+    pub(crate) fn read_again(&self) -> Result<Option<ReadTxn<'_>>> {
+        let idle = {
+            let mut reading = self.reading();
+            while reading.is_growing {
+                reading = self.changed.wait(reading).unwrap_or_else(PoisonError::into_inner);
+            }
+            let Some(idle) = reading.idle.pop() else { return Ok(None) };
+            reading.active += 1;
+            idle
+        };
+        self.renew(idle).map(Some)
+    }
+
+    /// Takes a place in the table of readers, for [`read_again`](Self::read_again). This waits for a mutex in
+    /// the lock file, and no process may wait for it while another one does.
+    pub(crate) fn take_place(&self) -> Result<()> {
+        let idle = Idle::begin(self)?;
+        self.reading().idle.push(idle);
+        Ok(())
+    }
+
+    fn renew(&self, idle: Idle) -> Result<ReadTxn<'_>> {
+        // SAFETY: all idle transactions here were begun in this environment.
+        let renewed = unsafe { idle.renew(self) };
+        if renewed.is_err() {
+            self.reading().active -= 1;
+            self.changed.notify_all();
+        }
+        renewed
+    }
+
+    /// What a read that ends gives back.
+    pub(super) fn end_read(&self, idle: Option<Idle>) {
+        let mut reading = self.reading();
+        reading.active -= 1;
+        match idle {
+            Some(idle) if reading.idle.len() < IDLE_MAX => reading.idle.push(idle),
+            Some(idle) => idle.abort(),
+            None => {}
+        }
+        if reading.is_growing {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Keeps the newest state until [`let_go`](Self::let_go), for those whose reads LMDB does not know of.
+    pub(crate) fn keep(&self) -> Result<()> {
+        if self.reading().kept.is_some() {
+            return Ok(());
+        }
+        let Some(read) = self.read_again()? else { return Ok(()) };
+        self.reading().kept = Some(Kept::of(read));
+        Ok(())
+    }
+
+    /// Whether a state is kept.
+    pub(crate) fn is_keeping(&self) -> bool {
+        self.reading().kept.is_some()
+    }
+
+    /// Lets go of the kept state.
+    pub(crate) fn let_go(&self) {
+        let kept = self.reading().kept.take();
+        if let Some(kept) = kept {
+            self.end_read(Some(kept.end()));
+        }
+    }
+
+    /// Begins a write transaction. This waits for LMDB's mutex.
+    pub(crate) fn begin_write(&self) -> Result<WriteTxn<'_>> {
+        WriteTxn::begin(self)
+    }
+
+    /// Flushes what was committed.
+    pub(crate) fn sync(&self) -> Result<()> {
+        // SAFETY: the environment is open.
+        check(unsafe { ffi::mdb_env_sync(self.raw(), 1) })
+    }
+
+    pub(crate) fn info(&self) -> Info {
+        // SAFETY: zeros are a value of this plain structure, and LMDB fills it; it fails for null pointers only.
+        let info = unsafe {
+            let mut info: ffi::MDB_envinfo = std::mem::zeroed();
+            ffi::mdb_env_info(self.raw(), &raw mut info);
+            info
+        };
+        Info { map_bytes: info.me_mapsize, last_page: info.me_last_pgno, last_txn: info.me_last_txnid }
+    }
+
+    /// The bytes of one of its pages.
+    pub(crate) fn page_bytes(&self) -> usize {
+        // SAFETY: as in `info`.
+        let stat = unsafe {
+            let mut stat: ffi::MDB_stat = std::mem::zeroed();
+            ffi::mdb_env_stat(self.raw(), &raw mut stat);
+            stat
+        };
+        stat.ms_psize as usize
+    }
+
+    /// The longest key.
+    pub(crate) fn key_bytes_max(&self) -> usize {
+        // SAFETY: the environment is open.
+        let bytes = unsafe { ffi::mdb_env_get_maxkeysize(self.raw()) };
+        usize::try_from(bytes).expect("a length is not negative")
+    }
+
+    /// Maps the file anew with `bytes`, once no read of this process runs; `false` if some still run after `patience`.
+    /// Does nothing where the map is not of `from` bytes any more. A kept state is let go. The caller has no
+    /// write transaction open.
+    pub(crate) fn resize(&self, from: usize, bytes: usize, patience: Duration) -> Result<bool> {
+        let end = clock::now() + patience;
+        let mut reading = self.reading();
+        while reading.is_growing {
+            reading = self.changed.wait(reading).unwrap_or_else(PoisonError::into_inner);
+        }
+        if self.info().map_bytes != from {
+            return Ok(true);
+        }
+        if let Some(kept) = reading.kept.take() {
+            reading.active -= 1;
+            reading.idle.push(kept.end());
+        }
+        reading.is_growing = true;
+        while reading.active > 0 {
+            let left = end.saturating_duration_since(clock::now());
+            if left.is_zero() {
+                break;
+            }
+            reading = self.changed.wait_timeout(reading, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let is_quiet = reading.active == 0;
+        let resized = if is_quiet {
+            // SAFETY: no read runs and none can begin, and the caller does not write.
+            check(unsafe { ffi::mdb_env_set_mapsize(self.raw(), bytes) })
+        } else {
+            Ok(())
+        };
+        reading.is_growing = false;
+        self.changed.notify_all();
+        resized.map(|()| is_quiet)
+    }
+
+    /// Frees the places of processes that are gone, and says how many that were. This may wait for the same
+    /// mutex as [`take_place`](Self::take_place).
+    pub(crate) fn clear_dead_readers(&self) -> Result<usize> {
+        let mut dead = 0;
+        // SAFETY: the environment is open, and LMDB fills the number.
+        check(unsafe { ffi::mdb_reader_check(self.raw(), &raw mut dead) })?;
+        Ok(usize::try_from(dead).unwrap_or_default())
+    }
+
+    /// The taken places in the table of readers, of all processes.
+    pub(crate) fn readers(&self) -> Vec<Reader> {
+        let mut readers = Vec::new();
+        // SAFETY: the environment is open, and the callback knows what it gets.
+        let _code = unsafe { ffi::mdb_reader_list(self.raw(), Some(note_reader), (&raw mut readers).cast()) };
+        readers
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        // Nobody panics between two changes of it.
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Env {
+    fn drop(&mut self) {
+        self.let_go();
+        for idle in self.reading().idle.drain(..) {
+            idle.abort();
+        }
+        // SAFETY: no transaction is left: all of them borrow the environment.
+        unsafe { ffi::mdb_env_close(self.raw()) };
+    }
+}
+
+/// LMDB tells of readers in lines of text: process, thread, and state or a dash.
+extern "C" fn note_reader(line: *const c_char, readers: *mut c_void) -> c_int {
+    // SAFETY: LMDB passes a text that ends with a zero, and the vector that `readers` gave it.
+    let (line, readers) = unsafe { (CStr::from_ptr(line), &mut *readers.cast::<Vec<Reader>>()) };
+    if let Some(reader) = line.to_str().ok().and_then(parse_reader) {
+        readers.push(reader);
+    }
+    0
+}
+
+fn parse_reader(line: &str) -> Option<Reader> {
+    // The first line is a heading, whose words are no numbers.
+    let mut words = line.split_ascii_whitespace();
+    let identity = words.next()?.parse().ok()?;
+    let txn = words.nth(1)?;
+    Some(Reader { identity, txn: txn.parse().ok() })
+}
+
+#[cfg(unix)]
+fn c_path(path: &Path) -> Result<CString> {
+    use std::os::unix::ffi::OsStrExt;
+    CString::new(path.as_os_str().as_bytes()).map_err(|error| LmdbError::Io(error.into()))
+}
+
+#[cfg(not(unix))]
+fn c_path(path: &Path) -> Result<CString> {
+    let text = path.to_str().ok_or(std::io::Error::from(std::io::ErrorKind::InvalidFilename))?;
+    CString::new(text).map_err(|error| LmdbError::Io(error.into()))
+}
+
+#[cfg(target_os = "linux")]
+fn file_mode(mode: u32) -> ffi::mdb_mode_t {
+    mode
+}
+
+#[cfg(not(target_os = "linux"))]
+fn file_mode(mode: u32) -> ffi::mdb_mode_t {
+    // Rights have nine bits, whatever number carries them.
+    (mode & 0o777) as ffi::mdb_mode_t
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_readers_are_understood() {
+        assert_eq!(parse_reader("    pid     thread     txnid\n"), None);
+        let reading = Reader { identity: 4_194_305, txn: Some(17) };
+        assert_eq!(parse_reader("   4194305 7f0c3c7fe6c0 17\n"), Some(reading));
+        let between = Reader { identity: 12, txn: None };
+        assert_eq!(parse_reader("        12 7f0c3c7fe6c0 -\n"), Some(between));
+    }
+}

@@ -1,0 +1,112 @@
+//! What the machine keeps in memory of pages that are free.
+//!
+//! What was deleted would stay in the page cache, and in the map of each process that has read it, until the memory is
+//! wanted for something else. And the page cache of Linux holds a file in folios of up to [`BLOCK_BYTES`] and more,
+//! as large as the writes that made them: a commit that later uses one of these pages again makes the whole folio count
+//! as written, though the disk gets a page (`write_bytes` in `/proc/self/io`, and what limits dirty memory). A block
+//! that is mostly free is therefore forgotten: its next write makes folios of a page.
+
+#[cfg(any(target_os = "linux", test))]
+use std::ops::Range;
+#[cfg(target_os = "linux")]
+use std::slice;
+
+#[cfg(target_os = "linux")]
+use lmdb_master_sys as ffi;
+
+#[cfg(target_os = "linux")]
+use super::free;
+use super::{Env, Freed};
+
+/// LMDB writes up to 64 pages at once.
+#[cfg(any(target_os = "linux", test))]
+const BLOCK_BYTES: usize = 256 * 1024;
+
+/// The pages of the blocks of which at least half are among `free`, which descends, in ascending runs.
+#[cfg(any(target_os = "linux", test))]
+fn blocks(free: impl IntoIterator<Item = usize>, page_bytes: usize) -> Vec<Range<usize>> {
+    let block = (BLOCK_BYTES / page_bytes).max(1);
+    let mut counted: Vec<(usize, usize)> = Vec::new();
+    for page in free {
+        match counted.last_mut() {
+            Some((number, pages)) if *number == page / block => *pages += 1,
+            _ => counted.push((page / block, 1)),
+        }
+    }
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (number, _) in counted.into_iter().rev().filter(|(_, pages)| 2 * pages >= block) {
+        let pages = number * block..(number + 1) * block;
+        match runs.last_mut() {
+            Some(run) if run.end == pages.start => run.end = pages.end,
+            _ => runs.push(pages),
+        }
+    }
+    runs
+}
+
+/// Forgets what the machine has in memory of the pages that a commit has freed, where whole blocks of them are. It changes
+/// nothing but what the next use of such a page costs, and may fail.
+#[cfg(target_os = "linux")]
+pub(crate) fn forget(env: &Env, freed: &Freed<'_>) {
+    let page_bytes = env.page_bytes();
+    let Some(map) = start_of_map(freed.key(), page_bytes) else { return };
+    let map_bytes = env.info().map_bytes;
+    let mut descriptor = -1;
+    // SAFETY: the environment is open, and LMDB fills the number.
+    let _code = unsafe { ffi::mdb_env_get_fd(env.raw(), &raw mut descriptor) };
+    for run in blocks(freed.pages(), page_bytes) {
+        let from = run.start * page_bytes;
+        let bytes = (run.end * page_bytes).min(map_bytes).saturating_sub(from);
+        let (Ok(offset), Ok(length)) = (i64::try_from(from), i64::try_from(bytes)) else { return };
+        // SAFETY: the range lies inside of the map, which stays where it is while the read runs that `freed` comes from.
+        // It is a map of a file that is not written through, so what is taken from it comes back with the next look.
+        let _result = unsafe { libc::madvise(map.add(from).cast_mut().cast(), bytes, libc::MADV_DONTNEED) };
+        // SAFETY: the descriptor is open as long as the environment is.
+        let _result = unsafe { libc::posix_fadvise(descriptor, offset, length, libc::POSIX_FADV_DONTNEED) };
+    }
+}
+
+/// Elsewhere this is not known to help.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn forget(_env: &Env, _freed: &Freed<'_>) {}
+
+/// Where the map begins, by a key that lies in it: LMDB does not tell, but each page of a tree begins with its number.
+#[cfg(target_os = "linux")]
+fn start_of_map(key: &[u8], page_bytes: usize) -> Option<*const u8> {
+    // SAFETY: it asks for a number.
+    let system = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    // Only such pages begin where the address says so.
+    if usize::try_from(system).ok() != Some(page_bytes) {
+        return None;
+    }
+    let inside = key.as_ptr();
+    let into_page = inside.addr() % page_bytes;
+    // SAFETY: a key lies behind the header of its page, all of which is mapped.
+    let page = unsafe { inside.sub(into_page) };
+    // SAFETY: as above, and the header begins with a number.
+    let header = unsafe { slice::from_raw_parts(page, size_of::<usize>()) };
+    let number = free::number(header);
+    Some(page.wrapping_sub(number.checked_mul(page_bytes)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_goes_when_half_of_it_is_free() {
+        let forgotten = |free: &[(usize, usize)]| {
+            let pages: Vec<usize> = free.iter().flat_map(|(from, to)| *from..*to).rev().collect();
+            blocks(pages, 4_096).into_iter().map(|run| (run.start, run.end)).collect::<Vec<_>>()
+        };
+        assert_eq!(forgotten(&[(64, 128)]), [(64, 128)]);
+        assert_eq!(forgotten(&[(70, 102)]), [(64, 128)]);
+        assert_eq!(forgotten(&[(70, 101)]), []);
+        // Not in one piece, and across the border of two.
+        assert_eq!(forgotten(&[(64, 80), (100, 116), (200, 260)]), [(64, 128), (192, 256)]);
+        assert_eq!(forgotten(&[(100, 300)]), [(128, 320)]);
+        assert_eq!(forgotten(&[]), []);
+        // Pages may be as large as a block.
+        assert_eq!(blocks([7, 6], 512 * 1024), vec![6..8]);
+    }
+}

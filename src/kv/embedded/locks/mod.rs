@@ -1,0 +1,239 @@
+//! What orders the processes that have a directory open.
+//!
+//! - `ofd`: locks that belong to a descriptor
+//! - `presence`: that the directory is in use, on bytes of LMDB's own files
+//! - `turn`: which process may write now
+//! - `processes`: notes on who they are, for people
+//! - `waiting`: waiting for a lock with an end
+//! - `room`: room on the disk for what is mapped
+//! - `files`: the rights and the owner of files that are made
+//!
+//! One lock more, on the file `readers`, is held by whoever opens the directory, and for moments by whoever takes a
+//! place in LMDB's table of readers or frees those of the dead. The mutex that LMDB has for that table is a robust one
+//! in shared memory, so nobody may wait for it (see `turn`): it is only taken by whoever holds this lock.
+
+pub(super) mod files;
+#[cfg(target_os = "linux")]
+mod ofd;
+#[cfg(target_os = "linux")]
+mod presence;
+#[cfg(not(target_os = "linux"))]
+#[path = "presence_elsewhere.rs"]
+mod presence;
+#[cfg(unix)]
+mod processes;
+#[cfg(not(unix))]
+#[path = "processes_elsewhere.rs"]
+mod processes;
+mod room;
+mod turn;
+mod waiting;
+
+pub(super) use presence::{Others, SECOND_FILE_NAME, Unlocked, is_written_by_earlier_release};
+pub(super) use processes::Process;
+pub(super) use turn::{Holder, NoTurn, Turn};
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use self::files::Making;
+use self::presence::Presence;
+use self::processes::Processes;
+use self::turn::Turns;
+use self::waiting::Waiting;
+use super::clock;
+use super::lmdb::{own_identity, renew_identity};
+
+pub(super) const LOCK_FILE_NAME: &str = "lock.mdb";
+const READERS_NAME: &str = "readers";
+const PROCESSES_NAME: &str = "processes";
+/// More than LMDB's lock file needs with the readers that it is opened for.
+const LOCK_FILE_BYTES: u64 = 80 * 1024;
+/// How long the lock on the table of readers is waited for. It is held for milliseconds, unless its holder is stopped.
+const READERS_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often another identity is drawn, which happens once in millions of openings.
+const DRAWS_MAX: usize = 8;
+
+/// The locks of an opened directory.
+pub(super) struct Locks {
+    readers: ReadersLock,
+    turns: Turns,
+    presence: Presence,
+    notes: Option<Processes>,
+}
+
+/// Why a directory cannot be entered.
+#[derive(Debug)]
+pub(super) enum NoEntry {
+    Failed(io::Error),
+    /// The lock on the table of readers did not come.
+    ReadersLocked,
+    /// See [`Others`].
+    LockFileRemoved,
+    DataFileReplaced,
+    /// Those who have it open use another C library.
+    OtherLibrary,
+}
+
+impl From<io::Error> for NoEntry {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Locks {
+    /// Opens a directory with `open`; `second` is the file [`SECOND_FILE_NAME`] in it. `open` gets to know whether somebody else has it open, and takes LMDB's first
+    /// place in the table of readers. Only one at a time does this, over all processes.
+    pub(super) fn enter<T, E: From<NoEntry>>(
+        directory: &Path,
+        making: &Making,
+        second: File,
+        open: impl FnOnce(Others) -> Result<T, E>,
+    ) -> Result<(Self, T), E> {
+        let failed = |error: io::Error| E::from(NoEntry::Failed(error));
+        let readers = ReadersLock::open(directory, making).map_err(failed)?;
+        let entering = readers.hold().map_err(failed)?.ok_or(NoEntry::ReadersLocked)?;
+        let lock = making.open(&directory.join(LOCK_FILE_NAME)).map_err(failed)?;
+        let presence = identified(second, lock).map_err(failed)?;
+        let others = presence.others().map_err(failed)?;
+        match others {
+            Others::None | Others::Present => {}
+            Others::LockFileRemoved => return Err(NoEntry::LockFileRemoved.into()),
+            Others::DataFileReplaced => return Err(NoEntry::DataFileReplaced.into()),
+        }
+        if presence.is_another_here().map_err(failed)? {
+            // Those who have it open hold locks on the files that were there when they came.
+            let is_ours = presence::is_shared(&readers.file).map_err(failed)?;
+            if !is_ours || !file_paths(directory).all(|path| path.exists()) {
+                return Err(NoEntry::LockFileRemoved.into());
+            }
+        }
+        presence.reserve_room(LOCK_FILE_BYTES).map_err(failed)?;
+        let notes = making.open(&directory.join(PROCESSES_NAME)).map_err(failed)?;
+        let is_alone = others == Others::None;
+        let identity = presence.identity();
+        let notes = Processes::open(notes, is_alone, identity, |theirs| presence.is_alive(theirs));
+        let notes = notes.map_err(failed)?.ok_or(NoEntry::OtherLibrary)?;
+        let turns = Turns::open(directory, making).map_err(failed)?;
+        let opened = open(others)?;
+        presence.take().map_err(failed)?;
+        presence::share(&readers.file).map_err(failed)?;
+        drop(entering);
+        Ok((Self { readers, turns, presence, notes: Some(notes) }, opened))
+    }
+
+    /// Keeps everybody else from the table of readers; nothing where the lock did not come in time.
+    pub(super) fn hold_readers(&self) -> io::Result<Option<ReadersHeld<'_>>> {
+        self.readers.hold()
+    }
+
+    /// Waits for the write turn.
+    pub(super) fn take_turn(&self, limit: Duration, goes_on: &dyn Fn() -> bool) -> Result<Turn<'_>, NoTurn> {
+        self.turns.take(self.notes.as_ref(), limit, goes_on)
+    }
+
+    /// Who has the write turn now, as far as it is noted.
+    pub(super) fn holder(&self) -> Option<Holder> {
+        self.turns.holder(self.notes.as_ref())
+    }
+
+    /// The process of an identity, as far as it is noted.
+    pub(super) fn find(&self, identity: u32) -> Option<Process> {
+        self.notes.as_ref().and_then(|notes| notes.find(identity))
+    }
+
+    /// Since when a state has been the oldest that is kept, as far as any process has seen.
+    pub(super) fn kept_since(&self, state: u64) -> SystemTime {
+        self.notes.as_ref().map_or_else(clock::wall, |notes| notes.kept_since(state))
+    }
+
+    /// Whether somebody reads without LMDB's locks now. Who cannot be asked is taken to do so.
+    pub(super) fn is_read_without_locks(&self) -> bool {
+        self.presence.is_read_without_locks().unwrap_or(true)
+    }
+}
+
+/// The names of the lock files.
+pub(super) const FILE_NAMES: [&str; 5] =
+    [LOCK_FILE_NAME, READERS_NAME, PROCESSES_NAME, turn::GATE_NAME, turn::TURN_NAME];
+
+fn file_paths(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    FILE_NAMES.into_iter().map(|name| directory.join(name))
+}
+
+/// Whether this process may write to all the lock files of a directory, or make them.
+pub(super) fn can_be_used(directory: &Path) -> bool {
+    file_paths(directory).all(|path| match File::options().read(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => is_writable(directory),
+        opened => opened.is_ok(),
+    })
+}
+
+#[cfg(unix)]
+fn is_writable(directory: &Path) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let Ok(path) = std::ffi::CString::new(directory.as_os_str().as_bytes()) else { return false };
+    // SAFETY: the path ends with a zero.
+    unsafe { libc::access(path.as_ptr(), libc::W_OK) == 0 }
+}
+
+#[cfg(not(unix))]
+fn is_writable(directory: &Path) -> bool {
+    std::fs::metadata(directory).is_ok_and(|metadata| !metadata.permissions().readonly())
+}
+
+/// The presence of this process, with an identity that nobody else there has.
+fn identified(second: File, lock: File) -> io::Result<Presence> {
+    let mut presence = Presence::new(lock, second, identity());
+    for _ in 0..DRAWS_MAX {
+        if !presence.is_identity_taken()? {
+            break;
+        }
+        renew_identity();
+        presence.set_identity(identity());
+    }
+    Ok(presence)
+}
+
+fn identity() -> u32 {
+    u32::try_from(own_identity()).expect("an identity is not negative")
+}
+
+/// The lock on the table of readers, between processes and between threads: the file's lock belongs to its descriptor,
+/// which all threads share.
+struct ReadersLock {
+    file: File,
+    threads: Mutex<()>,
+}
+
+impl ReadersLock {
+    fn open(directory: &Path, making: &Making) -> io::Result<Self> {
+        Ok(Self { file: making.open(&directory.join(READERS_NAME))?, threads: Mutex::new(()) })
+    }
+
+    fn hold(&self) -> io::Result<Option<ReadersHeld<'_>>> {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let locked = Waiting::at_most(READERS_WAIT_MAX).lock(&self.file, &|| true)?;
+        Ok(locked.then(|| ReadersHeld { file: &self.file, _threads: threads }))
+    }
+}
+
+/// The lock, until it is dropped.
+pub(super) struct ReadersHeld<'l> {
+    file: &'l File,
+    _threads: MutexGuard<'l, ()>,
+}
+
+impl Drop for ReadersHeld<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::error!(
+                name: "kv.readers-lock-kept", target: "baton::kv", %error,
+                "could not let other processes read for the first time"
+            );
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Room on the disk for what is mapped.
+//!
+//! A file may have a length without having room: writing to a map of it on a full disk ends the process. So
+//! whatever is mapped to be written gets its room first, where a full disk is an error.
+
+use std::fs::File;
+use std::io;
+
+/// Makes sure that the first `bytes` of the file have their room. Neither they nor the file's length change.
+#[cfg(target_os = "linux")]
+pub(super) fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let length = libc::off_t::try_from(bytes).expect("these files are small");
+    loop {
+        // SAFETY: the descriptor is open.
+        if unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, length) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            // Not every file system can. Such a one is over a network or another machine, where a store does not belong.
+            Some(libc::EOPNOTSUPP | libc::ENOSYS) => return Ok(()),
+            _ => return Err(error),
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn reserve(_: &File, _: u64) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! The write turn: which process may write to the directory now.
+//!
+//! LMDB has a write lock of its own, a robust mutex in shared memory, which is not enough:
+//!
+//! - The kernel frees such a mutex when a thread dies that has the owner's number, and numbers are those of a PID
+//!   namespace. A thread that is killed while it *waits* in one container can free what a thread of the same number
+//!   holds in another, and two write at once.
+//! - Nobody can wait for it with an end.
+//! - It is unfair: a process that commits in a tight loop takes it again before the one that sleeps on it wakes up.
+//!
+//! So whoever writes holds two locks on files, of which the kernel knows the descriptor and not a number, and which it
+//! drops when their process dies: 1. take the *gate* (`turnstile`), 2. take the *turn* (`writer`), 3. let the gate go,
+//! 4. begin LMDB's transaction, write, commit, 5. let the turn go. LMDB's mutex is free in step 4, always: nobody
+//! waits for it.
+//!
+//! Whoever waits in step 2 is alone there, and the process that has just committed cannot pass step 1, so the waiting
+//! one comes next: between two processes nobody waits for more than the transaction that is running.
+//!
+//! Earlier releases held only the gate, and only until LMDB's transaction had begun. They and this one exclude each
+//! other by LMDB's mutex.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::files::Making;
+use super::processes::{Process, Processes};
+use super::waiting::Waiting;
+
+/// The names of the files inside a store's directory.
+pub(super) const GATE_NAME: &str = "turnstile";
+pub(super) const TURN_NAME: &str = "writer";
+
+/// Why there was no turn.
+#[derive(Debug)]
+pub(in crate::kv::embedded) enum NoTurn {
+    /// Somebody else had it all the time.
+    Waited { waited: Duration, holder: Option<Holder> },
+    /// The operating system failed.
+    Failed(io::Error),
+}
+
+/// Who has the turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::kv::embedded) struct Holder {
+    /// Nothing where it left no note.
+    pub process: Option<Process>,
+    pub since: SystemTime,
+}
+
+/// The two files.
+pub(in crate::kv::embedded) struct Turns {
+    gate: File,
+    turn: File,
+    /// The same file as `turn`, opened once more: to find out whether it is locked.
+    probe: File,
+}
+
+impl Turns {
+    pub(super) fn open(directory: &Path, making: &Making) -> io::Result<Self> {
+        let turn = directory.join(TURN_NAME);
+        Ok(Self {
+            gate: making.open(&directory.join(GATE_NAME))?,
+            turn: making.open(&turn)?,
+            probe: making.open(&turn)?,
+        })
+    }
+
+    /// Who has the turn now, as far as it is noted.
+    pub(super) fn holder(&self, notes: Option<&Processes>) -> Option<Holder> {
+        let holder = holder(notes)?;
+        // A process that was killed has left its note, and lost its lock.
+        match self.probe.try_lock_shared() {
+            Ok(()) => {
+                let _unlocked = self.probe.unlock();
+                None
+            }
+            Err(_) => Some(holder),
+        }
+    }
+
+    /// Waits for the turn until it comes, `limit` is over, or `goes_on` says that nobody wants it any more.
+    pub(super) fn take<'t>(
+        &'t self,
+        notes: Option<&'t Processes>,
+        limit: Duration,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<Turn<'t>, NoTurn> {
+        let waiting = Waiting::at_most(limit);
+        let over = || NoTurn::Waited { waited: waiting.elapsed(), holder: holder(notes) };
+        if !waiting.lock(&self.gate, goes_on).map_err(NoTurn::Failed)? {
+            return Err(over());
+        }
+        let taken = waiting.lock(&self.turn, goes_on);
+        // A gate that cannot be let go would stop every writer; dropping the turn gives it back.
+        let turn = match taken {
+            Ok(true) => Ok(Turn { file: &self.turn, notes }),
+            Ok(false) => Err(over()),
+            Err(error) => Err(NoTurn::Failed(error)),
+        };
+        self.gate.unlock().map_err(NoTurn::Failed)?;
+        if let (Ok(_), Some(notes)) = (&turn, notes) {
+            notes.note_turn();
+        }
+        turn
+    }
+}
+
+fn holder(notes: Option<&Processes>) -> Option<Holder> {
+    let notes = notes?;
+    let (identity, since) = notes.turn()?;
+    Some(Holder { process: notes.find(identity), since })
+}
+
+/// The turn, until it is dropped.
+pub(in crate::kv::embedded) struct Turn<'t> {
+    file: &'t File,
+    notes: Option<&'t Processes>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(notes) = self.notes {
+            notes.note_turn_over();
+        }
+        if let Err(error) = self.file.unlock() {
+            // Others would wait until this process ends, which they are told.
+            tracing::error!(
+                name: "kv.turn-kept", target: "baton::kv", %error,
+                "could not let other processes write"
+            );
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Waiting for a lock, with an end.
+//!
+//! The operating system's locks are waited for without one, so they are tried again and again, in pauses that grow
+//! with the time that was waited already: whoever waits for a short transaction comes soon after it, and whoever
+//! waits for a stopped process costs next to nothing.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::super::clock;
+
+const PAUSE_MIN: Duration = Duration::from_micros(20);
+const PAUSE_MAX: Duration = Duration::from_millis(5);
+/// A pause is this part of what was waited.
+const PAUSE_SHARE: u32 = 16;
+
+/// A wait that has begun.
+pub(super) struct Waiting {
+    began: Instant,
+    limit: Duration,
+}
+
+impl Waiting {
+    pub(super) fn at_most(limit: Duration) -> Self {
+        Self { began: clock::now(), limit }
+    }
+
+    /// How long it has taken so far.
+    pub(super) fn elapsed(&self) -> Duration {
+        clock::now().duration_since(self.began)
+    }
+
+    /// Pauses; `false` when the time is up.
+    pub(super) fn pause(&self) -> bool {
+        let elapsed = self.elapsed();
+        let left = self.limit.saturating_sub(elapsed);
+        if left.is_zero() {
+            return false;
+        }
+        clock::pause((elapsed / PAUSE_SHARE).clamp(PAUSE_MIN, PAUSE_MAX).min(left));
+        true
+    }
+
+    /// Locks the whole file; `false` when the time is up, or `goes_on` says no.
+    pub(super) fn lock(&self, file: &File, goes_on: &dyn Fn() -> bool) -> io::Result<bool> {
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(true),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            if !goes_on() || !self.pause() {
+                return Ok(false);
+            }
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Opening a directory: what is refused, what is made, and in which order.
+//!
+//! Nothing is made beside files of somebody else, nothing is mapped that is not there, and only one process at a time
+//! opens a directory. Where the lock file cannot be written (a read-only mount, another user's directory), a
+//! store is read without LMDB's locks; `locks::presence` says how those who write learn of it.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+use super::data_file::{self, DataFile};
+use super::environment::READERS_MAX;
+use super::errors::{is_full, kv_error};
+use super::lmdb::{Code, Env, EnvOptions, LmdbError, Table, Txn, own_identity};
+use super::locks::files::Making;
+use super::locks::{
+    LOCK_FILE_NAME, Locks, NoEntry, Others, SECOND_FILE_NAME, can_be_used, is_written_by_earlier_release,
+};
+use super::place::Place;
+use super::values::{KEY_BYTES_MAX, Tables};
+use super::{Durability, Settings, map, names};
+use crate::kv::{Identity, KvError};
+
+pub(super) const DATA_FILE_NAME: &str = "data.mdb";
+const ROWS_NAME: &str = "rows";
+const PARTS_NAME: &str = "parts";
+/// Names the layout of this directory. A release that changes the layout changes the value, and an older
+/// release then refuses the directory instead of misreading it.
+const FORMAT_KEY: &[u8] = b"baton-format";
+const FORMAT_VALUE: &[u8] = b"1";
+/// How large the file may become, as the last process said that was told: eight bytes, big-endian.
+const SIZE_KEY: &[u8] = b"baton-max-size";
+
+/// An opened directory.
+pub(super) struct Opened {
+    pub env: Env,
+    /// Nothing where it is read without them.
+    pub locks: Option<Locks>,
+    pub place: Place,
+    /// What the store notes as the largest size of its file.
+    pub noted_size: Option<u64>,
+    /// Nothing where the tables are still to be made.
+    pub tables: Option<Tables>,
+}
+
+/// What tells a store from others: its data file, whatever directory or name leads to it. Makes the file where there is
+/// none, unless the store is only read.
+pub(super) fn identity(directory: &Path, settings: Settings) -> Result<Identity, KvError> {
+    let data = directory.join(DATA_FILE_NAME);
+    let making = Making::of(directory, settings.mode).map_err(|error| unavailable(directory, &error))?;
+    if !settings.read_only {
+        making.open(&data).map_err(|error| unavailable(&data, &error))?;
+    }
+    Identity::of_place(&data).map_err(|error| unavailable(&data, &error))
+}
+
+/// Opens the directory, which exists and is not open in this process.
+pub(super) fn open(directory: &Path, settings: &Settings) -> Result<Opened, KvError> {
+    let found = look(directory)?;
+    if settings.read_only && found == DataFile::Empty {
+        let path = directory.display();
+        return Err(KvError::Invalid {
+            detail: format!("there is no store at {path}, and one opened read-only is not made"),
+        });
+    }
+    let opened = if settings.read_only && !can_be_used(directory) {
+        open_without_locks(directory, settings)?
+    } else {
+        open_with_locks(directory, settings)?
+    };
+    if opened.env.key_bytes_max() <= KEY_BYTES_MAX {
+        let (path, bytes) = (directory.display(), opened.env.key_bytes_max());
+        return Err(KvError::Invalid {
+            detail: format!("{path}: its pages hold only keys of {bytes} bytes"),
+        });
+    }
+    Ok(opened)
+}
+
+fn open_with_locks(directory: &Path, settings: &Settings) -> Result<Opened, KvError> {
+    let io = |error| unavailable(directory, &error);
+    let making = Making::of(directory, settings.mode).map_err(io)?;
+    let data = directory.join(DATA_FILE_NAME);
+    let open_file = |path: &Path| if settings.read_only { File::open(path) } else { making.open(path) };
+    let file = open_file(&data).map_err(|error| unavailable(&data, &error))?;
+    let second = directory.join(SECOND_FILE_NAME);
+    let second = open_file(&second).map_err(|error| unavailable(&second, &error))?;
+    let (locks, env) = Locks::enter(directory, &making, second, |others| {
+        remake(&file, &data, others)?;
+        let env = open_env(directory, settings, &making, others)?;
+        env.take_place().map_err(kv_error)?;
+        check_identity(&env)?;
+        Ok::<_, OpenError>(env)
+    })
+    .map_err(|error| error.into_kv(directory))?;
+    if settings.durability == Durability::Strict && !settings.read_only {
+        // Before anything is built on what is found: an earlier process may have opened it as relaxed, or
+        // made it and gone no further.
+        env.sync().map_err(kv_error)?;
+        names::flush(directory).map_err(io)?;
+    }
+    let place = Place::of(directory, true).map_err(io)?;
+    let (tables, noted_size) = open_tables(&env, directory)?;
+    Ok(Opened { env, locks: Some(locks), place, noted_size, tables })
+}
+
+fn open_without_locks(directory: &Path, settings: &Settings) -> Result<Opened, KvError> {
+    let io = |error| unavailable(directory, &error);
+    let data = directory.join(DATA_FILE_NAME);
+    let file = File::open(&data).map_err(|error| unavailable(&data, &error))?;
+    if let Ok(lock) = File::open(directory.join(LOCK_FILE_NAME))
+        && is_written_by_earlier_release(&lock, &file).map_err(io)?
+    {
+        return Err(KvError::Unavailable {
+            detail: format!(
+                "{}: a process with an earlier release of Baton has it open, and its lock file cannot be written here",
+                directory.display()
+            ),
+        });
+    }
+    let making = Making::of(directory, settings.mode).map_err(io)?;
+    let env =
+        open_env(directory, settings, &making, Others::None).map_err(|error| error.into_kv(directory))?;
+    env.take_place().map_err(kv_error)?;
+    let place = Place::of(directory, false).map_err(io)?;
+    let (tables, noted_size) = open_tables(&env, directory)?;
+    Ok(Opened { env, locks: None, place, noted_size, tables })
+}
+
+/// Why LMDB was not opened.
+enum OpenError {
+    Kv(KvError),
+    Lmdb(LmdbError, Others),
+    Entry(NoEntry),
+}
+
+impl From<KvError> for OpenError {
+    fn from(error: KvError) -> Self {
+        Self::Kv(error)
+    }
+}
+
+impl From<NoEntry> for OpenError {
+    fn from(error: NoEntry) -> Self {
+        Self::Entry(error)
+    }
+}
+
+impl OpenError {
+    fn into_kv(self, directory: &Path) -> KvError {
+        let path = directory.display();
+        match self {
+            Self::Kv(error) => error,
+            Self::Entry(error) => no_entry(directory, error),
+            // What LMDB thinks of the data file was found out before, so this is about its lock file.
+            Self::Lmdb(LmdbError::Lmdb(Code::Invalid | Code::VersionMismatch), Others::Present) => {
+                KvError::Unusable {
+                    detail: format!(
+                        "{path}: another process has it open with another LMDB (another version, build or C library), \
+                         whose {LOCK_FILE_NAME} this one cannot share; close it there"
+                    ),
+                }
+            }
+            Self::Lmdb(LmdbError::Lmdb(Code::Invalid | Code::VersionMismatch), _) => foreign(directory),
+            Self::Lmdb(LmdbError::Io(error), _) => unavailable(directory, &error),
+            Self::Lmdb(error, _) => kv_error(error),
+        }
+    }
+}
+
+fn no_entry(directory: &Path, error: NoEntry) -> KvError {
+    let path = directory.display();
+    match error {
+        NoEntry::Failed(error) => unavailable(directory, &error),
+        NoEntry::ReadersLocked => KvError::Unavailable {
+            detail: format!("{path}: another process is opening it, or was stopped while it did"),
+        },
+        NoEntry::LockFileRemoved => KvError::Unusable {
+            detail: format!(
+                "{path}: a lock file ({LOCK_FILE_NAME} or one beside it) was removed while other processes have the store \
+                 open, or {DATA_FILE_NAME} is a hard link to the data of another directory that is open; stop them first"
+            ),
+        },
+        NoEntry::DataFileReplaced => KvError::Unusable {
+            detail: format!(
+                "{path}: {DATA_FILE_NAME} was removed or replaced while other processes have the store open; stop them \
+                 first"
+            ),
+        },
+        NoEntry::OtherLibrary => KvError::Unusable {
+            detail: format!(
+                "{path}: another process has it open that was built for another C library (glibc, musl); their locks do \
+                 not fit each other"
+            ),
+        },
+    }
+}
+
+/// Refuses what is not a store, or not all of one, before anything is made or mapped.
+fn look(directory: &Path) -> Result<DataFile, KvError> {
+    let path = directory.join(DATA_FILE_NAME);
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(DataFile::Empty),
+        file => file.map_err(|error| unavailable(&path, &error))?,
+    };
+    let found = data_file::look(&file, FORMAT_KEY).map_err(|error| unavailable(&path, &error))?;
+    let emptied = if found == DataFile::Empty { emptied(directory, &file) } else { None };
+    accept(emptied.unwrap_or(found), &path)
+}
+
+/// Whether a file without bytes stands beside the lock file of a store that had commits.
+fn emptied(directory: &Path, file: &File) -> Option<DataFile> {
+    let mut head = [0; 16];
+    let is_empty = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+    let mut lock = File::open(directory.join(LOCK_FILE_NAME)).ok().filter(|_| is_empty)?;
+    lock.read_exact(&mut head).ok()?;
+    data_file::emptied(&head)
+}
+
+fn accept(found: DataFile, path: &Path) -> Result<DataFile, KvError> {
+    let path = path.display();
+    match found {
+        DataFile::Store { format } if format != FORMAT_VALUE => Err(KvError::Invalid {
+            detail: format!(
+                "{path} is a Baton store of format \"{}\"; this release reads format \"{}\"",
+                format.escape_ascii(),
+                FORMAT_VALUE.escape_ascii()
+            ),
+        }),
+        DataFile::Foreign => Err(KvError::Invalid {
+            detail: format!("{path} is not a Baton store that this release can read"),
+        }),
+        DataFile::CutShort { bytes, needed_bytes } => Err(KvError::Corrupt {
+            detail: format!(
+                "{path} has {bytes} bytes, and its newest commit needs {needed_bytes}: it was cut short"
+            ),
+        }),
+        DataFile::Damaged(how) => Err(KvError::Corrupt { detail: format!("{path}: {how}") }),
+        found @ (DataFile::Store { .. } | DataFile::Empty | DataFile::Torn) => Ok(found),
+    }
+}
+
+/// Looks once more, now that nobody else opens the directory, and empties a file that a loss of power left half made.
+fn remake(file: &File, path: &Path, others: Others) -> Result<(), OpenError> {
+    let io = |error| unavailable(path, &error);
+    let found = accept(data_file::look(file, FORMAT_KEY).map_err(io)?, path)?;
+    if found == DataFile::Torn && others == Others::None {
+        tracing::warn!(
+            name: "kv.remade", target: "baton::kv", path = %path.display(),
+            "the power was lost while the store was being made; making it anew"
+        );
+        File::options().write(true).open(path).and_then(|file| file.set_len(0)).map_err(io)?;
+    }
+    Ok(())
+}
+
+fn open_env(
+    directory: &Path,
+    settings: &Settings,
+    making: &Making,
+    others: Others,
+) -> Result<Env, OpenError> {
+    let data = directory.join(DATA_FILE_NAME);
+    let file_bytes = std::fs::metadata(&data).map_err(|error| unavailable(&data, &error))?.len();
+    let mut map_bytes = map::first(file_bytes, settings.size_limit(), map::address_bytes());
+    loop {
+        let options = EnvOptions {
+            map_bytes: usize::try_from(map_bytes).unwrap_or(usize::MAX),
+            readers_max: READERS_MAX,
+            tables_max: 2,
+            no_sync: settings.durability == Durability::Relaxed,
+            read_only: settings.read_only,
+            no_lock: settings.read_only && !can_be_used(directory),
+            mode: making.mode,
+        };
+        // SAFETY: the map is only sound while nobody but LMDB changes the file. The registry opens a directory
+        // once a process, the locks order processes, and the documentation of `EmbeddedOptions::path`
+        // excludes network file systems and foreign writers.
+        match unsafe { Env::open(directory, &options) } {
+            Err(LmdbError::Io(error)) if error.kind() == ErrorKind::OutOfMemory => {
+                map_bytes = map::smaller(map_bytes, file_bytes)
+                    .ok_or_else(|| no_address_space(directory, map_bytes, &error))?;
+            }
+            opened => return opened.map_err(|error| OpenError::Lmdb(error, others)),
+        }
+    }
+}
+
+fn no_address_space(directory: &Path, map_bytes: u64, error: &io::Error) -> KvError {
+    KvError::Unusable {
+        detail: format!(
+            "{}: this process has no address space left to map {map_bytes} bytes of the store's file ({error}); open fewer \
+             stores in one process, or raise its limit (ulimit -v)",
+            directory.display()
+        ),
+    }
+}
+
+/// LMDB must know this process by its identity, or two containers are one to it.
+fn check_identity(env: &Env) -> Result<(), KvError> {
+    let is_known = env.readers().iter().any(|reader| reader.identity == own_identity());
+    if is_known || cfg!(not(target_os = "linux")) {
+        return Ok(());
+    }
+    Err(KvError::Unusable {
+        detail:
+            "this build of the addon is not fit for embedded stores: LMDB was compiled without the flags of \
+                 .cargo/config.toml"
+                .into(),
+    })
+}
+
+/// The tables of a store, or nothing if LMDB has not stored anything in the file; and what it notes as its size.
+fn open_tables(env: &Env, directory: &Path) -> Result<(Option<Tables>, Option<u64>), KvError> {
+    let opened = || -> Result<_, LmdbError> {
+        let Some(txn) = env.read_again()? else { return Ok((None, None)) };
+        let Some(main) = Table::open(&txn, None)? else { return Ok((None, None)) };
+        let is_ours = main.get(&txn, FORMAT_KEY)? == Some(FORMAT_VALUE);
+        let noted = main.get(&txn, SIZE_KEY)?.and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+        let tables = if is_ours { named_tables(&txn)? } else { None };
+        let is_empty = main.len(&txn)? == 0;
+        // Only a commit lets later transactions use the handles.
+        txn.commit()?;
+        Ok((Some((tables, is_empty)), noted))
+    };
+    match opened().map_err(kv_error)? {
+        (Some((tables @ Some(_), _)), noted) => Ok((tables, noted)),
+        (None | Some((None, true)), noted) => Ok((None, noted)),
+        (Some((None, false)), _) => Err(foreign(directory)),
+    }
+}
+
+fn named_tables(txn: &Txn<'_>) -> Result<Option<Tables>, LmdbError> {
+    let (rows, parts) = (Table::open(txn, Some(ROWS_NAME))?, Table::open(txn, Some(PARTS_NAME))?);
+    Ok(rows.zip(parts).map(|(rows, parts)| Tables { rows, parts }))
+}
+
+/// Makes the tables in a transaction. If another process was faster, this finds them made and changes nothing.
+pub(super) fn create_tables(txn: &mut super::lmdb::WriteTxn<'_>) -> Result<Tables, LmdbError> {
+    let main = Table::create(txn, None)?;
+    main.put(txn, FORMAT_KEY, FORMAT_VALUE.len(), |space| space.copy_from_slice(FORMAT_VALUE))?;
+    let rows = Table::create(txn, Some(ROWS_NAME))?;
+    let parts = Table::create(txn, Some(PARTS_NAME))?;
+    Ok(Tables { rows, parts })
+}
+
+/// Notes the largest size of the file, for those who are not told one.
+pub(super) fn note_size(txn: &mut super::lmdb::WriteTxn<'_>, bytes: u64) -> Result<(), LmdbError> {
+    let main = Table::create(txn, None)?;
+    main.put(txn, SIZE_KEY, 8, |space| space.copy_from_slice(&bytes.to_be_bytes()))
+}
+
+/// Writes what is there, so that there is something to commit.
+pub(super) fn rewrite_format(txn: &mut super::lmdb::WriteTxn<'_>) -> Result<(), LmdbError> {
+    let main = Table::create(txn, None)?;
+    main.put(txn, FORMAT_KEY, FORMAT_VALUE.len(), |space| space.copy_from_slice(FORMAT_VALUE))
+}
+
+fn foreign(directory: &Path) -> KvError {
+    let path = directory.join(DATA_FILE_NAME);
+    KvError::Invalid { detail: format!("{} is not a Baton store that this release can read", path.display()) }
+}
+
+/// The directory, or a file in it, could not be used for a reason that the operating system gave.
+pub(super) fn unavailable(path: &Path, error: &io::Error) -> KvError {
+    if is_full(error) {
+        return KvError::Full {
+            detail: format!("cannot open {}: the disk, or a quota on it, is full: {error}", path.display()),
+        };
+    }
+    KvError::of_system(format!("cannot open {}: {error}", path.display()), error)
+}

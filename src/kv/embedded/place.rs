@@ -1,0 +1,94 @@
+//! Where a store is: the directory and the files that its name led to when it was opened.
+//!
+//! A name can come to mean something else while a store is open: the directory is deleted, or another one is put in its
+//! place. What is committed then goes into files that nobody will find. So the files are compared with what the
+//! name leads to, now and then.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::clock;
+use super::locks::FILE_NAMES;
+use super::opening::DATA_FILE_NAME;
+use crate::kv::{Identity, KvError};
+
+/// How often the files are looked for at most.
+const CHECK_PAUSE: Duration = Duration::from_millis(100);
+
+/// The files of an opened store.
+#[derive(Debug)]
+pub(super) struct Place {
+    directory: PathBuf,
+    /// The data file, and the lock files where there are any.
+    files: Vec<(&'static str, Identity)>,
+    is_gone: AtomicBool,
+    checked: Mutex<Instant>,
+}
+
+impl Place {
+    /// Notes the files, which are open.
+    pub(super) fn of(directory: &Path, has_locks: bool) -> io::Result<Self> {
+        let names = FILE_NAMES.iter().filter(|_| has_locks).chain([&DATA_FILE_NAME]);
+        let file = |name: &&'static str| Ok((*name, Identity::of_place(&directory.join(name))?));
+        Ok(Self {
+            directory: directory.to_owned(),
+            files: names.map(file).collect::<io::Result<_>>()?,
+            is_gone: AtomicBool::new(false),
+            checked: Mutex::new(clock::now()),
+        })
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Refuses to go on in files that are not there any more. Looks for them where the last look was a while ago.
+    pub(super) fn check(&self) -> Result<(), KvError> {
+        let is_due = {
+            let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = clock::now();
+            let is_due = now.duration_since(*checked) >= CHECK_PAUSE;
+            if is_due {
+                *checked = now;
+            }
+            is_due
+        };
+        if is_due {
+            self.look();
+        }
+        if self.is_gone.load(Ordering::Acquire) { Err(self.gone()) } else { Ok(()) }
+    }
+
+    /// Whether the files are still there, as of now. Once gone, they stay so.
+    pub(super) fn is_there(&self) -> bool {
+        self.look();
+        !self.is_gone.load(Ordering::Acquire)
+    }
+
+    fn look(&self) {
+        let is_same =
+            |(name, file): &(&'static str, Identity)| match Identity::of_place(&self.directory.join(name)) {
+                Ok(now) => now == *file,
+                // A directory that cannot be looked into for the moment says nothing.
+                Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+            };
+        if !self.files.iter().all(is_same) && !self.is_gone.swap(true, Ordering::AcqRel) {
+            tracing::error!(
+                name: "kv.gone", target: "baton::kv", path = %self.directory.display(),
+                "the store's files were deleted or replaced"
+            );
+        }
+    }
+
+    fn gone(&self) -> KvError {
+        KvError::Unusable {
+            detail: format!(
+                "the store's files were deleted or replaced while it was open: {}; close it, and open what is there now",
+                self.directory.display()
+            ),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Faults on purpose: `tests/it/sharing` plants each in processes of its own, and must find what comes of it. They exist
+//! with the `testing` feature only.
+
+#[cfg(feature = "testing")]
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// A way in which processes that share a directory once harmed each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SharingBug {
+    /// Only LMDB's own locks say that a directory is in use.
+    ProcessLocksOnly = 1,
+    /// LMDB knows a process by its process id.
+    ProcessIds,
+    /// The turn to write is given back as soon as LMDB's transaction has begun.
+    TurnLetGoEarly,
+}
+
+#[cfg(feature = "testing")]
+static PLANTED_IN_PROCESS: AtomicU8 = AtomicU8::new(0);
+
+/// Plants a bug in this process, for good.
+#[cfg(feature = "testing")]
+pub fn plant_in_process(bug: SharingBug) {
+    tracing::debug!(name: "planted", target: "baton::planted", ?bug, "a bug is planted");
+    PLANTED_IN_PROCESS.store(bug as u8, Ordering::SeqCst);
+}
+
+/// Whether the bug is planted in this process.
+#[cfg(feature = "testing")]
+pub(crate) fn is_in_process(bug: SharingBug) -> bool {
+    PLANTED_IN_PROCESS.load(Ordering::Relaxed) == bug as u8
+}
+
+/// Whether the bug is planted: it cannot be.
+#[cfg(not(feature = "testing"))]
+#[inline]
+pub(crate) const fn is_in_process(_: SharingBug) -> bool {
+    false
+}

@@ -1,0 +1,35 @@
+//! Whether the disk is full. LMDB reports a write that the disk took only in part, which is how most disks fill up, as an
+//! input/output error; this tells the two apart.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use super::errors::is_full;
+use super::opening::DATA_FILE_NAME;
+
+/// A file that exists only while the disk is found to be full or not.
+const FILE_NAME: &str = "probe";
+/// More than LMDB writes at once.
+const BYTES: usize = 512 * 1024;
+
+/// Whether the disk has no room for a little more than the data file.
+pub(super) fn is_disk_full(directory: &Path) -> bool {
+    let (path, data) = (directory.join(FILE_NAME), directory.join(DATA_FILE_NAME));
+    let probed = fs::metadata(data).map_err(|_| ErrorKind::Other.into()).and_then(|data| {
+        let mut probe = private().write(true).create(true).truncate(true).open(&path)?;
+        probe.seek(SeekFrom::Start(data.len()))?;
+        probe.write_all(&vec![1; BYTES])
+    });
+    // What cannot be removed is overwritten by the next probe.
+    let _removed = fs::remove_file(&path);
+    probed.is_err_and(|error| is_full(&error))
+}
+
+/// To make a file that nobody else may read.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}

@@ -1,0 +1,37 @@
+//! What tests and benches want to know of a store's file.
+
+use super::EmbeddedKv;
+use super::errors::kv_error;
+use super::lmdb::FreeList;
+use crate::kv::KvError;
+
+/// The list of free pages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FreePageList {
+    /// The records that it has.
+    pub records: usize,
+    /// The pages that the largest of them takes.
+    pub record_pages_max: usize,
+    /// The free pages.
+    pub pages: usize,
+    /// Those that the newest commit has freed: as many as it wrote anew, and what it deleted.
+    pub freed_last: usize,
+}
+
+impl EmbeddedKv {
+    /// Looks at the list of free pages.
+    pub fn free_list(&self) -> Result<FreePageList, KvError> {
+        let share = self.share()?;
+        let page_bytes = share.store.env.page_bytes();
+        let read = share.store.read_txn()?;
+        let mut free = FreePageList::default();
+        for freed in FreeList::of(&read).map_err(kv_error)? {
+            let freed = freed.map_err(kv_error)?;
+            free.records += 1;
+            free.record_pages_max = free.record_pages_max.max(freed.record_pages(page_bytes));
+            free.pages += freed.len();
+            free.freed_last = if freed.txn == read.id() { freed.len() } else { 0 };
+        }
+        Ok(free)
+    }
+}

@@ -1,0 +1,147 @@
+//! What an operator should know of a store that several processes share: who keeps an old state, who does not let
+//! others write, how the file fills up.
+//!
+//! A state that somebody reads is kept whole, so pages that were freed since cannot be used again and the file grows.
+//! A read takes moments; one that lasts is a process that was stopped, or an export that somebody forgot.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use super::clock;
+use super::environment::Store;
+use super::errors::{had_by, timestamp};
+use super::lmdb::Reader;
+use super::locks::{Holder, Locks};
+use crate::kv::{Status, Usage};
+
+/// From here on a kept state is worth a word.
+const OLD_READ: Duration = Duration::from_secs(60);
+/// From here on the turn of another process is worth a word: a transaction takes milliseconds.
+pub(super) const LONG_TURN: Duration = Duration::from_secs(3);
+
+/// What was told already.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// The last old state that was told of.
+    state: AtomicU64,
+    pub waits_for_turn: AtomicBool,
+    pub dead_readers: AtomicU64,
+}
+
+/// The read that keeps the oldest state, if that is not the newest one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct OldestRead {
+    identity: u32,
+    state: u64,
+    /// How many commits came after that state.
+    commits: u64,
+}
+
+fn oldest(readers: &[Reader], newest: usize) -> Option<OldestRead> {
+    let old =
+        readers.iter().filter_map(|reader| Some((reader.txn.filter(|txn| *txn < newest)?, reader.identity)));
+    let (state, identity) = old.min()?;
+    Some(OldestRead {
+        identity: u32::try_from(identity).unwrap_or_default(),
+        state: state as u64,
+        commits: (newest - state) as u64,
+    })
+}
+
+impl Store {
+    fn oldest_read(&self) -> Option<(OldestRead, SystemTime)> {
+        let read = oldest(&self.env.readers(), self.env.info().last_txn)?;
+        let since = self.locks.as_ref().map(|locks| locks.kept_since(read.state))?;
+        Some((read, since))
+    }
+
+    fn reader(&self, read: OldestRead) -> String {
+        let process = self.locks.as_ref().and_then(|locks| locks.find(read.identity));
+        process.map_or_else(
+            || format!("a process that LMDB knows as {}", read.identity),
+            |found| found.to_string(),
+        )
+    }
+
+    fn long_turn(&self) -> Option<Holder> {
+        let holder = self.locks.as_ref()?.holder()?;
+        (clock::since(holder.since) >= LONG_TURN).then_some(holder)
+    }
+
+    /// Tells the log of a state that has been kept for long, once.
+    pub(super) fn tell_of_old_reads(&self) {
+        let Some((read, since)) = self.oldest_read() else { return };
+        let kept = clock::since(since);
+        if kept >= OLD_READ && self.told.state.swap(read.state, Ordering::AcqRel) != read.state {
+            tracing::warn!(
+                name: "kv.old-read", target: "baton::kv", reader = self.reader(read), commits = read.commits,
+                seconds = kept.as_secs(), file_bytes = self.file_bytes(),
+                "a read keeps an old state, and the file grows by what is written meanwhile"
+            );
+        }
+    }
+
+    /// Tells the log that another process does not let this one write.
+    pub(super) fn tell_of_long_turn(&self, waited: Duration) {
+        let holder = self.locks.as_ref().and_then(Locks::holder);
+        let holder = holder.as_ref().map_or_else(|| "nobody who has left a note".to_owned(), had_by);
+        tracing::warn!(
+            name: "kv.long-turn", target: "baton::kv", holder, waited_ms = waited.as_secs_f64() * 1_000.0,
+            "waiting for the turn to write, which another process does not give back"
+        );
+    }
+
+    /// How it is, for people.
+    pub(super) fn status(&self, backend: &'static str) -> Status {
+        let mut status = Status::local(backend);
+        if !self.is_there() {
+            status.available = false;
+            status.messages.push("the store's files were deleted or replaced while it was open".to_owned());
+        }
+        if let Some(holder) = self.long_turn() {
+            status.available = false;
+            status.messages.push(format!("nobody can write: {}", had_by(&holder)));
+        }
+        if let Some((read, since)) = self.oldest_read()
+            && clock::since(since) >= OLD_READ
+        {
+            let (reader, since, commits) = (self.reader(read), timestamp(since), read.commits);
+            status.messages.push(format!(
+                "{reader} has read one state since {since}, {commits} commits ago, and the file grows meanwhile (it has {} \
+                 bytes)",
+                self.file_bytes()
+            ));
+        }
+        status.healthy = status.messages.is_empty();
+        status
+    }
+
+    /// What it uses and waits for.
+    pub(super) fn usage(&self) -> Usage {
+        let (readers, oldest) = (self.env.readers(), self.oldest_read());
+        let turn = self.locks.as_ref().and_then(Locks::holder);
+        Usage {
+            file_bytes: self.file_bytes(),
+            free_bytes: self.free_pages() * self.env.page_bytes() as u64,
+            reads: readers.iter().filter(|reader| reader.txn.is_some()).count() as u64,
+            oldest_read: oldest.map_or(Duration::ZERO, |(_, since)| clock::since(since)),
+            oldest_read_commits: oldest.map_or(0, |(read, _)| read.commits),
+            write_turn: turn.map_or(Duration::ZERO, |holder| clock::since(holder.since)),
+            waits_for_turn: self.told.waits_for_turn.load(Ordering::Relaxed),
+            dead_readers: self.told.dead_readers.load(Ordering::Relaxed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_read_is_that_of_the_oldest_state_that_is_not_the_newest() {
+        let reader = |identity, txn| Reader { identity, txn };
+        assert_eq!(oldest(&[reader(1, Some(9)), reader(2, None)], 9), None);
+        let readers = [reader(1, Some(9)), reader(2, Some(4)), reader(3, Some(7))];
+        assert_eq!(oldest(&readers, 9), Some(OldestRead { identity: 2, state: 4, commits: 5 }));
+    }
+}
