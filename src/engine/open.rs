@@ -6,11 +6,10 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::codec::{self, StoreRow, key};
+use crate::engine::error::{Failure, StoreError};
+use crate::engine::runtime::actor::put_row;
+use crate::engine::runtime::core::Core;
 use crate::kv::{Body, Decision, Isolation, Mutations, ReadBody, Scan, View};
-
-use super::core::Core;
-use super::error::{Failure, StoreError};
-use super::rows::put_row;
 
 /// Whether the key space has the mark, seen without writing: nobody who only opens a store waits for those who write.
 struct Look;

@@ -2,7 +2,7 @@
 
 pub(crate) use batondb::engine::*;
 
-#[path = "../../../src/engine/background.rs"]
+#[path = "../../../src/engine/runtime/background.rs"]
 pub(crate) mod background;
 
 /// What must hold for background work.
