@@ -19,10 +19,11 @@ use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::blocking::blocking;
 use crate::engine::runtime::core::Core;
 use crate::engine::transfer::claim::{Claimed, claim, displaced};
-use crate::engine::transfer::copy::read_back::ReadBack;
-use crate::engine::transfer::copy::reading::{Next, Part, Piece, Reading};
 use crate::plan::{Content, Debt};
 use crate::types::{ActorId, Meta, PageCount, PageNumber, runs};
+
+use self::read_back::ReadBack;
+use self::reading::{Next, Part, Piece, Reading};
 
 /// What came of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

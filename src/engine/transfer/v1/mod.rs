@@ -24,11 +24,12 @@ use crate::engine::runtime::blocking::blocking;
 use crate::engine::runtime::core::Core;
 use crate::engine::runtime::events;
 use crate::engine::transfer::import::{open_source, stage_batch};
-use crate::engine::transfer::v1::files::{V1Entry, V1Files};
 use crate::kv::{Body, Decision, Isolation, Mutations, RoomUse, View};
 use crate::metrics::Migration;
 use crate::plan::{self, SqliteFile};
 use crate::types::{Generation, Meta, PageCount, PageSize};
+
+use self::files::{V1Entry, V1Files};
 
 /// How often an importer at work shows that it lives: a third of the lease.
 const RENEW_AFTER: Duration = Duration::from_millis(plan::IMPORT_LEASE_MS / 3);

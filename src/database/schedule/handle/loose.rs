@@ -10,20 +10,21 @@ use std::time::Duration;
 
 use futures::future::{AbortHandle, FutureExt, abortable};
 
-use super::Database;
 use crate::database::call::{Behavior, Call};
 use crate::database::error::DatabaseError;
+use crate::database::keywords::{self, Ending};
 use crate::database::session::Session;
-use crate::database::words::{self, Ending};
+
+use super::Database;
 
 /// The transaction that statements have begun.
 #[derive(Default)]
-pub(super) struct Loose {
+pub(crate) struct Loose {
     stage: Stage,
     /// How many there were.
     count: u64,
     /// Whether the next turn rolls it back.
-    pub(super) is_due: bool,
+    pub(crate) is_due: bool,
 }
 
 #[derive(Default)]
@@ -55,9 +56,9 @@ impl Loose {
 impl Database {
     /// After a call: a transaction that it leaves open gets its deadline, one that it has ended loses it. A
     /// transaction of the line has a deadline of its own.
-    pub(super) fn notice_loose(&self, is_autocommit: bool) {
+    pub(crate) fn notice_loose(&self, is_autocommit: bool) {
         let mut state = self.state();
-        if state.line.depth() > 0 {
+        if state.queue.depth() > 0 {
             return;
         }
         if is_autocommit && state.loose.is_open() {
@@ -95,7 +96,7 @@ impl Database {
     }
 
     /// The deadline has come.
-    pub(super) fn expire_loose_now(&self) {
+    pub(crate) fn expire_loose_now(&self) {
         if !self.state().loose.is_open() {
             return;
         }
@@ -114,11 +115,11 @@ impl Database {
     }
 
     /// Refuses a call on the database, if it may believe itself inside of a transaction that is gone.
-    pub(super) fn refuse_if_lost(&self, call: &Call) -> Result<(), DatabaseError> {
+    pub(crate) fn refuse_if_lost(&self, call: &Call) -> Result<(), DatabaseError> {
         let mut state = self.state();
         let Stage::Lost { .. } = state.loose.stage else { return Ok(()) };
         let ending = match call {
-            Call::Run(_, (sql, _)) => words::ending(sql),
+            Call::Run(_, (sql, _)) => keywords::ending(sql),
             Call::Batch(_) | Call::Begin(..) => None,
             // An iteration ended with the transaction, and the rest has no part in one.
             Call::Describe(_) | Call::End(_) | Call::Fetch(_) | Call::CloseCursor(_) | Call::Close => {
@@ -142,7 +143,7 @@ impl Database {
     }
 
     /// What is lost of answered writes when the database is closed now.
-    pub(super) fn lose_at_close(&self) -> Result<(), DatabaseError> {
+    pub(crate) fn lose_at_close(&self) -> Result<(), DatabaseError> {
         let lost = match self.state().loose.stage {
             Stage::None => false,
             Stage::Open { .. } => self.has_written(),

@@ -1,11 +1,7 @@
 //! A database as its callers have it: they put calls in its line, cancel them, and ask how it is.
 
-// Named because `crates/threads` borrows this file, and would look for it beside this one.
-#[path = "handle/abandon.rs"]
 mod abandon;
-#[path = "handle/loose.rs"]
 mod loose;
-#[path = "handle/turn.rs"]
 mod turn;
 
 use std::collections::VecDeque;
@@ -14,19 +10,21 @@ use std::sync::{Arc, PoisonError, Weak};
 use futures::future::AbortHandle;
 use tracing::Span;
 
-use self::abandon::Abandoned;
-use self::loose::Loose;
-use super::call::{Answer, Call, Reply};
-use super::error::DatabaseError;
-use super::interrupt::{CallNumber, Interrupt};
-use super::line::{DATABASE, Line};
-use super::open::{Opened, Shared};
-use super::residency::Resident;
-use super::session::Session;
-use super::stats::{Counters, DatabaseStats};
+use crate::database::call::{Answer, Call, Reply};
+use crate::database::error::DatabaseError;
+use crate::database::interrupt::{CallNumber, Interrupt};
+use crate::database::schedule::memory_budget::{Held, Shrink};
+use crate::database::schedule::metrics::{Load, Loaded};
+use crate::database::schedule::queue::{DATABASE, Queue};
+use crate::database::schedule::shared::{Opened, Shared};
+use crate::database::session::Session;
+use crate::database::stats::{Counters, DatabaseStats};
 use crate::engine::StoreError;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
+
+use self::abandon::Abandoned;
+use self::loose::Loose;
 
 /// An open transaction's deadline.
 struct Deadline {
@@ -35,7 +33,7 @@ struct Deadline {
 }
 
 struct State {
-    line: Line<(Call, Reply, Span)>,
+    queue: Queue<(Call, Reply, Span)>,
     running: Option<(CallNumber, u32, u32)>,
     deadlines: Vec<Deadline>,
     expired: VecDeque<u32>,
@@ -55,19 +53,19 @@ pub struct Database {
     /// How long a transaction may be open that statements have begun.
     transaction_timeout_ms: u64,
     counters: Arc<Counters>,
-    /// By which the store's tally knows it.
+    /// Its number among the store's open databases.
     number: u64,
     interrupt: Arc<Interrupt>,
     state: Mutex<State>,
     /// `None` once it is closed. Locked by the thread whose turn it is.
     session: Mutex<Option<Session>>,
-    resident: Mutex<Resident>,
+    held: Mutex<Held>,
     memory_bytes: AtomicUsize,
     itself: Weak<Self>,
 }
 
 impl Database {
-    pub(super) fn new(
+    pub(crate) fn new(
         shared: Arc<Shared>,
         opened: Opened,
         session: Session,
@@ -75,7 +73,7 @@ impl Database {
         (queue_max, transaction_timeout_ms): (usize, u64),
     ) -> Arc<Self> {
         Arc::new_cyclic(|itself| Self {
-            number: shared.tally.open(&counters, itself),
+            number: shared.open.add(&counters, itself),
             shared,
             opened,
             queue_max,
@@ -83,7 +81,7 @@ impl Database {
             counters,
             interrupt,
             state: Mutex::new(State {
-                line: Line::default(),
+                queue: Queue::default(),
                 running: None,
                 deadlines: Vec::new(),
                 expired: VecDeque::new(),
@@ -94,7 +92,7 @@ impl Database {
                 closed: false,
             }),
             session: Mutex::new(Some(session)),
-            resident: Mutex::default(),
+            held: Mutex::default(),
             memory_bytes: AtomicUsize::new(0),
             itself: Weak::clone(itself),
         })
@@ -123,12 +121,12 @@ impl Database {
         let is_closed = state.abandoned != Abandoned::No || (state.closed && scope == DATABASE);
         let refused = if is_closed {
             Some(DatabaseError::Closed("the database is closed".to_owned()))
-        } else if !state.line.is_open(scope) {
+        } else if !state.queue.is_open(scope) {
             Some(DatabaseError::Closed("the transaction is over".to_owned()))
-        } else if state.line.len() >= self.queue_max && !matches!(call, Call::End(_) | Call::Close) {
+        } else if state.queue.len() >= self.queue_max && !matches!(call, Call::End(_) | Call::Close) {
             self.shared.engine.metrics().sql_overloaded();
             // What ends something is let in: it makes room.
-            Some(DatabaseError::Overloaded { waiting: state.line.len() })
+            Some(DatabaseError::Overloaded { waiting: state.queue.len() })
         } else {
             None
         };
@@ -137,7 +135,7 @@ impl Database {
             return reply(Err(error));
         }
         state.closed |= matches!(call, Call::Close);
-        state.line.push(job, scope, (call, Box::new(reply), Span::current()));
+        state.queue.push(job, scope, (call, Box::new(reply), Span::current()));
         self.schedule(state);
     }
 
@@ -156,7 +154,7 @@ impl Database {
     /// through already stays so.
     pub fn cancel(&self, job: u32) {
         let mut state = self.state();
-        if let Some(waiting) = state.line.take(job) {
+        if let Some(waiting) = state.queue.take(job) {
             drop(state);
             let message = "the call was cancelled before it began; nothing was done";
             return (waiting.item.1)(Err(DatabaseError::Aborted(message.to_owned())));
@@ -186,32 +184,27 @@ impl Database {
         }
     }
 
-    /// How many calls wait and run, and the bytes that it holds.
-    pub(super) fn load(&self) -> (usize, usize, usize) {
-        let state = self.state();
-        (state.line.len(), usize::from(state.running.is_some()), self.memory_bytes.load(Ordering::Relaxed))
-    }
-
     /// What the database has done so far.
     pub fn stats(&self) -> DatabaseStats {
-        let (waiting, running, memory_bytes) = self.load();
+        let Load { waiting, running, memory_bytes } = self.load();
         self.counters.read(waiting + running, memory_bytes)
     }
 
     /// The deadline of a transaction has come.
     fn expire(&self, scope: u32) {
         let mut state = self.state();
-        let Some(depth) = state.line.depth_of(scope) else { return };
+        let Some(depth) = state.queue.depth_of(scope) else { return };
         if let Some((number, _, running)) = state.running
-            && state.line.depth_of(running).is_some_and(|running| running >= depth)
+            && state.queue.depth_of(running).is_some_and(|running| running >= depth)
         {
             self.interrupt.stop(number);
         }
         state.expired.push_back(scope);
         self.schedule(state);
     }
+}
 
-    /// Asks for memory back, when nothing else is to be done.
+impl Shrink for Database {
     fn ask_to_shrink(&self) {
         let mut state = self.state();
         state.shrink = true;
@@ -219,10 +212,18 @@ impl Database {
     }
 }
 
+impl Loaded for Database {
+    fn load(&self) -> Load {
+        let state = self.state();
+        let (waiting, running) = (state.queue.len(), usize::from(state.running.is_some()));
+        Load { waiting, running, memory_bytes: self.memory_bytes.load(Ordering::Relaxed) }
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
-        let resident = self.resident.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.shared.residency.gone(resident);
-        self.shared.tally.close(self.number);
+        let held = self.held.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.shared.memory.gone(held);
+        self.shared.open.remove(self.number);
     }
 }

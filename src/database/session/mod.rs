@@ -3,7 +3,9 @@
 
 mod following;
 mod queries;
+pub(crate) mod statements;
 mod transactions;
+pub(crate) mod wire;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,14 +13,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use libsqlite3_sys as ffi;
 
 use self::following::Following;
-use super::error::DatabaseError;
-use super::interrupt::Interrupt;
-use super::source::Source;
-use super::sqlite::{Connection, Denied, Hooks, SqlError, Statement};
-use super::statements::StatementCache;
-use super::vfs::{self, Announced, MainFile, Signals};
+use crate::database::error::DatabaseError;
+use crate::database::interrupt::Interrupt;
+use crate::database::pages::source::Source;
+use crate::database::sqlite::{Connection, Denied, Hooks, SqlError, Statement};
+use crate::database::vfs::{self, Announced, MainFile, Signals};
 use crate::engine::StoreError;
 use crate::types::PageRange;
+
+use self::statements::StatementCache;
 
 /// What SQLite is told once, before the first statement. A lock that is never given back lets it keep its
 /// cache between transactions; an emptied journal gives its memory back. NORMAL has it sync the main file,
@@ -61,7 +64,7 @@ struct Cursor {
 }
 
 /// A connection and what is open on it.
-pub(super) struct Session {
+pub(crate) struct Session {
     // Cursors and statements are finalized before the connection is closed.
     cursors: HashMap<u32, Cursor>,
     next_cursor: u32,
@@ -102,7 +105,7 @@ fn connect(
 
 impl Session {
     /// Opens SQLite on these pages. Nothing is read yet.
-    pub(super) fn open(mut source: Source, interrupt: Arc<Interrupt>) -> Result<Self, DatabaseError> {
+    pub(crate) fn open(mut source: Source, interrupt: Arc<Interrupt>) -> Result<Self, DatabaseError> {
         vfs::register()?;
         let running = Arc::clone(&interrupt);
         source.commit_while(Arc::new(move || !running.is_set()));
@@ -134,7 +137,7 @@ impl Session {
     }
 
     /// Why nothing works here any more, if that is so.
-    pub(super) fn dead(&self) -> Option<StoreError> {
+    pub(crate) fn dead(&self) -> Option<StoreError> {
         self.file().dead().cloned()
     }
 
@@ -228,7 +231,7 @@ impl Session {
     }
 
     /// Whether no transaction is open.
-    pub(super) fn is_autocommit(&self) -> bool {
+    pub(crate) fn is_autocommit(&self) -> bool {
         self.connection.is_autocommit()
     }
 
@@ -267,32 +270,32 @@ impl Session {
     }
 
     /// A call is through.
-    pub(super) fn rest(&self) {
+    pub(crate) fn rest(&self) {
         if self.cursors.is_empty() {
             self.file().source().forget_fetched();
         }
     }
 
     /// Gives back the memory that an idle database can do without. The answer is what it still takes.
-    pub(super) fn shrink(&mut self) -> usize {
+    pub(crate) fn shrink(&mut self) -> usize {
         self.statements.clear();
         self.connection.release_memory();
         self.memory_bytes()
     }
 
     /// The bytes that SQLite holds for this database.
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.connection.memory_bytes()
     }
 
     /// The bytes of the page cache, which is cheap to ask for.
-    pub(super) fn cache_bytes(&self) -> usize {
+    pub(crate) fn cache_bytes(&self) -> usize {
         self.connection.cache_bytes()
     }
 
     /// What the next start should bring along, once it is known: when the first phase after the start is
     /// over, or when as many pages were read as hints may name.
-    pub(super) fn take_hints(&self, phase_is_over: bool, given: &[PageRange]) -> Option<Vec<PageRange>> {
+    pub(crate) fn take_hints(&self, phase_is_over: bool, given: &[PageRange]) -> Option<Vec<PageRange>> {
         let mut file = self.file();
         let source = file.source();
         if phase_is_over || source.hints_are_complete() { source.take_hints(given) } else { None }

@@ -8,18 +8,19 @@ use std::time::Duration;
 use futures::future::{FutureExt, abortable};
 use tracing::Span;
 
-use super::abandon::Abandoned;
-use super::{Database, Deadline, State};
 use crate::database::call::{Answer, Call, Reply};
 use crate::database::error::DatabaseError;
-use crate::database::hints;
-use crate::database::line::{DATABASE, Waiting};
-use crate::database::open::{Opened, Shared};
-use crate::database::pool::Turns;
+use crate::database::pages::hints;
+use crate::database::schedule::pool::Turns;
+use crate::database::schedule::queue::{DATABASE, Waiting};
+use crate::database::schedule::shared::{Opened, Shared};
 use crate::database::session::Session;
 use crate::engine::StoreError;
 use crate::sync::atomic::Ordering;
 use crate::types::PageRange;
+
+use super::abandon::Abandoned;
+use super::{Database, Deadline, State};
 
 /// What a turn is to do.
 enum Work {
@@ -40,7 +41,7 @@ impl State {
         self.abandoned == Abandoned::Now
             || !self.expired.is_empty()
             || self.loose.is_due
-            || self.line.has_next()
+            || self.queue.has_next()
             || self.shrink
     }
 }
@@ -56,7 +57,7 @@ impl Database {
         if std::mem::take(&mut state.loose.is_due) {
             return Some(Work::ExpireLoose);
         }
-        if let Some(waiting) = state.line.next() {
+        if let Some(waiting) = state.queue.next() {
             return Some(Work::Call(waiting));
         }
         std::mem::take(&mut state.shrink).then_some(Work::Shrink)
@@ -64,7 +65,7 @@ impl Database {
 
     /// Runs `body` on the session. After a panic nobody knows what state SQLite is in, so the session ends
     /// with it; nothing of an open transaction is in the store.
-    pub(super) fn on_session<T>(
+    pub(crate) fn on_session<T>(
         &self,
         body: impl FnOnce(&mut Session) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
@@ -95,7 +96,7 @@ impl Database {
     fn run(&self, call: Call, scope: u32) -> Result<Answer, DatabaseError> {
         let depth = {
             let state = self.state();
-            state.line.depth_of(scope).map_or(0, |depth| depth + 1)
+            state.queue.depth_of(scope).map_or(0, |depth| depth + 1)
         };
         if depth == 0 {
             self.refuse_if_lost(&call)?;
@@ -134,7 +135,7 @@ impl Database {
 
     fn open_scope(&self, timeout_ms: u64) -> u32 {
         let mut state = self.state();
-        let scope = state.line.open();
+        let scope = state.queue.open();
         let database = Weak::clone(&self.itself);
         let sleep = self.shared.env.sleep(Duration::from_millis(timeout_ms));
         let (task, timer) = abortable(async move {
@@ -150,12 +151,12 @@ impl Database {
     }
 
     /// Ends the transactions from this depth on, and tells the calls that waited for them.
-    pub(super) fn close_scopes(&self, depth: usize) {
+    pub(crate) fn close_scopes(&self, depth: usize) {
         let mut state = self.state();
-        let left = state.line.close_from(depth);
-        let State { line, deadlines, .. } = &mut *state;
+        let left = state.queue.close_from(depth);
+        let State { queue, deadlines, .. } = &mut *state;
         deadlines.retain(|deadline| {
-            let open = line.is_open(deadline.scope);
+            let open = queue.is_open(deadline.scope);
             if !open {
                 deadline.timer.abort();
             }
@@ -170,7 +171,7 @@ impl Database {
     /// SQLite ends a transaction by itself after some errors. Calls that belong to it must not run outside
     /// of it, each as a transaction of its own.
     fn notice_rollback(&self) {
-        if self.state().line.depth() == 0 {
+        if self.state().queue.depth() == 0 {
             return;
         }
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,7 +182,7 @@ impl Database {
     }
 
     fn expire_now(&self, scope: u32) {
-        let Some(depth) = self.state().line.depth_of(scope) else { return };
+        let Some(depth) = self.state().queue.depth_of(scope) else { return };
         tracing::warn!(name: "sql.expired", target: "baton::sql", actor = %self.opened.actor, "a transaction has reached its deadline and is rolled back");
         if let Err(error) = self.on_session(|session| session.end(depth, false)) {
             tracing::warn!(name: "sql.rollback-failed", target: "baton::sql", actor = %self.opened.actor, %error, "the rollback failed");
@@ -201,11 +202,11 @@ impl Database {
     fn close(&self) {
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(session);
-        self.shared.residency.gone(&mut self.resident.lock().unwrap_or_else(PoisonError::into_inner));
+        self.shared.memory.gone(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner));
         self.memory_bytes.store(0, Ordering::Relaxed);
-        self.shared.tally.close(self.number);
+        self.shared.open.remove(self.number);
         let mut state = self.state();
-        let left = state.line.drain();
+        let left = state.queue.drain();
         for deadline in state.deadlines.drain(..) {
             deadline.timer.abort();
         }
@@ -228,8 +229,8 @@ impl Database {
         drop(session);
         self.notice_loose(is_autocommit);
         self.memory_bytes.store(bytes, Ordering::Relaxed);
-        let mut resident = self.resident.lock().unwrap_or_else(PoisonError::into_inner);
-        let idle = self.shared.residency.used(&mut resident, bytes, Weak::clone(&self.itself));
+        let mut resident = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = self.shared.memory.used(&mut resident, bytes, Weak::<Self>::clone(&self.itself));
         drop(resident);
         for database in idle.iter().filter_map(Weak::upgrade) {
             database.ask_to_shrink();
@@ -257,7 +258,7 @@ impl Turns for Database {
         let (number, job, scope) = match &work {
             Work::Call(waiting) => (waiting.number, waiting.job, waiting.scope),
             Work::Expire(_) | Work::ExpireLoose | Work::Shrink | Work::Abandon => {
-                (state.line.number(), 0, DATABASE)
+                (state.queue.number(), 0, DATABASE)
             }
         };
         state.running = Some((number, job, scope));
@@ -290,7 +291,7 @@ impl Turns for Database {
         let mut state = self.state();
         state.scheduled = false;
         // Transactions stay open, and with them what their deadlines and their owners can still do.
-        let waiting = state.line.take_all();
+        let waiting = state.queue.take_all();
         if waiting.iter().any(|waiting| matches!(waiting.item.0, Call::Close)) {
             state.closed = false;
         }

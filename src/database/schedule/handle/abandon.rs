@@ -7,7 +7,7 @@ use super::Database;
 
 /// Whether the callers of a database are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Abandoned {
+pub(crate) enum Abandoned {
     No,
     /// The next turn closes the database.
     Now,
@@ -17,7 +17,7 @@ pub(super) enum Abandoned {
 
 impl Abandoned {
     /// Whether it is the turn that closes the database.
-    pub(super) fn take(&mut self) -> bool {
+    pub(crate) fn take(&mut self) -> bool {
         let is_now = *self == Self::Now;
         if is_now {
             *self = Self::Before;
@@ -37,7 +37,7 @@ impl Database {
         }
         state.abandoned = Abandoned::Now;
         // Transactions stay open in the line: the call that runs belongs where it has begun.
-        let left = state.line.take_all();
+        let left = state.queue.take_all();
         self.interrupt.stop_all();
         self.schedule(state);
         for waiting in left {

@@ -7,8 +7,8 @@
 
 use crate::types::{PageCount, PageNumber, PageSize};
 
-use super::pace::{Ahead, Pace};
-use super::walks::{Step, Walks};
+use super::btree_walks::{BtreeWalks, Step};
+use super::window::{Ahead, Pace};
 
 /// What one miss may fetch ahead, unless told otherwise.
 pub const READ_AHEAD_BYTES_DEFAULT: usize = 256 * 1024;
@@ -28,7 +28,7 @@ struct Sequence {
 pub struct ReadAhead {
     window_max: usize,
     ahead: Ahead,
-    walks: Walks,
+    walks: BtreeWalks,
     /// The one that went on last stands at the end.
     sequences: Vec<Sequence>,
     recent: [u32; RECENT_MAX],
@@ -42,7 +42,7 @@ impl ReadAhead {
         Self {
             window_max,
             ahead: Ahead::new(window_max),
-            walks: Walks::default(),
+            walks: BtreeWalks::default(),
             sequences: Vec::new(),
             recent: [0; RECENT_MAX],
             recent_next: 0,

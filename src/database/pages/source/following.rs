@@ -8,18 +8,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{ReadPolicy, Source};
-use crate::database::cache::PageCache;
-use crate::database::read_ahead::{READ_AHEAD_BYTES_DEFAULT, ReadAhead};
+use crate::database::pages::cache::PageCache;
+use crate::database::pages::read_ahead::{READ_AHEAD_BYTES_DEFAULT, ReadAhead};
 use crate::database::stats::Counters;
 use crate::engine::{Engine, Outcome, PageSet, Peek, Startup, StoreError};
 use crate::types::{ActorId, PageCount, PageNumber, PageSize};
+
+use super::{ReadPolicy, Source};
 
 /// The bytes of pages that come along with a new head, at most.
 const BROUGHT_BYTES_MAX: usize = 16 << 20;
 
 /// What a source needs to follow the actor.
-pub(super) struct Following {
+pub(crate) struct Following {
     /// The pages that were asked for since the last answer was complete.
     asked: BTreeSet<PageNumber>,
     /// The pages that came along with the head; page 1 always, if there is one.
@@ -30,7 +31,7 @@ pub(super) struct Following {
 
 impl Following {
     /// Notes pages that are asked for, as many as may come along the next time.
-    pub(super) fn note(&mut self, pages: impl IntoIterator<Item = PageNumber>, page_size: PageSize) {
+    pub(crate) fn note(&mut self, pages: impl IntoIterator<Item = PageNumber>, page_size: PageSize) {
         for page in pages {
             if self.asked.len() < BROUGHT_BYTES_MAX / page_size.bytes() {
                 self.asked.insert(page);
@@ -39,7 +40,7 @@ impl Following {
     }
 
     /// A page that came along with the head.
-    pub(super) fn brought(&self, page: PageNumber) -> Option<&[u8]> {
+    pub(crate) fn brought(&self, page: PageNumber) -> Option<&[u8]> {
         self.brought.get(page)
     }
 }

@@ -6,14 +6,29 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, Weak};
 
-use super::handle::Database;
-use super::stats::Counters;
+use crate::database::stats::Counters;
 use crate::metrics::{Now, SqlTotals};
 use crate::sync::{Mutex, MutexGuard};
 
+/// What one database does right now.
+pub(crate) struct Load {
+    /// Calls that wait.
+    pub(crate) waiting: usize,
+    /// Calls that run: 0 or 1.
+    pub(crate) running: usize,
+    /// The bytes that SQLite's page cache holds.
+    pub(crate) memory_bytes: usize,
+}
+
+/// What can be asked for its load.
+pub(crate) trait Loaded: Send + Sync + 'static {
+    /// How many calls wait and run, and the bytes that it holds.
+    fn load(&self) -> Load;
+}
+
 /// The databases that are open, and the numbers of those that were.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(crate) struct OpenDatabases {
     state: Mutex<State>,
 }
 
@@ -26,26 +41,26 @@ struct State {
 
 struct Entry {
     counters: Arc<Counters>,
-    database: Weak<Database>,
+    database: Weak<dyn Loaded>,
 }
 
-impl Tally {
+impl OpenDatabases {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A database is open. The answer is the number by which it is taken out again.
-    pub(super) fn open(&self, counters: &Arc<Counters>, database: &Weak<Database>) -> u64 {
+    pub(crate) fn add<D: Loaded>(&self, counters: &Arc<Counters>, database: &Weak<D>) -> u64 {
         let mut state = self.lock();
         state.last += 1;
         let number = state.last;
-        let (counters, database) = (Arc::clone(counters), Weak::clone(database));
-        state.open.insert(number, Entry { counters, database });
+        let database: Weak<D> = Weak::clone(database);
+        state.open.insert(number, Entry { counters: Arc::clone(counters), database });
         number
     }
 
     /// It is closed, and its counters have come to rest. More than once is once.
-    pub(super) fn close(&self, number: u64) {
+    pub(crate) fn remove(&self, number: u64) {
         let mut state = self.lock();
         if let Some(Entry { counters, .. }) = state.open.remove(&number) {
             let last = counters.totals();
@@ -55,7 +70,7 @@ impl Tally {
     }
 
     /// All numbers together, and how things are now, as far as databases know.
-    pub(super) fn read(&self) -> (SqlTotals, Now) {
+    pub(crate) fn read(&self) -> (SqlTotals, Now) {
         let state = self.lock();
         let mut totals = state.closed;
         let mut open = Vec::with_capacity(state.open.len());
@@ -67,10 +82,10 @@ impl Tally {
         let mut now = Now { open_databases: open.len() as u64, ..Now::default() };
         // Without the lock: whoever drops a database last closes it here.
         for database in open.iter().filter_map(Weak::upgrade) {
-            let (waiting, running, memory_bytes) = database.load();
-            now.sql_waiting += waiting as u64;
-            now.sql_running += running as u64;
-            now.sql_memory_bytes += memory_bytes as u64;
+            let load = database.load();
+            now.sql_waiting += load.waiting as u64;
+            now.sql_running += load.running as u64;
+            now.sql_memory_bytes += load.memory_bytes as u64;
         }
         (totals, now)
     }

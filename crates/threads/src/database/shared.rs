@@ -9,13 +9,13 @@ use batondb::kv::memory::MemoryKv;
 use batondb::types::Token;
 use futures::future::{BoxFuture, FutureExt};
 
-use super::handle::Database;
-use super::interrupt::Interrupt;
-use super::pool::Pool;
-use super::residency::Residency;
-use super::session::{Journal, Load, Session};
-use super::stats::Counters;
-use super::tally::Tally;
+use crate::database::interrupt::Interrupt;
+use crate::database::schedule::handle::Database;
+use crate::database::schedule::memory_budget::MemoryBudget;
+use crate::database::schedule::metrics::OpenDatabases;
+use crate::database::schedule::pool::Pool;
+use crate::database::session::{Journal, Load, Session};
+use crate::database::stats::Counters;
 use crate::engine::Engine;
 use crate::env::Env;
 use crate::sync::{Runtime, wait_for_time};
@@ -26,20 +26,20 @@ const QUEUE_MAX: usize = 64;
 /// Until a test lets time pass.
 const LOOSE_MS: u64 = 1;
 
-pub(super) struct Shared {
-    pub(super) engine: Arc<Engine>,
-    pub(super) env: Arc<dyn Env>,
-    pub(super) pool: Arc<Pool>,
-    pub(super) residency: Residency,
-    pub(super) tally: Tally,
+pub(crate) struct Shared {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) env: Arc<dyn Env>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) memory: MemoryBudget,
+    pub(crate) open: OpenDatabases,
 }
 
 #[derive(Clone)]
 pub(crate) struct Opened {
     pub(crate) actor: ActorId,
     pub(crate) meta: Meta,
-    pub(super) hints: Vec<PageRange>,
-    pub(super) learns_until_ms: u64,
+    pub(crate) hints: Vec<PageRange>,
+    pub(crate) learns_until_ms: u64,
 }
 
 /// A world in which time passes when a test says so.
@@ -87,10 +87,10 @@ fn engine() -> Arc<Engine> {
 }
 
 /// The databases of a store.
-pub(super) fn databases<const COUNT: usize>(threads_max: usize) -> [(Arc<Database>, Journal); COUNT] {
+pub(crate) fn databases<const COUNT: usize>(threads_max: usize) -> [(Arc<Database>, Journal); COUNT] {
     let pool = Pool::new(threads_max, Runtime);
-    let (residency, tally) = (Residency::default(), Tally::default());
-    let shared = Arc::new(Shared { engine: engine(), env: Arc::new(World), pool, residency, tally });
+    let (memory, open) = (MemoryBudget::default(), OpenDatabases::default());
+    let shared = Arc::new(Shared { engine: engine(), env: Arc::new(World), pool, memory, open });
     let load = Arc::new(Load::default());
     std::array::from_fn(|number| {
         let meta = Meta {

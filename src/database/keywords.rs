@@ -2,7 +2,7 @@
 
 /// What a statement ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     /// The transaction that it runs in, with its writes.
     Commit,
     /// The transaction that it runs in, without them.
@@ -12,7 +12,7 @@ pub(super) enum Ending {
 }
 
 /// What a statement ends, if it is one that ends something.
-pub(super) fn ending(sql: &str) -> Option<Ending> {
+pub(crate) fn ending(sql: &str) -> Option<Ending> {
     let (first, rest) = next_word(sql);
     let is = |word: &str, expected: &str| word.eq_ignore_ascii_case(expected);
     if is(first, "commit") || is(first, "end") {
@@ -30,12 +30,12 @@ pub(super) fn ending(sql: &str) -> Option<Ending> {
 }
 
 /// Whether a statement ends the transaction that it runs in.
-pub(super) fn ends_transaction(sql: &str) -> bool {
+pub(crate) fn ends_transaction(sql: &str) -> bool {
     matches!(ending(sql), Some(Ending::Commit | Ending::Rollback))
 }
 
 /// The first word of a statement, after spaces and comments.
-pub(super) fn first_word(sql: &str) -> &str {
+pub(crate) fn first_word(sql: &str) -> &str {
     next_word(sql).0
 }
 

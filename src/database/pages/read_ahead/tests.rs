@@ -4,7 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use proptest::prelude::*;
 
-use super::super::interior::testing::interior;
+use crate::database::pages::interior::testing::interior;
+
 use super::*;
 
 const FANOUT: usize = 400;

@@ -6,22 +6,22 @@
 
 use std::collections::VecDeque;
 
-use super::interrupt::CallNumber;
+use crate::database::interrupt::CallNumber;
 
 /// The scope of calls on the database itself.
-pub(super) const DATABASE: u32 = 0;
+pub(crate) const DATABASE: u32 = 0;
 
 /// A call in the line.
-pub(super) struct Waiting<T> {
-    pub(super) number: CallNumber,
+pub(crate) struct Waiting<T> {
+    pub(crate) number: CallNumber,
     /// By which the caller can cancel it; 0 if it cannot be cancelled.
-    pub(super) job: u32,
-    pub(super) scope: u32,
-    pub(super) item: T,
+    pub(crate) job: u32,
+    pub(crate) scope: u32,
+    pub(crate) item: T,
 }
 
 /// The line of one database.
-pub(super) struct Line<T> {
+pub(crate) struct Queue<T> {
     waiting: VecDeque<Waiting<T>>,
     /// The open transactions, the innermost last.
     open: Vec<u32>,
@@ -29,61 +29,61 @@ pub(super) struct Line<T> {
     last_number: u64,
 }
 
-impl<T> Default for Line<T> {
+impl<T> Default for Queue<T> {
     fn default() -> Self {
         Self { waiting: VecDeque::new(), open: Vec::new(), last_scope: DATABASE, last_number: 0 }
     }
 }
 
-impl<T> Line<T> {
+impl<T> Queue<T> {
     /// How many calls wait.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }
 
     /// How many transactions are open, one inside the other.
-    pub(super) fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         self.open.len()
     }
 
     /// Whether calls of this scope can ever run.
-    pub(super) fn is_open(&self, scope: u32) -> bool {
+    pub(crate) fn is_open(&self, scope: u32) -> bool {
         scope == DATABASE || self.open.contains(&scope)
     }
 
     /// A number for a call, larger than all before.
-    pub(super) fn number(&mut self) -> CallNumber {
+    pub(crate) fn number(&mut self) -> CallNumber {
         self.last_number += 1;
         CallNumber(self.last_number)
     }
 
     /// Adds a call at the end.
-    pub(super) fn push(&mut self, job: u32, scope: u32, item: T) {
+    pub(crate) fn push(&mut self, job: u32, scope: u32, item: T) {
         let number = self.number();
         self.waiting.push_back(Waiting { number, job, scope, item });
     }
 
     /// The next call that may run.
-    pub(super) fn next(&mut self) -> Option<Waiting<T>> {
+    pub(crate) fn next(&mut self) -> Option<Waiting<T>> {
         let scope = self.open.last().copied().unwrap_or(DATABASE);
         let index = self.waiting.iter().position(|waiting| waiting.scope == scope)?;
         self.waiting.remove(index)
     }
 
     /// Whether a call may run.
-    pub(super) fn has_next(&self) -> bool {
+    pub(crate) fn has_next(&self) -> bool {
         let scope = self.open.last().copied().unwrap_or(DATABASE);
         self.waiting.iter().any(|waiting| waiting.scope == scope)
     }
 
     /// Takes the call with this job out of the line.
-    pub(super) fn take(&mut self, job: u32) -> Option<Waiting<T>> {
+    pub(crate) fn take(&mut self, job: u32) -> Option<Waiting<T>> {
         let index = self.waiting.iter().position(|waiting| waiting.job == job)?;
         self.waiting.remove(index)
     }
 
     /// Opens a transaction inside the innermost one.
-    pub(super) fn open(&mut self) -> u32 {
+    pub(crate) fn open(&mut self) -> u32 {
         // Scopes are numbers of this process; after 2^32 transactions the oldest are long over.
         self.last_scope = self.last_scope.checked_add(1).unwrap_or(1);
         self.open.push(self.last_scope);
@@ -91,12 +91,12 @@ impl<T> Line<T> {
     }
 
     /// How many transactions are around this one; `None` if it is over.
-    pub(super) fn depth_of(&self, scope: u32) -> Option<usize> {
+    pub(crate) fn depth_of(&self, scope: u32) -> Option<usize> {
         self.open.iter().position(|open| *open == scope)
     }
 
     /// Ends the transactions from this depth on. The answer is the calls that waited for them.
-    pub(super) fn close_from(&mut self, depth: usize) -> Vec<Waiting<T>> {
+    pub(crate) fn close_from(&mut self, depth: usize) -> Vec<Waiting<T>> {
         let closed: Vec<u32> = self.open.drain(depth.min(self.open.len())..).collect();
         if closed.is_empty() {
             return Vec::new();
@@ -108,12 +108,12 @@ impl<T> Line<T> {
     }
 
     /// Everything that waits. What is open stays so.
-    pub(super) fn take_all(&mut self) -> Vec<Waiting<T>> {
+    pub(crate) fn take_all(&mut self) -> Vec<Waiting<T>> {
         self.waiting.drain(..).collect()
     }
 
     /// Everything that waits, and nothing is open any more.
-    pub(super) fn drain(&mut self) -> Vec<Waiting<T>> {
+    pub(crate) fn drain(&mut self) -> Vec<Waiting<T>> {
         self.open.clear();
         self.waiting.drain(..).collect()
     }
@@ -123,13 +123,13 @@ impl<T> Line<T> {
 mod tests {
     use super::*;
 
-    fn next(line: &mut Line<&'static str>) -> Option<&'static str> {
+    fn next(line: &mut Queue<&'static str>) -> Option<&'static str> {
         line.next().map(|waiting| waiting.item)
     }
 
     #[test]
     fn calls_run_in_the_order_in_which_they_came() {
-        let mut line = Line::default();
+        let mut line = Queue::default();
         for item in ["a", "b", "c"] {
             line.push(0, DATABASE, item);
         }
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn an_open_transaction_lets_only_its_own_calls_forward() {
-        let mut line = Line::default();
+        let mut line = Queue::default();
         let outer = line.open();
         line.push(0, DATABASE, "database");
         line.push(0, outer, "outer");
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn calls_of_a_transaction_that_ends_are_handed_back_with_those_inside_it() {
-        let mut line = Line::default();
+        let mut line = Queue::default();
         let outer = line.open();
         let inner = line.open();
         line.push(0, DATABASE, "database");
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_waiting_call_can_be_taken_out() {
-        let mut line = Line::default();
+        let mut line = Queue::default();
         line.push(7, DATABASE, "seven");
         line.push(8, DATABASE, "eight");
         assert_eq!(line.take(8).map(|waiting| waiting.item), Some("eight"));

@@ -17,7 +17,7 @@ const IDLE: Duration = Duration::from_secs(10);
 const STACK_BYTES: usize = 2 << 20;
 
 /// Something with calls to run.
-pub(super) trait Turns: Send + Sync + 'static {
+pub(crate) trait Turns: Send + Sync + 'static {
     /// Runs one call. Whether another one may run already.
     fn turn(self: Arc<Self>) -> bool;
 
@@ -84,7 +84,7 @@ impl Pool {
     }
 
     /// Puts a database in line. It is in line once at a time; that is the caller's to see to.
-    pub(super) fn schedule(self: &Arc<Self>, database: Arc<dyn Turns>) {
+    pub(crate) fn schedule(self: &Arc<Self>, database: Arc<dyn Turns>) {
         let mut state = self.lock();
         state.ready.push_back(database);
         // An idle thread counts until it has woken, so more in line than idle threads need a new one.

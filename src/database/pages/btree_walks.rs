@@ -3,7 +3,7 @@
 use crate::types::PageNumber;
 
 use super::interior;
-use super::pace::{Ahead, Pace};
+use super::window::{Ahead, Pace};
 
 /// Interior pages remembered at most, and children of all of them together: 32 KiB.
 const PAGES_MAX: usize = 16;
@@ -41,13 +41,13 @@ struct Walk {
 
 /// The interior pages seen last; the one used last stands at the end.
 #[derive(Default)]
-pub struct Walks {
+pub struct BtreeWalks {
     walks: Vec<Walk>,
     /// A walk that has come to the end of its page. It goes on with the next page's first child.
     unfinished: Option<(Direction, Pace)>,
 }
 
-impl Walks {
+impl BtreeWalks {
     /// Remembers the page if it is an interior one.
     pub fn remember(&mut self, page: PageNumber, bytes: &[u8]) {
         let Some(children) = interior::children(page, bytes) else { return };

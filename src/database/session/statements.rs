@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::sqlite::Statement;
-use super::words::first_word;
+use crate::database::keywords::first_word;
+use crate::database::sqlite::Statement;
 
 /// How many statements wait at most. Each takes some kilobytes.
 const STATEMENTS_MAX: usize = 64;
@@ -12,7 +12,7 @@ const SQL_BYTES_MAX: usize = 16 << 10;
 
 /// The statements of one connection; the one not used for longest gives way.
 #[derive(Default)]
-pub(super) struct StatementCache {
+pub(crate) struct StatementCache {
     statements: HashMap<String, (u64, Statement)>,
     uses: u64,
 }
@@ -20,17 +20,17 @@ pub(super) struct StatementCache {
 impl StatementCache {
     /// Whether a statement may be run again. Some pragmas do their work while they are compiled, so a
     /// compiled one would do nothing the second time (<https://sqlite.org/pragma.html>).
-    pub(super) fn is_worth_keeping(sql: &str) -> bool {
+    pub(crate) fn is_worth_keeping(sql: &str) -> bool {
         sql.len() <= SQL_BYTES_MAX && !first_word(sql).eq_ignore_ascii_case("pragma")
     }
 
     /// Takes the statement of this text out.
-    pub(super) fn take(&mut self, sql: &str) -> Option<Statement> {
+    pub(crate) fn take(&mut self, sql: &str) -> Option<Statement> {
         self.statements.remove(sql).map(|(_, statement)| statement)
     }
 
     /// Puts a statement back that is reset and has no parameters set.
-    pub(super) fn put(&mut self, sql: String, statement: Statement) {
+    pub(crate) fn put(&mut self, sql: String, statement: Statement) {
         self.uses += 1;
         if self.statements.len() >= STATEMENTS_MAX && !self.statements.contains_key(&sql) {
             let oldest = self.statements.iter().min_by_key(|(_, (used, _))| *used);
@@ -42,7 +42,7 @@ impl StatementCache {
     }
 
     /// Drops all of them.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.statements = HashMap::new();
     }
 }

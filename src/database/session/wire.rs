@@ -17,8 +17,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use super::error::DatabaseError;
-use super::sqlite::{Statement, Value};
+use crate::database::error::DatabaseError;
+use crate::database::sqlite::{Statement, Value};
 
 const BY_NAME: u8 = 2;
 /// A chunk is closed at this size or at so many rows, so that its reader can take a break between two.
@@ -29,7 +29,7 @@ const HEADER_BYTES: usize = 40;
 const NUMBERS: std::ops::Range<usize> = 8..24;
 
 /// Sets the parameters of a statement: all of them, and no others.
-pub(super) fn bind(statement: &mut Statement, params: Option<&[u8]>) -> Result<(), DatabaseError> {
+pub(crate) fn bind(statement: &mut Statement, params: Option<&[u8]>) -> Result<(), DatabaseError> {
     let expected = statement.parameter_count();
     let Some(params) = params else {
         return if expected == 0 { Ok(()) } else { Err(wrong_count(expected, 0)) };
@@ -133,17 +133,17 @@ impl<'b> Reader<'b> {
 
 /// What an answer says besides its rows.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Summary {
+pub(crate) struct Summary {
     /// The cursor to fetch more rows from; 0 for none.
-    pub(super) cursor: u32,
+    pub(crate) cursor: u32,
     /// Rows that the statement has changed.
-    pub(super) changes: i64,
+    pub(crate) changes: i64,
     /// The rowid of the connection's last INSERT.
-    pub(super) last_insert_rowid: i64,
+    pub(crate) last_insert_rowid: i64,
 }
 
 /// Gathers rows into chunks.
-pub(super) struct RowWriter {
+pub(crate) struct RowWriter {
     columns: usize,
     names: Vec<u8>,
     rows: u32,
@@ -154,14 +154,14 @@ pub(super) struct RowWriter {
 
 impl RowWriter {
     /// A writer of rows of this statement. Only the first chunk of an answer needs their names.
-    pub(super) fn new(statement: Option<&Statement>, with_names: bool) -> Self {
+    pub(crate) fn new(statement: Option<&Statement>, with_names: bool) -> Self {
         let columns = statement.map_or(0, Statement::column_count);
         let names = statement.filter(|_| with_names && columns > 0).map(names).unwrap_or_default();
         Self { columns, names, rows: 0, text: Vec::new(), is_ascii: true, cells: Vec::new() }
     }
 
     /// Adds the row that the statement stands on.
-    pub(super) fn push(&mut self, statement: &Statement) {
+    pub(crate) fn push(&mut self, statement: &Statement) {
         for index in 0..self.columns {
             self.cell(statement.column(index));
         }
@@ -214,12 +214,12 @@ impl RowWriter {
     }
 
     /// Whether it is time to close the chunk.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.rows >= CHUNK_ROWS || self.text.len() + self.cells.len() >= CHUNK_BYTES
     }
 
     /// The chunk. The writer is empty afterwards.
-    pub(super) fn finish(&mut self, summary: Summary) -> Vec<u8> {
+    pub(crate) fn finish(&mut self, summary: Summary) -> Vec<u8> {
         let size = HEADER_BYTES + self.names.len() + self.text.len() + self.cells.len();
         let mut chunk = Vec::with_capacity(size);
         chunk.extend(self.rows.to_be_bytes());
@@ -240,7 +240,7 @@ impl RowWriter {
 }
 
 /// Puts other numbers into a chunk that is made already.
-pub(super) fn restate(chunk: &mut [u8], summary: Summary) {
+pub(crate) fn restate(chunk: &mut [u8], summary: Summary) {
     if let Some(place) = chunk.get_mut(NUMBERS) {
         place.copy_from_slice(&numbers(summary));
     }

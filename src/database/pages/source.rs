@@ -11,25 +11,25 @@ mod following;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use self::following::Following;
-
-use super::cache::{PageCache, Space};
-use super::hints::{HINT_BYTES_DEFAULT, HintRecorder};
-use super::read_ahead::{READ_AHEAD_BYTES_DEFAULT, ReadAhead};
-use super::stats::Counters;
+use crate::database::stats::Counters;
 use crate::engine::{
     Commit, Engine, LargeCommit, LargeCommitWriter, PageSet, PageWrite, Startup, StoreError, Wanted,
 };
 use crate::planted::{self, Bug};
 use crate::types::{ActorId, Generation, PageCount, PageNumber, PageRange, PageSize, Token, Txid};
 
+use super::cache::{PageCache, Space};
+use super::hints::{HINT_BYTES_DEFAULT, HintRecorder};
+use super::read_ahead::{READ_AHEAD_BYTES_DEFAULT, ReadAhead};
+use super::source::following::Following;
+
 /// How a database reads.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ReadPolicy {
+pub(crate) struct ReadPolicy {
     /// Whether pages are fetched before they are asked for.
-    pub(super) read_ahead: bool,
+    pub(crate) read_ahead: bool,
     /// Whether the pages of the first phase are noted, for the next start.
-    pub(super) learn_hints: bool,
+    pub(crate) learn_hints: bool,
 }
 
 /// Answers to misses that are kept for what is asked next, as long as read-ahead waits for their pages: each
@@ -37,7 +37,7 @@ pub(super) struct ReadPolicy {
 const FETCHED_MAX: usize = 4;
 
 /// The committed pages, as of one head.
-pub(super) struct Source {
+pub(crate) struct Source {
     engine: Arc<Engine>,
     actor: ActorId,
     generation: Generation,
@@ -63,7 +63,7 @@ pub(super) struct Source {
 
 impl Source {
     /// The pages behind a start. The preload goes into the cache.
-    pub(super) fn new(
+    pub(crate) fn new(
         (engine, cache, counters): (Arc<Engine>, Arc<PageCache>, Arc<Counters>),
         actor: ActorId,
         startup: Startup,
@@ -101,22 +101,22 @@ impl Source {
     }
 
     /// From here on commits are made as long as `wanted` says so.
-    pub(super) fn commit_while(&mut self, wanted: Wanted) {
+    pub(crate) fn commit_while(&mut self, wanted: Wanted) {
         self.wanted = Some(wanted);
     }
 
     /// The engine, to wait for what it does.
-    pub(super) fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
 
     /// Whether it is unknown what became of the last commit.
-    pub(super) fn is_in_doubt(&self) -> bool {
+    pub(crate) fn is_in_doubt(&self) -> bool {
         self.doubt.is_some()
     }
 
     /// Finds out what became of the last commit. Whether it took place, so that the pages are others than before.
-    pub(super) fn resolve_doubt(&mut self) -> Result<bool, StoreError> {
+    pub(crate) fn resolve_doubt(&mut self) -> Result<bool, StoreError> {
         let Some(token) = self.doubt else { return Ok(false) };
         if planted::has(Bug::DoubtForgotten) {
             self.doubt = None;
@@ -141,17 +141,17 @@ impl Source {
     }
 
     /// How many pages there are.
-    pub(super) fn size(&self) -> PageCount {
+    pub(crate) fn size(&self) -> PageCount {
         self.size
     }
 
     /// The size of a page; meaningless while there are none.
-    pub(super) fn page_size(&self) -> PageSize {
+    pub(crate) fn page_size(&self) -> PageSize {
         self.page_size
     }
 
     /// Copies a page that lies inside the size.
-    pub(super) fn read(&mut self, page: PageNumber, out: &mut [u8]) -> Result<(), StoreError> {
+    pub(crate) fn read(&mut self, page: PageNumber, out: &mut [u8]) -> Result<(), StoreError> {
         // Page 1 comes with every start anyway.
         if let Some(recorder) = self.recorder.as_mut().filter(|_| page != PageNumber::FIRST) {
             recorder.read(page);
@@ -218,12 +218,12 @@ impl Source {
     }
 
     /// Lets go of what was fetched ahead and is not in the cache: nobody goes on reading there.
-    pub(super) fn forget_fetched(&mut self) {
+    pub(crate) fn forget_fetched(&mut self) {
         self.fetched.clear();
     }
 
     /// Commits pages on top of the head, and goes on from there.
-    pub(super) fn commit(
+    pub(crate) fn commit(
         &mut self,
         size: PageCount,
         page_size: PageSize,
@@ -249,14 +249,14 @@ impl Source {
     }
 
     /// Begins a commit that is too large to be kept in memory.
-    pub(super) fn begin_large_commit(&self, page_size: PageSize) -> Result<LargeCommitWriter, StoreError> {
+    pub(crate) fn begin_large_commit(&self, page_size: PageSize) -> Result<LargeCommitWriter, StoreError> {
         let (generation, head_txid) = (self.generation, self.head);
         let request = LargeCommit { generation, head_txid, page_size };
         self.engine.wait(self.engine.begin_large_commit_while(self.wanted.clone(), &self.actor, request))
     }
 
     /// Makes a large commit visible, and goes on from there.
-    pub(super) fn finish_large_commit(
+    pub(crate) fn finish_large_commit(
         &mut self,
         writer: LargeCommitWriter,
         size: PageCount,
@@ -282,12 +282,12 @@ impl Source {
 
     /// The pages that the next start should bring along, given those that this one was given. Once: later
     /// calls have nothing new to say.
-    pub(super) fn take_hints(&mut self, given: &[PageRange]) -> Option<Vec<PageRange>> {
+    pub(crate) fn take_hints(&mut self, given: &[PageRange]) -> Option<Vec<PageRange>> {
         self.recorder.take().map(|recorder| recorder.hints_after(given))
     }
 
     /// Whether as many early reads were noted as hints may be.
-    pub(super) fn hints_are_complete(&self) -> bool {
+    pub(crate) fn hints_are_complete(&self) -> bool {
         self.recorder.as_ref().is_some_and(|recorder| !recorder.is_recording())
     }
 }

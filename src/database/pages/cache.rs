@@ -21,11 +21,11 @@ const TYPICAL_PAGE_BYTES: u64 = 4_096;
 
 /// The pages of one database, as of its head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Space(u64);
+pub(crate) struct Space(u64);
 
 impl Space {
     /// The same one for every opening of an actor: for a planted bug only.
-    pub(super) fn of(actor: &ActorId) -> Self {
+    pub(crate) fn of(actor: &ActorId) -> Self {
         Self(u64::MAX - actor.as_str().len() as u64)
     }
 }
@@ -53,33 +53,33 @@ impl PageCache {
     }
 
     /// The bytes that it holds.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.pages.weight()
     }
 
     /// Whether a database of this size may fill the cache with what it reads in passing.
-    pub(super) fn has_room_for(&self, size: PageCount, page_size: PageSize) -> bool {
+    pub(crate) fn has_room_for(&self, size: PageCount, page_size: PageSize) -> bool {
         let bytes = u64::from(size.0) * (page_size.bytes() as u64 + ENTRY_BYTES);
         bytes <= self.pages.capacity() / SCANNED_PART_MAX
     }
 
     /// A space that nobody has used.
-    pub(super) fn space(&self) -> Space {
+    pub(crate) fn space(&self) -> Space {
         Space(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The page, if it is here.
-    pub(super) fn get(&self, space: Space, page: PageNumber) -> Option<Arc<[u8]>> {
+    pub(crate) fn get(&self, space: Space, page: PageNumber) -> Option<Arc<[u8]>> {
         self.pages.get(&(space, page))
     }
 
     /// Whether the page is here.
-    pub(super) fn contains(&self, space: Space, page: PageNumber) -> bool {
+    pub(crate) fn contains(&self, space: Space, page: PageNumber) -> bool {
         self.pages.contains_key(&(space, page))
     }
 
     /// Puts a page here, in place of what there was of it.
-    pub(super) fn insert(&self, space: Space, page: PageNumber, bytes: impl Into<Arc<[u8]>>) {
+    pub(crate) fn insert(&self, space: Space, page: PageNumber, bytes: impl Into<Arc<[u8]>>) {
         self.pages.insert((space, page), bytes.into());
     }
 }
