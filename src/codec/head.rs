@@ -1,6 +1,8 @@
 //! HEAD: what is committed, and what is still to be tidied up. Written by commits and stages.
 
-use super::{DecodeError, Reader, Row};
+use super::error::DecodeError;
+use super::reader::Reader;
+use super::row::Row;
 use crate::types::{PageCount, PageSize, Token, Txid};
 
 /// How many commits a head remembers by their tokens.

@@ -4,7 +4,6 @@ use crate::codec::{Fence, FenceState, Head};
 use crate::planted::{self, Bug};
 use crate::types::{Generation, Meta, Origin, PageSize, Token, Txid};
 
-use super::claim::is_claimed_by;
 use super::settle::Debt;
 
 /// What a caller holds.
@@ -102,6 +101,11 @@ pub fn meta(fence: &Fence, head: &Head) -> Meta {
         created_at_ms: fence.created_at_ms,
         origin: fence.origin,
     }
+}
+
+/// Whether this fence is the claim of whoever has this mark. A deletion's tombstone carries the deletion's own.
+pub(super) fn is_claimed_by(fence: &Fence, token: Token) -> bool {
+    fence.state == FenceState::Deleted && fence.origin == Origin::Native && fence.owner_token == token
 }
 
 #[cfg(test)]

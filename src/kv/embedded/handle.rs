@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
-use super::Settings;
 use super::committer::Job;
+use super::options::Settings;
 use super::registry::{Directories, Shared};
 use crate::kv::{BodyRunner, KvError};
 use crate::sync::{Mutex, oneshot};

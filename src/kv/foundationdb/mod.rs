@@ -13,6 +13,7 @@ mod ending;
 mod errors;
 mod network;
 mod recent;
+mod shared;
 mod status;
 mod view;
 
@@ -29,6 +30,7 @@ use futures::future::{BoxFuture, FutureExt};
 use self::cluster::Cluster;
 use self::network::Client;
 use self::recent::Recent;
+use self::shared::Shared;
 use self::view::ClusterView;
 use super::{BodyRunner, Concurrency, Identity, Kv, KvError, Limits, ReadRunner, Status};
 
@@ -81,13 +83,6 @@ impl FoundationDbOptions {
     }
 }
 
-/// What the transactions of a store share.
-struct Shared {
-    prefix: Vec<u8>,
-    cluster: Cluster,
-    recent: Recent,
-}
-
 /// A store on a cluster.
 pub struct FoundationDbKv {
     database: Database,
@@ -107,7 +102,7 @@ impl FoundationDbKv {
         let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
         let cluster = Cluster::new(options.cluster_file.clone(), timeout)?;
         let identity = Identity::new("foundationdb", &format!("{} {}", cluster.identity(), options.prefix));
-        let client = network::start(options.client_library.as_deref())?;
+        let client = network::start(options.client_library.as_deref(), ending::stop_at_exit)?;
         let database = Database::new(cluster.path_text()).map_err(|error| cluster.reading(error))?;
         database
             .set_option(DatabaseOption::TransactionTimeout(timeout_ms))

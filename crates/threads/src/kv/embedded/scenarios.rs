@@ -7,9 +7,9 @@ use futures::future::{BoxFuture, FutureExt};
 use shuttle::rand::Rng;
 use shuttle::thread;
 
-use super::Settings;
 use super::environment::{Disk, Fate};
 use super::handle::Handle;
+use super::options::Settings;
 use super::registry::Directories;
 use super::values::{GUILTY_KEY, LARGE_KEY};
 use crate::kv::{BodyRunner, Isolation, KvError, Mutations, View};

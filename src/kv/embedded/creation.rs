@@ -11,8 +11,6 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::data_file::DataFile;
-
 /// Twice the largest page that LMDB uses.
 const METAS_BYTES_MAX: u64 = 2 * 64 * 1024;
 /// The least that a disk writes as one.
@@ -28,8 +26,17 @@ pub(super) fn own_magic() -> [u8; 4] {
     MAGICS[usize::from(cfg!(target_endian = "little"))]
 }
 
+/// A file that LMDB has not finished making.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfinished {
+    /// Nothing is in it.
+    Empty,
+    /// A loss of power left parts of it.
+    Torn,
+}
+
 /// What a file is that LMDB has not finished making; nothing if it has, or if it is somebody else's.
-pub(super) fn unfinished(mut file: &File) -> io::Result<Option<DataFile>> {
+pub(super) fn unfinished(mut file: &File) -> io::Result<Option<Unfinished>> {
     if file.metadata()?.len() > METAS_BYTES_MAX {
         return Ok(None);
     }
@@ -37,8 +44,8 @@ pub(super) fn unfinished(mut file: &File) -> io::Result<Option<DataFile>> {
     file.seek(SeekFrom::Start(0))?;
     file.take(METAS_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(match judge(&bytes) {
-        Found::Nothing => Some(DataFile::Empty),
-        Found::Torn => Some(DataFile::Torn),
+        Found::Nothing => Some(Unfinished::Empty),
+        Found::Torn => Some(Unfinished::Torn),
         Found::Whole => None,
     })
 }

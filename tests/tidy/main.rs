@@ -1,6 +1,9 @@
 //! The rules of the house that no lint knows: headers, file lengths, layers, leftovers. They are plain text
 //! searches, so that a newcomer reads from the failure what to change and where.
 
+mod imports;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::{fs, io};
 
@@ -20,6 +23,44 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("metrics", &["metrics"]),
     ("planted", &["planted"]),
     ("sync", &["sync"]),
+];
+
+/// The folders of a layer, and its files, in the order in which they build on each other: each may use those above it.
+const FOLDERS: &[(&str, &[&str])] = &[
+    (
+        "engine",
+        &[
+            "error",
+            "api",
+            "runtime",
+            "read",
+            "commit",
+            "ownership",
+            "transfer",
+            "inspect",
+            "open",
+            "mod",
+            "facade",
+        ],
+    ),
+    (
+        "database",
+        &[
+            "sqlite",
+            "error",
+            "interrupt",
+            "call",
+            "stats",
+            "keywords",
+            "pages",
+            "vfs",
+            "session",
+            "schedule",
+            "recover",
+            "open",
+            "mod",
+        ],
+    ),
 ];
 
 /// Marks of unfinished work and of debugging. In pieces, so that this file may be searched as well.
@@ -169,6 +210,45 @@ fn dependencies_point_down() {
         }
     }
     none("node -> database -> engine -> plan -> codec, kv -> types", &findings);
+}
+
+#[test]
+fn folders_build_on_each_other() {
+    let imports = imports::Imports::of(&sources("src"));
+    let mut findings = Vec::new();
+    for (layer, order) in FOLDERS {
+        let place = |entry: &str| order.iter().position(|known| *known == entry);
+        for ((from, to), module) in imports.inside(&[(*layer).to_owned()]) {
+            match (place(&from), place(&to)) {
+                (Some(own), Some(other)) if other < own => {}
+                (Some(_), Some(_)) => findings.push(format!("{}: {from} uses {to}", module.join("::"))),
+                (None, _) => findings.push(format!("{layer}/{from} is not in the list of this test")),
+                (_, None) => findings.push(format!("{layer}/{to} is not in the list of this test")),
+            }
+        }
+    }
+    none("the folders of a layer use the ones above them in the list", &findings);
+}
+
+#[test]
+fn no_folder_has_a_circle() {
+    let sources = sources("src");
+    let imports = imports::Imports::of(&sources);
+    let folders: BTreeSet<Vec<String>> = imports
+        .of
+        .keys()
+        .flat_map(|module| (1..module.len()).map(|length| module[..length].to_vec()))
+        // Of a file and the folder of its parts, the file is what holds them together.
+        .filter(|folder| !sources.iter().any(|source| source.path == format!("src/{}.rs", folder.join("/"))))
+        .collect();
+    let mut findings = Vec::new();
+    for folder in folders {
+        let arrows = imports.inside(&folder);
+        if let Some(circle) = imports::circle(arrows.keys()) {
+            findings.push(format!("src/{}: {circle}", folder.join("/")));
+        }
+    }
+    none("files of a folder know each other one way", &findings);
 }
 
 #[test]
