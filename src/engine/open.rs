@@ -9,12 +9,12 @@ use crate::codec::{self, StoreRow, key};
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::runtime::actor::put_row;
 use crate::engine::runtime::core::Core;
-use crate::kv::{Body, Decision, Isolation, Mutations, ReadBody, Scan, View};
+use crate::kv::{Decision, Isolation, Mutations, ReadFn, Scan, TransactionFn, View};
 
 /// Whether the key space has the mark, seen without writing: nobody who only opens a store waits for those who write.
 struct Look;
 
-impl ReadBody for Look {
+impl ReadFn for Look {
     type Output = bool;
     type Error = Failure;
 
@@ -30,7 +30,7 @@ struct Mark {
     create: bool,
 }
 
-impl Body for Mark {
+impl TransactionFn for Mark {
     type Output = ();
     type Error = Failure;
 

@@ -119,7 +119,7 @@ impl Metrics {
         vec![
             counter(
                 "conflicts_total",
-                "attempts.conflicts",
+                "retry.conflicts",
                 rare.conflicts.get(),
                 "Transactions that conflicted with another one.",
             ),
@@ -269,6 +269,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::metrics::table::Series;
 
     #[test]
     fn names_and_paths_are_unique_and_of_the_form_that_prometheus_expects() {

@@ -4,7 +4,7 @@ use crate::codec::{Fence, FenceState, Head};
 use crate::planted::{self, Bug};
 use crate::types::{Generation, Meta, Origin, PageSize, Token, Txid};
 
-use super::settle::Debt;
+use super::cleanup::PendingCleanup;
 
 /// What a caller holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub enum Refusal {
     /// An import of v1 data is under way, and it is not the caller's.
     Migrating,
     /// Something must be tidied up first; then the same request is decided anew.
-    Unsettled(Debt),
+    CleanupPending(PendingCleanup),
     /// The stage is not open any more, though generation and head are still as held: another holder of
     /// the same generation has rolled it back.
     StageGone,

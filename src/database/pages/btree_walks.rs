@@ -3,7 +3,7 @@
 use crate::types::PageNumber;
 
 use super::interior;
-use super::window::{Ahead, Pace};
+use super::window::{Ahead, Window};
 
 /// Interior pages remembered at most, and children of all of them together: 32 KiB.
 const PAGES_MAX: usize = 16;
@@ -25,7 +25,7 @@ pub enum Step {
     /// It is a child, and not the next one of a walk.
     OutOfOrder,
     /// It is the next one of a walk, which goes on with these pages.
-    InOrder(Pace, Vec<u32>),
+    InOrder(Window, Vec<u32>),
 }
 
 struct Walk {
@@ -36,7 +36,7 @@ struct Walk {
     /// The child that was asked for or fetched last.
     end: Option<usize>,
     direction: Direction,
-    pace: Pace,
+    window: Window,
 }
 
 /// The interior pages seen last; the one used last stands at the end.
@@ -44,7 +44,7 @@ struct Walk {
 pub struct BtreeWalks {
     walks: Vec<Walk>,
     /// A walk that has come to the end of its page. It goes on with the next page's first child.
-    unfinished: Option<(Direction, Pace)>,
+    unfinished: Option<(Direction, Window)>,
 }
 
 impl BtreeWalks {
@@ -62,14 +62,14 @@ impl BtreeWalks {
             }
             self.walks.remove(index);
         }
-        let pace = Pace::default();
+        let window = Window::default();
         self.walks.push(Walk {
             page,
             children,
             inner: false,
             end: None,
             direction: Direction::Forwards,
-            pace,
+            window,
         });
         while self.walks.len() > PAGES_MAX
             || self.walks.iter().map(|walk| walk.children.len()).sum::<usize>() > CHILDREN_MAX
@@ -83,7 +83,7 @@ impl BtreeWalks {
     pub fn step(
         &mut self,
         missed: u32,
-        run: Option<Pace>,
+        run: Option<Window>,
         was_read: impl Fn(u32) -> bool,
         ahead: &mut Ahead,
     ) -> Step {
@@ -94,18 +94,18 @@ impl BtreeWalks {
         let mut walk = self.walks.remove(index);
         let goes_on = walk.goes_on_at(at, was_read).or_else(|| {
             let of_former_page = self.unfinished.take_if(|(direction, _)| walk.begins_at(*direction, at));
-            let by_number = run.filter(|_| walk.end.is_none()).map(|pace| (Direction::Forwards, pace));
+            let by_number = run.filter(|_| walk.end.is_none()).map(|window| (Direction::Forwards, window));
             of_former_page.or(by_number)
         });
-        let step = if let Some((direction, pace)) = goes_on {
-            (walk.direction, walk.pace) = (direction, ahead.next(pace));
+        let step = if let Some((direction, window)) = goes_on {
+            (walk.direction, walk.window) = (direction, ahead.next(window));
             let batch = walk.advance(at);
             if walk.is_at_end() && !walk.inner {
-                self.unfinished = Some((direction, walk.pace));
+                self.unfinished = Some((direction, walk.window));
             }
-            Step::InOrder(walk.pace, batch)
+            Step::InOrder(walk.window, batch)
         } else {
-            (walk.end, walk.pace) = (Some(at), Pace::default());
+            (walk.end, walk.window) = (Some(at), Window::default());
             if !walk.inner {
                 // A lookup: whatever was scanned before is over.
                 self.unfinished = None;
@@ -120,7 +120,7 @@ impl BtreeWalks {
 impl Walk {
     /// In which direction, and how fast, the walk goes on if the child at `at` is its next one. Children in
     /// between that were read from a cache do not end it.
-    fn goes_on_at(&self, at: usize, was_read: impl Fn(u32) -> bool) -> Option<(Direction, Pace)> {
+    fn goes_on_at(&self, at: usize, was_read: impl Fn(u32) -> bool) -> Option<(Direction, Window)> {
         let end = self.end?;
         let (direction, between) = match at {
             _ if at > end => (Direction::Forwards, end + 1..at),
@@ -130,8 +130,8 @@ impl Walk {
         if !self.children[between].iter().all(|child| was_read(*child)) {
             return None;
         }
-        let pace = if direction == self.direction { self.pace } else { Pace::default() };
-        Some((direction, pace))
+        let window = if direction == self.direction { self.window } else { Window::default() };
+        Some((direction, window))
     }
 
     fn begins_at(&self, direction: Direction, at: usize) -> bool {
@@ -148,16 +148,16 @@ impl Walk {
         })
     }
 
-    /// The next children after the one at `at`, as many as the pace allows.
+    /// The next children after the one at `at`, as many as the window allows.
     fn advance(&mut self, at: usize) -> Vec<u32> {
-        let window = if self.inner { INNER_WINDOW_MAX } else { usize::MAX }.min(self.pace.window());
+        let pages = if self.inner { INNER_WINDOW_MAX } else { usize::MAX }.min(self.window.pages());
         let (batch, end) = match self.direction {
             Direction::Forwards => {
-                let end = (at + window).min(self.children.len() - 1);
+                let end = (at + pages).min(self.children.len() - 1);
                 (at + 1..end + 1, end)
             }
             Direction::Backwards => {
-                let end = at.saturating_sub(window);
+                let end = at.saturating_sub(pages);
                 (end..at, end)
             }
         };

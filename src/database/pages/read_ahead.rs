@@ -8,7 +8,7 @@
 use crate::types::{PageCount, PageNumber, PageSize};
 
 use super::btree_walks::{BtreeWalks, Step};
-use super::window::{Ahead, Pace};
+use super::window::{Ahead, Window};
 
 /// What one miss may fetch ahead, unless told otherwise.
 pub const READ_AHEAD_BYTES_DEFAULT: usize = 256 * 1024;
@@ -21,7 +21,7 @@ const SEQUENCES_MAX: usize = 4;
 struct Sequence {
     /// The page that was asked for or fetched last.
     end: u32,
-    pace: Pace,
+    window: Window,
 }
 
 /// Decides what to fetch ahead of one database's reads. It holds at most about 40 KiB.
@@ -77,28 +77,28 @@ impl ReadAhead {
         let recent = self.recent;
         let was_read = |page: u32| recent.contains(&page);
         let sequence = self.take_sequence(missed, was_read);
-        let continued = sequence.as_ref().map(|sequence| sequence.pace);
+        let continued = sequence.as_ref().map(|sequence| sequence.window);
         let (tree_run, mut wanted, is_child) =
             match self.walks.step(missed, continued, was_read, &mut self.ahead) {
-                Step::InOrder(pace, batch) => (pace.run(), batch, true),
+                Step::InOrder(window, batch) => (window.run(), batch, true),
                 Step::OutOfOrder => (0, Vec::new(), true),
                 Step::Unknown => (0, Vec::new(), false),
             };
         let in_tree_order = tree_run != 0;
         // A child that is not asked for in the order of its tree is a lookup, whatever lies beside it.
         let begins = (!is_child || in_tree_order) && missed > 1 && was_read(missed - 1);
-        let pace = continued.or(begins.then(Pace::default)).map(|pace| self.ahead.next(pace));
+        let window = continued.or(begins.then(Window::default)).map(|window| self.ahead.next(window));
         self.admit(missed, size_pages, &mut wanted);
         self.ahead.fetched(tree_run, wanted.iter().copied());
-        if let Some(pace) = pace {
-            let mut following: Vec<u32> = (missed..=size_pages.0).skip(1).take(pace.window()).collect();
+        if let Some(window) = window {
+            let mut following: Vec<u32> = (missed..=size_pages.0).skip(1).take(window.pages()).collect();
             following.retain(|page| !wanted.contains(page));
-            following.truncate(pace.window().saturating_sub(wanted.len()));
+            following.truncate(window.pages().saturating_sub(wanted.len()));
             self.admit(missed, size_pages, &mut following);
-            self.ahead.fetched(pace.run(), following.iter().copied());
+            self.ahead.fetched(window.run(), following.iter().copied());
             wanted.extend(following);
             let end = (missed..=size_pages.0).skip(1).take_while(|page| wanted.contains(page)).last();
-            self.keep_sequence(Sequence { end: end.unwrap_or(missed), pace });
+            self.keep_sequence(Sequence { end: end.unwrap_or(missed), window });
         }
         wanted.sort_unstable();
         wanted.into_iter().filter_map(PageNumber::new).collect()

@@ -19,19 +19,19 @@ const VERDICTS_MAX: u32 = 512;
 
 /// One run of reads in order, and how far it fetches ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Pace {
+pub struct Window {
     /// Tells its pages from those of other runs; 0 before it fetched any.
     run: u32,
     /// The pages that it fetched ahead last.
-    window: usize,
+    pages: usize,
     /// Reads in order so far.
     steps: u32,
 }
 
-impl Pace {
+impl Window {
     /// How many pages to fetch ahead now.
-    pub fn window(&self) -> usize {
-        self.window
+    pub fn pages(&self) -> usize {
+        self.pages
     }
 
     /// Its number, for [`Ahead::fetched`].
@@ -64,21 +64,21 @@ impl Ahead {
     }
 
     /// The next step of a run that was read in order once more.
-    pub fn next(&mut self, mut pace: Pace) -> Pace {
-        if pace.run == 0 {
+    pub fn next(&mut self, mut window: Window) -> Window {
+        if window.run == 0 {
             self.runs = self.runs.wrapping_add(1).max(1);
-            pace.run = self.runs;
+            window.run = self.runs;
         }
-        let unread = self.waiting.iter().filter(|fetched| fetched.run == pace.run).count();
-        pace.steps = pace.steps.saturating_add(1);
+        let unread = self.waiting.iter().filter(|fetched| fetched.run == window.run).count();
+        window.steps = window.steps.saturating_add(1);
         let trusted = self.is_trusted();
         let most = if trusted { self.window_max } else { self.window_max.min(WINDOW_DISTRUSTED) };
-        pace.window = match pace.window {
-            window if unread * 2 > window => window / 4,
-            0 if trusted || pace.steps >= PROOF_STEPS => WINDOW_FIRST.min(most),
-            window => (window * 2).min(most),
+        window.pages = match window.pages {
+            pages if unread * 2 > pages => pages / 4,
+            0 if trusted || window.steps >= PROOF_STEPS => WINDOW_FIRST.min(most),
+            pages => (pages * 2).min(most),
         };
-        pace
+        window
     }
 
     fn is_trusted(&self) -> bool {
@@ -129,20 +129,20 @@ impl Ahead {
 mod tests {
     use super::*;
 
-    fn fetch(ahead: &mut Ahead, pace: Pace, first: u32) -> Vec<u32> {
-        let pages: Vec<u32> = (first..).take(pace.window()).collect();
-        ahead.fetched(pace.run(), pages.iter().copied());
+    fn fetch(ahead: &mut Ahead, window: Window, first: u32) -> Vec<u32> {
+        let pages: Vec<u32> = (first..).take(window.pages()).collect();
+        ahead.fetched(window.run(), pages.iter().copied());
         pages
     }
 
     #[test]
     fn a_run_that_is_used_doubles_up_to_the_most() {
         let mut ahead = Ahead::new(64);
-        let (mut pace, mut windows) = (Pace::default(), Vec::new());
+        let (mut window, mut windows) = (Window::default(), Vec::new());
         for round in 0..8 {
-            pace = ahead.next(pace);
-            windows.push(pace.window());
-            for page in fetch(&mut ahead, pace, 1_000 * round) {
+            window = ahead.next(window);
+            windows.push(window.pages());
+            for page in fetch(&mut ahead, window, 1_000 * round) {
                 ahead.read(page);
             }
         }
@@ -152,19 +152,19 @@ mod tests {
     #[test]
     fn a_run_that_is_not_used_falls_to_nothing() {
         let mut ahead = Ahead::new(64);
-        let mut pace = ahead.next(Pace::default());
+        let mut window = ahead.next(Window::default());
         for round in 0..3 {
-            for page in fetch(&mut ahead, pace, 1_000 * round) {
+            for page in fetch(&mut ahead, window, 1_000 * round) {
                 ahead.read(page);
             }
-            pace = ahead.next(pace);
+            window = ahead.next(window);
         }
-        assert_eq!(pace.window(), 16);
+        assert_eq!(window.pages(), 16);
         let mut windows = Vec::new();
         for round in 3..6 {
-            fetch(&mut ahead, pace, 1_000 * round);
-            pace = ahead.next(pace);
-            windows.push(pace.window());
+            fetch(&mut ahead, window, 1_000 * round);
+            window = ahead.next(window);
+            windows.push(window.pages());
         }
         assert_eq!(windows, [4, 1, 0]);
     }
@@ -173,16 +173,16 @@ mod tests {
     fn after_much_waste_a_run_must_prove_itself_and_stays_short() {
         let mut ahead = Ahead::new(64);
         for round in 0..20 {
-            let pace = ahead.next(Pace::default());
-            fetch(&mut ahead, pace, 1_000 * round);
+            let window = ahead.next(Window::default());
+            fetch(&mut ahead, window, 1_000 * round);
             (0..300).for_each(|page| ahead.read(500_000 + page));
         }
         assert_eq!((ahead.used, ahead.wasted), (0, 18), "nine guesses, and then no more");
-        let (mut pace, mut windows) = (Pace::default(), Vec::new());
+        let (mut window, mut windows) = (Window::default(), Vec::new());
         for round in 0..7 {
-            pace = ahead.next(pace);
-            windows.push(pace.window());
-            for page in fetch(&mut ahead, pace, 100_000 + 1_000 * round) {
+            window = ahead.next(window);
+            windows.push(window.pages());
+            for page in fetch(&mut ahead, window, 100_000 + 1_000 * round) {
                 ahead.read(page);
             }
         }
@@ -193,10 +193,10 @@ mod tests {
     #[test]
     fn without_a_budget_nothing_is_fetched() {
         let mut ahead = Ahead::new(0);
-        let mut pace = Pace::default();
+        let mut window = Window::default();
         for _ in 0..9 {
-            pace = ahead.next(pace);
-            assert_eq!(pace.window(), 0);
+            window = ahead.next(window);
+            assert_eq!(window.pages(), 0);
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) trait Turns: Send + Sync + 'static {
     fn turn(self: Arc<Self>) -> bool;
 
     /// It is out of the line again, because there is no thread and none can be started.
-    fn strand(self: Arc<Self>, why: &io::Error);
+    fn fail_waiting(self: Arc<Self>, why: &io::Error);
 }
 
 #[derive(Default)]
@@ -117,7 +117,7 @@ impl Pool {
             let left = if state.threads == 0 { std::mem::take(&mut state.ready) } else { VecDeque::new() };
             drop(state);
             for database in left {
-                database.strand(&error);
+                database.fail_waiting(&error);
             }
         }
     }
@@ -189,7 +189,7 @@ mod tests {
             again
         }
 
-        fn strand(self: Arc<Self>, why: &io::Error) {
+        fn fail_waiting(self: Arc<Self>, why: &io::Error) {
             panic!("{why}");
         }
     }

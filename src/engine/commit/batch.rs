@@ -9,7 +9,7 @@ use crate::types::{PageCount, PageNumber, PageSize, Txid, runs};
 /// The pages that one transaction may write, however well they compress, so that rolling a part back is a
 /// bounded step too.
 const PART_PAGES_MAX: usize = 1_000;
-/// Keys that a transaction carries besides those of its pages and debts: fence, head and manifest, written
+/// Keys that a transaction carries besides those of its pages and pending cleanups: fence, head and manifest, written
 /// or read, both ends of the range that a shrink clears, and what a backend notes of these for conflicts.
 const OTHER_KEYS: usize = 16;
 /// The values of head and manifest, without the runs that the manifest names, and some room.

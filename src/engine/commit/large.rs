@@ -16,7 +16,7 @@ use crate::engine::read::slices::{Partial, read_rest};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
 use crate::engine::runtime::metrics;
-use crate::kv::{Limits, ReadBody, View};
+use crate::kv::{Limits, ReadFn, View};
 use crate::plan::{self, Held, StageRequest};
 use crate::types::{Generation, PageBits, PageCount, PageNumber, PageRange, PageSize, Txid};
 
@@ -183,7 +183,7 @@ struct ReadBack {
     limits: Limits,
 }
 
-impl ReadBody for ReadBack {
+impl ReadFn for ReadBack {
     type Output = ControlFlow<Infallible, PageSet>;
     type Error = Failure;
 

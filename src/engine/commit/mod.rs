@@ -20,11 +20,11 @@ use crate::engine::api::Commit;
 use crate::engine::error::{Failure, StoreError, surface};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
-use crate::engine::runtime::retry::Attempts;
+use crate::engine::runtime::retry::Retry;
 use crate::engine::runtime::{events, metrics};
-use crate::kv::{Body, Decision, Isolation, Mutations, RoomUse, View, transact};
+use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View, transact};
 use crate::metrics::CommitKind;
-use crate::plan::{self, CommitPlan, CommitRequest, Debt, Held, Refusal};
+use crate::plan::{self, CommitPlan, CommitRequest, Held, PendingCleanup, Refusal};
 use crate::types::{PageCount, PageSize, Txid};
 
 /// A commit of one transaction, the same in all its attempts.
@@ -36,8 +36,8 @@ struct SmallCommit {
     unknown: AtomicBool,
 }
 
-impl Body for SmallCommit {
-    type Output = Result<Committed, Debt>;
+impl TransactionFn for SmallCommit {
+    type Output = Result<Committed, PendingCleanup>;
     type Error = Failure;
 
     fn may_begin_on_a_recent_state(&self) -> bool {
@@ -62,7 +62,7 @@ impl Body for SmallCommit {
                     Ok(Decision::write(mutations, Ok(committed)))
                 }
                 Ok(CommitPlan::AlreadyIn(txid)) => Ok(Decision::answer(Ok(Committed { txid, head }))),
-                Err(Refusal::Unsettled(debt)) => Ok(Decision::answer(Err(debt))),
+                Err(Refusal::CleanupPending(pending)) => Ok(Decision::answer(Err(pending))),
                 Err(refusal) => {
                     let unknown = self.unknown.load(Ordering::Acquire);
                     let CommitRequest { held, token, .. } = self.request;
@@ -146,30 +146,30 @@ async fn commit_small(
 ) -> Result<Committed, StoreError> {
     let body =
         Arc::new(SmallCommit { actor: actor.clone(), request, pages, unknown: AtomicBool::new(false) });
-    let mut attempts = Attempts::begin(core);
+    let mut retry = Retry::begin(core);
     let answer = loop {
         match transact(&*core.kv, &body).await {
             Ok(Ok(committed)) => {
-                if attempts.unknown {
+                if retry.unknown {
                     events::commit_resolved(actor, committed.txid);
                 }
                 break Ok(committed);
             }
-            Ok(Err(debt)) => {
-                if let Err(error) = cleanup::settle(core, actor, request.held.generation, debt).await {
-                    break Err(give_up(actor, request.token, error, attempts.unknown));
+            Ok(Err(pending)) => {
+                if let Err(error) = cleanup::clean_up(core, actor, request.held.generation, pending).await {
+                    break Err(give_up(actor, request.token, error, retry.unknown));
                 }
             }
             Err(Failure::Store(error)) => {
-                break Err(conclude(actor, request.token, error, attempts.unknown));
+                break Err(conclude(actor, request.token, error, retry.unknown));
             }
             Err(Failure::Kv(error)) => {
-                if let Err(error) = attempts.again(core, error).await {
-                    break Err(give_up(actor, request.token, surface(error), attempts.unknown));
+                if let Err(error) = retry.again(core, error).await {
+                    break Err(give_up(actor, request.token, surface(error), retry.unknown));
                 }
-                body.unknown.store(attempts.unknown, Ordering::Release);
+                body.unknown.store(retry.unknown, Ordering::Release);
             }
         }
     };
-    attempts.end(core, answer)
+    retry.end(core, answer)
 }

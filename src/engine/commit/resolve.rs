@@ -8,7 +8,7 @@ use crate::codec::Head;
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
-use crate::kv::{Body, Decision, Isolation, Mutations, RoomUse, View};
+use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View};
 use crate::plan::{self, Held, Resolution};
 use crate::types::{ActorId, Meta, Token};
 
@@ -18,7 +18,7 @@ struct Resolve {
     token: Token,
 }
 
-impl Body for Resolve {
+impl TransactionFn for Resolve {
     type Output = Option<Meta>;
     type Error = Failure;
 

@@ -17,10 +17,12 @@ use crate::engine::runtime::actor::{Actor, put_row};
 use crate::engine::runtime::core::Core;
 use crate::engine::runtime::events::{self, Staged};
 use crate::engine::runtime::metrics;
-use crate::engine::runtime::retry::Attempts;
-use crate::kv::{Body, Decision, Isolation, Mutations, RoomUse, View, transact};
+use crate::engine::runtime::retry::Retry;
+use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View, transact};
 use crate::metrics::CommitKind;
-use crate::plan::{self, CommitPlan, Debt, FinalizeRequest, Held, Refusal, StagePlan, StageRequest};
+use crate::plan::{
+    self, CommitPlan, FinalizeRequest, Held, PendingCleanup, Refusal, StagePlan, StageRequest,
+};
 use crate::types::{PageCount, PageNumber, PageSize};
 
 use super::batch::write_pages;
@@ -35,8 +37,8 @@ struct Open {
     request: StageRequest,
 }
 
-impl Body for Open {
-    type Output = Result<OpenStage, Debt>;
+impl TransactionFn for Open {
+    type Output = Result<OpenStage, PendingCleanup>;
     type Error = Failure;
 
     fn is_wanted(&self) -> bool {
@@ -53,7 +55,7 @@ impl Body for Open {
                     Ok(Decision::write(mutations, Ok(stage)))
                 }
                 Ok(StagePlan::AlreadyOpen(stage)) => Ok(Decision::answer(Ok(stage))),
-                Err(Refusal::Unsettled(debt)) => Ok(Decision::answer(Err(debt))),
+                Err(Refusal::CleanupPending(pending)) => Ok(Decision::answer(Err(pending))),
                 Err(refusal) => Err(self.actor.refused(refusal).into()),
             }
         }
@@ -69,7 +71,7 @@ struct Part {
     pages: Vec<PreparedPage>,
 }
 
-impl Body for Part {
+impl TransactionFn for Part {
     type Output = ();
     type Error = Failure;
 
@@ -113,7 +115,7 @@ struct Finalize {
     unknown: AtomicBool,
 }
 
-impl Body for Finalize {
+impl TransactionFn for Finalize {
     type Output = Committed;
     type Error = Failure;
 
@@ -193,7 +195,7 @@ pub(crate) struct StageWriter {
 }
 
 impl StageWriter {
-    /// Opens a stage, once what is in its way has been settled.
+    /// Opens a stage, once what is in its way has been cleaned up.
     pub(crate) async fn open(
         core: &Arc<Core>,
         actor: &Actor,
@@ -204,7 +206,7 @@ impl StageWriter {
         let stage = loop {
             match core.decide(&body).await? {
                 Ok(stage) => break stage,
-                Err(debt) => cleanup::settle(core, actor, request.held.generation, debt).await?,
+                Err(pending) => cleanup::clean_up(core, actor, request.held.generation, pending).await?,
             }
         };
         let mut writer = Self::opened(core, actor, request.held, stage);
@@ -287,7 +289,7 @@ impl StageWriter {
         };
         let unknown = AtomicBool::new(false);
         let body = Arc::new(Finalize { actor: self.actor.clone(), request, migrates, unknown });
-        let mut attempts = Attempts::begin(&self.core);
+        let mut retry = Retry::begin(&self.core);
         let answer = loop {
             match transact(&*self.core.kv, &body).await {
                 Ok(committed) => {
@@ -299,23 +301,23 @@ impl StageWriter {
                         page_size,
                         self.begun,
                     );
-                    if attempts.unknown {
+                    if retry.unknown {
                         events::commit_resolved(&self.actor, committed.txid);
                     }
                     break Ok(committed);
                 }
                 Err(Failure::Store(error)) => {
-                    break Err(conclude(&self.actor, stage.token, error, attempts.unknown));
+                    break Err(conclude(&self.actor, stage.token, error, retry.unknown));
                 }
                 Err(Failure::Kv(error)) => {
-                    if let Err(error) = attempts.again(&self.core, error).await {
-                        break Err(give_up(&self.actor, stage.token, surface(error), attempts.unknown));
+                    if let Err(error) = retry.again(&self.core, error).await {
+                        break Err(give_up(&self.actor, stage.token, surface(error), retry.unknown));
                     }
-                    body.unknown.store(attempts.unknown, Ordering::Release);
+                    body.unknown.store(retry.unknown, Ordering::Release);
                 }
             }
         };
-        attempts.end(&self.core, answer)
+        retry.end(&self.core, answer)
     }
 }
 

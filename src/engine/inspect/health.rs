@@ -8,13 +8,13 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::codec::{self, StoreRow, key};
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::runtime::core::Core;
-use crate::kv::{Isolation, ReadBody, View};
+use crate::kv::{Isolation, ReadFn, View};
 use crate::metrics::FileNow;
 
 /// Reads the row that marks a key space as a Baton store.
 struct Ping;
 
-impl ReadBody for Ping {
+impl ReadFn for Ping {
     type Output = ();
     type Error = Failure;
 

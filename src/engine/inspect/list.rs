@@ -9,7 +9,7 @@ use crate::codec::{self, Fence, FenceState};
 use crate::engine::api::ListRequest;
 use crate::engine::error::{Failure, StoreError, corrupt};
 use crate::engine::runtime::core::Core;
-use crate::kv::{KeyRange, ReadBody, Scan, View};
+use crate::kv::{KeyRange, ReadFn, Scan, View};
 use crate::types::ActorId;
 
 /// Rows read in one go, so that a long listing holds no state of the store for long.
@@ -23,7 +23,7 @@ struct Chunk {
 /// The live actors of a chunk, and the last key seen if there may be more.
 type Seen = (Vec<ActorId>, Option<Vec<u8>>);
 
-impl ReadBody for Chunk {
+impl ReadFn for Chunk {
     type Output = Seen;
     type Error = Failure;
 

@@ -14,7 +14,7 @@ use crate::codec::key::{self, strange_ranges};
 use crate::codec::{self, DecodeError, IdCursor, StoreRow, actor_of};
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::runtime::core::Core;
-use crate::kv::{Isolation, KeyRange, ReadBody, Scan, View};
+use crate::kv::{Isolation, KeyRange, ReadFn, Scan, View};
 use crate::plan::{Audited, Problem, Problems, RowKind, Severity};
 use crate::types::ActorId;
 
@@ -170,7 +170,7 @@ fn of_no_actor(kind: RowKind, detail: String) -> Problem {
 /// The store's own row, and keys that are of no actor.
 struct OfNoActor;
 
-impl ReadBody for OfNoActor {
+impl ReadFn for OfNoActor {
     type Output = Vec<Problem>;
     type Error = Failure;
 
@@ -203,7 +203,7 @@ impl ReadBody for OfNoActor {
 /// The first key at or behind a position, among fences and other rows, whichever id sorts first.
 struct NextKey(IdCursor);
 
-impl ReadBody for NextKey {
+impl ReadFn for NextKey {
     type Output = Option<Vec<u8>>;
     type Error = Failure;
 

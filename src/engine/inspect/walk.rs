@@ -10,8 +10,8 @@ use crate::engine::error::{Failure, StoreError};
 use crate::engine::read::slices::{BEGINNINGS_MAX, SliceSize, read_slice};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
-use crate::engine::runtime::retry::Attempts;
-use crate::kv::{Isolation, KeyRange, ReadBody, Scan, View};
+use crate::engine::runtime::retry::Retry;
+use crate::kv::{Isolation, KeyRange, ReadFn, Scan, View};
 use crate::plan::{Audit, Audited, Seen};
 use crate::types::ActorId;
 
@@ -60,10 +60,10 @@ impl ActorWalk {
     pub(crate) async fn step(&self, core: &Core, bytes_max: usize) -> Result<Option<End>, StoreError> {
         let mut size = SliceSize::at_most(&core.limits, bytes_max);
         let keeps_states = core.limits.read_bytes.is_none();
-        let mut attempts = Attempts::begin(core);
+        let mut retry = Retry::begin(core);
         let slice =
             |size| Slice { actor: self.actor.clone(), walked: Arc::clone(&self.walked), size, keeps_states };
-        match read_slice(core, &mut attempts, &mut size, slice).await {
+        match read_slice(core, &mut retry, &mut size, slice).await {
             Ok(ControlFlow::Continue(())) => Ok(None),
             Ok(ControlFlow::Break(Ended::Busy)) => Ok(Some(End::Busy)),
             Ok(ControlFlow::Break(Ended::Whole)) => Ok(Some(self.finish(None))),
@@ -105,7 +105,7 @@ enum Ended {
     Busy,
 }
 
-impl ReadBody for Slice {
+impl ReadFn for Slice {
     type Output = ControlFlow<Ended>;
     type Error = Failure;
 

@@ -9,7 +9,7 @@ use crate::engine::commit::cleanup;
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
-use crate::kv::{Body, Decision, Isolation, Mutations, RoomUse, View};
+use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View};
 use crate::plan::{self, DeletePlan, DeleteRequest};
 use crate::types::{ActorId, Generation, Token};
 
@@ -29,7 +29,7 @@ enum Deleted {
     Now(Fence, Head),
 }
 
-impl Body for Delete {
+impl TransactionFn for Delete {
     type Output = Deleted;
     type Error = Failure;
 
@@ -81,8 +81,8 @@ pub(crate) async fn delete(core: &Core, id: &ActorId) -> Result<bool, StoreError
     };
     // A kill from here on leaves the rest to whoever makes the actor again: the head notes it.
     if let Some((fence, head)) = left {
-        for debt in plan::debts(&head) {
-            cleanup::settle(core, &body.actor, fence.generation, debt).await?;
+        for pending in plan::pending_cleanups(&head) {
+            cleanup::clean_up(core, &body.actor, fence.generation, pending).await?;
         }
     }
     Ok(deleted)

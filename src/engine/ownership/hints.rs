@@ -12,7 +12,7 @@ use crate::engine::error::{Failure, StoreError};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
 use crate::engine::runtime::events;
-use crate::kv::{Body, Decision, Isolation, KvError, Mutations, View};
+use crate::kv::{Decision, Isolation, KvError, Mutations, TransactionFn, View};
 use crate::plan::{self, Held};
 use crate::types::{ActorId, Generation, PageRange};
 
@@ -38,7 +38,7 @@ struct Store {
     hints: Hints,
 }
 
-impl Body for Store {
+impl TransactionFn for Store {
     type Output = ();
     type Error = Failure;
 

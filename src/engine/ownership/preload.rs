@@ -13,7 +13,7 @@ use crate::engine::read::early::Early;
 use crate::engine::read::pages::{At, read_beside, read_pages};
 use crate::engine::read::slices::{Partial, SliceSize};
 use crate::engine::runtime::actor::Actor;
-use crate::kv::{Isolation, Limits, ReadBody, View};
+use crate::kv::{Isolation, Limits, ReadFn, View};
 use crate::plan::{self, PreloadRequest};
 use crate::planted::{self, Bug};
 use crate::types::{Meta, PageRange, PageSize, Token, Txid, runs};
@@ -82,7 +82,7 @@ pub(crate) struct BehindFence {
     pub(crate) size: SliceSize,
 }
 
-impl ReadBody for BehindFence {
+impl ReadFn for BehindFence {
     type Output = ControlFlow<Gone, Won>;
     type Error = Failure;
 
@@ -140,7 +140,7 @@ impl Gone {
     }
 }
 
-impl ReadBody for MoreBehindFence {
+impl ReadFn for MoreBehindFence {
     type Output = ControlFlow<Gone, PageSet>;
     type Error = Failure;
 

@@ -24,10 +24,11 @@ use crate::engine::read::pages::At;
 use crate::engine::read::slices::{BEGINNINGS_MAX, SliceSize, moved_too_often, read_rest, read_slice};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
-use crate::engine::runtime::retry::Attempts;
+use crate::engine::runtime::retry::Retry;
 use crate::engine::runtime::{events, metrics};
 use crate::kv::{
-    Body, Concurrency, Decision, Isolation, KvError, Limits, Mutations, ReadBody, RoomUse, View, transact,
+    Concurrency, Decision, Isolation, KvError, Limits, Mutations, ReadFn, RoomUse, TransactionFn, View,
+    transact,
 };
 use crate::plan::{self, Held, PreloadRequest, TakeoverPlan, TakeoverRequest};
 use crate::planted::{self, Bug};
@@ -59,7 +60,7 @@ enum Answer {
     Lost(Meta),
 }
 
-impl Body for Takeover {
+impl TransactionFn for Takeover {
     type Output = Answer;
     type Error = Failure;
 
@@ -121,7 +122,7 @@ impl Body for Takeover {
 /// The generation of an actor.
 struct CurrentGeneration(Actor);
 
-impl ReadBody for CurrentGeneration {
+impl ReadFn for CurrentGeneration {
     type Output = Generation;
     type Error = Failure;
 
@@ -180,13 +181,13 @@ async fn start(core: &Arc<Core>, id: &ActorId, preload: PreloadRequest) -> Resul
 
 /// Raises the fence and reads everything that the start brings along, at one head; or learns who was faster.
 async fn take_over(core: &Arc<Core>, body: &Arc<Takeover>) -> Result<ControlFlow<Meta, Startup>, StoreError> {
-    let mut attempts = Attempts::begin(core);
-    let mut answer = raise(core, body, &mut attempts).await?;
+    let mut retry = Retry::begin(core);
+    let mut answer = raise(core, body, &mut retry).await?;
     for _ in 0..BEGINNINGS_MAX {
         let ended = match answer {
             Answer::Lost(meta) => return Ok(ControlFlow::Break(meta)),
             Answer::Won(won) => finish(core, body, *won).await?,
-            Answer::Raised => match read_behind(core, body, &mut attempts).await? {
+            Answer::Raised => match read_behind(core, body, &mut retry).await? {
                 ControlFlow::Continue(won) => finish(core, body, won).await?,
                 ControlFlow::Break(gone) => ControlFlow::Break(gone),
             },
@@ -194,8 +195,8 @@ async fn take_over(core: &Arc<Core>, body: &Arc<Takeover>) -> Result<ControlFlow
         match ended {
             ControlFlow::Continue(startup) => return Ok(ControlFlow::Continue(startup)),
             ControlFlow::Break(gone) => {
-                attempts = Attempts::begin(core);
-                answer = go_on(core, body, &mut attempts, gone).await?;
+                retry = Retry::begin(core);
+                answer = go_on(core, body, &mut retry, gone).await?;
             }
         }
     }
@@ -226,19 +227,19 @@ async fn finish(
 async fn go_on(
     core: &Core,
     body: &Arc<Takeover>,
-    attempts: &mut Attempts,
+    retry: &mut Retry,
     gone: Gone,
 ) -> Result<Answer, StoreError> {
     match gone {
         Gone::Lost(meta) => Ok(Answer::Lost(meta)),
         Gone::Moved => Ok(Answer::Raised),
         // A deletion is no owner to lose against: the start comes after it.
-        Gone::Deleted => raise(core, body, attempts).await,
+        Gone::Deleted => raise(core, body, retry).await,
     }
 }
 
 /// Makes the generation ours, the fast way or, where that meets with too much, by the fence alone.
-async fn raise(core: &Core, body: &Arc<Takeover>, attempts: &mut Attempts) -> Result<Answer, StoreError> {
+async fn raise(core: &Core, body: &Arc<Takeover>, retry: &mut Retry) -> Result<Answer, StoreError> {
     let raised = loop {
         match transact(&*core.kv, body).await {
             Ok(answer) => break Ok(answer),
@@ -246,22 +247,22 @@ async fn raise(core: &Core, body: &Arc<Takeover>, attempts: &mut Attempts) -> Re
             Err(Failure::Kv(error)) => {
                 // Reading that much takes longer than the backend keeps a state.
                 let too_much = error == KvError::TooOld;
-                if let Err(error) = attempts.again(core, error).await {
+                if let Err(error) = retry.again(core, error).await {
                     break Err(surface(error));
                 }
-                if too_much || attempts.conflicts >= CONFLICTS_MAX {
+                if too_much || retry.conflicts >= CONFLICTS_MAX {
                     body.fence_first.store(true, Ordering::Release);
                 }
             }
         }
     };
-    attempts.end(core, raised)
+    retry.end(core, raised)
 }
 
 async fn read_behind(
     core: &Core,
     body: &Takeover,
-    attempts: &mut Attempts,
+    retry: &mut Retry,
 ) -> Result<ControlFlow<Gone, Won>, StoreError> {
     let mut size = SliceSize::new(&core.limits);
     let behind = |size| BehindFence {
@@ -271,5 +272,5 @@ async fn read_behind(
         limits: core.limits,
         size,
     };
-    read_slice(core, attempts, &mut size, behind).await
+    read_slice(core, retry, &mut size, behind).await
 }

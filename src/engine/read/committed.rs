@@ -10,8 +10,8 @@ use crate::engine::api::PageSet;
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
-use crate::engine::runtime::retry::Attempts;
-use crate::kv::{Isolation, Limits, ReadBody, View};
+use crate::engine::runtime::retry::Retry;
+use crate::kv::{Isolation, Limits, ReadFn, View};
 use crate::plan::{self, Held};
 use crate::types::{ActorId, Meta, PageNumber, PageRange, PageSize, Txid, runs};
 
@@ -31,7 +31,7 @@ struct GetPages {
     size: SliceSize,
 }
 
-impl ReadBody for GetPages {
+impl ReadFn for GetPages {
     type Output = Partial;
     type Error = Failure;
 
@@ -68,7 +68,7 @@ struct GetMore {
 /// The head is not the one of the first slice any more.
 struct Moved;
 
-impl ReadBody for GetMore {
+impl ReadFn for GetMore {
     type Output = ControlFlow<Moved, PageSet>;
     type Error = Failure;
 
@@ -111,9 +111,9 @@ pub(crate) async fn get_pages(
     pages.dedup();
     let (actor, limits, runs) = (Actor::new(id), core.limits, PageRange::gather(pages));
     for _ in 0..BEGINNINGS_MAX {
-        let (mut attempts, mut size) = (Attempts::begin(core), SliceSize::new(&limits));
+        let (mut retry, mut size) = (Retry::begin(core), SliceSize::new(&limits));
         let first = |size| GetPages { actor: actor.clone(), held, runs: runs.clone(), limits, size };
-        let partial = read_slice(core, &mut attempts, &mut size, first).await?;
+        let partial = read_slice(core, &mut retry, &mut size, first).await?;
         let at = At::same_as(&partial.pages);
         let more = |runs| GetMore { actor: actor.clone(), held, at, runs, limits };
         if let ControlFlow::Continue(pages) = read_rest(core, partial, more).await? {
@@ -125,7 +125,7 @@ pub(crate) async fn get_pages(
 
 struct Stat(Actor);
 
-impl ReadBody for Stat {
+impl ReadFn for Stat {
     type Output = Option<Meta>;
     type Error = Failure;
 

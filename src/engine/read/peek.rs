@@ -6,8 +6,8 @@ use crate::engine::api::PageSet;
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
-use crate::engine::runtime::retry::Attempts;
-use crate::kv::{Isolation, Limits, ReadBody, View};
+use crate::engine::runtime::retry::Retry;
+use crate::kv::{Isolation, Limits, ReadFn, View};
 use crate::plan;
 use crate::types::{ActorId, Generation, Meta, PageNumber, PageRange, Txid, runs};
 
@@ -33,7 +33,7 @@ struct PeekBody {
     size: SliceSize,
 }
 
-impl ReadBody for PeekBody {
+impl ReadFn for PeekBody {
     type Output = Peek;
     type Error = Failure;
 
@@ -68,7 +68,7 @@ pub(crate) async fn peek(
     pages.sort_unstable();
     pages.dedup();
     let (actor, limits, runs) = (Actor::new(id), core.limits, PageRange::gather(pages));
-    let (mut attempts, mut size) = (Attempts::begin(core), SliceSize::new(&limits));
+    let (mut retry, mut size) = (Retry::begin(core), SliceSize::new(&limits));
     let body = |size| PeekBody { actor: actor.clone(), known, runs: runs.clone(), limits, size };
-    read_slice(core, &mut attempts, &mut size, body).await
+    read_slice(core, &mut retry, &mut size, body).await
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::engine::api::PageSet;
 use crate::engine::error::{Failure, StoreError, surface};
 use crate::engine::runtime::core::Core;
-use crate::engine::runtime::retry::Attempts;
-use crate::kv::{KvError, Limits, ReadBody, read};
+use crate::engine::runtime::retry::Retry;
+use crate::kv::{KvError, Limits, ReadFn, read};
 use crate::types::{ActorId, PageCount, PageRange, PageSize, runs};
 
 /// How often a read of several slices begins, at most, because the head has moved under it.
@@ -49,12 +49,12 @@ impl SliceSize {
 /// Reads one slice. A state that was too old before the slice was there makes it smaller.
 pub(crate) async fn read_slice<B>(
     core: &Core,
-    attempts: &mut Attempts,
+    retry: &mut Retry,
     size: &mut SliceSize,
     body: impl Fn(SliceSize) -> B,
 ) -> Result<B::Output, StoreError>
 where
-    B: ReadBody<Error = Failure>,
+    B: ReadFn<Error = Failure>,
 {
     loop {
         match read(&*core.kv, &Arc::new(body(*size))).await {
@@ -64,7 +64,7 @@ where
                 if error == KvError::TooOld {
                     size.halve();
                 }
-                attempts.again(core, error).await.map_err(surface)?;
+                retry.again(core, error).await.map_err(surface)?;
             }
         }
     }
@@ -84,16 +84,16 @@ pub(crate) async fn read_rest<B, Why>(
     body: impl Fn(Vec<PageRange>) -> B,
 ) -> Result<ControlFlow<Why, PageSet>, StoreError>
 where
-    B: ReadBody<Output = ControlFlow<Why, PageSet>, Error = Failure>,
+    B: ReadFn<Output = ControlFlow<Why, PageSet>, Error = Failure>,
 {
     let mut size = SliceSize::new(&core.limits);
     let page_size = pages.page_size;
     let pages_left = usize::try_from(runs::count(&left)).unwrap_or(usize::MAX);
     pages.data.reserve_exact(pages_left.saturating_mul(page_size.bytes()));
     while !left.is_empty() {
-        let mut attempts = Attempts::begin(core);
+        let mut retry = Retry::begin(core);
         let slice = |size: SliceSize| body(size.first_of(&left, page_size));
-        match read_slice(core, &mut attempts, &mut size, slice).await? {
+        match read_slice(core, &mut retry, &mut size, slice).await? {
             ControlFlow::Continue(more) => {
                 left = runs::subtract(&left, &PageRange::gather(more.pages.iter().copied()));
                 pages.pages.extend(more.pages);

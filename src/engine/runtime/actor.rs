@@ -26,7 +26,7 @@ impl Actor {
         Self { wanted, ..Self::new(id) }
     }
 
-    /// Whether the operation is still wanted; see [`Body::is_wanted`](crate::kv::Body::is_wanted).
+    /// Whether the operation is still wanted; see [`TransactionFn::is_wanted`](crate::kv::TransactionFn::is_wanted).
     pub(crate) fn is_wanted(&self) -> bool {
         self.wanted.as_ref().is_none_or(|wanted| wanted())
     }
@@ -76,7 +76,7 @@ impl Actor {
         put_row(mutations, self.keys.head(), head);
     }
 
-    /// What a refusal means for the caller. An unsettled debt is the engine's own business and never
+    /// What a refusal means for the caller. A pending cleanup is the engine's own business and never
     /// comes here.
     pub(crate) fn refused(&self, refusal: Refusal) -> StoreError {
         let actor = self.id.clone();
@@ -96,7 +96,9 @@ impl Actor {
             )),
             Refusal::StageGone => StoreError::ConcurrentTakeover { actor },
             Refusal::Migrating => StoreError::MigrationIncomplete { actor },
-            Refusal::Unsettled(debt) => unreachable!("{debt:?} is settled by whoever asked for the plan"),
+            Refusal::CleanupPending(pending) => {
+                unreachable!("{pending:?} is done by whoever asked for the plan")
+            }
         }
     }
 }

@@ -8,12 +8,12 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
 use std::sync::PoisonError;
 
-use crate::plan::Debt;
+use crate::plan::PendingCleanup;
 use crate::sync::{Mutex, MutexGuard, Notify};
 use crate::types::{ActorId, Generation};
 
-/// A debt, and the generation as whose holder it is settled.
-pub(crate) type Task = (Generation, Debt);
+/// A pending cleanup, and the generation as whose holder it is done.
+pub(crate) type Task = (Generation, PendingCleanup);
 
 /// What is being tidied up and what waits, and whether the store is closing.
 #[derive(Default)]

@@ -11,7 +11,7 @@ use tracing::{Instrument, Level, Span, debug_span};
 use crate::codec::OpenStage;
 use crate::engine::api::{Outcome, PageSet, Startup};
 use crate::engine::error::StoreError;
-use crate::plan::Debt;
+use crate::plan::PendingCleanup;
 use crate::types::{ActorId, Generation, Meta, Txid};
 
 use super::actor::Actor;
@@ -286,28 +286,33 @@ pub(crate) fn retried(attempt: u32, pause: Duration, error: &crate::kv::KvError)
     );
 }
 
-/// What a debt is called.
-fn debt_name(debt: Debt) -> &'static str {
-    match debt {
-        Debt::Rollback(_) => "rollback",
-        Debt::Trim => "trim",
-        Debt::Sweep => "sweep",
+/// What a pending cleanup is called.
+fn cleanup_name(pending: PendingCleanup) -> &'static str {
+    match pending {
+        PendingCleanup::Rollback(_) => "rollback",
+        PendingCleanup::Trim => "trim",
+        PendingCleanup::Sweep => "sweep",
     }
 }
 
-/// A debt that is settled, or that a later owner has to see to.
-pub(crate) fn settled(actor: &Actor, generation: Generation, debt: Debt, steps: u32) {
+/// A cleanup that is done, or that a later owner has to see to.
+pub(crate) fn cleaned_up(actor: &Actor, generation: Generation, pending: PendingCleanup, steps: u32) {
     tracing::debug!(
         name: "settle.done", target: SETTLE, actor = %actor.id, generation = generation.0,
-        debt = debt_name(debt), steps, outcome = "settled", "tidied up"
+        debt = cleanup_name(pending), steps, outcome = "settled", "tidied up"
     );
 }
 
 /// Tidying up that failed. It costs room, and the next owner goes on with it.
-pub(crate) fn settle_stopped(actor: &Actor, generation: Generation, debt: Debt, error: &StoreError) {
+pub(crate) fn cleanup_stopped(
+    actor: &Actor,
+    generation: Generation,
+    pending: PendingCleanup,
+    error: &StoreError,
+) {
     tracing::warn!(
         name: "settle.stopped", target: SETTLE, actor = %actor.id, generation = generation.0,
-        debt = debt_name(debt), code = error.code(), %error, outcome = "failed",
+        debt = cleanup_name(pending), code = error.code(), %error, outcome = "failed",
         "tidying up stopped; the next owner goes on"
     );
 }

@@ -7,7 +7,7 @@ use crate::engine::api::{Outcome, PageSet, Startup};
 use crate::engine::error::StoreError;
 use crate::kv::KvError;
 use crate::metrics::{CommitKind, LostAnswer, Metrics, Retried, Started, Written};
-use crate::plan::Debt;
+use crate::plan::PendingCleanup;
 use crate::types::{Meta, PageNumber, PageSize, Txid};
 
 use super::core::Core;
@@ -94,9 +94,9 @@ fn took(core: &Core, begun: Duration) -> Duration {
     core.env.elapsed().saturating_sub(begun)
 }
 
-/// A debt is settled. Of a rollback whose last answer was lost nothing is heard: it counts as another's.
-pub(crate) fn settled(core: &Core, debt: Debt) {
-    if matches!(debt, Debt::Rollback(_)) {
+/// A cleanup is done. Of a rollback whose last answer was lost nothing is heard: it counts as another's.
+pub(crate) fn cleaned_up(core: &Core, pending: PendingCleanup) {
+    if matches!(pending, PendingCleanup::Rollback(_)) {
         core.metrics.stage_rolled_back();
     }
 }

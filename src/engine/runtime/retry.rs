@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::engine::error::{Failure, StoreError, surface};
 use crate::env::Env;
-use crate::kv::{Body, KvError, Limits, ReadBody, read, transact};
+use crate::kv::{KvError, Limits, ReadFn, TransactionFn, read, transact};
 
 use super::core::Core;
 use super::{events, metrics};
@@ -18,7 +18,7 @@ const PAUSE_MS_MAX: u64 = 100;
 /// A step is what one transaction or one read does. An operation of several steps (a stage, a long read,
 /// tidying up) begins anew with each: the bounds are on going on without getting on.
 #[derive(Debug)]
-pub(crate) struct Attempts {
+pub(crate) struct Retry {
     /// When the first attempt began, on the environment's clock.
     begun: Duration,
     failed: u32,
@@ -30,7 +30,7 @@ pub(crate) struct Attempts {
     asked_late: bool,
 }
 
-impl Attempts {
+impl Retry {
     /// About to make the first attempt.
     pub(crate) fn begin(core: &Core) -> Self {
         Self { begun: core.env.elapsed(), failed: 0, conflicts: 0, unknown: false, asked_late: false }
@@ -81,34 +81,34 @@ impl Core {
     /// idempotent, so an unknown outcome is answered by running it again.
     pub(crate) async fn decide<B>(&self, body: &Arc<B>) -> Result<B::Output, StoreError>
     where
-        B: Body<Error = Failure>,
+        B: TransactionFn<Error = Failure>,
     {
-        let mut attempts = Attempts::begin(self);
+        let mut retry = Retry::begin(self);
         let decided = loop {
             match transact(&*self.kv, body).await {
                 Ok(output) => break Ok(output),
                 Err(Failure::Store(error)) => break Err(error),
                 Err(Failure::Kv(error)) => {
-                    if let Err(error) = attempts.again(self, error).await {
+                    if let Err(error) = retry.again(self, error).await {
                         break Err(surface(error));
                     }
                 }
             }
         };
-        attempts.end(self, decided)
+        retry.end(self, decided)
     }
 
     /// Reads one committed state.
     pub(crate) async fn read<B>(&self, body: &Arc<B>) -> Result<B::Output, StoreError>
     where
-        B: ReadBody<Error = Failure>,
+        B: ReadFn<Error = Failure>,
     {
-        let mut attempts = Attempts::begin(self);
+        let mut retry = Retry::begin(self);
         loop {
             match read(&*self.kv, body).await {
                 Ok(output) => return Ok(output),
                 Err(Failure::Store(error)) => return Err(error),
-                Err(Failure::Kv(error)) => attempts.again(self, error).await.map_err(surface)?,
+                Err(Failure::Kv(error)) => retry.again(self, error).await.map_err(surface)?,
             }
         }
     }
@@ -184,8 +184,8 @@ mod tests {
         }
     }
 
-    fn fresh() -> Attempts {
-        Attempts { begun: Duration::ZERO, failed: 0, conflicts: 0, unknown: false, asked_late: false }
+    fn fresh() -> Retry {
+        Retry { begun: Duration::ZERO, failed: 0, conflicts: 0, unknown: false, asked_late: false }
     }
 
     fn busy() -> KvError {
@@ -199,10 +199,10 @@ mod tests {
     #[test]
     fn the_first_retry_is_immediate_unless_the_backend_is_busy() {
         for (error, pauses) in [(KvError::Conflict, 0), (KvError::TooOld, 0), (unknown(), 0), (busy(), 1)] {
-            let (clock, mut attempts) = (Clock::default(), fresh());
-            let again = block_on(attempts.again_on(&clock, &Limits::default(), error.clone()));
+            let (clock, mut retry) = (Clock::default(), fresh());
+            let again = block_on(retry.again_on(&clock, &Limits::default(), error.clone()));
             assert_eq!((again, clock.pauses()), (Ok(()), pauses), "{error}");
-            block_on(attempts.again_on(&clock, &Limits::default(), error.clone())).unwrap();
+            block_on(retry.again_on(&clock, &Limits::default(), error.clone())).unwrap();
             assert_eq!(clock.pauses(), pauses + 1, "{error}: the second one waits");
         }
     }
@@ -218,12 +218,12 @@ mod tests {
     #[test]
     fn the_number_of_attempts_is_the_backends() {
         let limits = Limits { attempts: 5, ..Limits::default() };
-        let (clock, mut attempts) = (Clock::default(), fresh());
+        let (clock, mut retry) = (Clock::default(), fresh());
         for _ in 1..5 {
-            block_on(attempts.again_on(&clock, &limits, KvError::Conflict)).unwrap();
+            block_on(retry.again_on(&clock, &limits, KvError::Conflict)).unwrap();
         }
-        assert_eq!(block_on(attempts.again_on(&clock, &limits, unknown())), Err(unknown()));
-        assert_eq!((attempts.conflicts, attempts.unknown), (4, true));
+        assert_eq!(block_on(retry.again_on(&clock, &limits, unknown())), Err(unknown()));
+        assert_eq!((retry.conflicts, retry.unknown), (4, true));
     }
 
     #[test]
@@ -231,9 +231,9 @@ mod tests {
         let patience = Duration::from_secs(5);
         let limits = Limits { attempts: u32::MAX, patience: Some(patience), ..Limits::default() };
         for attempt in [Duration::ZERO, Duration::from_millis(700), Duration::from_secs(6)] {
-            let (clock, mut attempts) = (Clock::default(), fresh());
+            let (clock, mut retry) = (Clock::default(), fresh());
             clock.pass(attempt);
-            while block_on(attempts.again_on(&clock, &limits, busy())).is_ok() {
+            while block_on(retry.again_on(&clock, &limits, busy())).is_ok() {
                 assert!(clock.elapsed() < patience, "an attempt begins after {:?}", clock.elapsed());
                 clock.pass(attempt);
             }
@@ -245,12 +245,12 @@ mod tests {
     #[test]
     fn a_lost_commit_is_asked_after_once_more_however_late_it_is() {
         let limits = Limits { patience: Some(Duration::from_secs(5)), ..Limits::default() };
-        let (clock, mut attempts) = (Clock::default(), fresh());
+        let (clock, mut retry) = (Clock::default(), fresh());
         clock.pass(Duration::from_secs(6));
-        assert_eq!(block_on(attempts.again_on(&clock, &limits, unknown())), Ok(()));
-        assert_eq!(block_on(attempts.again_on(&clock, &limits, unknown())), Err(unknown()));
-        let (clock, mut attempts) = (Clock::default(), fresh());
+        assert_eq!(block_on(retry.again_on(&clock, &limits, unknown())), Ok(()));
+        assert_eq!(block_on(retry.again_on(&clock, &limits, unknown())), Err(unknown()));
+        let (clock, mut retry) = (Clock::default(), fresh());
         clock.pass(Duration::from_secs(6));
-        assert_eq!(block_on(attempts.again_on(&clock, &limits, KvError::Conflict)), Err(KvError::Conflict));
+        assert_eq!(block_on(retry.again_on(&clock, &limits, KvError::Conflict)), Err(KvError::Conflict));
     }
 }

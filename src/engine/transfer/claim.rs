@@ -15,7 +15,7 @@ use crate::engine::read::committed;
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
 use crate::engine::runtime::events;
-use crate::kv::{Body, Decision, Isolation, Mutations, View};
+use crate::kv::{Decision, Isolation, Mutations, TransactionFn, View};
 use crate::metrics::Started;
 use crate::plan::{self, ClaimPlan, ClaimRequest, Held, StageRequest};
 use crate::types::{ActorId, Generation, Meta, PageCount, Token};
@@ -55,7 +55,7 @@ struct Claim {
     request: ClaimRequest,
 }
 
-impl Body for Claim {
+impl TransactionFn for Claim {
     type Output = (Fence, Head);
     type Error = Failure;
 

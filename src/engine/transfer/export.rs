@@ -18,8 +18,8 @@ use crate::engine::read::slices::{BEGINNINGS_MAX, SliceSize, moved_too_often, re
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::blocking::blocking;
 use crate::engine::runtime::core::Core;
-use crate::engine::runtime::retry::Attempts;
-use crate::kv::{Identity, Isolation, ReadBody, View};
+use crate::engine::runtime::retry::Retry;
+use crate::kv::{Identity, Isolation, ReadFn, View};
 use crate::plan;
 use crate::types::{ActorId, Meta, PageCount, PageNumber, PageRange, Txid, runs};
 
@@ -37,7 +37,7 @@ struct Export {
 /// where it is, and the next execution goes on from there if the head is still the same.
 type SharedTarget = Arc<Mutex<Option<Target>>>;
 
-impl ReadBody for Export {
+impl ReadFn for Export {
     type Output = ControlFlow<Meta>;
     type Error = Failure;
 
@@ -169,9 +169,9 @@ pub(crate) async fn export_to(core: &Arc<Core>, id: &ActorId, path: &Path) -> Re
 async fn write_all(core: &Core, actor: &Actor, target: &SharedTarget) -> Result<Meta, StoreError> {
     let mut size = SliceSize::new(&core.limits);
     loop {
-        let mut attempts = Attempts::begin(core);
+        let mut retry = Retry::begin(core);
         let slice = |size| Export { actor: actor.clone(), size, target: Arc::clone(target) };
-        if let ControlFlow::Break(meta) = read_slice(core, &mut attempts, &mut size, slice).await? {
+        if let ControlFlow::Break(meta) = read_slice(core, &mut retry, &mut size, slice).await? {
             return Ok(meta);
         }
     }

@@ -64,7 +64,7 @@ use self::handle::Handle;
 use self::options::Settings;
 use self::registry::{Directories, Shared};
 use self::view::TxnView;
-use super::{BodyRunner, Concurrency, Identity, Kv, KvError, ReadRunner, Status, Usage};
+use super::{Concurrency, Identity, Kv, KvError, ReadRunner, Status, TransactionRunner, Usage};
 
 pub use self::options::{Durability, EmbeddedOptions};
 #[cfg(feature = "testing")]
@@ -179,7 +179,7 @@ impl Kv for EmbeddedKv {
     }
 
     /// A transaction whose future is dropped once it was queued takes effect all the same.
-    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+    fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         if self.read_only {
             return futures::future::ready(Err(KvError::ReadOnly)).boxed();
         }

@@ -32,7 +32,7 @@ use self::network::Client;
 use self::recent::Recent;
 use self::shared::Shared;
 use self::view::ClusterView;
-use super::{BodyRunner, Concurrency, Identity, Kv, KvError, Limits, ReadRunner, Status};
+use super::{Concurrency, Identity, Kv, KvError, Limits, ReadRunner, Status, TransactionRunner};
 
 pub use self::ending::stop_with_main_thread;
 
@@ -134,7 +134,11 @@ impl FoundationDbKv {
     }
 
     /// Executes the body once and commits. `None`: on a recent state that did not do, so nothing was written.
-    async fn attempt(&self, body: &dyn BodyRunner, may_be_recent: bool) -> Option<Result<(), KvError>> {
+    async fn attempt(
+        &self,
+        body: &dyn TransactionRunner,
+        may_be_recent: bool,
+    ) -> Option<Result<(), KvError>> {
         let view = match self.begin(may_be_recent) {
             Ok(view) => view,
             Err(error) => return Some(Err(error)),
@@ -185,7 +189,7 @@ impl Kv for FoundationDbKv {
         self.limits
     }
 
-    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+    fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {
             if body.may_begin_on_a_recent_state()
                 && let Some(result) = self.attempt(&*body, true).await

@@ -19,7 +19,7 @@ use futures::future::{BoxFuture, FutureExt};
 use self::state::{Shared, State};
 use self::view::MemoryView;
 use super::limits::check_transaction;
-use super::{BodyRunner, Concurrency, Identity, Kv, KvError, Limits, ReadRunner};
+use super::{Concurrency, Identity, Kv, KvError, Limits, ReadRunner, TransactionRunner};
 
 /// How many commits a transaction may fall behind before it is too old, unless told otherwise.
 const VERSIONS_KEPT: u64 = 100_000;
@@ -102,7 +102,7 @@ impl Kv for MemoryKv {
         self.limits
     }
 
-    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+    fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {
             let view = self.begin()?;
             let mutations = body.run(&view).await;

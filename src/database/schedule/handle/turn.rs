@@ -287,7 +287,7 @@ impl Turns for Database {
         again
     }
 
-    fn strand(self: Arc<Self>, why: &io::Error) {
+    fn fail_waiting(self: Arc<Self>, why: &io::Error) {
         let mut state = self.state();
         state.scheduled = false;
         // Transactions stay open, and with them what their deadlines and their owners can still do.

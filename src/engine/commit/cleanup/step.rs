@@ -8,8 +8,8 @@ use crate::codec::{self, Head, OpenStage, StagePart};
 use crate::engine::commit::batch::Room;
 use crate::engine::error::{Failure, corrupt};
 use crate::engine::runtime::actor::{Actor, put_row};
-use crate::kv::{Body, Decision, Isolation, KeyRange, Limits, Mutations, RoomUse, Scan, View};
-use crate::plan::{self, Debt};
+use crate::kv::{Decision, Isolation, KeyRange, Limits, Mutations, RoomUse, Scan, TransactionFn, View};
+use crate::plan::{self, PendingCleanup};
 use crate::planted::{self, Bug};
 use crate::types::{Generation, PageCount, PageNumber, Txid};
 
@@ -44,10 +44,10 @@ pub(crate) struct Step {
     pub(crate) actor: Actor,
     pub(crate) limits: Limits,
     pub(crate) generation: Generation,
-    pub(crate) debt: Debt,
+    pub(crate) pending: PendingCleanup,
 }
 
-impl Body for Step {
+impl TransactionFn for Step {
     type Output = Progress;
     type Error = Failure;
 
@@ -55,20 +55,20 @@ impl Body for Step {
         async move {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
             if fence.is_none_or(|fence| fence.generation != self.generation) {
-                // The next owner sees the same debts.
+                // The next owner sees the same pending.
                 return Ok(Decision::answer(Progress::Nothing));
             }
-            match self.debt {
-                Debt::Rollback(stage) => match head.open_stage {
+            match self.pending {
+                PendingCleanup::Rollback(stage) => match head.open_stage {
                     Some(open) if open.txid == stage.txid => self.roll_back(view, &head, open).await,
                     _ => Ok(Decision::answer(Progress::Nothing)),
                 },
-                Debt::Trim => match head.untrimmed_above {
+                PendingCleanup::Trim => match head.untrimmed_above {
                     Some(pages) => self.trim(view, &head, pages).await,
                     None => Ok(Decision::answer(Progress::Nothing)),
                 },
-                Debt::Sweep if head.unswept => self.sweep(view, &head).await,
-                Debt::Sweep => Ok(Decision::answer(Progress::Nothing)),
+                PendingCleanup::Sweep if head.unswept => self.sweep(view, &head).await,
+                PendingCleanup::Sweep => Ok(Decision::answer(Progress::Nothing)),
             }
         }
         .boxed()
@@ -85,8 +85,8 @@ impl Step {
     ) -> Result<Decision<Progress>, Failure> {
         let range = self.actor.keys.stage(stage.txid);
         let (mut mutations, more) = self.work_off(view, head, range, Work::RollBack).await?;
-        if more && !stage.doomed && !planted::has(Bug::DoomNotMarked) {
-            self.actor.put_head(&mut mutations, &plan::doomed(head));
+        if more && !stage.aborted && !planted::has(Bug::AbortNotMarked) {
+            self.actor.put_head(&mut mutations, &plan::aborted(head));
         }
         Ok(self.end_step(mutations, more, || plan::rolled_back(head)))
     }
@@ -231,13 +231,13 @@ impl Step {
         &self,
         mut mutations: Mutations,
         more: bool,
-        settled: impl FnOnce() -> Head,
+        cleaned_up: impl FnOnce() -> Head,
     ) -> Decision<Progress> {
         mutations.use_room(RoomUse::Frees);
         if more {
             return Decision::write(mutations, Progress::More);
         }
-        self.actor.put_head(&mut mutations, &settled());
+        self.actor.put_head(&mut mutations, &cleaned_up());
         Decision::write(mutations, Progress::Done)
     }
 }

@@ -19,7 +19,7 @@ use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::blocking::blocking;
 use crate::engine::runtime::core::Core;
 use crate::engine::transfer::claim::{Claimed, claim, displaced};
-use crate::plan::{Content, Debt};
+use crate::plan::{Content, PendingCleanup};
 use crate::types::{ActorId, Meta, PageCount, PageNumber, runs};
 
 use self::read_back::ReadBack;
@@ -159,7 +159,8 @@ impl Copying {
         if let Some(stage) = &self.stage {
             // The next one has the same mark, so this one must be gone before.
             let (target, generation) = (&self.target, self.target.meta.generation);
-            cleanup::settle(&target.core, &target.actor, generation, Debt::Rollback(stage.stage)).await?;
+            cleanup::clean_up(&target.core, &target.actor, generation, PendingCleanup::Rollback(stage.stage))
+                .await?;
         }
         if let Some(stage) = self.stage.take() {
             stage.leave();

@@ -11,8 +11,8 @@ use crate::engine::error::{Failure, StoreError};
 use crate::engine::read::rows::{Stored, decode_page, walk};
 use crate::engine::read::slices::{SliceSize, read_slice};
 use crate::engine::runtime::actor::Actor;
-use crate::engine::runtime::retry::Attempts;
-use crate::kv::{Isolation, ReadBody, View};
+use crate::engine::runtime::retry::Retry;
+use crate::kv::{Isolation, ReadFn, View};
 use crate::plan::{self, Content, Held};
 use crate::types::{PageCount, PageNumber, PageRange, PageSize, runs};
 
@@ -49,13 +49,12 @@ impl ReadBack {
         stage.barrier().await?;
         let (core, actor) = (Arc::clone(&stage.core), stage.actor.clone());
         let (held, stage) = (stage.held, stage.stage);
-        let (mut attempts, mut size) =
-            (Attempts::begin(&core), SliceSize::at_most(&core.limits, PIECE_BYTES_MAX));
+        let (mut retry, mut size) = (Retry::begin(&core), SliceSize::at_most(&core.limits, PIECE_BYTES_MAX));
         let slice = |size: SliceSize| {
             let run = size.first_of(&rest, page_size)[0];
             Slice { actor: actor.clone(), held, stage, run, page_size }
         };
-        let (content, next) = read_slice(&core, &mut attempts, &mut size, slice).await?;
+        let (content, next) = read_slice(&core, &mut retry, &mut size, slice).await?;
         self.content.join(content);
         self.next = next;
         Ok(ControlFlow::Continue(()))
@@ -71,7 +70,7 @@ struct Slice {
     page_size: PageSize,
 }
 
-impl ReadBody for Slice {
+impl ReadFn for Slice {
     type Output = (Content, Option<PageNumber>);
     type Error = Failure;
 

@@ -18,8 +18,8 @@ use crate::engine::read::rows::{Stored, decode_page, walk};
 use crate::engine::read::slices::{SliceSize, read_slice};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
-use crate::engine::runtime::retry::Attempts;
-use crate::kv::{self, Isolation, ReadBody, View};
+use crate::engine::runtime::retry::Retry;
+use crate::kv::{self, Isolation, ReadFn, View};
 use crate::plan;
 use crate::types::{Meta, Origin, PageCount, PageNumber, PageRange, Txid, runs};
 
@@ -108,14 +108,14 @@ enum Told {
 
 impl Whole {
     async fn begin(source: &Arc<Core>, actor: &Actor) -> Result<(Self, Meta), StoreError> {
-        let mut attempts = Attempts::begin(source);
+        let mut retry = Retry::begin(source);
         loop {
             let mut whole = Self::open(source, actor);
             match whole.next().await {
                 Ok(Some(Told::Begun(meta))) => return Ok((whole, meta)),
                 Ok(Some(Told::Piece(_)) | None) => unreachable!("a read tells its state before its pages"),
                 Err(Failure::Store(error)) => return Err(error),
-                Err(Failure::Kv(error)) => attempts.again(source, error).await.map_err(surface)?,
+                Err(Failure::Kv(error)) => retry.again(source, error).await.map_err(surface)?,
             }
         }
     }
@@ -160,7 +160,7 @@ struct WholeRead {
     tell: mpsc::Sender<Told>,
 }
 
-impl ReadBody for WholeRead {
+impl ReadFn for WholeRead {
     type Output = ();
     type Error = Failure;
 
@@ -197,10 +197,10 @@ pub(crate) struct Slices {
 impl Slices {
     async fn next(&mut self) -> Result<Next, StoreError> {
         let Some(first) = self.next.filter(|page| self.at.1.contains(*page)) else { return Ok(Next::End) };
-        let mut attempts = Attempts::begin(&self.source);
+        let mut retry = Retry::begin(&self.source);
         let mut size = SliceSize::at_most(&self.source.limits, PIECE_BYTES_MAX);
         let slice = |size| Slice { actor: self.actor.clone(), at: self.at, first, size };
-        match read_slice(&self.source, &mut attempts, &mut size, slice).await? {
+        match read_slice(&self.source, &mut retry, &mut size, slice).await? {
             ControlFlow::Continue(piece) => {
                 self.next = piece.next;
                 Ok(Next::Piece(piece))
@@ -217,7 +217,7 @@ struct Slice {
     size: SliceSize,
 }
 
-impl ReadBody for Slice {
+impl ReadFn for Slice {
     type Output = ControlFlow<(), Piece>;
     type Error = Failure;
 

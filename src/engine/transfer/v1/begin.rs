@@ -12,13 +12,13 @@ use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::blocking::blocking;
 use crate::engine::runtime::core::Core;
 use crate::engine::runtime::events;
-use crate::kv::{Body, Decision, Isolation, Mutations, View};
+use crate::kv::{Decision, Isolation, Mutations, TransactionFn, View};
 use crate::metrics::Migration;
 use crate::plan::{self, Held, ImportPlan, ImportRequest, StageRequest};
 use crate::types::{ActorId, Generation, Meta, Token};
 
 use super::files::V1Files;
-use super::{V1Begun, V1Import, displaced, settle_all};
+use super::{V1Begun, V1Import, clean_up_all, displaced};
 
 struct Begin {
     actor: Actor,
@@ -42,7 +42,7 @@ enum Reserved {
     Finished(Meta),
 }
 
-impl Body for Begin {
+impl TransactionFn for Begin {
     type Output = Reserved;
     type Error = Failure;
 
@@ -150,7 +150,7 @@ pub(crate) async fn prepare(core: &Arc<Core>, id: &ActorId) -> Result<Meta, Stor
     match core.decide(&body).await? {
         Reserved::Finished(_) => Err(occupied(id.clone(), "has had its v1 data imported")),
         Reserved::Now(fence, head, _) => {
-            settle_all(core, &actor, fence.generation, &head).await?;
+            clean_up_all(core, &actor, fence.generation, &head).await?;
             Ok(plan::meta(&fence, &head))
         }
     }

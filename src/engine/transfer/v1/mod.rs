@@ -24,7 +24,7 @@ use crate::engine::runtime::blocking::blocking;
 use crate::engine::runtime::core::Core;
 use crate::engine::runtime::events;
 use crate::engine::transfer::import::{open_source, stage_batch};
-use crate::kv::{Body, Decision, Isolation, Mutations, RoomUse, View};
+use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View};
 use crate::metrics::Migration;
 use crate::plan::{self, SqliteFile};
 use crate::types::{Generation, Meta, PageCount, PageSize};
@@ -58,14 +58,14 @@ pub struct V1Import {
     renewed_at: Duration,
 }
 
-async fn settle_all(
+async fn clean_up_all(
     core: &Core,
     actor: &Actor,
     generation: Generation,
     head: &Head,
 ) -> Result<(), StoreError> {
-    for debt in plan::debts(head) {
-        cleanup::settle(core, actor, generation, debt).await?;
+    for pending in plan::pending_cleanups(head) {
+        cleanup::clean_up(core, actor, generation, pending).await?;
     }
     Ok(())
 }
@@ -79,13 +79,13 @@ struct Change {
     change: Box<ChangeFence>,
 }
 
-impl Body for Change {
+impl TransactionFn for Change {
     type Output = Option<(Fence, Head)>;
     type Error = Failure;
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
         async move {
-            // The head is wanted for its debts only.
+            // The head is wanted for its pending cleanups only.
             let (fence, head) = try_join(
                 self.actor.fence(view, Isolation::Serializable),
                 self.actor.stored_head(view, Isolation::Snapshot),
@@ -200,7 +200,7 @@ impl V1Import {
         }
         let (token, was_there) = (self.fence.owner_token, self.was_there);
         match self.change(move |fence| plan::given_up(fence, token, was_there)).await? {
-            Some((fence, head)) => settle_all(&self.core, &self.actor, fence.generation, &head).await,
+            Some((fence, head)) => clean_up_all(&self.core, &self.actor, fence.generation, &head).await,
             None => Ok(()),
         }
     }

@@ -9,12 +9,12 @@ use crate::engine::error::{Failure, StoreError};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
 use crate::engine::runtime::events;
-use crate::kv::{Body, Decision, Isolation, Mutations, RoomUse, View};
+use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View};
 use crate::metrics::Migration;
 use crate::plan::{self, ResetPlan};
 use crate::types::{ActorId, Generation, Token};
 
-use super::settle_all;
+use super::clean_up_all;
 
 struct Reset {
     actor: Actor,
@@ -29,7 +29,7 @@ enum Was {
     Reset(Fence, Head),
 }
 
-impl Body for Reset {
+impl TransactionFn for Reset {
     type Output = Was;
     type Error = Failure;
 
@@ -63,7 +63,7 @@ pub(crate) async fn invalidate(core: &Arc<Core>, id: &ActorId) -> Result<bool, S
         Was::Nothing => Ok(false),
         Was::Replaced => Ok(true),
         Was::Reset(fence, head) => {
-            settle_all(core, &body.actor, fence.generation, &head).await?;
+            clean_up_all(core, &body.actor, fence.generation, &head).await?;
             core.metrics.migrated(Migration::Invalidated);
             events::migration_reset(&body.actor);
             Ok(true)

@@ -5,7 +5,7 @@
 
 'use strict';
 
-const { NativeInbox } = require('./native.js');
+const { NativeAnswerQueue } = require('./native.js');
 
 /**
  * What callers do next runs in microtasks of the same turn. Fewer a turn cost no throughput that could be
@@ -27,7 +27,7 @@ let isTaking = false;
 /** Keeps the process alive while calls are under way, and only then. @type {NodeJS.Timeout | undefined} */
 let anchor;
 
-const native = new NativeInbox(() => {
+const native = new NativeAnswerQueue(() => {
   if (!isTaking) {
     take();
   }
@@ -68,7 +68,7 @@ function ask(dispatch) {
 }
 
 /** A database of the addon whose methods answer with promises. Each one dispatches before it returns. */
-class InboxDatabase {
+class QueuedDatabase {
   #native;
 
   /** @param {NativeDatabase} database */
@@ -174,4 +174,4 @@ class InboxDatabase {
   }
 }
 
-module.exports = { InboxDatabase, inbox: native };
+module.exports = { QueuedDatabase, inbox: native };

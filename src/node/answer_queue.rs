@@ -2,7 +2,7 @@
 //!
 //! A promise of Node-API costs a handle of the event loop each, and all that are ready are resolved in one
 //! turn of it: when one flush of the store answers 64 commits, whatever 64 callers do next holds up the
-//! loop in one piece. So answers wait in an inbox, one wake-up a turn tells JavaScript, and `lib/inbox.js`
+//! loop in one piece. So answers wait in a queue, one wake-up a turn tells JavaScript, and `lib/answer-queue.js`
 //! takes as many as fit a turn.
 
 use std::sync::Arc;
@@ -13,25 +13,25 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
 use super::error::Failure;
-use super::mailbox::Mailbox;
 use super::tenants::Tenants;
+use super::wake_queue::WakeQueue;
 use crate::database::{Answer, DatabaseError, Description};
 
-/// Weak: an inbox does not keep the process alive; `lib/inbox.js` does while calls are under way.
+/// Weak: a queue does not keep the process alive; `lib/answer-queue.js` does while calls are under way.
 type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 
 /// What an answer is in JavaScript.
 type NativeAnswer = Either6<Uint8Array, Vec<Uint8Array>, NativeDescription, u32, (), Failure>;
 
 /// The answers that wait for one JavaScript environment.
-pub(super) struct Inbox {
-    waiting: Mailbox<(u32, Result<Answer, DatabaseError>)>,
+pub(super) struct AnswerQueue {
+    waiting: WakeQueue<(u32, Result<Answer, DatabaseError>)>,
     wake: Wake,
     /// The databases whose answers they are.
     pub(super) tenants: Tenants,
 }
 
-impl Inbox {
+impl AnswerQueue {
     /// Puts the answer of a call in, from any thread.
     pub(super) fn put(&self, call: u32, answer: Result<Answer, DatabaseError>) {
         // If its thread has ended there is nobody to tell.
@@ -41,38 +41,39 @@ impl Inbox {
     }
 }
 
-/// Where the answers of databases arrive. `lib/inbox.js` has one for each copy of itself.
+/// Where the answers of databases arrive. `lib/answer-queue.js` has one for each copy of itself.
 #[napi]
-pub struct NativeInbox {
-    inbox: Arc<Inbox>,
+pub struct NativeAnswerQueue {
+    answers: Arc<AnswerQueue>,
 }
 
-impl NativeInbox {
-    pub(super) fn share(&self) -> Arc<Inbox> {
-        Arc::clone(&self.inbox)
+impl NativeAnswerQueue {
+    pub(super) fn share(&self) -> Arc<AnswerQueue> {
+        Arc::clone(&self.answers)
     }
 }
 
 #[napi]
-impl NativeInbox {
+impl NativeAnswerQueue {
     /// `wake` is called when there is something to take.
     #[napi(constructor)]
     pub fn new(env: Env, wake: Function<'_, (), ()>) -> napi::Result<Self> {
         let wake = wake.build_threadsafe_function().weak::<true>().build()?;
-        let inbox = Arc::new(Inbox { waiting: Mailbox::default(), wake, tenants: Tenants::default() });
-        // Weak: an inbox without databases may go before its environment.
-        env.add_env_cleanup_hook(Arc::downgrade(&inbox), |inbox| {
-            if let Some(inbox) = inbox.upgrade() {
-                inbox.tenants.end();
+        let answers =
+            Arc::new(AnswerQueue { waiting: WakeQueue::default(), wake, tenants: Tenants::default() });
+        // Weak: a queue without databases may go before its environment.
+        env.add_env_cleanup_hook(Arc::downgrade(&answers), |answers| {
+            if let Some(answers) = answers.upgrade() {
+                answers.tenants.end();
             }
         })?;
-        Ok(Self { inbox })
+        Ok(Self { answers })
     }
 
     /// Takes up to `count` answers: the number of a call, its answer, and so on.
     #[napi(ts_return_type = "Array<unknown>")]
     pub fn take(&self, count: u32) -> Vec<Either<u32, NativeAnswer>> {
-        let taken = self.inbox.waiting.take(usize::try_from(count).unwrap_or(usize::MAX));
+        let taken = self.answers.waiting.take(usize::try_from(count).unwrap_or(usize::MAX));
         let mut flat = Vec::with_capacity(2 * taken.len());
         for (call, answer) in taken {
             flat.push(Either::A(call));

@@ -1,11 +1,11 @@
-//! Debts: what a head notes as still to be tidied up, and the head once that is done.
+//! Cleanups: what a head notes as pending, and the head once that is done.
 
 use crate::codec::{Head, OpenStage};
 use crate::planted::{self, Bug};
 
 /// Something to tidy up, in bounded steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Debt {
+pub enum PendingCleanup {
     /// This open stage, which nobody will finalize: its rows must go before the head can pass its txid.
     Rollback(OpenStage),
     /// Rows of pages beyond the size: they must go before the database grows over them again.
@@ -14,19 +14,19 @@ pub enum Debt {
     Sweep,
 }
 
-/// The debts of a head, the pressing ones first. An open stage counts only where its owner is gone, which
+/// The pending cleanups of a head, the pressing ones first. An open stage counts only where its owner is gone, which
 /// the caller knows.
-pub fn debts(head: &Head) -> impl Iterator<Item = Debt> {
-    let rollback = head.open_stage.map(Debt::Rollback);
-    let trim = head.untrimmed_above.map(|_| Debt::Trim);
-    let sweep = head.unswept.then_some(Debt::Sweep);
+pub fn pending_cleanups(head: &Head) -> impl Iterator<Item = PendingCleanup> {
+    let rollback = head.open_stage.map(PendingCleanup::Rollback);
+    let trim = head.untrimmed_above.map(|_| PendingCleanup::Trim);
+    let sweep = head.unswept.then_some(PendingCleanup::Sweep);
     [rollback, trim, sweep].into_iter().flatten()
 }
 
 /// The head from the first step of a rollback on: the stage can neither grow nor be finalized any more.
 /// Without this, a finalizing owner could slip in between two steps and show a stage with rows missing.
-pub fn doomed(head: &Head) -> Head {
-    Head { open_stage: head.open_stage.map(|stage| OpenStage { doomed: true, ..stage }), ..head.clone() }
+pub fn aborted(head: &Head) -> Head {
+    Head { open_stage: head.open_stage.map(|stage| OpenStage { aborted: true, ..stage }), ..head.clone() }
 }
 
 /// The head once no row of the open stage is left. Its txid stays taken.
@@ -54,8 +54,8 @@ mod tests {
     use crate::types::{PageCount, Token, Txid};
 
     #[test]
-    fn a_head_names_its_debts_and_settling_them_all_leaves_none() {
-        let stage = OpenStage { txid: Txid(4), token: Token([1; 16]), doomed: false };
+    fn a_head_names_its_pending_cleanups_and_doing_them_all_leaves_none() {
+        let stage = OpenStage { txid: Txid(4), token: Token([1; 16]), aborted: false };
         let head = Head {
             open_stage: Some(stage),
             next_txid: Txid(5),
@@ -63,9 +63,12 @@ mod tests {
             untrimmed_above: Some(PageCount(3)),
             ..Head::empty()
         };
-        assert_eq!(debts(&head).collect::<Vec<_>>(), [Debt::Rollback(stage), Debt::Trim, Debt::Sweep]);
+        assert_eq!(
+            pending_cleanups(&head).collect::<Vec<_>>(),
+            [PendingCleanup::Rollback(stage), PendingCleanup::Trim, PendingCleanup::Sweep]
+        );
         let settled = swept(&trimmed(&rolled_back(&head)));
-        assert_eq!(debts(&settled).count(), 0);
+        assert_eq!(pending_cleanups(&settled).count(), 0);
         assert_eq!((settled.txid, settled.next_txid), (head.txid, head.next_txid));
     }
 }

@@ -6,15 +6,15 @@ use std::sync::PoisonError;
 use crate::sync::{Mutex, MutexGuard};
 
 /// A queue that any thread fills and one reader empties.
-pub(super) struct Mailbox<T>(Mutex<VecDeque<T>>);
+pub(super) struct WakeQueue<T>(Mutex<VecDeque<T>>);
 
-impl<T> Default for Mailbox<T> {
+impl<T> Default for WakeQueue<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T> Mailbox<T> {
+impl<T> WakeQueue<T> {
     fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
