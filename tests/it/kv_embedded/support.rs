@@ -1,7 +1,6 @@
 //! What the embedded backend's tests share: bodies, and this binary run again as another process.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +10,8 @@ use batondb::kv::{
     transact as kv_transact,
 };
 use futures::future::{BoxFuture, FutureExt};
+
+use crate::support::{Child, child_arguments};
 
 pub const MIB: u64 = 1024 * 1024;
 
@@ -166,22 +167,12 @@ where
     futures::future::join_all(waiting).await
 }
 
-/// The environment variable that names the directory for a child process.
-const DIRECTORY_VARIABLE: &str = "BATON_TEST_DIRECTORY";
-
-/// Runs one ignored test of this binary in another process, with the store's directory to use.
-pub fn spawn(test: &str, directory: &Path) -> Child {
-    command(test, directory).spawn().unwrap()
+/// Runs one test of this binary in another process, with the store's directory to use.
+pub fn start(test: &str, directory: &Path) -> Child {
+    Child::start(test, &[directory.to_str().unwrap()])
 }
 
-pub fn command(test: &str, directory: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "--nocapture", "--test-threads=1", test]);
-    command.env(DIRECTORY_VARIABLE, directory).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// The directory that a child process was given.
-pub fn directory_of_parent() -> std::path::PathBuf {
-    std::env::var_os(DIRECTORY_VARIABLE).expect("only another test runs this one").into()
+/// The directory that a child process was given; none in the parent, where such a test has nothing to do.
+pub fn directory_of_parent() -> Option<PathBuf> {
+    Some(child_arguments()?.first()?.into())
 }
