@@ -1174,7 +1174,8 @@ export interface CallOptions {
   traceparent?: string;
   /**
    * Aborted before the call: rejects with `ERR_ABORTED`, and nothing was done. Aborted later: the call is
-   * taken out of the queue or interrupted, and rejects with `ERR_ABORTED`; the `cause` is the signal's reason.
+   * taken out of the queue or interrupted, and rejects with `ERR_ABORTED`, by name an `AbortError`; the `cause` is the
+   * signal's reason.
    * An abort that comes too late to stop the call has no effect, and the call resolves.
    *
    * A statement that was interrupted has changed nothing. An interrupted write inside a transaction rolls
@@ -1245,7 +1246,7 @@ export interface TransactionOptions {
   behavior?: 'deferred' | 'immediate' | 'exclusive';
   /**
    * How long the transaction may be open, in milliseconds, 1 to 2147483647, from its begin. It is rolled back
-   * then, and its calls reject. Without it: {@link DatabaseOptions.transactionTimeoutMs}.
+   * then, and its calls reject with `ERR_CLOSED`, as does the transaction. Without it: {@link DatabaseOptions.transactionTimeoutMs}.
    */
   timeoutMs?: number;
   /**
@@ -1286,6 +1287,8 @@ export interface ColumnInfo {
  *   on the database finds out and goes on from there, so a read shows which it was.
  * - `SQLITE_READONLY`, `SQLITE_BUSY`: of a database that was opened to read only, see
  *   {@link DatabaseOptions.readOnly}. It is never fenced.
+ * - `ERR_DEADLOCK`: the call was made in the function of a transaction, on what is around that transaction, and would wait
+ *   for its end. Nothing was done.
  * - `ERR_ABORTED`, `ERR_OVERLOADED`, `ERR_CLOSED`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`,
  *   `ERR_CORRUPT`.
  */
@@ -1325,8 +1328,9 @@ export interface Queries {
   /**
    * The rows one after the other, some hundred to a fetch. The query begins at the first step, and errors in
    * its arguments are told then. Other calls may run between its fetches; whether the iteration sees what
-   * they write is not defined. Leaving the loop ends the query; an iterator that is neither finished nor
-   * left (`iterator.return()`) keeps it open.
+   * they write is not defined. Leaving the loop ends the query, and so does `iterator.return()`. One that is stepped by
+   * hand and dropped keeps it open until it is collected as garbage: `DROP TABLE` on what it reads fails with
+   * `SQLITE_LOCKED` until then.
    *
    * @example
    * ```ts
@@ -1373,9 +1377,10 @@ export interface Queries {
   /**
    * Runs `fn` inside a transaction: committed when it returns, rolled back when it throws, with its error
    * passed on. It is first come, first served: calls that are made on the database meanwhile wait for the end,
-   * so inside use `tx` alone. **Waiting for a call of the database inside its own transaction waits until the
-   * deadline rolls it back.** `tx.transaction` nests, as a savepoint. After the end `tx` rejects with
-   * `ERR_CLOSED`.
+   * so inside use `tx` alone. A call of the database that is made inside its own transaction rejects at once with
+   * `ERR_DEADLOCK`, since it would wait for itself. (It is known by its asynchronous context. Where that is another one, as
+   * in the callback of an event that somebody else emits, the deadline ends it, and names the call.) `tx.transaction`
+   * nests, as a savepoint. After the end, and after the deadline, `tx` rejects with `ERR_CLOSED`.
    *
    * @example
    * ```ts
@@ -1400,7 +1405,8 @@ export interface ObjectQueryOptions extends QueryOptions {
  * The SQLite database of one actor. Every transaction is one commit of the store, as durable as the store:
  * what was acknowledged is there, and nothing of an earlier owner comes after it.
  *
- * Foreign keys are enforced. `journal_mode`, `locking_mode`, `synchronous` and `mmap_size` are given.
+ * Foreign keys are enforced. `journal_mode`, `locking_mode`, `synchronous` and `mmap_size` are given: setting them
+ * changes nothing.
  */
 export declare class Database implements AsyncDisposable {
   private constructor();
@@ -1517,6 +1523,7 @@ export interface DatabaseStats {
  * | `ERR_CORRUPT` | stored bytes are damaged | no |
  * | `ERR_CLOSED` | the store or database was closed, or the transaction is over | no |
  * | `ERR_ABORTED` | the caller's signal was aborted, or its time was up | no |
+ * | `ERR_DEADLOCK` | a call in the function of a transaction would wait for that transaction to end | no |
  * | `ERR_OVERLOADED` | too many calls of a database wait already | yes |
  * | `SQLITE_...` | SQLite's own: `SQLITE_ERROR`, `SQLITE_CONSTRAINT` and the other primary result codes | no |
  */
@@ -1535,6 +1542,7 @@ export type ErrorCode =
   | 'ERR_CORRUPT'
   | 'ERR_CLOSED'
   | 'ERR_ABORTED'
+  | 'ERR_DEADLOCK'
   | 'ERR_OVERLOADED'
   | `SQLITE_${string}`;
 
@@ -1575,6 +1583,8 @@ export interface BatonErrorDetails extends BatonErrorFields {
 export declare class BatonError extends Error implements BatonErrorFields {
   /** Makes one, for tests of code that handles them. */
   constructor(code: ErrorCode, message: string, details?: BatonErrorDetails);
+  /** `'BatonError'`; `'AbortError'` where the code is `ERR_ABORTED`, as Node and the web call it. */
+  name: 'BatonError' | 'AbortError';
   /** What went wrong; stable, unlike `message`. */
   readonly code: ErrorCode;
   /** Whether the same call may succeed later without anybody changing anything. */

@@ -122,9 +122,10 @@ impl Session {
 
     /// Runs the statement at `start`. The answer is how long it is.
     fn exec_next(&mut self, sql: &str, script: &Script, start: usize) -> Result<usize, DatabaseError> {
+        self.file().pins().take_instead();
         let prepared = self.connection.prepare_next(script, start);
         let (statement, end) = prepared.map_err(|error| self.failed(placed(error, sql, start)))?;
-        if let Some(mut statement) = statement {
+        if let Some(mut statement) = self.or_instead(statement)? {
             if statement.parameter_count() > 0 {
                 let message = "exec takes no parameters; run, get and all do";
                 return Err(DatabaseError::Invalid(message.to_owned()));
