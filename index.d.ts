@@ -1162,6 +1162,41 @@ export type SqlParam = null | number | bigint | string | boolean | ArrayBufferVi
  */
 export type SqlParams = readonly SqlParam[] | { readonly [name: string]: SqlParam };
 
+/**
+ * An object whose properties are all {@link SqlParam}s. An interface has no index signature, so it is no
+ * {@link SqlParams}; methods that take these take it by this type.
+ */
+export type NamedParams<P> = object & { readonly [Name in keyof P]-?: SqlParam } & {
+  readonly [Symbol.iterator]?: never;
+  readonly apply?: SqlParam;
+};
+
+/**
+ * An object as parameters where the type of rows is given as well, and TypeScript therefore infers none for the
+ * parameters: what is known to be no such object is refused, and values are checked when the call is made.
+ */
+export interface UncheckedParams {
+  valueOf(): object;
+  readonly [Symbol.iterator]?: never;
+  readonly apply?: SqlParam;
+  readonly getTime?: SqlParam;
+  readonly slice?: SqlParam;
+  readonly then?: SqlParam;
+}
+
+/** {@link UncheckedParams} where a type of rows is given; otherwise nothing. */
+export type UncheckedParamsFor<Row> = [Row] extends [never] ? never : UncheckedParams;
+
+/** What rows are like that were asked for with these options. */
+export type RowFor<Options> = Options extends { rowMode: 'array' } ? SqlValue[] : SqlRow;
+
+/** A statement of a batch whose parameters may be of an interface. */
+export type BatchStatementOf<Each> = Each extends string
+  ? string
+  : Each extends { params: infer P }
+    ? { sql: string; params: P extends SqlParams | NamedParams<P> ? P : SqlParams }
+    : BatchStatement;
+
 /** A value that SQL answers. INTEGER is a `number`, or a `bigint` with `readBigInts`; BLOB a copy of its own. */
 export type SqlValue = null | number | bigint | string | Uint8Array;
 
@@ -1305,6 +1340,7 @@ export interface Queries {
    * ```
    */
   run(sql: string, params?: SqlParams, options?: QueryOptions): Promise<RunResult>;
+  run<P extends NamedParams<P>>(sql: string, params: P, options?: QueryOptions): Promise<RunResult>;
 
   /**
    * The first row, or `undefined` if there is none. A statement that writes, such as one with `RETURNING`, is
@@ -1316,6 +1352,16 @@ export interface Queries {
     params: SqlParams | undefined,
     options: ArrayQueryOptions,
   ): Promise<Row | undefined>;
+  get<P extends NamedParams<P>, Options extends QueryOptions>(
+    sql: string,
+    params: P,
+    options?: Options,
+  ): Promise<RowFor<Options> | undefined>;
+  get<Row = never>(
+    sql: string,
+    params: UncheckedParamsFor<Row>,
+    options?: QueryOptions,
+  ): Promise<Row | undefined>;
 
   /** All rows. For more than fit in memory see {@link Queries.iterate}. */
   all<Row = SqlRow>(sql: string, params?: SqlParams, options?: ObjectQueryOptions): Promise<Row[]>;
@@ -1324,6 +1370,12 @@ export interface Queries {
     params: SqlParams | undefined,
     options: ArrayQueryOptions,
   ): Promise<Row[]>;
+  all<P extends NamedParams<P>, Options extends QueryOptions>(
+    sql: string,
+    params: P,
+    options?: Options,
+  ): Promise<RowFor<Options>[]>;
+  all<Row = never>(sql: string, params: UncheckedParamsFor<Row>, options?: QueryOptions): Promise<Row[]>;
 
   /**
    * The rows one after the other, some hundred to a fetch. The query begins at the first step, and errors in
@@ -1349,6 +1401,16 @@ export interface Queries {
     params: SqlParams | undefined,
     options: ArrayQueryOptions,
   ): AsyncGenerator<Row, void, void>;
+  iterate<P extends NamedParams<P>, Options extends QueryOptions>(
+    sql: string,
+    params: P,
+    options?: Options,
+  ): AsyncGenerator<RowFor<Options>, void, void>;
+  iterate<Row = never>(
+    sql: string,
+    params: UncheckedParamsFor<Row>,
+    options?: QueryOptions,
+  ): AsyncGenerator<Row, void, void>;
 
   /** Checks a statement, and tells its columns and parameters. It belongs to what prepared it. */
   prepare(sql: string, options?: CallOptions): Promise<Statement>;
@@ -1373,6 +1435,10 @@ export interface Queries {
     statements: readonly (string | BatchStatement)[],
     options: ArrayQueryOptions,
   ): Promise<BatchResult<Row>[]>;
+  batch<Each extends readonly (string | { sql: string; params?: object })[], Options extends QueryOptions>(
+    statements: Each & { readonly [Index in keyof Each]: BatchStatementOf<Each[Index]> },
+    options?: Options,
+  ): Promise<BatchResult<RowFor<Options>>[]>;
 
   /**
    * Runs `fn` inside a transaction: committed when it returns, rolled back when it throws, with its error
@@ -1415,6 +1481,18 @@ export declare class Database implements AsyncDisposable {
   readonly startup: DatabaseStartup;
   /** Whether {@link Database.close} was called. */
   readonly closed: boolean;
+  /** The contrary of {@link Database.closed}, by the name that it has in `better-sqlite3`. */
+  readonly open: boolean;
+  /** The same by the name that it has in `node:sqlite`. */
+  readonly isOpen: boolean;
+  /**
+   * Whether a transaction is open now: one of {@link Queries.transaction}, whoever has begun it, or one that `BEGIN` or
+   * `SAVEPOINT` has opened as a statement. As `sqlite3_get_autocommit` has it, and `node:sqlite` by this name. A call that
+   * is made in the same moment may wait behind others, and so find another answer.
+   */
+  readonly isTransaction: boolean;
+  /** The same by the name that it has in `better-sqlite3`. */
+  readonly inTransaction: boolean;
   /**
    * How this database lost its actor, or `undefined` while it does not know of a later owner or a deletion, and
    * always for a read-only one, which has none to lose.
@@ -1462,21 +1540,43 @@ export declare class Statement {
   readonly parameters: readonly (string | null)[];
   /** Whether it changes nothing. */
   readonly readonly: boolean;
-  /** Its columns; none for a statement without rows. */
+  /**
+   * Its columns, as of the last time that it was prepared or run; none for a statement without rows. A change of the schema
+   * is seen by the next run, and by a statement that is prepared anew.
+   */
   columns(): ColumnInfo[];
   /** See {@link Queries.run}. */
   run(params?: SqlParams, options?: QueryOptions): Promise<RunResult>;
+  run<P extends NamedParams<P>>(params: P, options?: QueryOptions): Promise<RunResult>;
   /** See {@link Queries.get}. */
   get<Row = SqlRow>(params?: SqlParams, options?: ObjectQueryOptions): Promise<Row | undefined>;
   get<Row = SqlValue[]>(params: SqlParams | undefined, options: ArrayQueryOptions): Promise<Row | undefined>;
+  get<P extends NamedParams<P>, Options extends QueryOptions>(
+    params: P,
+    options?: Options,
+  ): Promise<RowFor<Options> | undefined>;
+  get<Row = never>(params: UncheckedParamsFor<Row>, options?: QueryOptions): Promise<Row | undefined>;
   /** See {@link Queries.all}. */
   all<Row = SqlRow>(params?: SqlParams, options?: ObjectQueryOptions): Promise<Row[]>;
   all<Row = SqlValue[]>(params: SqlParams | undefined, options: ArrayQueryOptions): Promise<Row[]>;
+  all<P extends NamedParams<P>, Options extends QueryOptions>(
+    params: P,
+    options?: Options,
+  ): Promise<RowFor<Options>[]>;
+  all<Row = never>(params: UncheckedParamsFor<Row>, options?: QueryOptions): Promise<Row[]>;
   /** See {@link Queries.iterate}. */
   iterate<Row = SqlRow>(params?: SqlParams, options?: ObjectQueryOptions): AsyncGenerator<Row, void, void>;
   iterate<Row = SqlValue[]>(
     params: SqlParams | undefined,
     options: ArrayQueryOptions,
+  ): AsyncGenerator<Row, void, void>;
+  iterate<P extends NamedParams<P>, Options extends QueryOptions>(
+    params: P,
+    options?: Options,
+  ): AsyncGenerator<RowFor<Options>, void, void>;
+  iterate<Row = never>(
+    params: UncheckedParamsFor<Row>,
+    options?: QueryOptions,
   ): AsyncGenerator<Row, void, void>;
 }
 

@@ -76,6 +76,10 @@ class Connection {
     return this.#closing !== undefined;
   }
 
+  get isTransaction() {
+    return !this.#isClosed && this.#native.isTransaction();
+  }
+
   get fencedBy() {
     return this.#fence?.error;
   }

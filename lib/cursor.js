@@ -17,7 +17,11 @@ const ITERATE = 4;
  * What an iteration holds open in the addon: a statement that was not stepped to its end. It locks the tables that it
  * reads, and on a read-only database the commit.
  *
- * @typedef {{ connection: Connection, scope: Scope, cursor: number }} Held
+ * @typedef {object} Held
+ * @property {Connection} connection
+ * @property {Scope} scope
+ * @property {number} cursor
+ * @property {import('./sql-results.js').Seen | undefined} seen
  */
 
 /** Closes what an iteration holds that nobody can go on with: one that was stepped by hand and dropped. */
@@ -31,10 +35,11 @@ const dropped = new FinalizationRegistry((/** @type {Held} */ { connection, scop
  * @param {Connection} connection
  * @param {Scope} scope
  * @param {() => Iteration} iteration It throws what was wrong with the arguments.
+ * @param {import('./sql-results.js').Seen} [seen]
  * @returns {AsyncGenerator<any, void, void>}
  */
-function iterateRows(connection, scope, iteration) {
-  const held = { connection, scope, cursor: 0 };
+function iterateRows(connection, scope, iteration, seen) {
+  const held = { connection, scope, cursor: 0, seen };
   const rows = generateRows(held, iteration);
   dropped.register(rows, held);
   return rows;
@@ -88,6 +93,7 @@ async function* rowsOf(held, query, answer) {
   let header = new ChunkHeader(/** @type {Uint8Array} */ (answer));
   held.cursor = header.cursor;
   const shape = connection.shapes.get(header);
+  held.seen?.(shape.names);
   try {
     for (;;) {
       const reader = new RowReader(header, shape, query);

@@ -196,6 +196,12 @@ impl Database {
         self.counters.read(waiting + running, memory_bytes)
     }
 
+    /// Whether a transaction is open, of the line or one that statements have begun.
+    pub fn is_transaction(&self) -> bool {
+        let state = self.state();
+        state.line.depth() > 0 || state.loose.is_open()
+    }
+
     /// The deadline of a transaction has come.
     fn expire(&self, scope: u32) {
         let mut state = self.state();

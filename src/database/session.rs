@@ -2,6 +2,7 @@
 //! worker at a time and block until the store has answered.
 
 mod following;
+mod limited;
 mod queries;
 mod transactions;
 
@@ -213,7 +214,7 @@ impl Session {
                 SqlError { message, ..error }.into()
             }
             Some(Denied::Pragma(name)) if error.code & 0xFF == ffi::SQLITE_AUTH => {
-                refused_pragma(&name, error).into()
+                refused_pragma(&name).into()
             }
             _ if error.code & 0xFF == ffi::SQLITE_INTERRUPT && self.interrupt.is_set() => interrupted(),
             _ if error.code & 0xFF == ffi::SQLITE_LOCKED && !self.cursors.is_empty() => {
@@ -241,7 +242,7 @@ impl Session {
         }
         self.file().pins().take_instead();
         let prepared = self.connection.prepare(sql, true);
-        let (statement, mut end) = prepared.map_err(|error| self.failed(placed(error, sql, 0)))?;
+        let (statement, mut end) = prepared.or_else(|error| self.or_limited(error, sql, 0))?;
         let statement = self.or_instead(statement)?;
         let Some(statement) = statement else {
             return Err(DatabaseError::Invalid("the SQL holds no statement".to_owned()));
@@ -310,16 +311,17 @@ impl Session {
     }
 }
 
-fn refused_pragma(name: &str, error: SqlError) -> SqlError {
+/// The error of a pragma that the hooks have refused.
+fn refused_pragma(name: &str) -> SqlError {
     if vfs::is_of_the_process(name) {
         let message = format!("PRAGMA {name} is refused: it would change the whole process");
-        return SqlError { message, ..error };
+        return SqlError::new(ffi::SQLITE_AUTH, message);
     }
     let message = format!(
         "PRAGMA {name} is refused: inside a transaction SQLite passes over it in silence, and a batch is one; set it \
          before the transaction begins, or put the checks off to its end with PRAGMA defer_foreign_keys = ON"
     );
-    SqlError { message, code: ffi::SQLITE_ERROR, ..error }
+    SqlError::new(ffi::SQLITE_ERROR, message)
 }
 
 fn interrupted() -> DatabaseError {

@@ -41,7 +41,7 @@ enum Stage {
 }
 
 impl Loose {
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         matches!(self.stage, Stage::Open { .. })
     }
 
