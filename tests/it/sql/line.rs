@@ -157,7 +157,7 @@ async fn a_deadline_of_an_outer_transaction_ends_those_inside(place: Place) {
     outer.call(insert(1)).await.unwrap();
     let inner = outer.begin().await.unwrap();
     let stopped = inner.all(FOREVER, &[]).await.unwrap_err();
-    assert!(matches!(stopped, DatabaseError::Aborted(_)), "{stopped:?}");
+    assert!(matches!(stopped, DatabaseError::Expired { timeout_ms: 300, .. }), "{stopped:?}");
     assert_eq!(count(&db).await, 0);
     assert_over(inner.call(insert(2)).await);
     assert_over(outer.call(insert(3)).await);
