@@ -22,6 +22,8 @@ const { queries } = require('../arguments.js');
 
 const BREAKPOINT = '--> statement-breakpoint';
 const FOREIGN_KEYS_OFF = /\bPRAGMA\s+foreign_keys\s*=\s*(?:OFF|0|FALSE|NO)\b/i;
+/** One that is a statement of a migration. Inside of the transaction it is refused where it would change the setting. */
+const FOREIGN_KEYS_SET = /(^|;)\s*PRAGMA\s+foreign_keys\s*=\s*\w+\s*(?=;|$)/gi;
 const TABLE_DEFAULT = '__drizzle_migrations';
 
 /**
@@ -61,7 +63,7 @@ function makeMigrate({ DrizzleQueryError }) {
   async function apply(tx, table, { when, hash, statements }) {
     for (const statement of statements) {
       try {
-        await tx.exec(statement);
+        await tx.exec(statement.replace(FOREIGN_KEYS_SET, '$1'));
       } catch (error) {
         throw new DrizzleQueryError(statement, [], /** @type {Error} */ (error));
       }
@@ -130,7 +132,9 @@ async function withoutForeignKeys(client, run) {
     // Where the line was too long for it, later is better than never.
     await on();
   }
-  for (const outcome of [off, ran]) {
+  // Inside of another transaction the PRAGMA is refused; whether that matters is found out by the migrations.
+  const isInside = off.status === 'rejected' && off.reason?.code === 'SQLITE_ERROR';
+  for (const outcome of isInside ? [ran] : [off, ran]) {
     if (outcome.status === 'rejected') {
       throw outcome.reason;
     }

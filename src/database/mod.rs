@@ -11,6 +11,7 @@ mod call;
 mod error;
 mod interrupt;
 mod keywords;
+mod limited;
 mod open;
 mod pages;
 mod recover;

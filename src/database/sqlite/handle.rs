@@ -1,6 +1,6 @@
 //! The handle of an open database, which its statements share.
 
-use std::ffi::CString;
+use std::ffi::{CString, c_int};
 use std::ptr::NonNull;
 
 use libsqlite3_sys as ffi;
@@ -19,6 +19,25 @@ unsafe impl Sync for Handle {}
 impl Handle {
     pub(super) fn as_ptr(&self) -> *mut ffi::sqlite3 {
         self.0.as_ptr()
+    }
+
+    pub(super) fn is_autocommit(&self) -> bool {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_get_autocommit(self.as_ptr()) != 0 }
+    }
+
+    pub(super) fn has_foreign_keys(&self) -> bool {
+        let mut is_on: c_int = 0;
+        // SAFETY: the connection is open; this option takes a number, which says to change nothing, and a place.
+        unsafe {
+            ffi::sqlite3_db_config(
+                self.as_ptr(),
+                ffi::SQLITE_DBCONFIG_ENABLE_FKEY,
+                -1 as c_int,
+                &raw mut is_on,
+            );
+        }
+        is_on != 0
     }
 }
 

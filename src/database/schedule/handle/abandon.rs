@@ -4,27 +4,7 @@
 use crate::database::error::DatabaseError;
 
 use super::Database;
-
-/// Whether the callers of a database are gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Abandoned {
-    No,
-    /// The next turn closes the database.
-    Now,
-    /// A turn closes it, or has closed it.
-    Before,
-}
-
-impl Abandoned {
-    /// Whether it is the turn that closes the database.
-    pub(crate) fn take(&mut self) -> bool {
-        let is_now = *self == Self::Now;
-        if is_now {
-            *self = Self::Before;
-        }
-        is_now
-    }
-}
+use super::state::Abandoned;
 
 impl Database {
     /// Ends the database for callers who hear nothing any more. The call that runs is interrupted, those that wait

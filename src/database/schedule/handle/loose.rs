@@ -8,7 +8,7 @@
 use std::sync::{PoisonError, Weak};
 use std::time::Duration;
 
-use futures::future::{AbortHandle, FutureExt, abortable};
+use futures::future::{FutureExt, abortable};
 
 use crate::database::call::{Behavior, Call};
 use crate::database::error::DatabaseError;
@@ -16,42 +16,7 @@ use crate::database::keywords::{self, Ending};
 use crate::database::session::Session;
 
 use super::Database;
-
-/// The transaction that statements have begun.
-#[derive(Default)]
-pub(crate) struct Loose {
-    stage: Stage,
-    /// How many there were.
-    count: u64,
-    /// Whether the next turn rolls it back.
-    pub(crate) is_due: bool,
-}
-
-#[derive(Default)]
-enum Stage {
-    #[default]
-    None,
-    Open {
-        timer: AbortHandle,
-    },
-    /// Rolled back at its deadline, and nobody has taken note.
-    Lost {
-        wrote: bool,
-    },
-}
-
-impl Loose {
-    fn is_open(&self) -> bool {
-        matches!(self.stage, Stage::Open { .. })
-    }
-
-    fn end(&mut self) {
-        if let Stage::Open { timer } = std::mem::take(&mut self.stage) {
-            timer.abort();
-        }
-        self.is_due = false;
-    }
-}
+use super::state::{Stage, over};
 
 impl Database {
     /// After a call: a transaction that it leaves open gets its deadline, one that it has ended loses it. A
@@ -105,7 +70,7 @@ impl Database {
         if let Err(error) = self.on_session(Session::roll_back) {
             tracing::warn!(name: "sql.rollback-failed", target: "baton::sql", actor = %self.opened.actor, %error, "the rollback failed");
         }
-        self.close_scopes(0);
+        self.close_scopes(0, &over());
         self.state().loose.stage = Stage::Lost { wrote };
     }
 

@@ -2,17 +2,18 @@
 
 mod abandon;
 mod loose;
+mod scopes;
+mod state;
 mod turn;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, Weak};
 
-use futures::future::AbortHandle;
 use tracing::Span;
 
-use crate::database::call::{Answer, Call, Reply};
+use crate::database::call::{Answer, Call};
 use crate::database::error::DatabaseError;
-use crate::database::interrupt::{CallNumber, Interrupt};
+use crate::database::interrupt::Interrupt;
 use crate::database::schedule::memory_budget::{Held, Shrink};
 use crate::database::schedule::metrics::{Load, Loaded};
 use crate::database::schedule::queue::{DATABASE, Queue};
@@ -23,27 +24,7 @@ use crate::engine::StoreError;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
-use self::abandon::Abandoned;
-use self::loose::Loose;
-
-/// An open transaction's deadline.
-struct Deadline {
-    scope: u32,
-    timer: AbortHandle,
-}
-
-struct State {
-    queue: Queue<(Call, Reply, Span)>,
-    running: Option<(CallNumber, u32, u32)>,
-    deadlines: Vec<Deadline>,
-    expired: VecDeque<u32>,
-    loose: Loose,
-    shrink: bool,
-    abandoned: Abandoned,
-    /// Whether the database is in the line of the pool, or on one of its threads.
-    scheduled: bool,
-    closed: bool,
-}
+use self::state::{Abandoned, Ended, Loose, State};
 
 /// A SQLite database on an actor's pages.
 pub struct Database {
@@ -85,6 +66,7 @@ impl Database {
                 running: None,
                 deadlines: Vec::new(),
                 expired: VecDeque::new(),
+                ended: Ended::default(),
                 loose: Loose::default(),
                 shrink: false,
                 abandoned: Abandoned::No,
@@ -122,7 +104,7 @@ impl Database {
         let refused = if is_closed {
             Some(DatabaseError::Closed("the database is closed".to_owned()))
         } else if !state.queue.is_open(scope) {
-            Some(DatabaseError::Closed("the transaction is over".to_owned()))
+            Some(state.ended.why(scope))
         } else if state.queue.len() >= self.queue_max && !matches!(call, Call::End(_) | Call::Close) {
             self.shared.engine.metrics().sql_overloaded();
             // What ends something is let in: it makes room.
@@ -188,6 +170,12 @@ impl Database {
     pub fn stats(&self) -> DatabaseStats {
         let Load { waiting, running, memory_bytes } = self.load();
         self.counters.read(waiting + running, memory_bytes)
+    }
+
+    /// Whether a transaction is open, of the line or one that statements have begun.
+    pub fn is_transaction(&self) -> bool {
+        let state = self.state();
+        state.queue.depth() > 0 || state.loose.is_open()
     }
 
     /// The deadline of a transaction has come.
