@@ -198,6 +198,21 @@ onEachBackend((open) => {
       expect(await beside).toEqual([{ x: 1 }]);
     });
 
+    test('Kysely in its own transaction is told by the deadline what waited', async () => {
+      const kysely = new Kysely({
+        dialect: new BatonDialect({ database: db, closeOnDestroy: false, transactionTimeoutMs: 50 }),
+      });
+      const failed = kysely.transaction().execute(async (trx) => {
+        await trx.insertInto('t').values({ x: 1 }).execute();
+        await kysely.selectFrom('t').selectAll().execute();
+      });
+      expect(await rejection(failed)).toMatchObject({
+        code: 'ERR_CLOSED',
+        message: expect.stringMatching(/open for 50 ms.*1 call from outside.*"select \* from "t""/),
+      });
+      expect(await db.get('SELECT count(*) AS n FROM t')).toEqual({ n: 0 });
+    });
+
     test('a Durable Object runs in its transaction, also by `storage`', async () => {
       const storage = durableObjectStorage(db);
       await storage.transaction(async (txn) => {

@@ -52,6 +52,7 @@ const FOLDERS: &[(&str, &[&str])] = &[
             "call",
             "stats",
             "keywords",
+            "limited",
             "pages",
             "vfs",
             "session",

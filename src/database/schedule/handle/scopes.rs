@@ -106,6 +106,7 @@ impl Database {
 
 #[cfg(test)]
 mod tests {
+    use super::super::state::Ended;
     use super::*;
 
     fn expired(timeout_ms: u64) -> DatabaseError {
