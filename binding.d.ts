@@ -86,8 +86,8 @@ export declare class NativeStore {
   stat(actorId: string): Promise<NativeMeta | undefined | null | Failure>
   /** Lists actors in the byte order of their ids. */
   list(prefix: string, after?: string | undefined | null, limit?: number | undefined | null): Promise<Array<string> | Failure>
-  /** Deletes an actor's data. */
-  delete(actorId: string): Promise<boolean | Failure>
+  /** Deletes an actor's data, with a generation as its owner only. */
+  delete(actorId: string, generation?: bigint | undefined | null, headTxid?: bigint | undefined | null): Promise<boolean | Failure>
   /** Makes an actor from a SQLite file. */
   importFrom(actorId: string, file: string, replace: boolean): Promise<NativeMeta | Failure>
   /** Writes an actor's database as a SQLite file. */
@@ -100,8 +100,8 @@ export declare class NativeStore {
   beginV1Migration(actorId: string): Promise<NativeV1Migration | NativeMeta | Failure>
   /** Whether another handle is on the same store. */
   isSameAs(other: NativeStore): boolean
-  /** Takes an actor over in another store, or claims it there, to copy it. */
-  beginCopy(actorId: string, target: NativeStore, replace: boolean, verify: boolean): Promise<NativeCopying | Failure>
+  /** Takes an actor over in another store, or under another id, or claims it there, to copy it. */
+  beginCopy(actorId: string, target: NativeStore, targetId: string, replace: boolean, verify: boolean): Promise<NativeCopying | Failure>
   /** What is stored of an actor. */
   inspect(actorId: string): Promise<NativeInspection | undefined | null | Failure>
   /** Begins to check every row: of one actor, of those whose ids begin with a prefix, or of the store. */

@@ -43,7 +43,7 @@ mod verify;
 
 pub use crate::codec::{FenceState, HINT_RUNS_MAX};
 pub use crate::kv::Wanted;
-pub use crate::plan::{ActorRows, Audited, Problem, Problems, RowCount, RowKind, Seen, Severity};
+pub use crate::plan::{ActorRows, Audited, Held, Problem, Problems, RowCount, RowKind, Seen, Severity};
 pub use copy::{Copied, Copying};
 pub use error::{StoreError, surface};
 pub use large_commit::{LargeCommit, LargeCommitWriter};
@@ -62,7 +62,7 @@ use self::core::Core;
 use self::rows::Actor;
 use crate::env::Env;
 use crate::kv::Kv;
-use crate::plan::{Held, PreloadRequest};
+use crate::plan::PreloadRequest;
 use crate::types::{ActorId, Generation, Meta, PageCount, PageNumber, PageRange, PageSize, Token, Txid};
 
 /// Which pages the answer to a start carries.
@@ -297,7 +297,12 @@ impl Engine {
 
     /// Deletes an actor; `false` if there is none. Generations go on rising if it is made again.
     pub async fn delete(&self, actor: &ActorId) -> Result<bool, StoreError> {
-        tally::deleting(&self.core, delete::delete(&self.core, actor).await)
+        tally::deleting(&self.core, delete::delete(&self.core, actor, None).await)
+    }
+
+    /// Deletes an actor as its owner: fenced like a commit.
+    pub async fn delete_held(&self, actor: &ActorId, held: Held) -> Result<bool, StoreError> {
+        tally::deleting(&self.core, delete::delete(&self.core, actor, Some(held)).await)
     }
 
     /// Takes an actor over and makes a SQLite file its content. An actor that has pages is refused unless
@@ -334,16 +339,16 @@ impl Engine {
         self.core.is_same_store(&other.core)
     }
 
-    /// Begins to copy an actor to another store, which takes it over there; one that is not there yet is seen by nobody
-    /// before all of it is. An actor that has pages there is refused unless `replace` is set, and so is the store itself
-    /// as the target. Generations and txids begin anew.
+    /// Begins to copy an actor, which takes `to` of the target over; one that is not there yet is seen by nobody before
+    /// all of it is. An actor that has pages there is refused unless `replace` is set, and so is the actor itself.
+    /// Generations and txids begin anew.
     pub async fn begin_copy(
         &self,
         actor: &ActorId,
-        target: &Engine,
+        (target, to): (&Engine, &ActorId),
         replace: bool,
     ) -> Result<Copying, StoreError> {
-        copy::begin(&self.core, &target.core, actor, replace).await
+        copy::begin((&self.core, actor), (&target.core, to), replace).await
     }
 
     /// What is stored of an actor, also of a deleted or damaged one; `None` where there is nothing.
