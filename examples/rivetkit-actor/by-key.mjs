@@ -41,6 +41,7 @@ const room = actor({
     },
     storedAs: (c) => c.db.database.actorId,
     id: (c) => c.actorId,
+    nap: (c) => c.sleep(),
   },
 });
 
@@ -62,4 +63,6 @@ const messages = await lobby.post('hello');
 const [storedAs, id] = [await lobby.storedAs(), await lobby.id()];
 console.log(`${messages.length} messages, stored as ${storedAs === id ? "rivetkit's id" : storedAs}`);
 console.log('in the store:', (await store.list()).length, 'actor');
+await lobby.nap();
+await sleep(1_000); // it is asleep, for whoever comes next
 process.exit();

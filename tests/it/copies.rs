@@ -315,7 +315,7 @@ async fn an_actor_is_copied_to_another_id_of_its_store(place: Place) {
     assert_eq!((copied.source.head_txid, copied.target.size_pages), (head, PageCount(1_500)));
     let owned = start(&store, &other).await.meta;
     assert_eq!(tags(&store, &other, owned.generation, 1_500).await, [1; 1_500]);
-    commit(&store, &other, owned.generation, owned.head_txid, [1], 2).await.unwrap();
+    commit(&store, &other, owned.generation, owned.head_txid, [1_500], 2).await.unwrap();
     assert_eq!(tags(&store, &actor, generation, 1_500).await, [1; 1_500], "it was only read");
     let refused = store.begin_copy(&actor, (&store, &other), false).await.err().unwrap();
     assert!(refused.to_string().contains("has 1500 pages already"), "{refused}");

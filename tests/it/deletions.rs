@@ -54,7 +54,7 @@ async fn an_owner_deletes_only_what_it_still_holds(place: Place) {
     let actor = id("a");
     let first = start(&store, &actor).await.meta.generation;
     let seen = commit(&store, &actor, first, Txid(0), 1..=3, 1).await.unwrap();
-    let head = commit(&store, &actor, first, seen, [1], 2).await.unwrap();
+    let head = commit(&store, &actor, first, seen, [3], 2).await.unwrap();
     let held = |generation, head_txid| Held { generation, head_txid };
     let refused = store.delete_held(&actor, held(first, Some(seen))).await.unwrap_err();
     assert_eq!(refused.code(), "ERR_FENCE_MISMATCH", "it has changed since");
@@ -63,7 +63,7 @@ async fn an_owner_deletes_only_what_it_still_holds(place: Place) {
         let refused = store.delete_held(&actor, held(first, head_txid)).await.unwrap_err();
         assert_eq!(refused.code(), "ERR_FENCE_MISMATCH", "it was taken over");
     }
-    assert_eq!(tags(&store, &actor, second, 3).await, [2, 1, 1]);
+    assert_eq!(tags(&store, &actor, second, 3).await, [1, 1, 2]);
     assert_eq!(store.delete_held(&actor, held(second, Some(head))).await, Ok(true));
     assert_eq!(store.delete_held(&actor, held(second, None)).await, Ok(false), "there is nothing");
 }
