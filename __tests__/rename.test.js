@@ -2,8 +2,11 @@
 
 'use strict';
 
+const { spawnSync } = require('node:child_process');
+const { join } = require('node:path');
+
 const { Store } = require('..');
-const { onEachBackend } = require('./helpers.js');
+const { ROOT, onEachBackend, page, startWith, temporaryDirectory } = require('./helpers.js');
 
 const codeOf = (promise) =>
   promise.then(
@@ -130,4 +133,30 @@ onEachBackend((openStore) => {
     expect(await codeOf(store.copyTo('a', store, { as: 'a', replace: true }))).toBe('ERR_INVALID_ARG');
     expect(await codeOf(store.copyTo('a', store, { as: 'b' }))).toBe('ERR_INVALID_ARG');
   });
+});
+
+const path = join(temporaryDirectory(), 'data');
+
+test('a rename whose process is killed half way leaves the actor under its old id', async () => {
+  const before = await Store.open({ path });
+  await startWith(
+    before,
+    'old',
+    Array.from({ length: 1_500 }, (_, index) => page(index % 250)),
+  );
+  await before.close();
+  const script = `
+    const { Store } = require(${JSON.stringify(join(ROOT, 'index.js'))});
+    Store.open({ path: ${JSON.stringify(path)} }).then((store) =>
+      store.rename('old', 'new', {
+        onProgress: ({ pagesDone }) => void (pagesDone > 0 && process.kill(process.pid, 'SIGKILL')),
+      }));`;
+  expect(spawnSync(process.execPath, ['-e', script])).toMatchObject({ signal: 'SIGKILL' });
+  const store = await Store.open({ path });
+  expect(await store.list()).toEqual([{ actorId: 'old' }]);
+  expect((await store.stat('old')).sizePages).toBe(1_500);
+  expect((await store.rename('old', 'new')).sizePages).toBe(1_500);
+  expect(await store.list()).toEqual([{ actorId: 'new' }]);
+  expect(await store.verify({ deep: false })).toMatchObject({ ok: true });
+  await store.close();
 });
