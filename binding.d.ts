@@ -9,6 +9,14 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Where the answers of databases arrive. `lib/answer-queue.js` has one for each copy of itself. */
+export declare class NativeAnswerQueue {
+  /** `wake` is called when there is something to take. */
+  constructor(wake: () => void)
+  /** Takes up to `count` answers: the number of a call, its answer, and so on. */
+  take(count: number): Array<unknown>
+}
+
 /** A copy under way. */
 export declare class NativeCopying {
   /** How far it is. */
@@ -22,7 +30,7 @@ export declare class NativeCopying {
 /**
  * A SQLite database on an actor's pages. Users see `Database`, which checks every argument first.
  *
- * Answers arrive in the inbox that the database was opened with, under the number that the caller gives its
+ * Answers arrive in the queue that the database was opened with, under the number that the caller gives its
  * call.
  */
 export declare class NativeDatabase {
@@ -50,14 +58,6 @@ export declare class NativeDatabase {
   check(): Promise<undefined | Failure>
   /** What the database has done since it was opened. */
   stats(): NativeDatabaseStats
-}
-
-/** Where the answers of databases arrive. `lib/inbox.js` has one for each copy of itself. */
-export declare class NativeInbox {
-  /** `wake` is called when there is something to take. */
-  constructor(wake: () => void)
-  /** Takes up to `count` answers: the number of a call, its answer, and so on. */
-  take(count: number): Array<unknown>
 }
 
 /** A logger of this thread, until it is closed or the thread ends. */
@@ -107,7 +107,7 @@ export declare class NativeStore {
   /** Begins to check every row: of one actor, of those whose ids begin with a prefix, or of the store. */
   verify(actorId: string | undefined | null, prefix: string): Promise<NativeVerification | Failure>
   /** Takes an actor over and opens SQLite on its pages. */
-  openDatabase(actorId: string, options: NativeDatabaseOptions, inbox: NativeInbox, traceparent?: string | undefined | null): Promise<NativeDatabase | Failure>
+  openDatabase(actorId: string, options: NativeDatabaseOptions, answers: NativeAnswerQueue, traceparent?: string | undefined | null): Promise<NativeDatabase | Failure>
   /** Reads the store's own row: how long that took, in milliseconds. */
   ping(): Promise<number | Failure>
   /** How the backend is. */

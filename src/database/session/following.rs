@@ -9,9 +9,10 @@ use std::collections::HashSet;
 
 use libsqlite3_sys as ffi;
 
-use super::{Session, connect};
 use crate::database::error::DatabaseError;
 use crate::database::sqlite::SqlError;
+
+use super::{Session, connect};
 
 /// How often a statement or a batch begins, at most. Each time brings what it has asked for before along.
 const BEGINNINGS_MAX: u32 = 32;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use batondb::kv::embedded::Durability::{Relaxed, Strict};
 use batondb::kv::embedded::EmbeddedKv;
-use batondb::kv::{Body, Decision, Isolation, Kv, KvError, Mutations, ReadBody, View, read, transact};
+use batondb::kv::{Decision, Isolation, Kv, KvError, Mutations, ReadFn, TransactionFn, View, read, transact};
 use futures::executor::block_on;
 use futures::future::{BoxFuture, FutureExt};
 
@@ -48,7 +48,7 @@ fn processes_take_turns_and_lose_nothing() {
 /// Counts, and writes a large row of that number in the same transaction.
 struct CountRows;
 
-impl Body for CountRows {
+impl TransactionFn for CountRows {
     type Output = u64;
     type Error = KvError;
 
@@ -142,7 +142,7 @@ fn a_writer_that_is_killed_blocks_nobody() {
 /// Reads for a while, then writes, so that the committer is slower than those who queue.
 struct Slow;
 
-impl Body for Slow {
+impl TransactionFn for Slow {
     type Output = ();
     type Error = KvError;
 
@@ -210,7 +210,7 @@ fn a_busy_process_cannot_starve_another() {
 /// Reads until the process is killed.
 struct ReadForEver;
 
-impl ReadBody for ReadForEver {
+impl ReadFn for ReadForEver {
     type Output = ();
     type Error = batondb::kv::KvError;
 

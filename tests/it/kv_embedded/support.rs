@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
 use batondb::kv::{
-    Body, Decision, Isolation, KvError, Mutations, ReadBody, View, read as kv_read, transact as kv_transact,
+    Decision, Isolation, KvError, Mutations, ReadFn, TransactionFn, View, read as kv_read,
+    transact as kv_transact,
 };
 use futures::future::{BoxFuture, FutureExt};
 
@@ -39,7 +40,7 @@ pub struct Write {
     pub reads: Vec<u8>,
 }
 
-impl Body for Write {
+impl TransactionFn for Write {
     type Output = Option<Vec<u8>>;
     type Error = KvError;
 
@@ -70,7 +71,7 @@ pub async fn delete(kv: &EmbeddedKv, key: &[u8]) -> Result<(), KvError> {
 
 struct Get(Vec<u8>);
 
-impl ReadBody for Get {
+impl ReadFn for Get {
     type Output = Option<Vec<u8>>;
     type Error = KvError;
 
@@ -86,7 +87,7 @@ pub async fn get(kv: &EmbeddedKv, key: &[u8]) -> Result<Option<Vec<u8>>, KvError
 /// Adds one to a counter and answers with the count.
 pub struct Increment(pub &'static [u8]);
 
-impl Body for Increment {
+impl TransactionFn for Increment {
     type Output = u64;
     type Error = KvError;
 
@@ -121,7 +122,7 @@ impl Block {
     }
 }
 
-impl Body for Block {
+impl TransactionFn for Block {
     type Output = ();
     type Error = KvError;
 
