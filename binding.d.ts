@@ -9,6 +9,14 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Where the answers of databases arrive. `lib/answer-queue.js` has one for each copy of itself. */
+export declare class NativeAnswerQueue {
+  /** `wake` is called when there is something to take. */
+  constructor(wake: () => void)
+  /** Takes up to `count` answers: the number of a call, its answer, and so on. */
+  take(count: number): Array<unknown>
+}
+
 /** A copy under way. */
 export declare class NativeCopying {
   /** How far it is. */
@@ -22,7 +30,7 @@ export declare class NativeCopying {
 /**
  * A SQLite database on an actor's pages. Users see `Database`, which checks every argument first.
  *
- * Answers arrive in the inbox that the database was opened with, under the number that the caller gives its
+ * Answers arrive in the queue that the database was opened with, under the number that the caller gives its
  * call.
  */
 export declare class NativeDatabase {
@@ -54,14 +62,6 @@ export declare class NativeDatabase {
   stats(): NativeDatabaseStats
 }
 
-/** Where the answers of databases arrive. `lib/inbox.js` has one for each copy of itself. */
-export declare class NativeInbox {
-  /** `wake` is called when there is something to take. */
-  constructor(wake: () => void)
-  /** Takes up to `count` answers: the number of a call, its answer, and so on. */
-  take(count: number): Array<unknown>
-}
-
 /** A logger of this thread, until it is closed or the thread ends. */
 export declare class NativeLogger {
   /** `wake` is called when there is something to take. */
@@ -88,8 +88,8 @@ export declare class NativeStore {
   stat(actorId: string): Promise<NativeMeta | undefined | null | Failure>
   /** Lists actors in the byte order of their ids. */
   list(prefix: string, after?: string | undefined | null, limit?: number | undefined | null): Promise<Array<string> | Failure>
-  /** Deletes an actor's data. */
-  delete(actorId: string): Promise<boolean | Failure>
+  /** Deletes an actor's data, with a generation as its owner only. */
+  delete(actorId: string, generation?: bigint | undefined | null, headTxid?: bigint | undefined | null): Promise<boolean | Failure>
   /** Makes an actor from a SQLite file. */
   importFrom(actorId: string, file: string, replace: boolean): Promise<NativeMeta | Failure>
   /** Writes an actor's database as a SQLite file. */
@@ -102,14 +102,14 @@ export declare class NativeStore {
   beginV1Migration(actorId: string): Promise<NativeV1Migration | NativeMeta | Failure>
   /** Whether another handle is on the same store. */
   isSameAs(other: NativeStore): boolean
-  /** Takes an actor over in another store, or claims it there, to copy it. */
-  beginCopy(actorId: string, target: NativeStore, replace: boolean, verify: boolean): Promise<NativeCopying | Failure>
+  /** Takes an actor over in another store, or under another id, or claims it there, to copy it. */
+  beginCopy(actorId: string, target: NativeStore, targetId: string, replace: boolean, verify: boolean): Promise<NativeCopying | Failure>
   /** What is stored of an actor. */
   inspect(actorId: string): Promise<NativeInspection | undefined | null | Failure>
   /** Begins to check every row: of one actor, of those whose ids begin with a prefix, or of the store. */
   verify(actorId: string | undefined | null, prefix: string): Promise<NativeVerification | Failure>
   /** Takes an actor over and opens SQLite on its pages. */
-  openDatabase(actorId: string, options: NativeDatabaseOptions, inbox: NativeInbox, traceparent?: string | undefined | null): Promise<NativeDatabase | Failure>
+  openDatabase(actorId: string, options: NativeDatabaseOptions, answers: NativeAnswerQueue, traceparent?: string | undefined | null): Promise<NativeDatabase | Failure>
   /** Reads the store's own row: how long that took, in milliseconds. */
   ping(): Promise<number | Failure>
   /** How the backend is. */

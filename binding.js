@@ -835,9 +835,9 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.NativeAnswerQueue = nativeBinding.NativeAnswerQueue
 module.exports.NativeCopying = nativeBinding.NativeCopying
 module.exports.NativeDatabase = nativeBinding.NativeDatabase
-module.exports.NativeInbox = nativeBinding.NativeInbox
 module.exports.NativeLogger = nativeBinding.NativeLogger
 module.exports.NativeStore = nativeBinding.NativeStore
 module.exports.NativeV1Migration = nativeBinding.NativeV1Migration

@@ -132,10 +132,30 @@ export declare class Store implements AsyncDisposable {
    * What an import or a copy has written so far of an actor that does not exist yet is cleared as well, whether it
    * is under way (it then ends with `ERR_CONCURRENT_TAKEOVER`) or its process was killed; the answer is `false`.
    *
+   * @param options With a `generation` the actor is deleted as its owner: fenced, like a commit.
    * @returns Whether there was an actor to delete.
-   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CLOSED`.
+   * @throws {BatonError} `ERR_FENCE_MISMATCH`: `generation` is not the current one, or `headTxid` not the current head.
+   * `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`, `ERR_MIGRATION_INCOMPLETE` (with a `generation`), `ERR_UNAVAILABLE`,
+   * `ERR_CLOSED`.
    */
-  delete(actorId: string): Promise<boolean>;
+  delete(actorId: string, options?: DeleteOptions): Promise<boolean>;
+
+  /**
+   * Gives an actor another id. It is taken over, copied page by page to `newActorId`, where every page is read back and
+   * compared, and deleted under its old id: whoever owned it is fenced for good. Generations and txids begin anew, and
+   * what a start should preload is not taken along. The new id shows all of it or nothing; the store needs room for
+   * both until the end.
+   *
+   * A call that fails leaves the actor under its old id, for its next owner. If the process is killed just before the
+   * deletion, both ids have the same pages: delete the old one.
+   *
+   * @returns The state of the actor under its new id. Start it with {@link Store.openDatabase} or
+   * {@link Store.loadStartup}.
+   * @throws {BatonError} `ERR_NOT_FOUND`: there is no such actor. `ERR_INVALID_ARG`: both ids are the same, or
+   * `newActorId` has pages already. `ERR_CONCURRENT_TAKEOVER`: one of them was started or deleted meanwhile. And as
+   * {@link Store.loadStartup} and {@link Store.copyTo}.
+   */
+  rename(actorId: string, newActorId: string, options?: RenameOptions): Promise<Meta>;
 
   /**
    * Makes an actor from a SQLite database file, of any legal page size. It takes the actor over while it
@@ -219,7 +239,7 @@ export declare class Store implements AsyncDisposable {
   invalidateV1Migration(actorId: string): Promise<boolean>;
 
   /**
-   * Copies an actor to another store, page by page, from one committed head. The actor is only read here; there it
+   * Copies an actor to another store, or to another id of the same one, page by page, from one committed head. The actor is only read here; there it
    * is taken over, and everything becomes visible as one commit or not at all: an actor that was not in the target
    * before is not listed there until the copy is complete, and never if it fails, is aborted or its process is killed.
    * Generations and txids begin anew there, and what a start should preload is not copied. Memory holds a few
@@ -229,10 +249,10 @@ export declare class Store implements AsyncDisposable {
    * The file grows by what is written meanwhile, so `onProgress` should not wait for long. FoundationDB and memory keep
    * no head for that long: there the copy begins again when the head moves, up to eight times.
    *
-   * @param target Another open store, of any kind. One that is on the same directory, or on the same prefix of the
-   * same cluster, is refused.
+   * @param target Another open store, of any kind, or, with `as`, any open store. Without it one that is on the same
+   * directory, or on the same prefix of the same cluster, is refused.
    * @throws {BatonError} `ERR_NOT_FOUND`: the actor does not exist here. `ERR_INVALID_ARG`: it has pages there and
-   * `replace` is not set, or the target is this store itself. `ERR_UNAVAILABLE`: also when the actor committed here all
+   * `replace` is not set, or the target is the actor itself. `ERR_UNAVAILABLE`: also when the actor committed here all
    * the time, so that no head lasted. `ERR_CONCURRENT_TAKEOVER`, `ERR_FENCE_MISMATCH`: the actor was taken over or
    * deleted there meanwhile. `ERR_CORRUPT`: a row is damaged, or `verify` finds that the target holds something else
    * than what was read. `ERR_MIGRATION_INCOMPLETE`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_COMMIT_UNKNOWN`,
@@ -801,6 +821,12 @@ export interface ImportOptions {
 /** How to copy an actor. */
 export interface CopyOptions {
   /**
+   * The id that the copy gets.
+   *
+   * @default the same
+   */
+  as?: string;
+  /**
    * Whether the pages that the actor has in the target are replaced. Without it such an actor is refused.
    *
    * @default false
@@ -822,6 +848,17 @@ export interface CopyOptions {
    */
   onProgress?: (progress: CopyProgress) => unknown;
 }
+
+/** What an owner holds of an actor that it deletes. */
+export interface DeleteOptions {
+  /** The generation of the start: nothing is deleted if somebody has taken the actor over since. */
+  generation?: bigint;
+  /** The head that was seen, together with `generation`: nothing is deleted if there was a commit since. */
+  headTxid?: bigint;
+}
+
+/** How to rename an actor. */
+export type RenameOptions = Pick<CopyOptions, 'signal' | 'onProgress'>;
 
 /** How far a copy is. */
 export interface CopyProgress {

@@ -2,7 +2,7 @@
 
 'use strict';
 
-const { execFile } = require('node:child_process');
+const { execFile, spawn } = require('node:child_process');
 const { existsSync, readFileSync, statSync } = require('node:fs');
 const { join } = require('node:path');
 
@@ -108,18 +108,36 @@ onFull('where the disk is full', () => {
 const onLinux = process.platform === 'linux' ? describe : describe.skip;
 
 onLinux('on Linux', () => {
-  test.each([['list', path], ['inspect', path, 'raw'], SELECT, ['stat', path, '--json'], ['--help']])(
-    '%s %s fails where stdout is closed',
-    async (...args) => {
-      expect(await shell('exec "$@" >&-', args)).toEqual({
-        code: 1,
-        stdout: '',
-        stderr: 'batondb: cannot write to stdout: it is closed; to print nothing, say > /dev/null (EBADF)\n',
+  test.each([
+    ['list', path],
+    ['inspect', path, 'raw'],
+    SELECT,
+    ['stat', path],
+    ['stat', path, 'raw'],
+    ['stat', path, '--json'],
+    ['doctor', path, '--shallow'],
+    ['--help'],
+  ])('%s %s fails where stdout is closed', async (...args) => {
+    expect(await shell('exec "$@" >&-', args)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'batondb: cannot write to stdout: it is closed; to print nothing, say > /dev/null (EBADF)\n',
+    });
+    expect(await shell('exec "$@" > /dev/null', args)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await shell('"$@" | true', args)).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
+  test('who throws output and errors away gets the exit code of what counts beside them', async () => {
+    const nowhere = (args) =>
+      new Promise((resolve) => {
+        spawn(process.execPath, [PROGRAM, ...args], { cwd: directory, stdio: 'ignore' }).on('close', resolve);
       });
-      expect(await shell('exec "$@" > /dev/null', args)).toEqual({ code: 0, stdout: '', stderr: '' });
-      expect(await shell('"$@" | true', args)).toEqual({ code: 0, stdout: '', stderr: '' });
-    },
-  );
+    expect(await nowhere(['doctor', path, '--shallow'])).toBe(0);
+    expect(await nowhere(['doctor', path, 'nobody'])).toBe(1);
+    expect(await nowhere(['stat', path])).toBe(0);
+    expect(await nowhere(['stat', path, 'nobody'])).toBe(1);
+    expect(await nowhere(['list', path])).toBe(1);
+  });
 
   test('what is cut off in the middle of a write is not taken for printed', async () => {
     const out = join(directory, 'cut');

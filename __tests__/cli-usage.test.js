@@ -8,7 +8,19 @@ const { batondb, start, succeed } = require('./cli-helpers.js');
 const { ROOT, describeOnCluster, clusterPlace, temporaryDirectory } = require('./helpers.js');
 
 const directory = temporaryDirectory();
-const COMMANDS = ['list', 'stat', 'inspect', 'doctor', 'sql', 'export', 'import', 'copy', 'delete', 'bench'];
+const COMMANDS = [
+  'list',
+  'stat',
+  'inspect',
+  'doctor',
+  'sql',
+  'export',
+  'import',
+  'copy',
+  'rename',
+  'delete',
+  'bench',
+];
 const { bin, files, version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 test('the package has the program', () => {
@@ -57,13 +69,18 @@ test.each([
   expect(stderr).toContain(message);
 });
 
-test.each(['list', 'stat', 'inspect', 'doctor', 'sql', 'export', 'delete', 'bench'])(
+test.each(['list', 'stat', 'inspect', 'doctor', 'sql', 'export', 'rename', 'delete', 'bench'])(
   '%s makes no store where there is none',
   async (command) => {
     const path = join(directory, `none-${command}`);
-    const more = { list: [], stat: [], doctor: [], bench: [], export: ['a', join(directory, 'x')] }[
-      command
-    ] ?? ['a'];
+    const more = {
+      list: [],
+      stat: [],
+      doctor: [],
+      bench: [],
+      export: ['a', join(directory, 'x')],
+      rename: ['a', 'b'],
+    }[command] ?? ['a'];
     const { code, stderr } = await batondb([command, path, ...more]);
     expect({ code, stderr }).toEqual({
       code: 1,

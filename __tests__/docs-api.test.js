@@ -23,7 +23,7 @@ const MODULES = {
   'batondb/drizzle': ['drizzle', 'migrate'],
   'batondb/durable-object': ['durableObjectStorage'],
   'batondb/kysely': ['BatonDialect'],
-  'batondb/rivetkit': ['batonDatabase', 'sleepWhenFenced'],
+  'batondb/rivetkit': ['batonDatabase', 'byNameAndKey', 'sleepWhenFenced'],
   kysely: ['Kysely'],
 };
 const GIVEN = `

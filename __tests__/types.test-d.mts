@@ -105,7 +105,14 @@ export async function looking(store: Store, target: Store) {
   const inspection = await store.inspect('a');
   same<typeof inspection, Inspection | undefined>();
   same<NonNullable<Inspection['head']>['nextTxid'], bigint>();
+  const renamed: Meta = await store.rename('a', 'b', {
+    onProgress: ({ pagesDone }) => void (pagesDone satisfies number),
+  });
+  await store.delete('b', { generation: renamed.generation, headTxid: renamed.headTxid });
+  // @ts-expect-error a rename always compares
+  await store.rename('a', 'b', { verify: true });
   const copied = await store.copyTo('a', target, {
+    as: 'c',
     replace: true,
     verify: true,
     onProgress: async ({ pagesDone, pagesVerified }) => pagesDone + pagesVerified,

@@ -21,9 +21,9 @@ export type Execute = <Row extends Record<string, unknown> = Record<string, unkn
 
 /** How to run a transaction. */
 export interface RawTransactionOptions {
-  /** rivetkit's label for its own statistics; without meaning here. */
+  /** rivetkit's label for its own statistics, not empty; without meaning here. */
   name?: string;
-  /** In milliseconds, 1 to 2147483647. Without it: {@link DatabaseOptions.transactionTimeoutMs}. */
+  /** In milliseconds, above 0; at most 2147483647 count. Without it: {@link DatabaseOptions.transactionTimeoutMs}. */
   timeout?: number;
   /** `includeState` is refused with `ERR_INVALID_ARG`: rivetkit's state is not part of a Baton transaction. */
   experimental?: { includeState?: boolean };
@@ -63,6 +63,8 @@ export interface RawTransaction extends RawQueries {
 
 /** `c.db` of an actor whose `db` is {@link batonDatabase}. */
 export interface RawClient extends RawQueries {
+  /** Answers `null`: these are figures of rivetkit's own engine. See {@link Store.metrics}, {@link Database.stats}. */
+  nativeMetrics: () => null;
   /** Closes the database. rivetkit does it when the actor stops or sleeps. */
   close: () => Promise<void>;
   /** Baton's own database, with parameters as arrays, `iterate`, `prepare`, `batch` and the rest. */
@@ -77,6 +79,7 @@ export interface RawClient extends RawQueries {
    * does not tell a provider whether an actor sleeps or is destroyed.
    *
    * @returns Whether there was anything to delete.
+   * @throws {BatonError} `ERR_FENCE_MISMATCH`: the actor was taken over, and its data is its new owner's.
    */
   deleteDatabase: () => Promise<boolean>;
 }
@@ -99,14 +102,58 @@ export interface BatonDatabaseOptions {
    */
   onFenced?: (error: FenceError, actor: { actorId: string }) => void;
   /**
-   * The id of the actor in the store, 1 to 256 bytes.
+   * The id of the actor in the store, 1 to 256 bytes, or a promise of it. By default it is rivetkit's own id of the
+   * actor, which does not outlive rivetkit's records of it. {@link byNameAndKey} makes one that does.
    *
    * @default (ctx) => ctx.actorId
    */
-  actorId?: (ctx: ProviderContext) => string;
+  actorId?: (ctx: ProviderContext) => string | Promise<string>;
+  /**
+   * Ids under which the data of this actor may be from earlier. If the store has no pages under `actorId`, the first of
+   * these that has some is renamed to it at the start ({@link Store.rename}), and its former owner is fenced.
+   */
+  adopt?: (
+    ctx: ProviderContext,
+  ) => string | readonly string[] | undefined | Promise<string | readonly string[] | undefined>;
   /** How to open the database. `onFenced` has its own option, and an actor is never `readOnly`. */
   databaseOptions?: Omit<DatabaseOptions, 'onFenced' | 'readOnly'>;
 }
+
+/** Where rivetkit's engine is; see {@link byNameAndKey}. */
+export interface EngineOptions {
+  /**
+   * Its URL, as rivetkit takes it: also `https://namespace:token@host`.
+   *
+   * @default process.env.RIVET_ENDPOINT ?? 'http://127.0.0.1:6420'
+   */
+  endpoint?: string;
+  /** @default process.env.RIVET_NAMESPACE ?? 'default' */
+  namespace?: string;
+  /** @default process.env.RIVET_TOKEN */
+  token?: string;
+}
+
+/**
+ * For `actorId`: an id made of the actor's name and key, `room/lobby`, so that the same name and key have the same data
+ * also when rivetkit has lost its records and calls the actor by a new id. rivetkit tells a provider neither, so its
+ * engine is asked at each start, for 10 s at most.
+ *
+ * The parts of a key are joined as the engine does it: `room/a/b` for `['a', 'b']`, with `\\/` for a slash inside of one.
+ * What would be longer than 256 bytes is a hash. An actor without a key keeps rivetkit's id.
+ *
+ * @example
+ * ```ts
+ * batonDatabase({
+ *   store,
+ *   actorId: byNameAndKey({ endpoint: 'http://127.0.0.1:6420' }),
+ *   adopt: (ctx) => ctx.actorId, // what was stored under rivetkit's ids before
+ * });
+ * ```
+ * @returns A function that fails with `ERR_UNAVAILABLE` (retryable) if the engine does not answer, or does not know the
+ * actor; the actor then does not start.
+ * @throws {BatonError} `ERR_INVALID_ARG`: the options are wrong.
+ */
+export declare function byNameAndKey(options?: EngineOptions): (ctx: ProviderContext) => Promise<string>;
 
 /** A `DatabaseProvider` of rivetkit. */
 export interface BatonDatabaseProvider {

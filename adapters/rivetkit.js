@@ -3,6 +3,7 @@
 'use strict';
 
 const { BatonError } = require('../lib/error.js');
+const { adopt, byNameAndKey } = require('./rivetkit/actor-id.js');
 const { rawClient } = require('./rivetkit/client.js');
 
 /** @typedef {import('../index.js').Store} Store */
@@ -13,7 +14,7 @@ const { rawClient } = require('./rivetkit/client.js');
 /** rivetkit itself gives migrations as much; a transaction of an action has the database's own limit. */
 const MIGRATION_TIMEOUT_MS = 5 * 60_000;
 
-const KNOWN = ['store', 'onMigrate', 'onFenced', 'actorId', 'databaseOptions'];
+const KNOWN = ['store', 'onMigrate', 'onFenced', 'actorId', 'adopt', 'databaseOptions'];
 
 /**
  * @param {string} name
@@ -36,7 +37,7 @@ function check(options) {
   if (typeof store !== 'function' && typeof store?.openDatabase !== 'function') {
     throw wrong('options.store', 'a Store or a function that answers one', store);
   }
-  for (const name of ['onMigrate', 'onFenced', 'actorId']) {
+  for (const name of ['onMigrate', 'onFenced', 'actorId', 'adopt']) {
     if (options[name] !== undefined && typeof options[name] !== 'function') {
       throw wrong(`options.${name}`, 'a function', options[name]);
     }
@@ -52,12 +53,16 @@ function check(options) {
  * @param {BatonDatabaseOptions} options
  * @param {ProviderContext} ctx
  */
-async function createClient({ store: given, onFenced, actorId: nameOf, databaseOptions }, ctx) {
+async function createClient(
+  { store: given, onFenced, actorId: nameOf, adopt: earlier, databaseOptions },
+  ctx,
+) {
   const store = typeof given === 'function' ? await given() : given;
-  const actorId = nameOf === undefined ? ctx?.actorId : nameOf(ctx);
+  const actorId = nameOf === undefined ? ctx?.actorId : await nameOf(ctx);
   if (typeof actorId !== 'string') {
     throw wrong("the actor's id", 'a string: rivetkit before 2.1 does not tell it to a provider', actorId);
   }
+  if (earlier !== undefined) await adopt(store, actorId, await earlier(ctx));
   const fencing = new AbortController();
   let closing = false;
   const database = await store.openDatabase(actorId, {
@@ -120,4 +125,4 @@ function sleepWhenFenced(c) {
   fenced.addEventListener('abort', () => c.sleep(), { once: true });
 }
 
-module.exports = { batonDatabase, sleepWhenFenced };
+module.exports = { batonDatabase, byNameAndKey, sleepWhenFenced };

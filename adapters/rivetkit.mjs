@@ -1,1 +1,1 @@
-export { batonDatabase, sleepWhenFenced } from './rivetkit.js';
+export { batonDatabase, byNameAndKey, sleepWhenFenced } from './rivetkit.js';

@@ -205,20 +205,52 @@ function verifyOptions(value) {
  * @property {boolean} verify
  * @property {AbortSignal | undefined} signal
  * @property {import('../index.js').CopyOptions['onProgress']} onProgress
+ * @property {string | undefined} as
  */
+
+/** @typedef {Pick<CopySettings, 'signal' | 'onProgress'>} RenameSettings */
 
 /**
  * @param {unknown} value
  * @returns {CopySettings}
  */
 function copyOptions(value) {
-  const options = check.object(value ?? {}, 'options', ['replace', 'verify', 'signal', 'onProgress']);
-  const { onProgress } = options;
+  const options = check.object(value ?? {}, 'options', ['as', 'replace', 'verify', 'signal', 'onProgress']);
+  const { as, onProgress } = options;
   return {
+    as: as === undefined ? undefined : actorId(as, 'options.as'),
     replace: check.boolean(options.replace ?? false, 'options.replace'),
     verify: check.boolean(options.verify ?? false, 'options.verify'),
     signal: check.signal(options.signal, 'options.signal'),
     onProgress: callback(onProgress, 'options.onProgress'),
+  };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {RenameSettings}
+ */
+function renameOptions(value) {
+  const { signal, onProgress } = check.object(value ?? {}, 'options', ['signal', 'onProgress']);
+  return {
+    signal: check.signal(signal, 'options.signal'),
+    onProgress: callback(onProgress, 'options.onProgress'),
+  };
+}
+
+/**
+ * What the caller holds of an actor that it deletes as its owner.
+ *
+ * @param {unknown} value
+ */
+function deleteOptions(value) {
+  const { generation, headTxid } = check.object(value ?? {}, 'options', ['generation', 'headTxid']);
+  if (generation === undefined && headTxid !== undefined) {
+    throw check.invalid('options.headTxid', 'given together with options.generation', headTxid);
+  }
+  return {
+    generation: generation === undefined ? undefined : check.u64(generation, 'options.generation'),
+    headTxid: headTxid === undefined ? undefined : check.u64(headTxid, 'options.headTxid'),
   };
 }
 
@@ -246,22 +278,25 @@ function file(value) {
  * Its length in bytes is the engine's to check: it counts UTF-8.
  *
  * @param {unknown} value
+ * @param {string} [name]
  * @returns {string}
  */
-function actorId(value) {
-  return check.nonEmptyString(value, 'actorId');
+function actorId(value, name = 'actorId') {
+  return check.nonEmptyString(value, name);
 }
 
 module.exports = {
   actorId,
   copyOptions,
   databaseOptions,
+  deleteOptions,
   file,
   importOptions,
   listOptions,
   migrateOptions,
   pingOptions,
   readRequest,
+  renameOptions,
   startupOptions,
   verifyOptions,
 };

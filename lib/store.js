@@ -20,6 +20,7 @@ const { OpenDatabases } = require('./open-databases.js');
 const { QueuedDatabase, inbox } = require('./answer-queue.js');
 const options = require('./options.js');
 const { PageSet } = require('./page-set.js');
+const { rename } = require('./rename.js');
 const { toStatus } = require('./status.js');
 const { storeOptions } = require('./store-options.js');
 const { toInspection, verify } = require('./verify.js');
@@ -143,11 +144,15 @@ class Store {
     }
   }
 
-  /** @param {string} actorId */
-  async delete(actorId) {
+  /**
+   * @param {string} actorId
+   * @param {import('../index.js').DeleteOptions} [deleteOptions]
+   */
+  async delete(actorId, deleteOptions) {
     const id = options.actorId(actorId);
+    const { generation, headTxid } = options.deleteOptions(deleteOptions);
     // Not without `await`: the stack of an error would end here.
-    const deleted = await this.#call((native) => native.delete(id));
+    const deleted = await this.#call((native) => native.delete(id, generation, headTxid));
     this.#databases.deleted(id);
     return deleted;
   }
@@ -215,11 +220,11 @@ class Store {
   async copyTo(actorId, target, copyOptions) {
     const id = options.actorId(actorId);
     const other = Store.#nativeOf(target, 'target');
-    if (target === this) {
+    const settings = options.copyOptions(copyOptions);
+    const { as: to = id, replace, verify: verified, signal } = settings;
+    if (target === this && to === id) {
       throw check.invalid('target', 'another Store', target);
     }
-    const settings = options.copyOptions(copyOptions);
-    const { replace, verify: verified, signal } = settings;
     /** @type {Promise<import('../binding.js').NativeCopying | Failure> | undefined} */
     let beginning;
     // Both stores stay open as long as this lasts.
@@ -228,7 +233,7 @@ class Store {
         let copying;
         try {
           copying = await this.#call(
-            (native) => (beginning = native.beginCopy(id, other, replace, verified)),
+            (native) => (beginning = native.beginCopy(id, other, to, replace, verified)),
             signal,
           );
         } catch (error) {
@@ -237,10 +242,22 @@ class Store {
           throw error;
         }
         const copied = await copy(copying, id, settings);
-        target.#databases.takenOver(id, copied.target.generation);
+        target.#databases.takenOver(to, copied.target.generation);
         return copied;
       }),
     );
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {string} newActorId
+   * @param {import('../index.js').RenameOptions} [renameOptions]
+   */
+  async rename(actorId, newActorId, renameOptions) {
+    const from = options.actorId(actorId);
+    const to = options.actorId(newActorId, 'newActorId');
+    const settings = options.renameOptions(renameOptions);
+    return await this.#keepOpen(() => rename(this, from, to, settings));
   }
 
   /** @param {Store} other */

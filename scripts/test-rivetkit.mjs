@@ -1,6 +1,6 @@
-// Runs the example of a rivetkit actor on the real rivetkit, its engine included, and looks at what it says. Installs
-// rivetkit (about 350 MB) into the example's folder, and, where this Node is older than rivetkit wants, a Node for it
-// into target/tools.
+// Runs the examples of rivetkit actors on the real rivetkit, its engine included, and looks at what they say; then
+// compares `c.db` with rivetkit's own, call by call. Installs rivetkit (about 350 MB) into the example's folder, and,
+// where this Node is older than rivetkit wants, a Node for it into target/tools.
 //
 //   npm run test:rivetkit
 
@@ -66,13 +66,12 @@ function freePort() {
 
 /**
  * @param {string} node
- * @param {string} scratch
- * @returns {Promise<string>} what it says
+ * @param {string} scratch the HOME below which rivetkit's engine keeps its data
+ * @param {string[]} script its name in the example's folder, and its arguments
+ * @returns {Promise<string[]>} what it says
  */
-async function runExample(node, scratch) {
-  const args = [join(EXAMPLE, 'main.mjs'), join(scratch, 'data'), String(await freePort())];
-  // rivetkit's engine keeps its data below HOME.
-  const child = spawn(node, args, {
+async function run(node, scratch, [name, ...args]) {
+  const child = spawn(node, [join(EXAMPLE, name), ...args], {
     cwd: scratch,
     env: { ...process.env, HOME: scratch },
     timeout: TIMEOUT_MS,
@@ -82,9 +81,72 @@ async function runExample(node, scratch) {
   child.stderr.on('data', (chunk) => (output += chunk));
   const code = await new Promise((resolve) => child.on('close', resolve));
   if (code !== 0) {
-    throw new Error(`the example ended with ${code}:\n${output}`);
+    throw new Error(`${name} ended with ${code}:\n${output}`);
   }
-  return output;
+  return output.split('\n').filter((line) => !/^(ts|level)=|^$/.test(line) && !line.startsWith('  '));
+}
+
+/**
+ * Does something with an engine that knows nothing yet, and ends the engine.
+ *
+ * @param {(scratch: string) => Promise<void>} work
+ */
+async function withNewEngine(work) {
+  const scratch = mkdtempSync(join(tmpdir(), 'baton-rivetkit-'));
+  try {
+    await work(scratch);
+  } finally {
+    stopEngine(scratch);
+    rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/**
+ * @param {string} what
+ * @param {string[]} expected
+ * @param {string[]} said
+ */
+function passes(what, expected, said) {
+  const missing = expected.filter((line) => !said.includes(line));
+  if (missing.length > 0) {
+    throw new Error(`${what} did not say\n${missing.join('\n')}\nbut\n${said.join('\n')}`);
+  }
+  console.log(`${expected.join('\n')}\npassed  ${what}`);
+}
+
+/**
+ * Two runs with one engine, the second of which takes the data of the first one to an id made of name and key; then an
+ * engine that has forgotten the actor.
+ *
+ * @param {string} node
+ * @param {string} data
+ */
+async function byKey(node, data) {
+  const script = async (/** @type {string[]} */ ...more) => [
+    'by-key.mjs',
+    data,
+    String(await freePort()),
+    ...more,
+  ];
+  await withNewEngine(async (scratch) => {
+    const plain = await run(node, scratch, await script('--by-id'));
+    passes("an actor under rivetkit's id", ["1 messages, stored as rivetkit's id"], plain);
+    stopEngine(scratch);
+    const adopted = await run(node, scratch, await script());
+    passes(
+      'the same one by its key',
+      ['2 messages, stored as room/lobby/a\\/b', 'in the store: 1 actor'],
+      adopted,
+    );
+  });
+  await withNewEngine(async (scratch) => {
+    const lost = await run(node, scratch, await script());
+    passes(
+      "the same one after the loss of rivetkit's records",
+      ['3 messages, stored as room/lobby/a\\/b'],
+      lost,
+    );
+  });
 }
 
 /**
@@ -117,16 +179,17 @@ function checkTypes() {
 npmInstall(EXAMPLE);
 checkTypes();
 const node = nodeForRivetkit();
-const scratch = mkdtempSync(join(tmpdir(), 'baton-rivetkit-'));
+const stores = mkdtempSync(join(tmpdir(), 'baton-rivetkit-stores-'));
 try {
-  const output = await runExample(node, scratch);
-  const said = output.split('\n').filter((line) => !/^(ts|level)=|^$/.test(line) && !line.startsWith('  '));
-  const missing = EXPECTED.filter((line) => !said.includes(line));
-  if (missing.length > 0) {
-    throw new Error(`the example did not say\n${missing.join('\n')}\nbut\n${output}`);
-  }
-  console.log(`${EXPECTED.join('\n')}\npassed  the actor on rivetkit's own engine`);
+  await withNewEngine(async (scratch) => {
+    const script = ['main.mjs', join(stores, 'main'), String(await freePort())];
+    passes("the actor on rivetkit's own engine", EXPECTED, await run(node, scratch, script));
+  });
+  await withNewEngine(async (scratch) => {
+    const said = await run(node, scratch, ['compare.mjs', String(await freePort())]);
+    passes("each call of c.db beside rivetkit's own", ['databases: rivetkit baton'], said);
+  });
+  await byKey(node, join(stores, 'by-key'));
 } finally {
-  stopEngine(scratch);
-  rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+  rmSync(stores, { recursive: true, force: true, maxRetries: 5 });
 }

@@ -2,6 +2,7 @@
 
 'use strict';
 
+const check = require('../../lib/check.js');
 const { BatonError } = require('../../lib/error.js');
 const { statementsOf } = require('../../lib/cli/sql-text.js');
 
@@ -15,6 +16,9 @@ const { statementsOf } = require('../../lib/cli/sql-text.js');
 // Statements that cannot stand inside of a batch, which is a transaction.
 const OUTSIDE_OF_BATCHES =
   /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(?:BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE|VACUUM|PRAGMA|ATTACH|DETACH)\b/i;
+
+/** The longest that a timer waits. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1;
 
 /**
  * Integers as rivetkit's own client answers them: numbers, and a bigint only where a number would not be exact.
@@ -82,9 +86,14 @@ function executeOn(queries) {
   };
 }
 
-/** @param {unknown} options */
-function timeoutOf(options) {
-  const { timeout, experimental } = /** @type {any} */ (options ?? {});
+/**
+ * As rivetkit takes them: a timeout is any positive number of milliseconds, and the unused name is not empty.
+ *
+ * @param {unknown} options
+ */
+function transactionOptions(options) {
+  const { name, timeout, experimental } = /** @type {any} */ (options ?? {});
+  if (name !== undefined) check.nonEmptyString(name, 'options.name');
   if (experimental?.includeState) {
     // Its answer would be a promise that a database outside of rivetkit cannot keep.
     throw new BatonError(
@@ -92,7 +101,12 @@ function timeoutOf(options) {
       "options.experimental.includeState must not be set: rivetkit's state is not part of a Baton transaction",
     );
   }
-  return timeout === undefined ? {} : { timeoutMs: timeout };
+  if (timeout === undefined) return {};
+  if (typeof timeout !== 'number') throw check.invalid('options.timeout', 'of type number', timeout);
+  if (!(timeout > 0 && timeout < Infinity)) {
+    throw check.outOfRange('options.timeout', 'a positive, finite number of milliseconds', timeout);
+  }
+  return { timeoutMs: Math.min(Math.ceil(timeout), TIMEOUT_MS_MAX) };
 }
 
 /**
@@ -106,7 +120,7 @@ function rawQueries(queries) {
       await queries.transaction(
         async (tx) =>
           await callback(/** @type {any} */ ({ ...rawQueries(tx), database: tx, close: async () => {} })),
-        timeoutOf(options),
+        transactionOptions(options),
       ),
   };
 }
@@ -124,13 +138,15 @@ function rawClient(store, database, { onClose, fenced }) {
   };
   return {
     ...rawQueries(database),
+    nativeMetrics: () => null,
     close,
     database,
     fenced,
     deleteDatabase: async () => {
       // Closed first, so that the deletion is not told to the actor as the loss of it.
       await close();
-      return await store.delete(database.actorId);
+      // As its owner only: who has taken the actor over keeps it.
+      return await store.delete(database.actorId, { generation: database.startup.generation });
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import { actor, setup } from 'rivetkit';
 import { Store } from 'batondb';
-import { batonDatabase, sleepWhenFenced } from 'batondb/rivetkit';
+import { batonDatabase, byNameAndKey, sleepWhenFenced } from 'batondb/rivetkit';
 declare const store: Store;
 const room = actor({
   db: batonDatabase({ store, onMigrate: (db) => db.execute('CREATE TABLE t(x)') }),
@@ -21,4 +21,12 @@ const room = actor({
       }),
   },
 });
-export const registry = setup({ use: { room } });
+const keyed = actor({
+  db: batonDatabase({
+    store,
+    actorId: byNameAndKey({ endpoint: 'http://127.0.0.1:6420' }),
+    adopt: (ctx) => [ctx.actorId],
+  }),
+  actions: { metrics: (c) => c.db.nativeMetrics() },
+});
+export const registry = setup({ use: { room, keyed } });

@@ -31,6 +31,7 @@ exist is an error. Nothing is repaired: what to do about damage is said in docs/
     'batondb doctor ./data room-1',
     'batondb doctor ./data --json > report.json',
   ],
+  reports: true,
   async run({ values, args: [, actorId], out, open, progress, signal }) {
     if (actorId !== undefined && values.prefix !== undefined) {
       throw new UsageError('give an actor or --prefix, not both');

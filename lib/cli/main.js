@@ -25,6 +25,7 @@ const COMMANDS = [
   require('./export.js'),
   require('./import.js'),
   require('./copy.js'),
+  require('./rename.js'),
   require('./delete.js'),
   require('./bench.js'),
 ];
@@ -58,8 +59,8 @@ A store is
                                       &client-library=FILE say which cluster and client
   -                                   what BATON_STORE names; also where no store is given
 
-Only sql --write, import, copy (in the target), delete and bench (for actors of its own) take actors over. All other
-commands read, beside whoever owns the actors.
+Only sql --write, import, copy (in the target), rename, delete and bench (for actors of its own) take actors over. All
+other commands read, beside whoever owns the actors.
 
 Exit codes: 0 all is well, 1 a problem was found or something failed, 2 the call was wrong, 130 interrupted.
 
@@ -108,6 +109,7 @@ async function dispatch(argv, interrupted) {
   const { values, positionals } = parse(command, rest);
   checkArguments(command, positionals);
   if (values.json || command.onlyPrints?.(values)) refuseClosed();
+  else if (command.reports) refuseClosed({ ifHeard: true });
   out.goesOn = command.changes === true;
   const code = await run(command, values, positionals, out, interrupted);
   // What it was to do is done; that nobody was told is a failure all the same.

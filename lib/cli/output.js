@@ -197,22 +197,31 @@ function writeAll(descriptor, bytes) {
 }
 
 /**
- * An error if stdout was closed when the program was started (`>&-`). Node puts /dev/null in its place, opened for reading
- * and writing, which no `> /dev/null` is; but a parent that throws the output away may have done the same. So this is
- * asked only where there would be no use in running without a reader.
+ * An error if stdout was closed when the program was started (`>&-`). A parent that throws the output away looks the same.
+ * So this is asked where there would be no use in running without a reader, and, with `ifHeard`, where the exit code alone
+ * is of use as well, but there is a stderr that tells of it: who throws both away wants the exit code.
+ *
+ * @param {{ ifHeard?: boolean }} [how]
  */
-function refuseClosed() {
-  let target;
-  let flags;
-  try {
-    target = readlinkSync('/proc/self/fd/1');
-    flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync('/proc/self/fdinfo/1', 'utf8'))?.[1];
-  } catch {
-    // Only Linux tells.
-    return;
-  }
-  if (target === '/dev/null' && flags !== undefined && (parseInt(flags, 8) & 3) === constants.O_RDWR) {
+function refuseClosed({ ifHeard = false } = {}) {
+  if (isNowhere(1) && !(ifHeard && isNowhere(2))) {
     throw unwritable('it is closed; to print nothing, say > /dev/null', 'EBADF');
+  }
+}
+
+/**
+ * Whether a descriptor is /dev/null, opened for reading and writing: what Node puts in the place of a closed one. No
+ * `> /dev/null` is that. Only Linux tells.
+ *
+ * @param {number} descriptor
+ */
+function isNowhere(descriptor) {
+  try {
+    const info = readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8');
+    const flags = parseInt(/^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? '0', 8);
+    return readlinkSync(`/proc/self/fd/${descriptor}`) === '/dev/null' && (flags & 3) === constants.O_RDWR;
+  } catch {
+    return false;
   }
 }
 

@@ -18,6 +18,7 @@ itself; the exit code is 1 if it is not available.`,
     'batondb stat ./data room-1',
     'batondb stat foundationdb:myapp/actors --json',
   ],
+  reports: true,
   async run({ values, args: [, actorId], out, open }) {
     const store = await open(undefined, { readOnly: true });
     if (actorId === undefined) return await storeStat(store, values.json, out);

@@ -25,6 +25,7 @@ class UsageError extends Error {}
  * @property {string[]} examples
  * @property {boolean} [changes] whether it goes on when nobody reads its output any more
  * @property {(values: Record<string, any>) => boolean} [onlyPrints] whether what it prints is all that comes of it
+ * @property {boolean} [reports] whether what it prints and its exit code are all that comes of it
  * @property {number} [stores] how many of its arguments name stores (1)
  * @property {(call: import('./main.js').Call) => Promise<number | void>} run answers the exit code
  */

@@ -25,7 +25,9 @@ use super::runtime::{answer, sql_pool};
 use super::status::{NativeStatus, milliseconds};
 use super::traceparent::within;
 use crate::database::{DatabaseError, Databases};
-use crate::engine::{Commit, Engine, ListRequest, Preload, StoreError, V1Begun, VerifyScope, clear_scratch};
+use crate::engine::{
+    Commit, Engine, Held, ListRequest, Preload, StoreError, V1Begun, VerifyScope, clear_scratch,
+};
 use crate::env::{Env as _, SystemEnv};
 use crate::kv::foundationdb::stop_with_main_thread;
 use crate::types::{ActorId, Generation, PageCount, Txid};
@@ -180,15 +182,23 @@ impl NativeStore {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Deletes an actor's data.
+    /// Deletes an actor's data, with a generation as its owner only.
     #[napi]
     pub fn delete<'env>(
         &self,
         env: &'env Env,
         actor_id: String,
+        generation: Option<BigInt>,
+        head_txid: Option<BigInt>,
     ) -> napi::Result<PromiseRaw<'env, Either<bool, Failure>>> {
         let engine = Arc::clone(&self.engine);
-        let work = async move { engine.delete(&ActorId::new(actor_id)?).await };
+        let work = async move {
+            let actor = ActorId::new(actor_id)?;
+            let Some(generation) = generation else { return engine.delete(&actor).await };
+            let generation = Generation(unsigned(&generation, "generation")?);
+            let head_txid = head_txid.map(|txid| unsigned(&txid, "headTxid").map(Txid)).transpose()?;
+            engine.delete_held(&actor, Held { generation, head_txid }).await
+        };
         answer(env, work, StoreError::Unavailable)
     }
 
@@ -273,20 +283,21 @@ impl NativeStore {
         self.engine.is_same_store(&other.engine)
     }
 
-    /// Takes an actor over in another store, or claims it there, to copy it.
+    /// Takes an actor over in another store, or under another id, or claims it there, to copy it.
     #[napi]
     pub fn begin_copy<'env>(
         &self,
         env: &'env Env,
         actor_id: String,
         target: &NativeStore,
+        target_id: String,
         replace: bool,
         verify: bool,
     ) -> napi::Result<PromiseRaw<'env, Either<NativeCopying, Failure>>> {
         let (engine, target) = (Arc::clone(&self.engine), Arc::clone(&target.engine));
         let work = async move {
-            let actor = ActorId::new(actor_id)?;
-            let copying = engine.begin_copy(&actor, &target, replace).await?;
+            let (actor, to) = (ActorId::new(actor_id)?, ActorId::new(target_id)?);
+            let copying = engine.begin_copy(&actor, (&target, &to), replace).await?;
             Ok(NativeCopying::new(if verify { copying.verified() } else { copying }))
         };
         answer(env, work, StoreError::Unavailable)

@@ -4,6 +4,8 @@ use crate::codec::{Fence, FenceState, Head};
 use crate::planted::{self, Bug};
 use crate::types::{Generation, PageCount, Token};
 
+use super::fence::{Held, Refusal, check_fence};
+
 /// What a deletion does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeletePlan {
@@ -15,6 +17,8 @@ pub enum DeletePlan {
     AlreadyReplaced,
     /// There is nothing to delete.
     Absent,
+    /// Only its owner was to delete it, and the caller is not, or not any more.
+    Refused(Refusal),
 }
 
 /// A deletion, the same in all its attempts.
@@ -24,6 +28,8 @@ pub struct DeleteRequest {
     pub token: Token,
     /// Which life of the actor was first seen, by its first generation.
     pub life: Option<Generation>,
+    /// What the caller holds, if it deletes the actor as its owner only.
+    pub held: Option<Held>,
 }
 
 /// Decides a deletion. The fence stays as a tombstone with a raised generation, so that no owner from before
@@ -32,7 +38,7 @@ pub struct DeleteRequest {
 /// An attempt whose answer was lost may have taken place, and others may have made the actor again since: what they
 /// wrote is not what this caller wanted gone.
 pub fn delete(fence: Option<&Fence>, head: Option<&Head>, request: DeleteRequest) -> DeletePlan {
-    let DeleteRequest { token, life } = request;
+    let DeleteRequest { token, life, held } = request;
     match fence {
         None => DeletePlan::Absent,
         Some(fence)
@@ -45,12 +51,16 @@ pub fn delete(fence: Option<&Fence>, head: Option<&Head>, request: DeleteRequest
             DeletePlan::AlreadyDeleted(*fence)
         }
         Some(fence) if fence.state == FenceState::Deleted => DeletePlan::Absent,
-        Some(fence) => {
+        Some(live) => {
+            let owned = head.map_or_else(Head::empty, Clone::clone);
+            if let Some(Err(refusal)) = held.map(|held| check_fence(fence, &owned, held)) {
+                return DeletePlan::Refused(refusal);
+            }
             let tombstone = Fence {
-                generation: fence.generation.next(),
+                generation: live.generation.next(),
                 owner_token: token,
                 state: FenceState::Deleted,
-                ..*fence
+                ..*live
             };
             let emptied = head.map(|head| Head {
                 size_pages: PageCount(0),
@@ -69,7 +79,7 @@ mod tests {
     use crate::types::Txid;
 
     fn request(token: u8, life: Option<u64>) -> DeleteRequest {
-        DeleteRequest { token: Token([token; 16]), life: life.map(Generation) }
+        DeleteRequest { token: Token([token; 16]), life: life.map(Generation), held: None }
     }
 
     #[test]
@@ -95,5 +105,26 @@ mod tests {
         assert_eq!(plan, DeletePlan::AlreadyReplaced);
         let plan = delete(Some(&made_again), None, request(4, Some(5)));
         assert!(matches!(plan, DeletePlan::Delete(..)), "{plan:?}");
+    }
+
+    #[test]
+    fn only_the_owner_deletes_as_the_owner() {
+        let head = Head { txid: Txid(6), ..Head::empty() };
+        let as_owner = |generation, txid: Option<u64>| DeleteRequest {
+            held: Some(Held { generation: Generation(generation), head_txid: txid.map(Txid) }),
+            ..request(4, None)
+        };
+        for held in [as_owner(3, None), as_owner(3, Some(6))] {
+            let plan = delete(Some(&fence(3)), Some(&head), held);
+            let DeletePlan::Delete(tombstone, Some(_)) = plan else { panic!("{plan:?}") };
+            // Its answer was lost: what it holds is out of date by its own doing.
+            assert_eq!(delete(Some(&tombstone), Some(&head), held), DeletePlan::AlreadyDeleted(tombstone));
+        }
+        for held in [as_owner(2, None), as_owner(4, None), as_owner(3, Some(5))] {
+            let plan = delete(Some(&fence(3)), Some(&head), held);
+            assert!(matches!(plan, DeletePlan::Refused(Refusal::Fenced { .. })), "{plan:?}");
+        }
+        let deleted = Fence { state: FenceState::Deleted, ..fence(3) };
+        assert_eq!(delete(Some(&deleted), Some(&head), as_owner(2, None)), DeletePlan::Absent);
     }
 }

@@ -21,6 +21,7 @@ on_every_backend!(
     a_start_ends_the_copy_that_it_comes_before,
     a_copy_that_is_compared_finds_what_differs_before_anybody_sees_it,
     an_actor_is_not_copied_onto_itself,
+    an_actor_is_copied_to_another_id_of_its_store,
     one_fault_at_any_operation_changes_no_answer,
     an_import_cut_off_at_any_operation_shows_nothing,
 );
@@ -39,7 +40,7 @@ async fn listed(engine: &Engine) -> Vec<String> {
 
 /// A copy that has written some of its pages, and not all.
 async fn half_way(source: &Engine, target: &Engine, actor: &ActorId) -> Copying {
-    let mut copying = source.begin_copy(actor, target, false).await.unwrap();
+    let mut copying = source.begin_copy(actor, (target, actor), false).await.unwrap();
     assert_eq!(copying.next().await, Ok(None));
     assert!(copying.pages_done() > PageCount(0) && copying.pages_done() < copying.source().size_pages);
     copying
@@ -54,7 +55,7 @@ async fn finish(copying: &mut Copying) -> Result<Copied, StoreError> {
 }
 
 async fn copy(source: &Engine, target: &Engine, actor: &ActorId, replace: bool) -> Copied {
-    finish(&mut source.begin_copy(actor, target, replace).await.unwrap().verified()).await.unwrap()
+    finish(&mut source.begin_copy(actor, (target, actor), replace).await.unwrap().verified()).await.unwrap()
 }
 
 /// An actor that takes several steps to copy.
@@ -67,7 +68,10 @@ async fn a_copy_has_the_pages_of_the_source_and_replaces_only_when_told(place: P
     let (source, target_place) = (place.open().await, place.afresh());
     let target = target_place.open().await;
     let actor = id("a");
-    assert_eq!(source.begin_copy(&actor, &target, false).await.err().unwrap().code(), "ERR_NOT_FOUND");
+    assert_eq!(
+        source.begin_copy(&actor, (&target, &actor), false).await.err().unwrap().code(),
+        "ERR_NOT_FOUND"
+    );
     let generation = start(&source, &actor).await.meta.generation;
     // Never committed to: made there as well, without a page.
     let copied = copy(&source, &target, &actor, false).await;
@@ -81,7 +85,7 @@ async fn a_copy_has_the_pages_of_the_source_and_replaces_only_when_told(place: P
     let inspected = target.inspect(&actor).await.unwrap().unwrap();
     assert_eq!((inspected.never_written, inspected.problems.told), (239, vec![]), "holes stay holes");
 
-    let refused = source.begin_copy(&actor, &target, false).await.err().unwrap();
+    let refused = source.begin_copy(&actor, (&target, &actor), false).await.err().unwrap();
     assert_eq!(refused.code(), "ERR_INVALID_ARG");
     assert_eq!(target.stat(&actor).await.unwrap().unwrap().generation, copied.target.generation);
     // Smaller, with holes where the target has pages, which must read as zeros afterwards.
@@ -122,7 +126,7 @@ async fn a_source_that_moves_is_copied_at_one_head(place: Place) {
     let actor = id("a");
     let (generation, begun) = large(&source, &actor, 2).await;
     let keeps_states = place.kv().limits().read_bytes.is_none();
-    let mut copying = source.begin_copy(&actor, &target, false).await.unwrap().verified();
+    let mut copying = source.begin_copy(&actor, (&target, &actor), false).await.unwrap().verified();
     assert_eq!(copying.next().await.unwrap(), None);
     let mut head = commit(&source, &actor, generation, begun, [1, 2], 3).await.unwrap();
     let copied = finish(&mut copying).await.unwrap();
@@ -131,7 +135,7 @@ async fn a_source_that_moves_is_copied_at_one_head(place: Place) {
     let tag = if keeps_states { 2 } else { 3 };
     assert_eq!(tags(&target, &actor, copied.target.generation, 2).await, [tag; 2]);
 
-    let mut copying = source.begin_copy(&actor, &target, true).await.unwrap().verified();
+    let mut copying = source.begin_copy(&actor, (&target, &actor), true).await.unwrap().verified();
     let ended = loop {
         head = commit(&source, &actor, generation, head, [1, 2], 4).await.unwrap();
         match copying.next().await {
@@ -151,7 +155,7 @@ async fn an_owner_that_never_rests_is_copied_and_compared() {
     let (source, target, actor) = (place.open().await, target_place.open().await, id("a"));
     let generation = start(&source, &actor).await.meta.generation;
     let mut head = commit(&source, &actor, generation, Txid(0), 1..=24_000, 1).await.unwrap();
-    let mut copying = source.begin_copy(&actor, &target, false).await.unwrap().verified();
+    let mut copying = source.begin_copy(&actor, (&target, &actor), false).await.unwrap().verified();
     let (begun, mut steps) = (copying.source(), 0);
     let copied = loop {
         steps += 1;
@@ -175,9 +179,9 @@ async fn a_copy_that_gives_up_shows_nothing(place: Place) {
     let actor = id("a");
     large(&source, &actor, 2).await;
     // Before anything is written, half way, and in the middle of the comparison.
-    drop(source.begin_copy(&actor, &target, false).await.unwrap());
+    drop(source.begin_copy(&actor, (&target, &actor), false).await.unwrap());
     drop(half_way(&source, &target, &actor).await);
-    let mut copying = source.begin_copy(&actor, &target, false).await.unwrap().verified();
+    let mut copying = source.begin_copy(&actor, (&target, &actor), false).await.unwrap().verified();
     while copying.pages_verified() == PageCount(0) {
         assert_eq!(copying.next().await, Ok(None));
     }
@@ -267,7 +271,7 @@ async fn a_copy_that_is_compared_finds_what_differs_before_anybody_sees_it(place
     let target = target_place.open().await;
     let actor = id("a");
     large(&source, &actor, 2).await;
-    let mut copying = source.begin_copy(&actor, &target, false).await.unwrap().verified();
+    let mut copying = source.begin_copy(&actor, (&target, &actor), false).await.unwrap().verified();
     while copying.pages_verified() == PageCount(0) {
         assert_eq!(copying.next().await, Ok(None));
     }
@@ -293,11 +297,29 @@ async fn an_actor_is_not_copied_onto_itself(place: Place) {
     let (generation, head) = large(&one, &actor, 1).await;
     assert!(one.is_same_store(&other) && !one.is_same_store(&place.afresh().open().await));
     for replace in [false, true] {
-        let refused = one.begin_copy(&actor, &other, replace).await.err().unwrap();
+        let refused = one.begin_copy(&actor, (&other, &actor), replace).await.err().unwrap();
         assert_eq!(refused.code(), "ERR_INVALID_ARG");
         assert!(refused.to_string().contains("onto itself"), "{refused}");
     }
     commit(&one, &actor, generation, head, [1], 2).await.unwrap();
+}
+
+/// A longer id, too, whose keys take more room in each part.
+async fn an_actor_is_copied_to_another_id_of_its_store(place: Place) {
+    let store = place.open().await;
+    let (actor, other) = (id("a"), id(&"b".repeat(256)));
+    let (generation, head) = large(&store, &actor, 1).await;
+    let mut copying = store.begin_copy(&actor, (&store, &other), false).await.unwrap().verified();
+    let copied = finish(&mut copying).await.unwrap();
+    drop(copying);
+    assert_eq!((copied.source.head_txid, copied.target.size_pages), (head, PageCount(1_500)));
+    let owned = start(&store, &other).await.meta;
+    assert_eq!(tags(&store, &other, owned.generation, 1_500).await, [1; 1_500]);
+    commit(&store, &other, owned.generation, owned.head_txid, [1_500], 2).await.unwrap();
+    assert_eq!(tags(&store, &actor, generation, 1_500).await, [1; 1_500], "it was only read");
+    let refused = store.begin_copy(&actor, (&store, &other), false).await.err().unwrap();
+    assert!(refused.to_string().contains("has 1500 pages already"), "{refused}");
+    nothing_is_wrong(&store).await;
 }
 
 /// A store of which the operation `number` fails like this.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use batondb::engine::{Engine, Outcome};
+use batondb::engine::{Engine, Held, Outcome};
 use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv};
 use batondb::types::{Generation, Txid};
@@ -13,6 +13,7 @@ on_every_backend!(
     a_deletion_whose_answer_was_lost_spares_who_came_after_it,
     a_deletion_that_others_have_made_true_deletes_nothing_else,
     a_start_whose_generation_is_deleted_under_it_comes_after_the_deletion,
+    an_owner_deletes_only_what_it_still_holds,
 );
 
 /// An engine, of whose operations behind its opening each meets the next one of `faults`.
@@ -45,6 +46,26 @@ async fn a_deletion_whose_answer_was_lost_spares_who_came_after_it(place: Place)
     let (deleted, second) = futures::future::join(deletion, others).await;
     assert_eq!(deleted, Ok(true));
     assert_eq!(tags(&owner, &actor, second, 3).await, [2, 2]);
+}
+
+/// Who comes between keeps what it has written.
+async fn an_owner_deletes_only_what_it_still_holds(place: Place) {
+    let store = place.open().await;
+    let actor = id("a");
+    let first = start(&store, &actor).await.meta.generation;
+    let seen = commit(&store, &actor, first, Txid(0), 1..=3, 1).await.unwrap();
+    let head = commit(&store, &actor, first, seen, [3], 2).await.unwrap();
+    let held = |generation, head_txid| Held { generation, head_txid };
+    let refused = store.delete_held(&actor, held(first, Some(seen))).await.unwrap_err();
+    assert_eq!(refused.code(), "ERR_FENCE_MISMATCH", "it has changed since");
+    let second = start(&store, &actor).await.meta.generation;
+    for head_txid in [None, Some(head)] {
+        let refused = store.delete_held(&actor, held(first, head_txid)).await.unwrap_err();
+        assert_eq!(refused.code(), "ERR_FENCE_MISMATCH", "it was taken over");
+    }
+    assert_eq!(tags(&store, &actor, second, 3).await, [1, 1, 2]);
+    assert_eq!(store.delete_held(&actor, held(second, Some(head))).await, Ok(true));
+    assert_eq!(store.delete_held(&actor, held(second, None)).await, Ok(false), "there is nothing");
 }
 
 /// Somebody else deletes the actor and makes it again between two attempts that did nothing.
@@ -133,7 +154,7 @@ async fn an_export_or_a_copy_holds_nothing_of_an_actor_that_was_deleted_and_made
     let generation = start(&owner, &actor).await.meta;
     commit(&owner, &actor, generation.generation, generation.head_txid, 1..=30, 2).await.unwrap();
     let target = Place::memory().open().await;
-    let mut copying = owner.begin_copy(&actor, &target, false).await.unwrap();
+    let mut copying = owner.begin_copy(&actor, (&target, &actor), false).await.unwrap();
     assert_eq!(copying.next().await, Ok(None));
     assert!(copying.pages_done().0 > 0 && copying.pages_done().0 < 30);
     assert_eq!(others.delete(&actor).await, Ok(true));

@@ -121,6 +121,11 @@ impl Engine {
 
     /// Deletes an actor; `false` if there is none. Generations go on rising if it is made again.
     pub async fn delete(&self, actor: &ActorId) -> Result<bool, StoreError> {
-        metrics::deleting(&self.core, delete::delete(&self.core, actor).await)
+        metrics::deleting(&self.core, delete::delete(&self.core, actor, None).await)
+    }
+
+    /// Deletes an actor as its owner: fenced like a commit.
+    pub async fn delete_held(&self, actor: &ActorId, held: Held) -> Result<bool, StoreError> {
+        metrics::deleting(&self.core, delete::delete(&self.core, actor, Some(held)).await)
     }
 }

@@ -24,16 +24,16 @@ impl Engine {
         metrics::exporting(&self.core, export::export_to(&self.core, actor, file).await)
     }
 
-    /// Begins to copy an actor to another store, which takes it over there; one that is not there yet is seen by nobody
-    /// before all of it is. An actor that has pages there is refused unless `replace` is set, and so is the store itself
-    /// as the target. Generations and txids begin anew.
+    /// Begins to copy an actor, which takes `to` of the target over; one that is not there yet is seen by nobody before
+    /// all of it is. An actor that has pages there is refused unless `replace` is set, and so is the actor itself.
+    /// Generations and txids begin anew.
     pub async fn begin_copy(
         &self,
         actor: &ActorId,
-        target: &Engine,
+        (target, to): (&Engine, &ActorId),
         replace: bool,
     ) -> Result<Copying, StoreError> {
-        copy::begin(&self.core, &target.core, actor, replace).await
+        copy::begin((&self.core, actor), (&target.core, to), replace).await
     }
 
     /// Reserves an actor for an import of v1 data, whose stage is open from then on. An actor that was started

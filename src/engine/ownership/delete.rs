@@ -10,7 +10,7 @@ use crate::engine::error::{Failure, StoreError};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
 use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View};
-use crate::plan::{self, DeletePlan, DeleteRequest};
+use crate::plan::{self, DeletePlan, DeleteRequest, Held};
 use crate::types::{ActorId, Generation, Token};
 
 struct Delete {
@@ -18,6 +18,7 @@ struct Delete {
     token: Token,
     /// Which life of the actor was first seen.
     life: OnceLock<Generation>,
+    held: Option<Held>,
 }
 
 enum Deleted {
@@ -43,12 +44,14 @@ impl TransactionFn for Delete {
             if let Some(fence) = fence.filter(|fence| fence.state == FenceState::Live) {
                 self.life.get_or_init(|| fence.first_generation);
             }
-            let request = DeleteRequest { token: self.token, life: self.life.get().copied() };
+            let request =
+                DeleteRequest { token: self.token, life: self.life.get().copied(), held: self.held };
             match plan::delete(fence.as_ref(), head.as_ref(), request) {
                 DeletePlan::Absent => {
                     let left = fence.map(|fence| (fence, head.unwrap_or_else(Head::empty)));
                     Ok(Decision::answer(Deleted::Nothing(left)))
                 }
+                DeletePlan::Refused(refusal) => Err(self.actor.refused(refusal).into()),
                 DeletePlan::AlreadyReplaced => Ok(Decision::answer(Deleted::Before)),
                 DeletePlan::AlreadyDeleted(fence) => {
                     Ok(Decision::answer(Deleted::Now(fence, head.unwrap_or_else(Head::empty))))
@@ -70,10 +73,11 @@ impl TransactionFn for Delete {
     }
 }
 
-/// Deletes an actor; `false` if there is none. What an import or a copy has written of an actor that is not there yet
+/// Deletes an actor, as its owner only where `held` is given; `false` if there is none. What an import or a copy has written of an actor that is not there yet
 /// goes all the same: nobody else may come to clear it.
-pub(crate) async fn delete(core: &Core, id: &ActorId) -> Result<bool, StoreError> {
-    let body = Arc::new(Delete { actor: Actor::new(id), token: core.env.token(), life: OnceLock::new() });
+pub(crate) async fn delete(core: &Core, id: &ActorId, held: Option<Held>) -> Result<bool, StoreError> {
+    let (actor, token, life) = (Actor::new(id), core.env.token(), OnceLock::new());
+    let body = Arc::new(Delete { actor, token, life, held });
     let (deleted, left) = match core.decide(&body).await? {
         Deleted::Nothing(left) => (false, left),
         Deleted::Before => (true, None),

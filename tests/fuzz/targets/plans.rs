@@ -269,7 +269,7 @@ impl Actor {
 
     fn delete(&mut self, step: u64) {
         let life = self.fence.map(|fence| fence.first_generation);
-        let request = DeleteRequest { token: token(step), life };
+        let request = DeleteRequest { token: token(step), life, held: None };
         let other = DeleteRequest { life: Some(Generation(u64::MAX)), ..request };
         let replaced = delete(self.fence.as_ref(), self.head.as_ref(), other);
         assert!(matches!(replaced, DeletePlan::AlreadyReplaced | DeletePlan::Absent), "{replaced:?}");

@@ -1,4 +1,4 @@
-//! copy: an actor of one store becomes an actor of another one, from one committed head, in pieces.
+//! copy: an actor becomes an actor of another store, or of another id, from one committed head, in pieces.
 //!
 //! The source is only read. The target is taken over, or claimed where there is none, and everything becomes visible
 //! there as one commit, or, if the copy ends before, not at all.
@@ -57,12 +57,11 @@ pub struct Copying {
 
 /// Takes the target over, or claims it. Nothing else is written before the first step.
 pub(crate) async fn begin(
-    source: &Arc<Core>,
-    target: &Arc<Core>,
-    id: &ActorId,
+    (source, id): (&Arc<Core>, &ActorId),
+    (target, to): (&Arc<Core>, &ActorId),
     replace: bool,
 ) -> Result<Copying, StoreError> {
-    if source.is_same_store(target) {
+    if id == to && source.is_same_store(target) {
         return Err(StoreError::InvalidArg(format!(
             "the target of a copy of actor {id:?} is the store that the actor is in; an actor cannot be copied onto \
              itself"
@@ -70,7 +69,7 @@ pub(crate) async fn begin(
     }
     let actor = Actor::new(id);
     let (reading, meta) = Reading::begin(source, &actor).await?;
-    let target = claim(target, id, replace).await?;
+    let target = claim(target, to, replace).await?;
     Ok(Copying {
         source: Arc::clone(source),
         target,
@@ -200,7 +199,7 @@ impl Copying {
         };
         let (prepared, content, scratch) = blocking(&*self.target.core.env, prepare).await?;
         (self.content, self.scratch) = (content, scratch);
-        let room = Room::new(&self.target.core.limits, &self.actor.keys);
+        let room = Room::new(&self.target.core.limits, &self.target.actor.keys);
         let stage = self.stage().await?;
         let mut prepared = prepared.into_iter();
         let mut batch = Batch::new(room);
