@@ -12,7 +12,7 @@ const check = require('../../lib/check.js');
 const { statementsOf } = require('../../lib/cli/sql-text.js');
 const { BatonError } = require('../../lib/error.js');
 const { sqlText } = require('../../lib/query-options.js');
-const { largeIntegers, narrowRow, queries } = require('../arguments.js');
+const { largeIntegers, narrowRow, queries, readOptions } = require('../arguments.js');
 const { PendingCursor, SqlCursor } = require('./cursor.js');
 const { KeyValues } = require('./key-values.js');
 
@@ -60,10 +60,10 @@ class SqlStorage {
       throw check.invalid('query', 'SQL with at least one statement', query);
     }
     last.params = bindings.map((value) => (value === undefined ? null : value));
-    const readBigInts = this.#largeIntegers === 'bigint';
-    const results = await this.#scope().batch(statements, { rowMode: 'array', readBigInts });
+    const options = readOptions(this.#largeIntegers, 'durableObjectStorage(database, options)');
+    const results = await this.#scope().batch(statements, { rowMode: 'array', ...options });
     const { columns, rows } = results[results.length - 1];
-    for (const row of readBigInts ? rows.map(narrowRow) : rows) {
+    for (const row of options.readBigInts ? rows.map(narrowRow) : rows) {
       row.forEach((value, index) => {
         row[index] = asDurableObject(value);
       });
