@@ -137,8 +137,20 @@ onEachBackend((openStore) => {
     expect(await db.get(sql`SELECT id, int64 FROM kinds`)).toEqual({ id: 1, int64: 2n ** 62n });
     const [batched] = await db.batch([db.select({ id: kinds.id, int64: kinds.int64 }).from(kinds)]);
     expect(batched[0]).toEqual({ id: 1, int64: 2n ** 62n });
-    const strict = await failure(drizzle(client).select().from(kinds));
-    expect(strict.cause.code).toBe('ERR_OUT_OF_RANGE');
+    const strict = drizzle(client);
+    const query = strict.select().from(kinds);
+    for (const refused of [
+      query,
+      query.get(),
+      query.values(),
+      strict.batch([query]),
+      strict.all('SELECT int64 FROM kinds'),
+    ]) {
+      expect((await failure(refused)).cause).toMatchObject({
+        code: 'ERR_OUT_OF_RANGE',
+        message: expect.stringMatching(/largeIntegers: 'bigint'.*drizzle\(/),
+      });
+    }
   });
 
   test('transactions, savepoints and rollbacks', async () => {
