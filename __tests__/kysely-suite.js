@@ -211,6 +211,23 @@ function testKysely({ kysely: peer, Migrator, helpers: { jsonArrayFrom }, instal
       expect(await kysely.selectFrom('message').select('room').execute()).toEqual([{ room: 8 }]);
     });
 
+    test('a connection or a transaction that somebody kept holds nobody up', async () => {
+      const { kysely } = await open(await openStore());
+      let kept;
+      await kysely.connection().execute(async (connection) => {
+        kept = connection;
+      });
+      await room(kept, 'one').execute();
+      await room(kysely, 'two').execute();
+      await kept.transaction().execute((trx) => room(trx, 'three').execute());
+      await kysely.transaction().execute(async (trx) => {
+        kept = trx;
+        await room(trx, 'four').execute();
+      });
+      await expect(room(kept, 'five').execute()).rejects.toThrow(/already committed/);
+      expect(await names(kysely)).toEqual(['one', 'two', 'three', 'four']);
+    });
+
     test('a stream hands rows out in chunks, and lets others through', async () => {
       const { db, kysely } = await open(await openStore());
       await db.run(MANY_ROOMS);

@@ -46,6 +46,8 @@ class BatonConnection {
   #release;
   /** Whether a query ran outside of a transaction, which may have set what others must not see. */
   #isUsed = false;
+  /** Whether Kysely has given the connection back. Whoever kept it may still use it, as with Kysely's own dialects. */
+  #isReturned = false;
   /** @type {InstanceType<typeof HeldTransaction> | undefined} */
   #transaction;
   /**
@@ -80,29 +82,42 @@ class BatonConnection {
   async begin() {
     await this.claim();
     const { transactionTimeoutMs: timeoutMs } = this.#settings;
-    this.#transaction = await HeldTransaction.begin(
-      this.#database,
-      timeoutMs === undefined ? {} : { timeoutMs },
-    );
+    try {
+      this.#transaction = await HeldTransaction.begin(
+        this.#database,
+        timeoutMs === undefined ? {} : { timeoutMs },
+      );
+    } finally {
+      this.#giveBack();
+    }
     this.#yield();
   }
 
   async commit() {
     await this.#transaction?.commit();
     this.#transaction = undefined;
+    this.#giveBack();
   }
 
   async rollback() {
     const transaction = this.#transaction;
     this.#transaction = undefined;
-    await transaction?.rollback();
+    try {
+      await transaction?.rollback();
+    } finally {
+      this.#giveBack();
+    }
   }
 
   /** Ends what was left open. */
   async close() {
-    try {
-      await this.rollback();
-    } finally {
+    this.#isReturned = true;
+    await this.rollback();
+  }
+
+  /** Nobody else would do it for whoever uses the connection after its time. */
+  #giveBack() {
+    if (this.#isReturned && this.#transaction === undefined) {
       this.#release?.();
       this.#release = undefined;
     }
@@ -124,15 +139,12 @@ class BatonConnection {
    * @returns {Promise<import('kysely').QueryResult<any>>}
    */
   async executeQuery(compiled, options) {
-    if (options?.signal === undefined) {
-      return await this.#execute(compiled, {});
-    }
-    const canceller = new AbortController();
-    this.#canceller = canceller;
+    this.#canceller = options?.signal === undefined ? undefined : new AbortController();
     try {
-      return await this.#execute(compiled, { signal: canceller.signal });
+      return await this.#execute(compiled, { signal: this.#canceller?.signal });
     } finally {
       this.#canceller = undefined;
+      this.#giveBack();
     }
   }
 
