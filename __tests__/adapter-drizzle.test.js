@@ -287,6 +287,15 @@ onEachSharedBackend((place) => {
   });
 });
 
+test('a Drizzle that the adapter cannot be made of is refused by what it lacks', () => {
+  const { makeDrizzle } = require('../adapters/drizzle/database.js');
+  // As 1.0 has it.
+  const { createTableRelationsHelpers, ...rest } = require('drizzle-orm');
+  expect(() => makeDrizzle({ ...rest, ...require('drizzle-orm/sqlite-core') })).toThrow(
+    /drizzle-orm 0\.44 and 0\.45.*createTableRelationsHelpers/,
+  );
+});
+
 test('ES modules work with the ES modules of Drizzle', async () => {
   const { stdout } = await runNode(
     '--input-type=module',
