@@ -61,7 +61,11 @@ describe('beside versions that the adapters do not know', () => {
   const directory = temporaryDirectory();
   const npm = (cwd, ...args) => {
     const options = { cwd, encoding: 'utf8', shell: process.platform === 'win32' };
-    return execFileSync('npm', [...args, '--offline', '--no-audit', '--no-fund'], options);
+    return execFileSync(
+      'npm',
+      [...args, '--offline', '--no-audit', '--no-fund', '--loglevel=error'],
+      options,
+    );
   };
   const make = (folder, content) => {
     mkdirSync(join(directory, folder));
