@@ -6,7 +6,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { Store, isBatonError } = require('..');
 const { drizzle, migrate } = require('../adapters/drizzle.js');
 const schema = require('./drizzle-schema.js');
-const { onEachBackend, onEachSharedBackend, rejection, runNode } = require('./helpers.js');
+const { onEachBackend, onEachSharedBackend, outside, rejection, runNode } = require('./helpers.js');
 
 const { kinds, message, room } = schema;
 const tables = {
@@ -156,11 +156,11 @@ onEachBackend((openStore) => {
   test('transactions, savepoints and rollbacks', async () => {
     const { db } = await open(await openStore());
     const count = () => db.$count(room);
-    let outside;
+    let beside;
     const answer = await db.transaction(
       async (tx) => {
         await tx.insert(room).values({ name: 'one' });
-        outside = db.select().from(room).execute();
+        beside = outside(() => db.select().from(room).execute());
         await tx
           .transaction(async (inner) => {
             await inner.insert(room).values({ name: 'two' });
@@ -174,7 +174,7 @@ onEachBackend((openStore) => {
       { behavior: 'immediate' },
     );
     expect(answer).toBe('done');
-    expect((await outside).map(({ name }) => name)).toEqual(['one', 'three']);
+    expect((await beside).map(({ name }) => name)).toEqual(['one', 'three']);
     await expect(db.transaction(async (tx) => tx.rollback())).rejects.toThrow('Rollback');
     const thrown = db.transaction(async (tx) => {
       await tx.insert(room).values({ name: 'four' });
