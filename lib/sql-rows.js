@@ -49,7 +49,7 @@ const { latin1Slice, utf8Slice } =
 /**
  * How rows are handed out.
  *
- * @typedef {{ rowMode: 'object' | 'array', readBigInts: boolean, integerHint: string | undefined }} RowFormat
+ * @typedef {{ rowMode: 'object' | 'array', readBigInts: boolean, integerHint?: string | undefined }} RowFormat
  */
 
 /** The columns that the answers of one database had, so that those of a repeated query are parsed once. */
