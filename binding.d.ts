@@ -48,6 +48,8 @@ export declare class NativeDatabase {
   cancel(job: number): void
   /** Asks the store whether this database is still the actor's owner. */
   check(): Promise<undefined | Failure>
+  /** Whether a transaction is open. */
+  isTransaction(): boolean
   /** What the database has done since it was opened. */
   stats(): NativeDatabaseStats
 }

@@ -1162,6 +1162,41 @@ export type SqlParam = null | number | bigint | string | boolean | ArrayBufferVi
  */
 export type SqlParams = readonly SqlParam[] | { readonly [name: string]: SqlParam };
 
+/**
+ * An object whose properties are all {@link SqlParam}s. An interface has no index signature, so it is no
+ * {@link SqlParams}; methods that take these take it by this type.
+ */
+export type NamedParams<P> = object & { readonly [Name in keyof P]-?: SqlParam } & {
+  readonly [Symbol.iterator]?: never;
+  readonly apply?: SqlParam;
+};
+
+/**
+ * An object as parameters where the type of rows is given as well, and TypeScript therefore infers none for the
+ * parameters: what is known to be no such object is refused, and values are checked when the call is made.
+ */
+export interface UncheckedParams {
+  valueOf(): object;
+  readonly [Symbol.iterator]?: never;
+  readonly apply?: SqlParam;
+  readonly getTime?: SqlParam;
+  readonly slice?: SqlParam;
+  readonly then?: SqlParam;
+}
+
+/** {@link UncheckedParams} where a type of rows is given; otherwise nothing. */
+export type UncheckedParamsFor<Row> = [Row] extends [never] ? never : UncheckedParams;
+
+/** What rows are like that were asked for with these options. */
+export type RowFor<Options> = Options extends { rowMode: 'array' } ? SqlValue[] : SqlRow;
+
+/** A statement of a batch whose parameters may be of an interface. */
+export type BatchStatementOf<Each> = Each extends string
+  ? string
+  : Each extends { params: infer P }
+    ? { sql: string; params: P extends SqlParams | NamedParams<P> ? P : SqlParams }
+    : BatchStatement;
+
 /** A value that SQL answers. INTEGER is a `number`, or a `bigint` with `readBigInts`; BLOB a copy of its own. */
 export type SqlValue = null | number | bigint | string | Uint8Array;
 
@@ -1174,7 +1209,8 @@ export interface CallOptions {
   traceparent?: string;
   /**
    * Aborted before the call: rejects with `ERR_ABORTED`, and nothing was done. Aborted later: the call is
-   * taken out of the queue or interrupted, and rejects with `ERR_ABORTED`; the `cause` is the signal's reason.
+   * taken out of the queue or interrupted, and rejects with `ERR_ABORTED`, by name an `AbortError`; the `cause` is the
+   * signal's reason.
    * An abort that comes too late to stop the call has no effect, and the call resolves.
    *
    * A statement that was interrupted has changed nothing. An interrupted write inside a transaction rolls
@@ -1245,7 +1281,7 @@ export interface TransactionOptions {
   behavior?: 'deferred' | 'immediate' | 'exclusive';
   /**
    * How long the transaction may be open, in milliseconds, 1 to 2147483647, from its begin. It is rolled back
-   * then, and its calls reject. Without it: {@link DatabaseOptions.transactionTimeoutMs}.
+   * then, and its calls reject with `ERR_CLOSED`, as does the transaction. Without it: {@link DatabaseOptions.transactionTimeoutMs}.
    */
   timeoutMs?: number;
   /**
@@ -1286,6 +1322,8 @@ export interface ColumnInfo {
  *   on the database finds out and goes on from there, so a read shows which it was.
  * - `SQLITE_READONLY`, `SQLITE_BUSY`: of a database that was opened to read only, see
  *   {@link DatabaseOptions.readOnly}. It is never fenced.
+ * - `ERR_DEADLOCK`: the call was made in the function of a transaction, on what is around that transaction, and would wait
+ *   for its end. Nothing was done.
  * - `ERR_ABORTED`, `ERR_OVERLOADED`, `ERR_CLOSED`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`,
  *   `ERR_CORRUPT`.
  */
@@ -1302,6 +1340,7 @@ export interface Queries {
    * ```
    */
   run(sql: string, params?: SqlParams, options?: QueryOptions): Promise<RunResult>;
+  run<P extends NamedParams<P>>(sql: string, params: P, options?: QueryOptions): Promise<RunResult>;
 
   /**
    * The first row, or `undefined` if there is none. A statement that writes, such as one with `RETURNING`, is
@@ -1313,6 +1352,16 @@ export interface Queries {
     params: SqlParams | undefined,
     options: ArrayQueryOptions,
   ): Promise<Row | undefined>;
+  get<P extends NamedParams<P>, Options extends QueryOptions>(
+    sql: string,
+    params: P,
+    options?: Options,
+  ): Promise<RowFor<Options> | undefined>;
+  get<Row = never>(
+    sql: string,
+    params: UncheckedParamsFor<Row>,
+    options?: QueryOptions,
+  ): Promise<Row | undefined>;
 
   /** All rows. For more than fit in memory see {@link Queries.iterate}. */
   all<Row = SqlRow>(sql: string, params?: SqlParams, options?: ObjectQueryOptions): Promise<Row[]>;
@@ -1321,12 +1370,19 @@ export interface Queries {
     params: SqlParams | undefined,
     options: ArrayQueryOptions,
   ): Promise<Row[]>;
+  all<P extends NamedParams<P>, Options extends QueryOptions>(
+    sql: string,
+    params: P,
+    options?: Options,
+  ): Promise<RowFor<Options>[]>;
+  all<Row = never>(sql: string, params: UncheckedParamsFor<Row>, options?: QueryOptions): Promise<Row[]>;
 
   /**
    * The rows one after the other, some hundred to a fetch. The query begins at the first step, and errors in
    * its arguments are told then. Other calls may run between its fetches; whether the iteration sees what
-   * they write is not defined. Leaving the loop ends the query; an iterator that is neither finished nor
-   * left (`iterator.return()`) keeps it open.
+   * they write is not defined. Leaving the loop ends the query, and so does `iterator.return()`. One that is stepped by
+   * hand and dropped keeps it open until it is collected as garbage: `DROP TABLE` on what it reads fails with
+   * `SQLITE_LOCKED` until then.
    *
    * @example
    * ```ts
@@ -1344,6 +1400,16 @@ export interface Queries {
     sql: string,
     params: SqlParams | undefined,
     options: ArrayQueryOptions,
+  ): AsyncGenerator<Row, void, void>;
+  iterate<P extends NamedParams<P>, Options extends QueryOptions>(
+    sql: string,
+    params: P,
+    options?: Options,
+  ): AsyncGenerator<RowFor<Options>, void, void>;
+  iterate<Row = never>(
+    sql: string,
+    params: UncheckedParamsFor<Row>,
+    options?: QueryOptions,
   ): AsyncGenerator<Row, void, void>;
 
   /** Checks a statement, and tells its columns and parameters. It belongs to what prepared it. */
@@ -1369,13 +1435,18 @@ export interface Queries {
     statements: readonly (string | BatchStatement)[],
     options: ArrayQueryOptions,
   ): Promise<BatchResult<Row>[]>;
+  batch<Each extends readonly (string | { sql: string; params?: object })[], Options extends QueryOptions>(
+    statements: Each & { readonly [Index in keyof Each]: BatchStatementOf<Each[Index]> },
+    options?: Options,
+  ): Promise<BatchResult<RowFor<Options>>[]>;
 
   /**
    * Runs `fn` inside a transaction: committed when it returns, rolled back when it throws, with its error
    * passed on. It is first come, first served: calls that are made on the database meanwhile wait for the end,
-   * so inside use `tx` alone. **Waiting for a call of the database inside its own transaction waits until the
-   * deadline rolls it back.** `tx.transaction` nests, as a savepoint. After the end `tx` rejects with
-   * `ERR_CLOSED`.
+   * so inside use `tx` alone. A call of the database that is made inside its own transaction rejects at once with
+   * `ERR_DEADLOCK`, since it would wait for itself. (It is known by its asynchronous context. Where that is another one, as
+   * in the callback of an event that somebody else emits, the deadline ends it, and names the call.) `tx.transaction`
+   * nests, as a savepoint. After the end, and after the deadline, `tx` rejects with `ERR_CLOSED`.
    *
    * @example
    * ```ts
@@ -1400,7 +1471,8 @@ export interface ObjectQueryOptions extends QueryOptions {
  * The SQLite database of one actor. Every transaction is one commit of the store, as durable as the store:
  * what was acknowledged is there, and nothing of an earlier owner comes after it.
  *
- * Foreign keys are enforced. `journal_mode`, `locking_mode`, `synchronous` and `mmap_size` are given.
+ * Foreign keys are enforced. `journal_mode`, `locking_mode`, `synchronous` and `mmap_size` are given: setting them
+ * changes nothing.
  */
 export declare class Database implements AsyncDisposable {
   private constructor();
@@ -1409,6 +1481,18 @@ export declare class Database implements AsyncDisposable {
   readonly startup: DatabaseStartup;
   /** Whether {@link Database.close} was called. */
   readonly closed: boolean;
+  /** The contrary of {@link Database.closed}, by the name that it has in `better-sqlite3`. */
+  readonly open: boolean;
+  /** The same by the name that it has in `node:sqlite`. */
+  readonly isOpen: boolean;
+  /**
+   * Whether a transaction is open now: one of {@link Queries.transaction}, whoever has begun it, or one that `BEGIN` or
+   * `SAVEPOINT` has opened as a statement. As `sqlite3_get_autocommit` has it, and `node:sqlite` by this name. A call that
+   * is made in the same moment may wait behind others, and so find another answer.
+   */
+  readonly isTransaction: boolean;
+  /** The same by the name that it has in `better-sqlite3`. */
+  readonly inTransaction: boolean;
   /**
    * How this database lost its actor, or `undefined` while it does not know of a later owner or a deletion, and
    * always for a read-only one, which has none to lose.
@@ -1456,21 +1540,43 @@ export declare class Statement {
   readonly parameters: readonly (string | null)[];
   /** Whether it changes nothing. */
   readonly readonly: boolean;
-  /** Its columns; none for a statement without rows. */
+  /**
+   * Its columns, as of the last time that it was prepared or run; none for a statement without rows. A change of the schema
+   * is seen by the next run, and by a statement that is prepared anew.
+   */
   columns(): ColumnInfo[];
   /** See {@link Queries.run}. */
   run(params?: SqlParams, options?: QueryOptions): Promise<RunResult>;
+  run<P extends NamedParams<P>>(params: P, options?: QueryOptions): Promise<RunResult>;
   /** See {@link Queries.get}. */
   get<Row = SqlRow>(params?: SqlParams, options?: ObjectQueryOptions): Promise<Row | undefined>;
   get<Row = SqlValue[]>(params: SqlParams | undefined, options: ArrayQueryOptions): Promise<Row | undefined>;
+  get<P extends NamedParams<P>, Options extends QueryOptions>(
+    params: P,
+    options?: Options,
+  ): Promise<RowFor<Options> | undefined>;
+  get<Row = never>(params: UncheckedParamsFor<Row>, options?: QueryOptions): Promise<Row | undefined>;
   /** See {@link Queries.all}. */
   all<Row = SqlRow>(params?: SqlParams, options?: ObjectQueryOptions): Promise<Row[]>;
   all<Row = SqlValue[]>(params: SqlParams | undefined, options: ArrayQueryOptions): Promise<Row[]>;
+  all<P extends NamedParams<P>, Options extends QueryOptions>(
+    params: P,
+    options?: Options,
+  ): Promise<RowFor<Options>[]>;
+  all<Row = never>(params: UncheckedParamsFor<Row>, options?: QueryOptions): Promise<Row[]>;
   /** See {@link Queries.iterate}. */
   iterate<Row = SqlRow>(params?: SqlParams, options?: ObjectQueryOptions): AsyncGenerator<Row, void, void>;
   iterate<Row = SqlValue[]>(
     params: SqlParams | undefined,
     options: ArrayQueryOptions,
+  ): AsyncGenerator<Row, void, void>;
+  iterate<P extends NamedParams<P>, Options extends QueryOptions>(
+    params: P,
+    options?: Options,
+  ): AsyncGenerator<RowFor<Options>, void, void>;
+  iterate<Row = never>(
+    params: UncheckedParamsFor<Row>,
+    options?: QueryOptions,
   ): AsyncGenerator<Row, void, void>;
 }
 
@@ -1517,6 +1623,7 @@ export interface DatabaseStats {
  * | `ERR_CORRUPT` | stored bytes are damaged | no |
  * | `ERR_CLOSED` | the store or database was closed, or the transaction is over | no |
  * | `ERR_ABORTED` | the caller's signal was aborted, or its time was up | no |
+ * | `ERR_DEADLOCK` | a call in the function of a transaction would wait for that transaction to end | no |
  * | `ERR_OVERLOADED` | too many calls of a database wait already | yes |
  * | `SQLITE_...` | SQLite's own: `SQLITE_ERROR`, `SQLITE_CONSTRAINT` and the other primary result codes | no |
  */
@@ -1535,6 +1642,7 @@ export type ErrorCode =
   | 'ERR_CORRUPT'
   | 'ERR_CLOSED'
   | 'ERR_ABORTED'
+  | 'ERR_DEADLOCK'
   | 'ERR_OVERLOADED'
   | `SQLITE_${string}`;
 
@@ -1575,6 +1683,8 @@ export interface BatonErrorDetails extends BatonErrorFields {
 export declare class BatonError extends Error implements BatonErrorFields {
   /** Makes one, for tests of code that handles them. */
   constructor(code: ErrorCode, message: string, details?: BatonErrorDetails);
+  /** `'BatonError'`; `'AbortError'` where the code is `ERR_ABORTED`, as Node and the web call it. */
+  name: 'BatonError' | 'AbortError';
   /** What went wrong; stable, unlike `message`. */
   readonly code: ErrorCode;
   /** Whether the same call may succeed later without anybody changing anything. */

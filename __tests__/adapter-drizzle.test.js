@@ -1,12 +1,12 @@
 'use strict';
 
-const { DrizzleQueryError, and, asc, eq, gt, sql } = require('drizzle-orm');
+const { DrizzleQueryError, and, asc, desc, eq, gt, sql } = require('drizzle-orm');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { Store, isBatonError } = require('..');
 const { drizzle, migrate } = require('../adapters/drizzle.js');
 const schema = require('./drizzle-schema.js');
-const { onEachBackend, onEachSharedBackend, rejection, runNode } = require('./helpers.js');
+const { onEachBackend, onEachSharedBackend, outside, rejection, runNode } = require('./helpers.js');
 
 const { kinds, message, room } = schema;
 const tables = {
@@ -71,6 +71,20 @@ onEachBackend((openStore) => {
     expect(await db.select().from(room).where(eq(room.id, 1)).values()).toEqual([[1, 'one']]);
     expect(await db.delete(room).where(eq(room.id, 3)).run()).toMatchObject({ changes: 1 });
     expect(await db.$count(room, gt(room.id, 1))).toBe(1);
+  });
+
+  test('updates and deletes have an order and a limit', async () => {
+    const { db } = await open(await openStore());
+    await db.insert(room).values([{ name: 'one' }, { name: 'two' }, { name: 'three' }]);
+    await db.update(room).set({ name: 'III' }).orderBy(desc(room.id)).limit(1);
+    expect(await db.delete(room).orderBy(asc(room.id)).limit(1).returning({ id: room.id })).toEqual([
+      { id: 1 },
+    ]);
+    expect(await db.delete(room).where(gt(room.id, 0)).limit(0)).toMatchObject({ changes: 0 });
+    expect(await db.select().from(room)).toEqual([
+      { id: 2, name: 'two' },
+      { id: 3, name: 'III' },
+    ]);
   });
 
   test('relations', async () => {
@@ -156,11 +170,11 @@ onEachBackend((openStore) => {
   test('transactions, savepoints and rollbacks', async () => {
     const { db } = await open(await openStore());
     const count = () => db.$count(room);
-    let outside;
+    let beside;
     const answer = await db.transaction(
       async (tx) => {
         await tx.insert(room).values({ name: 'one' });
-        outside = db.select().from(room).execute();
+        beside = outside(() => db.select().from(room).execute());
         await tx
           .transaction(async (inner) => {
             await inner.insert(room).values({ name: 'two' });
@@ -174,7 +188,7 @@ onEachBackend((openStore) => {
       { behavior: 'immediate' },
     );
     expect(answer).toBe('done');
-    expect((await outside).map(({ name }) => name)).toEqual(['one', 'three']);
+    expect((await beside).map(({ name }) => name)).toEqual(['one', 'three']);
     await expect(db.transaction(async (tx) => tx.rollback())).rejects.toThrow('Rollback');
     const thrown = db.transaction(async (tx) => {
       await tx.insert(room).values({ name: 'four' });

@@ -120,6 +120,26 @@ onEachBackend((openStore) => {
     expect(await sql.databaseSize).toBe(2 * 4096);
   });
 
+  test('a PRAGMA that a transaction passes over in silence is refused, with the reason', async () => {
+    const { db, sql } = await open(await openStore());
+    for (const query of ['PRAGMA foreign_keys = OFF', 'SELECT 1; PRAGMA foreign_keys = 0']) {
+      const { code, message } = await rejection(sql.exec(query));
+      expect({ code, message }).toEqual({
+        code: 'SQLITE_ERROR',
+        message: expect.stringMatching(/foreign_keys.*transaction.*defer_foreign_keys/),
+      });
+    }
+    expect(await db.get('PRAGMA foreign_keys')).toEqual({ foreign_keys: 1 });
+    expect(await sql.exec('PRAGMA foreign_keys').one()).toEqual({ foreign_keys: 1 });
+    // What a Durable Object's own code does instead.
+    await sql.exec(`
+      CREATE TABLE parent (id INTEGER PRIMARY KEY); CREATE TABLE child (id REFERENCES parent);
+      PRAGMA defer_foreign_keys = ON; INSERT INTO child VALUES (1); INSERT INTO parent VALUES (1)
+    `);
+    await sql.exec('DELETE FROM t ORDER BY a DESC LIMIT 1');
+    expect(await sql.exec('SELECT a FROM t').raw().toArray()).toEqual([[1], [2]]);
+  });
+
   test('queries run in the order in which they were made, awaited or not', async () => {
     const { storage, sql } = await open(await openStore());
     sql.exec("INSERT INTO t VALUES (4, 'four')");

@@ -3,7 +3,7 @@
 const { setImmediate: turn } = require('node:timers/promises');
 
 const { Database, Store, isBatonError } = require('..');
-const { expectBytes, onEachBackend, rejection } = require('./helpers.js');
+const { expectBytes, onEachBackend, outside, rejection } = require('./helpers.js');
 
 const TABLE = 'CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, price REAL, picture BLOB)';
 
@@ -327,8 +327,8 @@ onEachBackend((open) => {
     let waiting;
     await small.transaction(async (tx) => {
       // They wait for the end of this transaction.
-      waiting = Array.from({ length: 4 }, (_, index) => small.get('SELECT ? AS i', [index]));
-      refused = await rejection(small.get('SELECT 1'));
+      waiting = outside(() => Array.from({ length: 4 }, (_, index) => small.get('SELECT ? AS i', [index])));
+      refused = await outside(() => rejection(small.get('SELECT 1')));
       expect((await rejection(tx.get('SELECT 1'))).code).toBe('ERR_OVERLOADED');
     });
     expect(refused).toMatchObject({ code: 'ERR_OVERLOADED', retryable: true });

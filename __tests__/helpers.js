@@ -1,5 +1,6 @@
 'use strict';
 
+const { AsyncResource } = require('node:async_hooks');
 const { execFile } = require('node:child_process');
 const { randomUUID } = require('node:crypto');
 const { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } = require('node:fs');
@@ -47,6 +48,13 @@ async function expectRefusal(call, code, ...fragments) {
     expect(error.message.toLowerCase()).toContain(fragment.toLowerCase());
   }
   expect(error.retryable).toBe(false);
+}
+
+const asOthers = new AsyncResource('others');
+
+/** Runs a function as one that has nothing to do with the transaction that it is called in. */
+function outside(fn) {
+  return asOthers.runInAsyncScope(fn);
 }
 
 /** A directory that is gone after the test file. */
@@ -175,6 +183,7 @@ module.exports = {
   expectRefusal,
   onEachBackend,
   onEachSharedBackend,
+  outside,
   page,
   projectWith,
   rejection,

@@ -1,8 +1,14 @@
 'use strict';
 
 const { getEventListeners } = require('node:events');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { setFlagsFromString } = require('node:v8');
+const { runInNewContext } = require('node:vm');
 
 const { onEachBackend, rejection } = require('./helpers.js');
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc');
 
 const COUNT = 100_000;
 const NUMBERS = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)';
@@ -168,5 +174,71 @@ onEachBackend((open) => {
     expect(error).toMatchObject({ code: 'ERR_ABORTED', message: 'The iteration was aborted' });
     expect(error.cause).toBe(signal.reason);
     await db.exec('DROP TABLE t');
+  });
+
+  describe('one that is not stepped to its end', () => {
+    beforeEach(() => db.run(`INSERT INTO t ${NUMBERS} SELECT i FROM n`, [2_000]));
+
+    test.each([
+      ['return()', (rows) => rows.return()],
+      ['throw()', (rows) => rows.throw(new Error('mine')).catch(() => {})],
+    ])('lets go of its tables by %s', async (_name, leave) => {
+      const rows = db.iterate('SELECT x FROM t');
+      await rows.next();
+      const error = await rejection(db.exec('DROP TABLE t'));
+      expect(error).toMatchObject({
+        code: 'SQLITE_LOCKED',
+        message: expect.stringContaining('iteration is under way'),
+      });
+      await leave(rows);
+      await db.exec('DROP TABLE t');
+    });
+
+    test('lets go of them when its loop is left, also by a throw', async () => {
+      for await (const row of db.iterate('SELECT x FROM t')) {
+        expect(row).toEqual({ x: 1 });
+        break;
+      }
+      const thrown = (async () => {
+        for await (const row of db.iterate('SELECT x FROM t')) {
+          throw new Error(`row ${row.x}`);
+        }
+      })();
+      await expect(thrown).rejects.toThrow('row 1');
+      await db.exec('DROP TABLE t');
+    });
+
+    test('lets go of them when it is collected as garbage', async () => {
+      // Where nothing of it can be on the stack any more.
+      await (async () => {
+        await db.iterate('SELECT x FROM t').next();
+        const statement = await db.prepare('SELECT x FROM t');
+        await statement.iterate().next();
+      })();
+      const drop = () =>
+        db.exec('DROP TABLE t').then(
+          () => true,
+          () => false,
+        );
+      let isDropped = false;
+      for (let turn = 0; turn < 100 && !isDropped; turn += 1) {
+        collectGarbage();
+        await sleep(10);
+        isDropped = await drop();
+      }
+      expect(isDropped).toBe(true);
+    });
+
+    test('is not taken for dropped while somebody holds it', async () => {
+      const rows = db.iterate('SELECT x FROM t');
+      await rows.next();
+      for (let turn = 0; turn < 5; turn += 1) {
+        collectGarbage();
+        await sleep(5);
+      }
+      expect((await rejection(db.exec('DROP TABLE t'))).code).toBe('SQLITE_LOCKED');
+      expect(await list(rows)).toHaveLength(1_999);
+      await db.exec('DROP TABLE t');
+    });
   });
 });

@@ -91,6 +91,24 @@ function testKysely({ kysely: peer, Migrator, helpers: { jsonArrayFrom }, instal
       expect(await names(kysely)).toEqual(['one!']);
     });
 
+    test('updates and deletes have an order and a limit', async () => {
+      const { kysely } = await open(await openStore());
+      await kysely
+        .insertInto('room')
+        .values([{ name: 'one' }, { name: 'two' }, { name: 'three' }])
+        .execute();
+      const updated = await kysely
+        .updateTable('room')
+        .set({ name: 'III' })
+        .orderBy('id', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      expect(updated.numUpdatedRows).toBe(1n);
+      const deleted = await kysely.deleteFrom('room').orderBy('id').limit(1).executeTakeFirst();
+      expect(deleted.numDeletedRows).toBe(1n);
+      expect(await names(kysely)).toEqual(['two', 'III']);
+    });
+
     test("SQL by hand answers as with Kysely's own dialect", async () => {
       const ours = new Kysely({
         dialect: new BatonDialect({ database: await (await openStore()).openDatabase('a') }),

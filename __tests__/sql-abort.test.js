@@ -3,7 +3,7 @@
 const { getEventListeners } = require('node:events');
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const { onEachBackend, rejection } = require('./helpers.js');
+const { onEachBackend, outside, rejection } = require('./helpers.js');
 
 const MANY = 200_000;
 const ENDLESS = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n';
@@ -87,7 +87,7 @@ onEachBackend((open) => {
       const controller = new AbortController();
       let waiting;
       await db.transaction(async () => {
-        waiting = rejection(call({ signal: controller.signal }));
+        waiting = outside(() => rejection(call({ signal: controller.signal })));
         controller.abort();
         // It answers while the transaction is still open.
         expect(await waiting).toMatchObject({ code: 'ERR_ABORTED', cause: controller.signal.reason });
@@ -109,7 +109,7 @@ onEachBackend((open) => {
 
   test('a time limit counts the wait for its turn', async () => {
     await db.transaction(async () => {
-      const error = await rejection(db.run('INSERT INTO t VALUES (1)', [], { timeoutMs: 10 }));
+      const error = await outside(() => rejection(db.run('INSERT INTO t VALUES (1)', [], { timeoutMs: 10 })));
       expect(error.cause.name).toBe('TimeoutError');
     });
     expect(await count()).toBe(0);
@@ -180,7 +180,7 @@ onEachBackend((open) => {
       },
     };
     await db.transaction(async () => {
-      const call = db.run('INSERT INTO t VALUES (:x)', params, { signal: controller.signal });
+      const call = outside(() => db.run('INSERT INTO t VALUES (:x)', params, { signal: controller.signal }));
       expect((await rejection(call)).code).toBe('ERR_ABORTED');
     });
     expect(await count()).toBe(0);

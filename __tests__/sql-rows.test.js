@@ -33,17 +33,34 @@ function cell(value) {
   if (typeof value === 'number') {
     return Buffer.concat([Buffer.of(4), sized('writeDoubleBE', value)]);
   }
-  return typeof value === 'string'
-    ? Buffer.concat([Buffer.of(5), u32(value.length)])
-    : Buffer.concat([Buffer.of(6), u32(value.length), value]);
+  if (typeof value === 'string') {
+    const bytes = Buffer.from(value);
+    const parts = {
+      short: [5, u32(value.length)],
+      listed: [7],
+      long: [8, isAscii(bytes), u32(bytes.length), bytes],
+    };
+    return Buffer.concat(
+      parts[travel(value)].map((part) => (typeof part === 'number' ? Buffer.of(part) : part)),
+    );
+  }
+  return Buffer.concat([Buffer.of(6), u32(value.length), value]);
+}
+
+const isAscii = (bytes) => Number([...bytes].every((byte) => byte < 128));
+
+/** How a text travels. */
+function travel(value) {
+  return Buffer.byteLength(value) >= 512 ? 'long' : value.length >= 13 ? 'listed' : 'short';
 }
 
 /** A chunk as the addon writes it, at an odd place of a larger buffer. */
 function chunk(columns, rows, { cursor = 0, changes = 0, rowid = 0n, isFirst = true } = {}) {
   const names = isFirst && columns.length > 0 ? Buffer.from(JSON.stringify(columns)) : Buffer.alloc(0);
-  const strings = rows.flat().filter((value) => typeof value === 'string');
-  const text = Buffer.from(strings.join(''));
-  const isAscii = [...text].every((byte) => byte < 128);
+  const strings = (how) => rows.flat().filter((value) => typeof value === 'string' && travel(value) === how);
+  const text = Buffer.from(strings('short').join(''));
+  const listed = strings('listed');
+  const list = Buffer.from(listed.length > 0 ? JSON.stringify(listed) : '');
   const parts = [
     u32(rows.length),
     u32(cursor),
@@ -52,9 +69,11 @@ function chunk(columns, rows, { cursor = 0, changes = 0, rowid = 0n, isFirst = t
     u32(names.length),
     u32(columns.length),
     u32(text.length),
-    Buffer.of(isAscii ? 1 : 0, 0, 0, 0),
+    Buffer.of(isAscii(text), isAscii(list), 0, 0),
+    u32(list.length),
     names,
     text,
+    list,
     ...rows.flat().map(cell),
   ];
   const bytes = Buffer.concat([Buffer.of(1, 2, 3), ...parts, Buffer.of(9)]);

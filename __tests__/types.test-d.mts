@@ -258,6 +258,104 @@ export function errors(error: unknown) {
   return new BatonError('ERR_CLOSED', 'for a test', { cause: error, retryable: true });
 }
 
+interface Person {
+  id: number;
+  name: string | null;
+}
+interface Appointment {
+  id: number;
+  at: Date;
+}
+interface Partly {
+  id?: number;
+}
+interface Row {
+  id: number;
+}
+
+/** An interface has no index signature, and is a fine object of parameters all the same. */
+export async function interfaces(queries: Queries, statement: Statement, person: Person, row: Row) {
+  const ran = await queries.run('…', person);
+  same<typeof ran, RunResult>();
+  const got = await queries.get('…', person);
+  same<typeof got, SqlRow | undefined>();
+  const inArray = await queries.get('…', person, { rowMode: 'array' });
+  same<typeof inArray, SqlValue[] | undefined>();
+  const typed = await queries.get<Row>('…', person);
+  same<typeof typed, Row | undefined>();
+  const byItself = await queries.get<Row>('…', row);
+  same<typeof byItself, Row | undefined>();
+  const all = await queries.all<Row>('…', person, { readBigInts: true });
+  same<typeof all, Row[]>();
+  for await (const each of queries.iterate('…', person)) {
+    same<typeof each, SqlRow>();
+  }
+  for await (const each of queries.iterate<Row>('…', person)) {
+    same<typeof each, Row>();
+  }
+  const batch = await queries.batch([
+    '…',
+    { sql: '…', params: person },
+    { sql: '…', params: [1] },
+    { sql: '…' },
+  ]);
+  same<typeof batch, BatchResult[]>();
+  await queries.batch([person].map((params) => ({ sql: '…', params })));
+  same<Awaited<ReturnType<typeof statement.run>>, RunResult>();
+  await statement.run(person);
+  const prepared = [await statement.get(person), await statement.get<Row>(person)] as const;
+  same<typeof prepared, readonly [SqlRow | undefined, Row | undefined]>();
+  const lists = [
+    await statement.all(person, { rowMode: 'array' }),
+    await statement.all<Row>(person),
+  ] as const;
+  same<typeof lists, readonly [SqlValue[][], Row[]]>();
+  for await (const each of statement.iterate(person)) {
+    same<typeof each, SqlRow>();
+  }
+}
+
+export async function wrongParameters(
+  queries: Queries,
+  statement: Statement,
+  { wrong, partly }: { wrong: Appointment; partly: Partly },
+) {
+  // @ts-expect-error A date is no value of SQLite, of an interface either.
+  await queries.run('…', wrong);
+  // @ts-expect-error What may be missing may be undefined.
+  await queries.run('…', partly);
+  // @ts-expect-error A date in an object that is written down.
+  await queries.get('…', { at: new Date() });
+  // @ts-expect-error Also where the type of rows is given.
+  await queries.get<Row>('…', { at: new Date() });
+  // @ts-expect-error A list has values of SQLite.
+  await queries.get<Row>('…', [new Date()]);
+  // @ts-expect-error A date is no object of parameters.
+  await queries.get<Row>('…', new Date());
+  // @ts-expect-error Nor is a text.
+  await queries.get<Row>('…', 'a');
+  // @ts-expect-error Nor is a number.
+  await queries.all<Row>('…', 1);
+  // @ts-expect-error Nor is a map.
+  await queries.all('…', new Map());
+  // @ts-expect-error Nor is a function.
+  queries.iterate('…', () => 1);
+  // @ts-expect-error Nor is a promise.
+  await queries.get<Row>('…', Promise.resolve({ id: 1 }));
+  // @ts-expect-error Nor are bytes.
+  await queries.get<Row>('…', new Uint8Array(1));
+  // @ts-expect-error As above, of a statement.
+  await statement.run(wrong);
+  // @ts-expect-error As above, of a statement.
+  await statement.all(wrong);
+  // @ts-expect-error As above, in a batch.
+  await queries.batch([{ sql: '…', params: wrong }]);
+  // @ts-expect-error As above, in a batch.
+  await queries.batch(['…', { sql: '…', params: { at: new Date() } }]);
+  // @ts-expect-error A field that is misspelt.
+  await queries.batch([{ sql: '…', param: [1] }]);
+}
+
 export async function refused(store: Store) {
   // @ts-expect-error A number is no generation.
   await store.getPages('a', { generation: 1, pages: [1] });

@@ -28,6 +28,7 @@ const CODES = new Set([
   'ERR_CLOSED',
   'ERR_ABORTED',
   'ERR_OVERLOADED',
+  'ERR_DEADLOCK',
 ]);
 const SQL = [
   'SELECT 1',

@@ -4,6 +4,7 @@
 'use strict';
 
 const { BatonError } = require('./error.js');
+const { onAbort } = require('./signals.js');
 
 /** @typedef {InstanceType<typeof import('./error.js').BatonError>} Failed */
 
@@ -26,11 +27,10 @@ function throwIfAborted(signal) {
  */
 async function orAborted(answer, signal) {
   /** @type {() => void} */
-  let onAbort = () => {};
+  let stopWaiting = () => {};
   /** @type {Promise<typeof ABORTED>} */
   const aborted = new Promise((resolve) => {
-    onAbort = () => resolve(ABORTED);
-    signal.addEventListener('abort', onAbort, { once: true });
+    stopWaiting = onAbort(signal, () => resolve(ABORTED));
   });
   try {
     const first = await Promise.race([answer, aborted]);
@@ -38,7 +38,7 @@ async function orAborted(answer, signal) {
       return /** @type {T} */ (first);
     }
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    stopWaiting();
   }
   throw new BatonError(
     'ERR_ABORTED',
@@ -56,6 +56,7 @@ const ABORTED = Symbol('aborted');
 class Cancellation {
   #cancel;
   #signals;
+  #stopWaiting;
   /** @type {NodeJS.Timeout | undefined} */
   #timer;
   /** @type {Failed | undefined} */
@@ -69,9 +70,7 @@ class Cancellation {
   constructor(cancel, signals, timeoutMs) {
     this.#cancel = cancel;
     this.#signals = signals;
-    for (const signal of signals) {
-      signal.addEventListener('abort', this.#onAbort, { once: true });
-    }
+    this.#stopWaiting = signals.map((signal) => onAbort(signal, this.#onAbort));
     if (timeoutMs !== undefined) {
       this.#timer = setTimeout(() => this.#stop(timedOut(timeoutMs)), timeoutMs);
     }
@@ -98,8 +97,8 @@ class Cancellation {
 
   end() {
     clearTimeout(this.#timer);
-    for (const signal of this.#signals) {
-      signal.removeEventListener('abort', this.#onAbort);
+    for (const stopWaiting of this.#stopWaiting) {
+      stopWaiting();
     }
   }
 

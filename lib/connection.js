@@ -6,6 +6,7 @@
 const { Cancellation, throwIfAborted } = require('./abort.js');
 const { BatonError, fromFailure, isFailure } = require('./error.js');
 const { FenceWatch } = require('./fence-watch.js');
+const { refuseIfWaiting, waitsForItself } = require('./inside.js');
 const { toMeta } = require('./meta.js');
 const { ShapeCache } = require('./sql-rows.js');
 
@@ -20,6 +21,7 @@ const JOB_MAX = 2 ** 32 - 1;
  * @typedef {object} Scope
  * @property {number} id
  * @property {boolean} isOver
+ * @property {Scope | undefined} outer What the transaction was begun in; none for the database itself.
  * @property {readonly AbortSignal[]} signals Those of the transaction and the ones around it.
  */
 
@@ -48,7 +50,7 @@ class Connection {
   onClosed = () => {};
   shapes = new ShapeCache();
   /** @type {Scope} */
-  scope = { id: 0, isOver: false, signals: [] };
+  scope = { id: 0, isOver: false, outer: undefined, signals: [] };
 
   /**
    * @param {string} actorId
@@ -74,6 +76,10 @@ class Connection {
     return this.#closing !== undefined;
   }
 
+  get isTransaction() {
+    return !this.#isClosed && this.#native.isTransaction();
+  }
+
   get fencedBy() {
     return this.#fence?.error;
   }
@@ -96,6 +102,7 @@ class Connection {
    */
   async call(scope, dispatch, { signal, timeoutMs }) {
     this.refuseIfOver(scope);
+    refuseIfWaiting(this, scope);
     if (signal === undefined && timeoutMs === undefined && scope.signals.length === 0) {
       return this.#result(await this.#answer(dispatch(this.#native, scope.id, 0)));
     }
@@ -131,7 +138,9 @@ class Connection {
    */
   async closeCursor(scope, cursor) {
     if (!this.#isClosed) {
-      await this.#answer(this.#native.closeCursor(scope.id, cursor));
+      const closed = this.#answer(this.#native.closeCursor(scope.id, cursor));
+      // It ends in its turn, for which whoever is inside of a transaction would wait in vain.
+      await (waitsForItself(this, scope) ? undefined : closed);
     }
   }
 
@@ -153,6 +162,17 @@ class Connection {
   transactionOpen(scope, timeoutMs) {
     this.#transactions.set(scope, performance.now() + timeoutMs);
     this.#onChange();
+  }
+
+  /**
+   * Whether a transaction has begun and neither ended nor reached its deadline, and so with all around it.
+   *
+   * @param {Scope} scope
+   * @returns {boolean}
+   */
+  isOpen(scope) {
+    const until = this.#transactions.get(scope) ?? 0;
+    return !scope.isOver && until > performance.now() && (!scope.outer?.outer || this.isOpen(scope.outer));
   }
 
   /** @param {Scope} scope */

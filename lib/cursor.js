@@ -14,12 +14,44 @@ const ITERATE = 4;
 /** @typedef {{ sql: string, params: Uint8Array | undefined, query: import('./query-options.js').Query }} Iteration */
 
 /**
+ * What an iteration holds open in the addon: a statement that was not stepped to its end. It locks the tables that it
+ * reads, and on a read-only database the commit.
+ *
+ * @typedef {object} Held
+ * @property {Connection} connection
+ * @property {Scope} scope
+ * @property {number} cursor
+ * @property {import('./sql-results.js').Seen | undefined} seen
+ */
+
+/** Closes what an iteration holds that nobody can go on with: one that was stepped by hand and dropped. */
+const dropped = new FinalizationRegistry((/** @type {Held} */ { connection, scope, cursor }) => {
+  if (cursor !== 0) {
+    connection.closeCursor(scope, cursor);
+  }
+});
+
+/**
  * @param {Connection} connection
  * @param {Scope} scope
  * @param {() => Iteration} iteration It throws what was wrong with the arguments.
+ * @param {import('./sql-results.js').Seen} [seen]
  * @returns {AsyncGenerator<any, void, void>}
  */
-async function* iterateRows(connection, scope, iteration) {
+function iterateRows(connection, scope, iteration, seen) {
+  const held = { connection, scope, cursor: 0, seen };
+  const rows = generateRows(held, iteration);
+  dropped.register(rows, held);
+  return rows;
+}
+
+/**
+ * @param {Held} held
+ * @param {() => Iteration} iteration
+ * @returns {AsyncGenerator<any, void, void>}
+ */
+async function* generateRows(held, iteration) {
+  const { connection, scope } = held;
   const { sql, params, query } = iteration();
   const dispatch = () =>
     connection.call(
@@ -29,13 +61,13 @@ async function* iterateRows(connection, scope, iteration) {
     );
   const event = beginEvents({ connection, operation: 'iterate', sql });
   if (!event) {
-    yield* rowsOf(connection, scope, query, await dispatch());
+    yield* rowsOf(held, query, await dispatch());
     return;
   }
   let rowCount = 0;
   let isTold = false;
   try {
-    for await (const row of rowsOf(connection, scope, query, await event.begin(dispatch))) {
+    for await (const row of rowsOf(held, query, await event.begin(dispatch))) {
       rowCount += 1;
       yield row;
     }
@@ -52,14 +84,16 @@ async function* iterateRows(connection, scope, iteration) {
 }
 
 /**
- * @param {Connection} connection
- * @param {Scope} scope
+ * @param {Held} held
  * @param {import('./query-options.js').Query} query
  * @param {Uint8Array | Uint8Array[]} answer
  */
-async function* rowsOf(connection, scope, query, answer) {
+async function* rowsOf(held, query, answer) {
+  const { connection, scope } = held;
   let header = new ChunkHeader(/** @type {Uint8Array} */ (answer));
+  held.cursor = header.cursor;
   const shape = connection.shapes.get(header);
+  held.seen?.(shape.names);
   try {
     for (;;) {
       const reader = new RowReader(header, shape, query);
@@ -69,7 +103,7 @@ async function* rowsOf(connection, scope, query, answer) {
         throwIfStopped(query.signal);
         yield reader.next();
       }
-      const { cursor } = header;
+      const { cursor } = held;
       if (cursor === 0) {
         return;
       }
@@ -79,10 +113,13 @@ async function* rowsOf(connection, scope, query, answer) {
         query,
       );
       header = new ChunkHeader(next);
+      held.cursor = header.cursor;
     }
   } finally {
-    if (header.cursor !== 0) {
-      await connection.closeCursor(scope, header.cursor);
+    const { cursor } = held;
+    if (cursor !== 0) {
+      held.cursor = 0;
+      await connection.closeCursor(scope, cursor);
     }
   }
 }

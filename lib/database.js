@@ -26,6 +26,22 @@ class Database extends Queries {
     return this.#connection.isClosing;
   }
 
+  get open() {
+    return !this.closed;
+  }
+
+  get isOpen() {
+    return !this.closed;
+  }
+
+  get isTransaction() {
+    return this.#connection.isTransaction;
+  }
+
+  get inTransaction() {
+    return this.isTransaction;
+  }
+
   get fencedBy() {
     return this.#connection.fencedBy;
   }

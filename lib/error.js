@@ -31,6 +31,12 @@ class BatonError extends Error {
    */
   constructor(code, message, details = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    if (code === 'ERR_ABORTED') {
+      // As every other error of an abort is told from failures in Node and on the web: by its name.
+      Object.defineProperty(this, 'name', { value: 'AbortError', writable: true, configurable: true });
+      // The first line of a stack has the name of the moment that it was taken in.
+      Error.captureStackTrace(this, new.target);
+    }
     this.code = code;
     this.retryable = details.retryable ?? false;
     // A field that says nothing is left out, so that a printed error shows what it knows and no more.

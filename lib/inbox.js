@@ -165,6 +165,10 @@ class InboxDatabase {
     this.#native.cancel(job);
   }
 
+  isTransaction() {
+    return this.#native.isTransaction();
+  }
+
   check() {
     return this.#native.check();
   }

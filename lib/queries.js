@@ -21,8 +21,9 @@ const OPERATIONS = ['exec', 'run', 'get', 'all'];
 
 /** @typedef {InstanceType<typeof import('./connection.js').Connection>} Connection */
 /** @typedef {import('./connection.js').Scope} Scope */
+/** @typedef {import('./sql-results.js').Seen} Seen */
 /** @typedef {import('./query-options.js').Query} Query */
-/** @typedef {import('../index.js').SqlParams} SqlParams */
+/** @typedef {import('../index.js').SqlParams | object} Params Checked when they are encoded. */
 /** @typedef {import('../index.js').QueryOptions} QueryOptions */
 
 class Queries {
@@ -48,7 +49,7 @@ class Queries {
 
   /**
    * @param {string} sql
-   * @param {SqlParams} [params]
+   * @param {Params} [params]
    * @param {QueryOptions} [options]
    */
   async run(sql, params, options) {
@@ -58,35 +59,42 @@ class Queries {
 
   /**
    * @param {string} sql
-   * @param {SqlParams} [params]
+   * @param {Params} [params]
    * @param {QueryOptions} [options]
    * @returns {Promise<any>}
    */
-  async get(sql, params, options) {
-    const query = queryOptions(options);
-    const answer = one(await this.#call(GET, sqlText(sql), params, query));
-    return firstRow(answer, this.#connection.shapes, query);
+  get(sql, params, options) {
+    return this.#get(sql, params, options);
   }
 
   /**
    * @param {string} sql
-   * @param {SqlParams} [params]
+   * @param {Params} [params]
    * @param {QueryOptions} [options]
    * @returns {Promise<any[]>}
    */
-  async all(sql, params, options) {
-    const query = queryOptions(options);
-    const answer = await this.#call(ALL, sqlText(sql), params, query);
-    return await allRows(answer, this.#connection.shapes, query);
+  all(sql, params, options) {
+    return this.#all(sql, params, options);
   }
 
   /**
    * @param {string} sql
-   * @param {SqlParams} [params]
+   * @param {Params} [params]
    * @param {QueryOptions} [options]
    * @returns {AsyncGenerator<any, void, void>}
    */
   iterate(sql, params, options) {
+    return this.#iterate(sql, params, options);
+  }
+
+  /**
+   * @param {string} sql
+   * @param {Params} [params]
+   * @param {QueryOptions} [options]
+   * @param {Seen} [seen]
+   * @returns {AsyncGenerator<any, void, void>}
+   */
+  #iterate(sql, params, options, seen) {
     /** @type {() => import('./cursor.js').Iteration} */
     let arguments_;
     try {
@@ -103,7 +111,7 @@ class Queries {
         throw error;
       };
     }
-    return iterateRows(this.#connection, this.#scope, arguments_);
+    return iterateRows(this.#connection, this.#scope, arguments_, seen);
   }
 
   /**
@@ -113,11 +121,56 @@ class Queries {
   async prepare(sql, options) {
     const limits = limitOptions(options);
     const text = sqlText(sql);
+    const calls = {
+      /** @type {import('./statement.js').Calls['describe']} */
+      describe: (within) => this.#describe(text, within),
+      /** @type {import('./statement.js').Calls['run']} */
+      run: (params, query) => this.run(text, params, query),
+      /** @type {import('./statement.js').Calls['get']} */
+      get: (params, query, seen) => this.#get(text, params, query, seen),
+      /** @type {import('./statement.js').Calls['all']} */
+      all: (params, query, seen) => this.#all(text, params, query, seen),
+      /** @type {import('./statement.js').Calls['iterate']} */
+      iterate: (params, query, seen) => this.#iterate(text, params, query, seen),
+    };
+    return new Statement(calls, text, await this.#describe(text, limits));
+  }
+
+  /**
+   * @param {string} sql
+   * @param {import('./connection.js').Limits} limits
+   */
+  async #describe(sql, limits) {
     const connection = this.#connection;
-    const description = await observed({ connection, operation: 'prepare', sql: text }, () =>
-      connection.call(this.#scope, (native, scope, job) => native.describe(scope, job, text), limits),
+    return await observed({ connection, operation: 'prepare', sql }, () =>
+      connection.call(this.#scope, (native, scope, job) => native.describe(scope, job, sql), limits),
     );
-    return new Statement(this, text, description);
+  }
+
+  /**
+   * @param {string} sql
+   * @param {Params} [params]
+   * @param {QueryOptions} [options]
+   * @param {Seen} [seen]
+   * @returns {Promise<any>}
+   */
+  async #get(sql, params, options, seen) {
+    const query = queryOptions(options);
+    const answer = one(await this.#call(GET, sqlText(sql), params, query));
+    return firstRow(answer, this.#connection.shapes, query, seen);
+  }
+
+  /**
+   * @param {string} sql
+   * @param {Params} [params]
+   * @param {QueryOptions} [options]
+   * @param {Seen} [seen]
+   * @returns {Promise<any[]>}
+   */
+  async #all(sql, params, options, seen) {
+    const query = queryOptions(options);
+    const answer = await this.#call(ALL, sqlText(sql), params, query);
+    return await allRows(answer, this.#connection.shapes, query, seen);
   }
 
   /**

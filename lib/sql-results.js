@@ -12,6 +12,12 @@ const ROWS_BETWEEN_CLOCKS = 64;
 /** @typedef {InstanceType<typeof import('./sql-rows.js').ShapeCache>} ShapeCache */
 
 /**
+ * Is told the names of an answer's columns.
+ *
+ * @typedef {(names: readonly string[]) => void} Seen
+ */
+
+/**
  * @param {Uint8Array} answer
  * @param {RowFormat} format
  */
@@ -24,22 +30,27 @@ function runResult(answer, { readBigInts }) {
  * @param {Uint8Array} answer
  * @param {ShapeCache} shapes
  * @param {RowFormat} format
+ * @param {Seen} [seen]
  */
-function firstRow(answer, shapes, format) {
+function firstRow(answer, shapes, format, seen) {
   const header = new ChunkHeader(answer);
-  return header.rows === 0 ? undefined : new RowReader(header, shapes.get(header), format).next();
+  const shape = shapes.get(header);
+  seen?.(shape.names);
+  return header.rows === 0 ? undefined : new RowReader(header, shape, format).next();
 }
 
 /**
  * @param {Uint8Array | Uint8Array[]} answer
  * @param {ShapeCache} shapes
  * @param {RowFormat} format
+ * @param {Seen} [seen]
  */
-async function allRows(answer, shapes, format) {
+async function allRows(answer, shapes, format, seen) {
   const rows = new SlicedRows(format);
   const chunks = Array.isArray(answer) ? answer : [answer];
   const first = new ChunkHeader(chunks[0]);
   const shape = shapes.get(first);
+  seen?.(shape.names);
   for (let index = 0; index < chunks.length; index += 1) {
     const header = index === 0 ? first : new ChunkHeader(chunks[index]);
     await rows.append(header, shape);

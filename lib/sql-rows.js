@@ -7,24 +7,29 @@
 //   24  u32 byte length of the columns; 0 where an earlier chunk of the answer had them
 //   28  u32 number of columns
 //   32  u32 byte length of the text
-//   36  u8 1 if the text is ASCII; three zeros
-//   40  the columns, a JSON array of strings; then the text, all text values one after the other; then the
-//       cells, row by row, each a tag and a value (see the constants)
+//   36  u8 1 if the text is ASCII; u8 1 if the list is; two zeros
+//   40  u32 byte length of the list
+//   44  the columns, a JSON array of strings; then the text, all short text values one after the other; then the list,
+//       a JSON array of those of middle length; then the cells, row by row, each a tag and a value (see the constants)
 //
-// The text is decoded once a chunk and then cut, which costs a fraction of decoding each value.
+// Decoding each value by a call of its own costs several times as much as cutting it out of a longer string, or
+// having `JSON.parse` make many at once. Only very short ones are cut: V8 copies these, while a longer part of a string is
+// a view that keeps all of it alive.
 
 'use strict';
 
 const { BatonError } = require('./error.js');
 
-const HEADER_BYTES = 40;
+const HEADER_BYTES = 44;
 
 const NULL = 0;
 const I8 = 1;
 const I32 = 2;
 const I64 = 3;
 const REAL = 4;
-const TEXT = 5;
+const SHORT_TEXT = 5;
+const LISTED_TEXT = 7;
+const LONG_TEXT = 8;
 
 const U32_SIZE = 2 ** 32;
 const SHAPES_MAX = 256;
@@ -102,6 +107,14 @@ class ChunkHeader {
   }
 }
 
+/**
+ * @param {DataView} view
+ * @param {number} flagAt Where it says whether the bytes are ASCII.
+ */
+function decoder(view, flagAt) {
+  return view.getUint8(flagAt) === 1 ? latin1Slice : utf8Slice;
+}
+
 /** Reads the rows of one chunk, as many at a time as the caller has time for. */
 class RowReader {
   #bytes;
@@ -113,6 +126,9 @@ class RowReader {
   #integerHint;
   #text = '';
   #textAt = 0;
+  /** @type {string[]} */
+  #list = [];
+  #listAt = 0;
   #at;
 
   /**
@@ -136,10 +152,13 @@ class RowReader {
     const textAt = HEADER_BYTES + columnsBytes;
     const textEnd = textAt + view.getUint32(32);
     if (textEnd > textAt) {
-      const slice = view.getUint8(36) === 1 ? latin1Slice : utf8Slice;
-      this.#text = slice.call(bytes, textAt, textEnd);
+      this.#text = decoder(view, 36).call(bytes, textAt, textEnd);
     }
-    this.#at = textEnd;
+    const listEnd = textEnd + view.getUint32(40);
+    if (listEnd > textEnd) {
+      this.#list = JSON.parse(decoder(view, 37).call(bytes, textEnd, listEnd));
+    }
+    this.#at = listEnd;
   }
 
   /**
@@ -214,11 +233,20 @@ class RowReader {
       case REAL:
         this.#at = at + 8;
         return this.#view.getFloat64(at);
-      case TEXT: {
+      case SHORT_TEXT: {
         this.#at = at + 4;
         const start = this.#textAt;
         this.#textAt = start + this.#view.getUint32(at);
         return this.#text.substring(start, this.#textAt);
+      }
+      case LISTED_TEXT:
+        this.#at = at;
+        this.#listAt += 1;
+        return this.#list[this.#listAt - 1];
+      case LONG_TEXT: {
+        const end = at + 5 + this.#view.getUint32(at + 1);
+        this.#at = end;
+        return decoder(this.#view, at).call(this.#bytes, at + 5, end);
       }
       default: {
         const end = at + 4 + this.#view.getUint32(at);

@@ -3,28 +3,37 @@
 
 'use strict';
 
-/** @typedef {InstanceType<typeof import('./queries.js').Queries>} Queries */
-/** @typedef {import('../index.js').SqlParams} SqlParams */
+/** @typedef {import('../index.js').SqlParams | object} Params */
 /** @typedef {import('../index.js').QueryOptions} QueryOptions */
+/** @typedef {import('../index.js').ColumnInfo} ColumnInfo */
+/** @typedef {import('./sql-results.js').Seen} Seen */
+/** @typedef {import('../binding.js').NativeDescription} Description */
+/**
+ * The methods of what has prepared a statement, for its SQL.
+ *
+ * @typedef {object} Calls
+ * @property {(limits: import('./connection.js').Limits) => Promise<Description>} describe
+ * @property {(params?: Params, options?: QueryOptions) => Promise<import('../index.js').RunResult>} run
+ * @property {(params: Params | undefined, options: QueryOptions | undefined, seen: Seen) => Promise<any>} get
+ * @property {(params: Params | undefined, options: QueryOptions | undefined, seen: Seen) => Promise<any[]>} all
+ * @property {(params: Params | undefined, options: QueryOptions | undefined, seen: Seen) => AsyncGenerator<any, void, void>} iterate
+ */
 
 class Statement {
-  #queries;
-  /** @type {import('../index.js').ColumnInfo[]} */
+  #calls;
+  /** @type {ColumnInfo[]} */
   #columns;
+  /** Whether an answer had other columns, because the schema has changed. */
+  #isStale = false;
 
   /**
-   * @param {Queries} queries
+   * @param {Calls} calls
    * @param {string} sql
-   * @param {import('../binding.js').NativeDescription} description
+   * @param {Description} description
    */
-  constructor(queries, sql, { columns, parameters, readonly }) {
-    this.#queries = queries;
-    this.#columns = columns.map(({ name, column, table, type }) => ({
-      name,
-      column: column ?? null,
-      table: table ?? null,
-      type: type ?? null,
-    }));
+  constructor(calls, sql, { columns, parameters, readonly }) {
+    this.#calls = calls;
+    this.#columns = columns.map(toColumn);
     this.sql = sql;
     this.parameters = parameters.map((name) => name ?? null);
     this.readonly = readonly;
@@ -35,38 +44,75 @@ class Statement {
   }
 
   /**
-   * @param {SqlParams} [params]
+   * @param {Params} [params]
    * @param {QueryOptions} [options]
    */
   async run(params, options) {
-    return await this.#queries.run(this.sql, params, options);
+    return await this.#calls.run(params, options);
   }
 
   /**
-   * @param {SqlParams} [params]
+   * @param {Params} [params]
    * @param {QueryOptions} [options]
    * @returns {Promise<any>}
    */
   async get(params, options) {
-    return await this.#queries.get(this.sql, params, options);
+    const row = await this.#calls.get(params, options, this.#seen);
+    await this.#catchUp(options);
+    return row;
   }
 
   /**
-   * @param {SqlParams} [params]
+   * @param {Params} [params]
    * @param {QueryOptions} [options]
    * @returns {Promise<any[]>}
    */
   async all(params, options) {
-    return await this.#queries.all(this.sql, params, options);
+    const rows = await this.#calls.all(params, options, this.#seen);
+    await this.#catchUp(options);
+    return rows;
   }
 
   /**
-   * @param {SqlParams} [params]
+   * @param {Params} [params]
    * @param {QueryOptions} [options]
+   * @returns {AsyncGenerator<any, void, void>}
    */
   iterate(params, options) {
-    return this.#queries.iterate(this.sql, params, options);
+    return this.#calls.iterate(params, options, (names) => {
+      this.#seen(names);
+      // Rows do not wait for it.
+      this.#catchUp();
+    });
   }
+
+  /** @type {Seen} */
+  #seen = (names) => {
+    const known = this.#columns;
+    this.#isStale ||=
+      names.length !== known.length || names.some((name, index) => name !== known[index].name);
+  };
+
+  /**
+   * Learns the columns anew. It is a help to who asks for them later, and no reason for a call to fail that went well.
+   *
+   * @param {import('./connection.js').Limits} [limits] Those of the call.
+   */
+  async #catchUp({ signal, timeoutMs } = {}) {
+    if (this.#isStale) {
+      const description = await this.#calls.describe({ signal, timeoutMs }).catch(() => undefined);
+      this.#isStale = description === undefined;
+      this.#columns = description?.columns.map(toColumn) ?? this.#columns;
+    }
+  }
+}
+
+/**
+ * @param {Description['columns'][number]} column
+ * @returns {ColumnInfo}
+ */
+function toColumn({ name, column, table, type }) {
+  return { name, column: column ?? null, table: table ?? null, type: type ?? null };
 }
 
 module.exports = { Statement };

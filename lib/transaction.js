@@ -6,6 +6,7 @@
 const { observed } = require('./channels.js');
 const check = require('./check.js');
 const { BatonError } = require('./error.js');
+const { inside } = require('./inside.js');
 const { Queries } = require('./queries.js');
 const { transactionOptions } = require('./query-options.js');
 
@@ -61,7 +62,7 @@ async function runTransaction(connection, outer, fn, options) {
   } = transactionOptions(options);
   const signals = signal === undefined ? outer.signals : [signal, ...outer.signals];
   /** @type {Scope} */
-  const scope = { id: 0, isOver: false, signals };
+  const scope = { id: 0, isOver: false, outer, signals };
   const begin = observed({ connection, operation: 'begin', sql: 'BEGIN' }, () =>
     connection.call(outer, (native, outerId, job) => native.begin(outerId, job, mode, timeoutMs), { signal }),
   );
@@ -86,7 +87,7 @@ async function runTransaction(connection, outer, fn, options) {
 async function runInside(connection, scope, fn, traceparent) {
   let value;
   try {
-    value = await fn(new Transaction(connection, scope));
+    value = await inside(connection, scope, () => fn(new Transaction(connection, scope)));
     const aborted = scope.signals.find((signal) => signal.aborted);
     if (aborted) {
       const message = 'The transaction was aborted and is rolled back';

@@ -24,6 +24,8 @@ const { givenMigrations, migrationsIn, missingOf } = require('./migration-files.
 
 const OPTIONS = ['journal', 'migrations', 'migrationsFolder', 'migrationsTable'];
 const FOREIGN_KEYS_OFF = /\bPRAGMA\s+foreign_keys\s*=\s*(?:OFF|0|FALSE|NO)\b/i;
+/** One that is a statement of a migration. Inside of the transaction it is refused where it would change the setting. */
+const FOREIGN_KEYS_SET = /(^|;)\s*PRAGMA\s+foreign_keys\s*=\s*\w+\s*(?=;|$)/gi;
 const TABLE_DEFAULT = '__drizzle_migrations';
 
 /**
@@ -52,7 +54,7 @@ function makeMigrate({ DrizzleQueryError }) {
   async function apply(tx, table, { tag, when, hash, statements }) {
     for (const statement of statements) {
       try {
-        await tx.exec(statement);
+        await tx.exec(statement.replace(FOREIGN_KEYS_SET, '$1'));
       } catch (error) {
         const told = new DrizzleQueryError(statement, [], /** @type {Error} */ (error));
         throw Object.assign(told, { migration: tag });
@@ -122,7 +124,9 @@ async function withoutForeignKeys(client, run) {
     // Where the line was too long for it, later is better than never.
     await on();
   }
-  for (const outcome of [off, ran]) {
+  // Inside of another transaction the PRAGMA is refused; whether that matters is found out by the migrations.
+  const isInside = off.status === 'rejected' && off.reason?.code === 'SQLITE_ERROR';
+  for (const outcome of isInside ? [ran] : [off, ran]) {
     if (outcome.status === 'rejected') {
       throw outcome.reason;
     }

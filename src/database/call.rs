@@ -30,6 +30,9 @@ pub enum Behavior {
     Exclusive,
 }
 
+/// How much of a statement a message tells.
+const SUBJECT_CHARS_MAX: usize = 80;
+
 /// A statement and its parameters, in the form of `wire`.
 pub type Sql = (String, Option<Vec<u8>>);
 
@@ -59,6 +62,31 @@ impl Call {
     pub(super) fn runs_sql(&self) -> bool {
         matches!(self, Self::Run(..) | Self::Batch(_) | Self::Fetch(_))
     }
+
+    /// What it is, in some words for a message.
+    pub(super) fn subject(&self) -> String {
+        match self {
+            Self::Run(_, (sql, _)) | Self::Describe(sql) => shortened(sql),
+            Self::Batch(statements) => {
+                let first = statements.first().map(|(sql, _)| shortened(sql)).unwrap_or_default();
+                format!("a batch that begins with {first}")
+            }
+            Self::Begin(..) => "the begin of a transaction".to_owned(),
+            Self::End(_) => "the end of a transaction".to_owned(),
+            Self::Fetch(_) | Self::CloseCursor(_) => "an iteration".to_owned(),
+            Self::Close => "the close of the database".to_owned(),
+        }
+    }
+}
+
+/// SQL as it fits into a line.
+fn shortened(sql: &str) -> String {
+    let mut text: String = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = text.char_indices().nth(SUBJECT_CHARS_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    format!("\"{text}\"")
 }
 
 /// A column of a result.

@@ -32,7 +32,31 @@ pub enum DatabaseError {
     /// The call was cancelled, before or while it ran. A statement that was interrupted has had no effect.
     #[error("{0}")]
     Aborted(String),
+    /// The transaction has reached its deadline.
+    #[error(
+        "the transaction was open for {timeout_ms} ms, which is all the time it had (its timeoutMs, or the database's \
+         transactionTimeoutMs), and was rolled back{}",
+        waited(*calls_waited, first.as_deref())
+    )]
+    Expired {
+        /// How long it was open.
+        timeout_ms: u64,
+        /// How many calls from outside of it waited for its end.
+        calls_waited: usize,
+        /// What the first of them was.
+        first: Option<String>,
+    },
     /// The database, or the transaction, is over.
     #[error("{0}")]
     Closed(String),
+}
+
+/// What waited for a transaction: perhaps what the function of the transaction itself was waiting for.
+fn waited(calls: usize, first: Option<&str>) -> String {
+    let Some(first) = first else { return String::new() };
+    let (were, of_them) = if calls == 1 { ("call", "") } else { ("calls", ", the first of them") };
+    format!(
+        "; {calls} {were} from outside of it waited for its end{of_them}: {first} (in the function of a transaction use the \
+         transaction that it is given: a call of the database waits there until the transaction is over)"
+    )
 }

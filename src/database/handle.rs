@@ -5,17 +5,19 @@
 mod abandon;
 #[path = "handle/loose.rs"]
 mod loose;
+#[path = "handle/scopes.rs"]
+mod scopes;
 #[path = "handle/turn.rs"]
 mod turn;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, Weak};
 
-use futures::future::AbortHandle;
 use tracing::Span;
 
 use self::abandon::Abandoned;
 use self::loose::Loose;
+use self::scopes::{Deadline, Ended};
 use super::call::{Answer, Call, Reply};
 use super::error::DatabaseError;
 use super::interrupt::{CallNumber, Interrupt};
@@ -28,17 +30,12 @@ use crate::engine::StoreError;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
-/// An open transaction's deadline.
-struct Deadline {
-    scope: u32,
-    timer: AbortHandle,
-}
-
 struct State {
     line: Line<(Call, Reply, Span)>,
     running: Option<(CallNumber, u32, u32)>,
     deadlines: Vec<Deadline>,
     expired: VecDeque<u32>,
+    ended: Ended,
     loose: Loose,
     shrink: bool,
     abandoned: Abandoned,
@@ -87,6 +84,7 @@ impl Database {
                 running: None,
                 deadlines: Vec::new(),
                 expired: VecDeque::new(),
+                ended: Ended::default(),
                 loose: Loose::default(),
                 shrink: false,
                 abandoned: Abandoned::No,
@@ -124,7 +122,7 @@ impl Database {
         let refused = if is_closed {
             Some(DatabaseError::Closed("the database is closed".to_owned()))
         } else if !state.line.is_open(scope) {
-            Some(DatabaseError::Closed("the transaction is over".to_owned()))
+            Some(state.ended.why(scope))
         } else if state.line.len() >= self.queue_max && !matches!(call, Call::End(_) | Call::Close) {
             self.shared.engine.metrics().sql_overloaded();
             // What ends something is let in: it makes room.
@@ -196,6 +194,12 @@ impl Database {
     pub fn stats(&self) -> DatabaseStats {
         let (waiting, running, memory_bytes) = self.load();
         self.counters.read(waiting + running, memory_bytes)
+    }
+
+    /// Whether a transaction is open, of the line or one that statements have begun.
+    pub fn is_transaction(&self) -> bool {
+        let state = self.state();
+        state.line.depth() > 0 || state.loose.is_open()
     }
 
     /// The deadline of a transaction has come.

@@ -90,6 +90,12 @@ impl<T> Line<T> {
         self.last_scope
     }
 
+    /// The transactions from this depth on, and what waits for them to end.
+    pub(super) fn inside(&self, depth: usize) -> (&[u32], impl Iterator<Item = &Waiting<T>>) {
+        let scopes = self.open.get(depth..).unwrap_or_default();
+        (scopes, self.waiting.iter().filter(|waiting| !scopes.contains(&waiting.scope)))
+    }
+
     /// How many transactions are around this one; `None` if it is over.
     pub(super) fn depth_of(&self, scope: u32) -> Option<usize> {
         self.open.iter().position(|open| *open == scope)

@@ -14,6 +14,7 @@ mod handle;
 mod hints;
 mod interior;
 mod interrupt;
+mod limited;
 mod line;
 mod open;
 mod pace;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use libsqlite3_sys as ffi;
 
-use super::sqlite::{Connection, Hooks, SqlError, Step, Value};
+use super::sqlite::{Asked, Connection, Hooks, SqlError, Step, Value};
 use crate::engine::StoreError;
 use crate::types::ActorId;
 
@@ -97,7 +97,7 @@ impl Hooks for Free {
         false
     }
 
-    fn may_ask(&self, _: &str) -> bool {
+    fn may_ask(&self, _: &Asked<'_>) -> bool {
         true
     }
 }

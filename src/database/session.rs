@@ -2,6 +2,7 @@
 //! worker at a time and block until the store has answered.
 
 mod following;
+mod limited;
 mod queries;
 mod transactions;
 
@@ -14,17 +15,16 @@ use self::following::Following;
 use super::error::DatabaseError;
 use super::interrupt::Interrupt;
 use super::source::Source;
-use super::sqlite::{Connection, Denied, Hooks, SqlError, Statement};
+use super::sqlite::{Asked, Connection, Denied, Hooks, SqlError, Statement};
 use super::statements::StatementCache;
 use super::vfs::{self, Announced, MainFile, Signals};
 use crate::engine::StoreError;
 use crate::types::PageRange;
 
 /// What SQLite is told once, before the first statement. A lock that is never given back lets it keep its
-/// cache between transactions; an emptied journal gives its memory back. NORMAL has it sync the main file,
-/// which is the commit, and not the journal.
-const SETUP: [&str; 3] =
-    ["PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = NORMAL"];
+/// cache between transactions; an emptied journal gives its memory back. `synchronous` stays at FULL, which is what
+/// holds: the sync of the main file is the commit, and that of the journal does nothing.
+const SETUP: [&str; 2] = ["PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = TRUNCATE"];
 
 /// What the connection calls back for.
 struct SessionHooks {
@@ -47,8 +47,8 @@ impl Hooks for SessionHooks {
         file == Some(":memory:") || (file == Some("") && !by_statement)
     }
 
-    fn may_ask(&self, pragma: &str) -> bool {
-        !vfs::is_of_the_process(pragma)
+    fn may_ask(&self, asked: &Asked<'_>) -> bool {
+        !vfs::is_of_the_process(asked.name) && !vfs::would_be_passed_over(asked)
     }
 }
 
@@ -161,7 +161,7 @@ impl Session {
             for pragma in SETUP {
                 self.connection.execute(pragma).map_err(|error| self.failed(error))?;
             }
-            self.file().pin_pragmas(true);
+            self.file().pins().set(true);
             self.ready = true;
         }
         Ok(())
@@ -171,13 +171,13 @@ impl Session {
     /// and with it its cache, for good; so it gives the lock back first, by reading without holding on to it.
     fn read_anew(&mut self) -> Result<(), DatabaseError> {
         self.statements.clear();
-        self.file().pin_pragmas(false);
+        self.file().pins().set(false);
         let read = ["PRAGMA locking_mode = NORMAL", "SELECT 1 FROM sqlite_schema LIMIT 1"]
             .into_iter()
             .try_for_each(|sql| self.connection.execute(sql))
             .and_then(|()| self.connection.reset_cache())
             .and_then(|()| self.connection.execute(SETUP[0]));
-        self.file().pin_pragmas(true);
+        self.file().pins().set(true);
         read.map_err(|error| self.failed(error))
     }
 
@@ -214,10 +214,13 @@ impl Session {
                 SqlError { message, ..error }.into()
             }
             Some(Denied::Pragma(name)) if error.code & 0xFF == ffi::SQLITE_AUTH => {
-                let message = format!("PRAGMA {name} is refused: it would change the whole process");
-                SqlError { message, ..error }.into()
+                refused_pragma(&name).into()
             }
             _ if error.code & 0xFF == ffi::SQLITE_INTERRUPT && self.interrupt.is_set() => interrupted(),
+            _ if error.code & 0xFF == ffi::SQLITE_LOCKED && !self.cursors.is_empty() => {
+                let why = "an iteration is under way: leave its loop, or call return() of an iterator that is stepped by hand";
+                SqlError { message: format!("{} ({why})", error.message), ..error }.into()
+            }
             _ => error.into(),
         }
     }
@@ -237,8 +240,10 @@ impl Session {
         if let Some(statement) = self.statements.take(sql) {
             return Ok(statement);
         }
+        self.file().pins().take_instead();
         let prepared = self.connection.prepare(sql, true);
-        let (statement, mut end) = prepared.map_err(|error| self.failed(placed(error, sql, 0)))?;
+        let (statement, mut end) = prepared.or_else(|error| self.or_limited(error, sql, 0))?;
+        let statement = self.or_instead(statement)?;
         let Some(statement) = statement else {
             return Err(DatabaseError::Invalid("the SQL holds no statement".to_owned()));
         };
@@ -253,6 +258,13 @@ impl Session {
                 (None, more) => end += more,
             }
         }
+        Ok(statement)
+    }
+
+    /// What is to run for a statement that was compiled: another one for a pragma that is not SQLite's to answer.
+    fn or_instead(&self, statement: Option<Statement>) -> Result<Option<Statement>, DatabaseError> {
+        let Some(instead) = self.file().pins().take_instead() else { return Ok(statement) };
+        let (statement, _) = self.connection.prepare(instead, false).map_err(|error| self.failed(error))?;
         Ok(statement)
     }
 
@@ -297,6 +309,19 @@ impl Session {
         let source = file.source();
         if phase_is_over || source.hints_are_complete() { source.take_hints(given) } else { None }
     }
+}
+
+/// The error of a pragma that the hooks have refused.
+fn refused_pragma(name: &str) -> SqlError {
+    if vfs::is_of_the_process(name) {
+        let message = format!("PRAGMA {name} is refused: it would change the whole process");
+        return SqlError::new(ffi::SQLITE_AUTH, message);
+    }
+    let message = format!(
+        "PRAGMA {name} is refused: inside a transaction SQLite passes over it in silence, and a batch is one; set it \
+         before the transaction begins, or put the checks off to its end with PRAGMA defer_foreign_keys = ON"
+    );
+    SqlError::new(ffi::SQLITE_ERROR, message)
 }
 
 fn interrupted() -> DatabaseError {

@@ -280,6 +280,12 @@ impl NativeDatabase {
         answer(env, async move { database.check().await }, StoreError::Unavailable)
     }
 
+    /// Whether a transaction is open.
+    #[napi]
+    pub fn is_transaction(&self) -> bool {
+        self.database.is_transaction()
+    }
+
     /// What the database has done since it was opened.
     #[napi]
     pub fn stats(&self) -> NativeDatabaseStats {

@@ -75,7 +75,7 @@ impl From<DatabaseError> for Failure {
                 Self { retryable: true, ..Self::new("ERR_OVERLOADED", message) }
             }
             DatabaseError::Aborted(_) => Self::new("ERR_ABORTED", message),
-            DatabaseError::Closed(_) => Self::new("ERR_CLOSED", message),
+            DatabaseError::Closed(_) | DatabaseError::Expired { .. } => Self::new("ERR_CLOSED", message),
         }
     }
 }

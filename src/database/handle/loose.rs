@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures::future::{AbortHandle, FutureExt, abortable};
 
 use super::Database;
+use super::scopes::over;
 use crate::database::call::{Behavior, Call};
 use crate::database::error::DatabaseError;
 use crate::database::session::Session;
@@ -40,7 +41,7 @@ enum Stage {
 }
 
 impl Loose {
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         matches!(self.stage, Stage::Open { .. })
     }
 
@@ -104,7 +105,7 @@ impl Database {
         if let Err(error) = self.on_session(Session::roll_back) {
             tracing::warn!(name: "sql.rollback-failed", target: "baton::sql", actor = %self.opened.actor, %error, "the rollback failed");
         }
-        self.close_scopes(0);
+        self.close_scopes(0, &over());
         self.state().loose.stage = Stage::Lost { wrote };
     }
 

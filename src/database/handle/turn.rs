@@ -3,13 +3,13 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Duration;
 
-use futures::future::{FutureExt, abortable};
+use futures::future::FutureExt;
 use tracing::Span;
 
 use super::abandon::Abandoned;
-use super::{Database, Deadline, State};
+use super::scopes::over;
+use super::{Database, State};
 use crate::database::call::{Answer, Call, Reply};
 use crate::database::error::DatabaseError;
 use crate::database::hints;
@@ -114,7 +114,7 @@ impl Database {
             }
             Call::End(commit) => {
                 let ended = self.on_session(|session| session.end(depth.saturating_sub(1), commit));
-                self.close_scopes(depth.saturating_sub(1));
+                self.close_scopes(depth.saturating_sub(1), &over());
                 ended.map(|()| Answer::Done)
             }
             Call::Fetch(cursor) => {
@@ -132,41 +132,6 @@ impl Database {
         }
     }
 
-    fn open_scope(&self, timeout_ms: u64) -> u32 {
-        let mut state = self.state();
-        let scope = state.line.open();
-        let database = Weak::clone(&self.itself);
-        let sleep = self.shared.env.sleep(Duration::from_millis(timeout_ms));
-        let (task, timer) = abortable(async move {
-            sleep.await;
-            if let Some(database) = database.upgrade() {
-                database.expire(scope);
-            }
-        });
-        state.deadlines.push(Deadline { scope, timer });
-        drop(state);
-        self.shared.env.spawn(task.map(|_| ()).boxed());
-        scope
-    }
-
-    /// Ends the transactions from this depth on, and tells the calls that waited for them.
-    pub(super) fn close_scopes(&self, depth: usize) {
-        let mut state = self.state();
-        let left = state.line.close_from(depth);
-        let State { line, deadlines, .. } = &mut *state;
-        deadlines.retain(|deadline| {
-            let open = line.is_open(deadline.scope);
-            if !open {
-                deadline.timer.abort();
-            }
-            open
-        });
-        drop(state);
-        for waiting in left {
-            (waiting.item.1)(Err(DatabaseError::Closed("the transaction is over".to_owned())));
-        }
-    }
-
     /// SQLite ends a transaction by itself after some errors. Calls that belong to it must not run outside
     /// of it, each as a transaction of its own.
     fn notice_rollback(&self) {
@@ -176,17 +141,9 @@ impl Database {
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         if session.as_ref().is_none_or(Session::is_autocommit) {
             drop(session);
-            self.close_scopes(0);
+            let message = "the transaction is over: a statement or an error has rolled it back";
+            self.close_scopes(0, &DatabaseError::Closed(message.to_owned()));
         }
-    }
-
-    fn expire_now(&self, scope: u32) {
-        let Some(depth) = self.state().line.depth_of(scope) else { return };
-        tracing::warn!(name: "sql.expired", target: "baton::sql", actor = %self.opened.actor, "a transaction has reached its deadline and is rolled back");
-        if let Err(error) = self.on_session(|session| session.end(depth, false)) {
-            tracing::warn!(name: "sql.rollback-failed", target: "baton::sql", actor = %self.opened.actor, %error, "the rollback failed");
-        }
-        self.close_scopes(depth);
     }
 
     fn store_last_hints(&self) {
@@ -266,7 +223,8 @@ impl Turns for Database {
         let mut answered = None;
         match work {
             Work::Call(Waiting { scope, item: (call, reply, span), .. }) => {
-                answered = Some((span.in_scope(|| self.run_counted(call, scope)), reply));
+                let answer = span.in_scope(|| self.run_counted(call, scope));
+                answered = Some((self.or_expired(scope, answer), reply));
             }
             Work::Expire(scope) => self.expire_now(scope),
             Work::ExpireLoose => self.expire_loose_now(),

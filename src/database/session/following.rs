@@ -41,7 +41,7 @@ impl Session {
     /// Every call begins here: at the newest head, unless something is open at an older one.
     pub(super) fn enter_following(&mut self) -> Result<(), DatabaseError> {
         if !self.ready {
-            self.file().pin_pragmas(true);
+            self.file().pins().set(true);
             self.ready = true;
         }
         if !self.is_autocommit() || !self.cursors.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Cursor, Session, placed};
+use super::{Cursor, Session};
 use crate::database::error::DatabaseError;
 use crate::database::sqlite::{Script, Statement, Step};
 use crate::database::wire::{self, RowWriter, Summary};
@@ -122,9 +122,10 @@ impl Session {
 
     /// Runs the statement at `start`. The answer is how long it is.
     fn exec_next(&mut self, sql: &str, script: &Script, start: usize) -> Result<usize, DatabaseError> {
+        self.file().pins().take_instead();
         let prepared = self.connection.prepare_next(script, start);
-        let (statement, end) = prepared.map_err(|error| self.failed(placed(error, sql, start)))?;
-        if let Some(mut statement) = statement {
+        let (statement, end) = prepared.or_else(|error| self.or_limited(error, sql, start))?;
+        if let Some(mut statement) = self.or_instead(statement)? {
             if statement.parameter_count() > 0 {
                 let message = "exec takes no parameters; run, get and all do";
                 return Err(DatabaseError::Invalid(message.to_owned()));

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use libsqlite3_sys as ffi;
 
@@ -23,7 +23,17 @@ pub(crate) trait Hooks: Send + Sync + 'static {
     /// says whether a statement wants it, or SQLite on its own while it runs one.
     fn may_attach(&self, file: Option<&str>, by_statement: bool) -> bool;
     /// Whether a statement may be this pragma.
-    fn may_ask(&self, pragma: &str) -> bool;
+    fn may_ask(&self, asked: &Asked<'_>) -> bool;
+}
+
+/// A pragma that a statement is, and where the connection stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) argument: Option<&'a str>,
+    pub(crate) in_transaction: bool,
+    /// Whether foreign keys are enforced.
+    pub(crate) foreign_keys: bool,
 }
 
 /// Why the last statement was not compiled, where the hooks refused it.
@@ -50,6 +60,25 @@ impl Handle {
     pub(super) fn as_ptr(&self) -> *mut ffi::sqlite3 {
         self.0.as_ptr()
     }
+
+    fn is_autocommit(&self) -> bool {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_get_autocommit(self.as_ptr()) != 0 }
+    }
+
+    fn has_foreign_keys(&self) -> bool {
+        let mut is_on: c_int = 0;
+        // SAFETY: the connection is open; this option takes a number, which says to change nothing, and a place.
+        unsafe {
+            ffi::sqlite3_db_config(
+                self.as_ptr(),
+                ffi::SQLITE_DBCONFIG_ENABLE_FKEY,
+                -1 as c_int,
+                &raw mut is_on,
+            );
+        }
+        is_on != 0
+    }
 }
 
 impl Drop for Handle {
@@ -64,9 +93,24 @@ impl Drop for Handle {
 /// What the hooks of a connection work on. Its address is known to SQLite.
 struct Context {
     hooks: Arc<dyn Hooks>,
+    /// Weak, since statements hold the handle and this for the same time.
+    handle: Weak<Handle>,
     denied: Mutex<Option<Denied>>,
     /// Whether [`Connection::prepare`] is at work.
     preparing: AtomicBool,
+}
+
+impl Context {
+    fn may_ask(&self, name: &str, argument: Option<&str>) -> bool {
+        let Some(handle) = self.handle.upgrade() else { return true };
+        let asked = Asked {
+            name,
+            argument,
+            in_transaction: !handle.is_autocommit(),
+            foreign_keys: handle.has_foreign_keys(),
+        };
+        self.hooks.may_ask(&asked)
+    }
 }
 
 /// SQL of several statements, with the NUL at its end by which SQLite knows that it may read it where it is. Without one
@@ -110,8 +154,12 @@ impl Connection {
             // SAFETY: `db` is what the call above has opened, if only to carry the error.
             return Err(unsafe { SqlError::last(db, code) });
         }
-        let context =
-            Arc::new(Context { hooks, denied: Mutex::new(None), preparing: AtomicBool::new(false) });
+        let context = Arc::new(Context {
+            hooks,
+            handle: Arc::downgrade(&handle),
+            denied: Mutex::new(None),
+            preparing: AtomicBool::new(false),
+        });
         let pointer = Arc::as_ptr(&context).cast::<c_void>().cast_mut();
         // SAFETY: the context lives in an Arc that every holder of the handle also holds (see `Statement`),
         // so the pointer is good for as long as the connection can call back.
@@ -205,8 +253,7 @@ impl Connection {
 
     /// Whether no transaction is open.
     pub(crate) fn is_autocommit(&self) -> bool {
-        // SAFETY: the connection is open.
-        unsafe { ffi::sqlite3_get_autocommit(self.db()) != 0 }
+        self.handle.is_autocommit()
     }
 
     /// Whether the transaction that is open may write to the main database.
@@ -281,7 +328,7 @@ unsafe extern "C" fn on_authorize(
     pointer: *mut c_void,
     action: c_int,
     first: *const c_char,
-    _: *const c_char,
+    second: *const c_char,
     _: *const c_char,
     _: *const c_char,
 ) -> c_int {
@@ -290,11 +337,16 @@ unsafe extern "C" fn on_authorize(
     }
     // SAFETY: SQLite hands back what it was given.
     let context = unsafe { context(pointer) };
-    // SAFETY: SQLite's arguments of an authorizer are null or texts that live for the call.
-    let first = (!first.is_null()).then(|| unsafe { CStr::from_ptr(first) }.to_string_lossy().into_owned());
+    let text = |text: *const c_char| {
+        // SAFETY: SQLite's arguments of an authorizer are null or texts that live for the call.
+        (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+    };
+    let first = text(first);
     let by_statement = context.preparing.load(Ordering::Relaxed);
     let denied = match (action, first) {
-        (ffi::SQLITE_PRAGMA, Some(name)) if !context.hooks.may_ask(&name) => Denied::Pragma(name),
+        (ffi::SQLITE_PRAGMA, Some(name)) if !context.may_ask(&name, text(second).as_deref()) => {
+            Denied::Pragma(name)
+        }
         (ffi::SQLITE_ATTACH, file) if !context.hooks.may_attach(file.as_deref(), by_statement) => {
             Denied::Attach(file)
         }

@@ -8,6 +8,6 @@ mod connection;
 mod error;
 mod statement;
 
-pub(crate) use connection::{Connection, Denied, Hooks, Script};
+pub(crate) use connection::{Asked, Connection, Denied, Hooks, Script};
 pub use error::SqlError;
 pub(crate) use statement::{Statement, Step, Value};

@@ -11,10 +11,19 @@ pub(super) struct Code(pub(super) c_int);
 pub(super) enum PragmaAnswer {
     /// SQLite's own answer.
     Pass,
-    /// This value, and nothing else happens.
-    Pinned(String),
+    /// What holds whatever is asked for, and nothing else happens.
+    Pinned(Pinned),
     /// An error with these words.
     Refused(String),
+}
+
+/// How a pragma is answered that changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pinned {
+    /// The value as text, which is all that a file can answer with. SQLite gives it for the column's name, too.
+    pub(super) text: &'static str,
+    /// The statement to run in place of the pragma: its column and its value as SQLite has them.
+    pub(super) instead: &'static str,
 }
 
 /// An open file. Offsets and sizes are in bytes.

@@ -16,7 +16,7 @@ use libsqlite3_sys as ffi;
 
 use super::file::{Code, PragmaAnswer, VfsFile};
 use super::header::{UTF8, hide_write_ahead_log, pages_counted, text_encoding};
-use super::pragma::{self, Standing};
+use super::pragma::{Pins, Standing};
 use super::signals::Signals;
 use crate::database::source::Source;
 use crate::engine::{LargeCommitWriter, StoreError};
@@ -42,8 +42,7 @@ pub(crate) struct MainFile {
     overwriting: bool,
     /// Pages of the transaction are lost, so it can only be undone.
     broken: bool,
-    /// Whether pragmas are answered here. Not while the connection is being set up.
-    pinned: bool,
+    pins: Pins,
     /// Why the last operation failed, for the session to tell.
     failure: Option<StoreError>,
     /// How often the store was the reason of a failure.
@@ -67,16 +66,16 @@ impl MainFile {
             page_size,
             overwriting: false,
             broken: false,
-            pinned: false,
+            pins: Pins::default(),
             failure: None,
             failures: 0,
             dead: None,
         }
     }
 
-    /// Whether pragmas that would break the database are answered here instead of by SQLite.
-    pub(crate) fn pin_pragmas(&mut self, pinned: bool) {
-        self.pinned = pinned;
+    /// The pragmas that would break the database, and are answered here instead of by SQLite.
+    pub(crate) fn pins(&mut self) -> &mut Pins {
+        &mut self.pins
     }
 
     /// Why the last operation failed, if the store was the reason.
@@ -381,14 +380,12 @@ impl VfsFile for OpenMain {
     }
 
     fn pragma(&mut self, name: &str, argument: Option<&str>) -> PragmaAnswer {
-        let file = self.file();
-        if !file.pinned {
-            return PragmaAnswer::Pass;
-        }
+        let mut file = self.file();
         // The pages of a transaction under way count: SQLite has chosen their size.
         let page_bytes = file.page_size.map(PageSize::bytes);
         let writing = file.signals.journal_is_filled();
-        pragma::answer(name, argument, Standing { page_bytes, writing, owned: !file.source.is_following() })
+        let standing = Standing { page_bytes, writing, owned: !file.source.is_following() };
+        file.pins.answer(name, argument, standing)
     }
 
     fn overwrite(&mut self) {

@@ -1,6 +1,7 @@
 //! The functions that SQLite calls on an open file (<https://sqlite.org/c3ref/io_methods.html>), in the
 //! terms of [`VfsFile`].
 
+use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::{ManuallyDrop, size_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -179,6 +180,12 @@ unsafe extern "C" fn file_control(
                 })
             }
         }
+        ffi::SQLITE_FCNTL_MMAP_SIZE => {
+            // Nothing is ever mapped, whatever the limit.
+            // SAFETY: the argument is a place for the limit that holds.
+            unsafe { *argument.cast::<ffi::sqlite3_int64>() = 0 };
+            ffi::SQLITE_OK
+        }
         _ => ffi::SQLITE_NOTFOUND,
     }
 }
@@ -206,8 +213,8 @@ unsafe fn pragma(raw: *mut ffi::sqlite3_file, texts: *mut *mut c_char) -> c_int 
     };
     let (words, code) = match (answer, code) {
         (PragmaAnswer::Pass, ffi::SQLITE_OK) => return ffi::SQLITE_NOTFOUND,
-        (PragmaAnswer::Pinned(value), ffi::SQLITE_OK) => (value, ffi::SQLITE_OK),
-        (PragmaAnswer::Refused(words), ffi::SQLITE_OK) => (words, ffi::SQLITE_ERROR),
+        (PragmaAnswer::Pinned(pinned), ffi::SQLITE_OK) => (Cow::Borrowed(pinned.text), ffi::SQLITE_OK),
+        (PragmaAnswer::Refused(words), ffi::SQLITE_OK) => (Cow::Owned(words), ffi::SQLITE_ERROR),
         (_, code) => return code,
     };
     // SAFETY: the caller's promise; SQLite frees the text.

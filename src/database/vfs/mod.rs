@@ -23,7 +23,7 @@ pub mod testing;
 
 pub(crate) use directory::{Announced, announce};
 pub(crate) use main_file::MainFile;
-pub(crate) use pragma::is_of_the_process;
+pub(crate) use pragma::{is_of_the_process, would_be_passed_over};
 pub(crate) use signals::Signals;
 
 use std::ffi::CStr;

@@ -155,18 +155,26 @@ pub fn decode(chunk: &[u8]) -> Answered {
     let changes = whole(f64::from_be_bytes(header.array()));
     let last_insert_rowid = i64::from_be_bytes(header.array());
     let [names_bytes, columns, text_bytes] = [header.u32(), header.u32(), header.u32()];
-    let [is_ascii, ..] = header.array::<4>();
+    let [text_is_ascii, list_is_ascii, ..] = header.array::<4>();
+    let list_bytes = header.u32();
     let names = String::from_utf8(header.take(names_bytes as usize).to_vec()).unwrap();
     let text = std::str::from_utf8(header.take(text_bytes as usize)).unwrap();
-    assert_eq!(is_ascii == 1, text.is_ascii());
+    assert_eq!(text_is_ascii == 1, text.is_ascii());
+    let list = header.take(list_bytes as usize);
+    assert_eq!(list_is_ascii == 1, list.is_ascii());
+    let list: Vec<String> = if list.is_empty() { Vec::new() } else { serde_json::from_slice(list).unwrap() };
     let units: Vec<u16> = text.encode_utf16().collect();
-    let (mut cells, mut units) = (header, units.as_slice());
-    let rows = (0..count).map(|_| (0..columns).map(|_| cell(&mut cells, &mut units)).collect()).collect();
-    assert!(cells.0.is_empty() && units.is_empty(), "a chunk is longer than its rows");
+    let (mut cells, mut units, mut list) = (header, units.as_slice(), list.into_iter());
+    let rows =
+        (0..count).map(|_| (0..columns).map(|_| cell(&mut cells, &mut units, &mut list)).collect()).collect();
+    assert!(
+        cells.0.is_empty() && units.is_empty() && list.next().is_none(),
+        "a chunk is longer than its rows"
+    );
     Answered { names, rows, cursor, changes, last_insert_rowid }
 }
 
-fn cell(cells: &mut Reader<'_>, units: &mut &[u16]) -> Value {
+fn cell(cells: &mut Reader<'_>, units: &mut &[u16], list: &mut impl Iterator<Item = String>) -> Value {
     match cells.array::<1>()[0] {
         0 => Value::Null,
         1 => Value::Integer(i8::from_be_bytes(cells.array()).into()),
@@ -181,6 +189,13 @@ fn cell(cells: &mut Reader<'_>, units: &mut &[u16]) -> Value {
         6 => {
             let count = cells.u32() as usize;
             Value::Blob(cells.take(count).to_vec())
+        }
+        7 => Value::Text(list.next().unwrap()),
+        8 => {
+            let ([is_ascii], count) = (cells.array(), cells.u32() as usize);
+            let text = String::from_utf8(cells.take(count).to_vec()).unwrap();
+            assert_eq!(is_ascii == 1, text.is_ascii());
+            Value::Text(text)
         }
         other => panic!("tag {other}"),
     }

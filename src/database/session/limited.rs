@@ -1,0 +1,49 @@
+//! Statements that SQLite's parser refuses for a LIMIT, and that run all the same.
+
+use libsqlite3_sys as ffi;
+
+use super::{Session, placed};
+use crate::database::error::DatabaseError;
+use crate::database::limited::{is_limited, turned};
+use crate::database::sqlite::{SqlError, Statement};
+
+impl Session {
+    /// What stands at `start`, which SQLite has refused: an UPDATE or DELETE with a LIMIT, in another form. The answer
+    /// is also where it ends, from `start` on.
+    pub(super) fn or_limited(
+        &self,
+        refused: SqlError,
+        sql: &str,
+        start: usize,
+    ) -> Result<(Option<Statement>, usize), DatabaseError> {
+        let rest = sql.get(start..).unwrap_or_default();
+        if !is_about_limits(&refused) || !is_limited(rest) {
+            return Err(self.failed(placed(refused, sql, start)));
+        }
+        let Some(limited) = turned(rest).filter(|limited| self.is_rowid(&limited.key)) else {
+            let refused = placed(refused, sql, start);
+            let message = format!(
+                "{}: ORDER BY and LIMIT of UPDATE and DELETE go together, and with tables that have a rowid, without a FROM; \
+                 otherwise choose the rows by a subquery: WHERE key IN (SELECT key FROM … ORDER BY … LIMIT …)",
+                refused.message
+            );
+            return Err(SqlError { message, ..refused }.into());
+        };
+        // Of an error in it SQLite knows a place in the other form only.
+        let compiled = self.connection.prepare(&limited.sql, true);
+        let (statement, _) = compiled.map_err(|error| self.failed(SqlError { offset: None, ..error }))?;
+        Ok((statement, limited.end))
+    }
+
+    /// Whether a query of `_rowid_` finds that of a table, and not a column of the user's that is called so.
+    fn is_rowid(&self, key: &str) -> bool {
+        let Ok((Some(statement), _)) = self.connection.prepare(key, false) else { return false };
+        statement.column_origin(0).is_some_and(|origin| !origin.eq_ignore_ascii_case("_rowid_"))
+    }
+}
+
+fn is_about_limits(refused: &SqlError) -> bool {
+    let message = refused.message.to_ascii_lowercase();
+    refused.code == ffi::SQLITE_ERROR
+        && ["near \"limit\": syntax error", "near \"order\": syntax error"].contains(&message.as_str())
+}
