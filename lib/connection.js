@@ -12,7 +12,7 @@ const { ShapeCache } = require('./sql-rows.js');
 
 const JOB_MAX = 2 ** 32 - 1;
 
-/** @typedef {InstanceType<typeof import('./inbox.js').InboxDatabase>} NativeDatabase */
+/** @typedef {InstanceType<typeof import('./answer-queue.js').QueuedDatabase>} NativeDatabase */
 /** @typedef {import('../binding.js').Failure} Failure */
 
 /**

@@ -11,7 +11,7 @@ const LOSSES = ['ERR_FENCE_MISMATCH', 'ERR_NOT_FOUND'];
 
 /** @typedef {InstanceType<typeof import('./error.js').BatonError>} BatonError */
 /** @typedef {import('../index.js').FenceError} FenceError */
-/** @typedef {InstanceType<typeof import('./inbox.js').InboxDatabase>} NativeDatabase */
+/** @typedef {InstanceType<typeof import('./answer-queue.js').QueuedDatabase>} NativeDatabase */
 
 class FenceWatch {
   #native;

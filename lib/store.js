@@ -17,7 +17,7 @@ const { toMeta } = require('./meta.js');
 const { entriesArgument, migrate } = require('./migrate.js');
 const { StoreMetrics } = require('./metrics.js');
 const { OpenDatabases } = require('./open-databases.js');
-const { InboxDatabase, inbox } = require('./inbox.js');
+const { QueuedDatabase, inbox } = require('./answer-queue.js');
 const options = require('./options.js');
 const { PageSet } = require('./page-set.js');
 const { toStatus } = require('./status.js');
@@ -285,10 +285,10 @@ class Store {
       );
     } catch (error) {
       // Nobody is going to have it, so nobody else can close it.
-      opening?.then((late) => (isFailure(late) ? undefined : new InboxDatabase(late).close()));
+      opening?.then((late) => (isFailure(late) ? undefined : new QueuedDatabase(late).close()));
       throw error;
     }
-    const connection = new Connection(id, new InboxDatabase(native), settings);
+    const connection = new Connection(id, new QueuedDatabase(native), settings);
     const { outcome, generation, meta } = connection.startup;
     tell('startup', () => ({ actorId: id, outcome, generation, headTxid: meta.headTxid }));
     this.#databases.takenOver(id, generation);

@@ -30,7 +30,7 @@ pub enum Bug {
     /// A start that lost brings pages along.
     LoserGivenPages,
     /// A rollback does not mark the stage first.
-    DoomNotMarked,
+    AbortNotMarked,
     /// A deletion deletes whatever there is when it is tried again.
     DeletionRepeated,
     /// A start loses against a deletion.
@@ -59,7 +59,7 @@ impl Bug {
         Self::ShrinkNotCleared,
         Self::ChecksumIgnored,
         Self::LoserGivenPages,
-        Self::DoomNotMarked,
+        Self::AbortNotMarked,
         Self::DeletionRepeated,
         Self::LostToDeletion,
         Self::DoubtForgotten,

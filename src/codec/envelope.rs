@@ -2,7 +2,9 @@
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::{DecodeError, Reader, Row};
+use super::error::DecodeError;
+use super::reader::Reader;
+use super::row::Row;
 use crate::planted::{self, Bug};
 
 /// The version byte of every row that this release writes, and the only one it reads.

@@ -1,6 +1,8 @@
 //! FENCE: who owns an actor. Written by takeovers, deletion and migration, read by every operation.
 
-use super::{DecodeError, Reader, Row};
+use super::error::DecodeError;
+use super::reader::Reader;
+use super::row::Row;
 use crate::types::{Generation, Origin, Token};
 
 /// Whether the actor exists.

@@ -1,6 +1,8 @@
 //! HEAD: what is committed, and what is still to be tidied up. Written by commits and stages.
 
-use super::{DecodeError, Reader, Row};
+use super::error::DecodeError;
+use super::reader::Reader;
+use super::row::Row;
 use crate::types::{PageCount, PageSize, Token, Txid};
 
 /// How many commits a head remembers by their tokens.
@@ -27,7 +29,7 @@ pub struct OpenStage {
     pub token: Token,
     /// Whether its rollback has begun. From then on it can neither grow nor be finalized: some of its rows
     /// may be gone already.
-    pub doomed: bool,
+    pub aborted: bool,
 }
 
 /// The head of an actor.
@@ -79,7 +81,7 @@ impl Head {
 const HAS_OPEN_STAGE: u8 = 1;
 const UNSWEPT: u8 = 2;
 const UNTRIMMED: u8 = 4;
-const DOOMED: u8 = 8;
+const ABORTED: u8 = 8;
 
 impl Row for Head {
     const NAME: &'static str = "head";
@@ -92,7 +94,7 @@ impl Row for Head {
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
         body.push(
             flag(self.open_stage.is_some(), HAS_OPEN_STAGE)
-                | flag(self.open_stage.is_some_and(|stage| stage.doomed), DOOMED)
+                | flag(self.open_stage.is_some_and(|stage| stage.aborted), ABORTED)
                 | flag(self.unswept, UNSWEPT)
                 | flag(self.untrimmed_above.is_some(), UNTRIMMED),
         );
@@ -120,13 +122,13 @@ impl Row for Head {
         let size_pages = PageCount(body.u32()?);
         let page_size = body.page_size()?;
         let flags = body.u8()?;
-        let doomed = flags & DOOMED != 0;
-        let known = HAS_OPEN_STAGE | UNSWEPT | UNTRIMMED | DOOMED;
-        if flags & !known != 0 || (doomed && flags & HAS_OPEN_STAGE == 0) {
+        let aborted = flags & ABORTED != 0;
+        let known = HAS_OPEN_STAGE | UNSWEPT | UNTRIMMED | ABORTED;
+        if flags & !known != 0 || (aborted && flags & HAS_OPEN_STAGE == 0) {
             return Err(body.field(format!("flags {flags:08b}")));
         }
         let open_stage = (flags & HAS_OPEN_STAGE != 0)
-            .then(|| Ok(OpenStage { txid: Txid(body.u64()?), token: body.token()?, doomed }))
+            .then(|| Ok(OpenStage { txid: Txid(body.u64()?), token: body.token()?, aborted }))
             .transpose()?;
         let untrimmed_above = (flags & UNTRIMMED != 0).then(|| body.u32().map(PageCount)).transpose()?;
         let recent = (0..body.u8()?)
@@ -172,7 +174,7 @@ mod tests {
                 next_txid: Txid(txid + 1),
                 size_pages: PageCount(size),
                 page_size: PageSize::from_log2(log2).unwrap(),
-                open_stage: staged.map(|doomed| OpenStage { txid: Txid(txid), token: Token([7; 16]), doomed }),
+                open_stage: staged.map(|aborted| OpenStage { txid: Txid(txid), token: Token([7; 16]), aborted }),
                 unswept,
                 untrimmed_above: untrimmed.map(PageCount),
                 recent: (0..recent).map(mark).collect(),

@@ -1,6 +1,9 @@
 //! HINTS: the pages that are worth bringing along when the actor starts.
 
-use super::{DecodeError, Reader, Row, runs};
+use super::error::DecodeError;
+use super::reader::Reader;
+use super::row::Row;
+use super::runs;
 use crate::types::runs::in_order;
 use crate::types::{ArgumentError, PageRange};
 

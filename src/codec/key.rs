@@ -17,7 +17,7 @@ mod walk;
 
 pub use walk::{IdCursor, Place, actor_of, strange_ranges};
 
-use super::DecodeError;
+use super::error::DecodeError;
 use crate::kv::KeyRange;
 use crate::types::{ActorId, PageNumber, PageRange, Txid};
 

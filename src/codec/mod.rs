@@ -13,83 +13,28 @@
 //! `docs/format.md` lists every row byte by byte.
 
 mod envelope;
+mod error;
 mod fence;
 mod head;
 mod hints;
 pub mod key;
 mod page;
 mod reader;
+mod row;
 mod runs;
 mod stage;
 mod store_row;
 
 pub use envelope::{FORMAT_VERSION, decode, encode};
+pub use error::DecodeError;
 pub use fence::{Fence, FenceState};
 pub use head::{CommitMark, Head, OpenStage, RECENT_COMMITS_MAX};
 pub use hints::{HINT_RUNS_MAX, Hints};
 pub use key::{ActorKeys, IdCursor, Place, actor_of, fence_actor, fences};
 pub use page::{PAGE_ROW_OVERHEAD_BYTES, PreparedPage, decode_page, stored_page_size};
+pub use row::Row;
 pub use stage::StagePart;
 pub use store_row::StoreRow;
-
-use reader::Reader;
-
-/// Why stored bytes are not a row of the kind that their key says.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// Fewer bytes than the kind has at least.
-    #[error("{row} row is too short: {bytes} bytes")]
-    TooShort {
-        /// The row kind.
-        row: &'static str,
-        /// What is there.
-        bytes: usize,
-    },
-    /// Written by a newer release, or not by this project.
-    #[error("{row} row has format version {version}, this release reads 1")]
-    Version {
-        /// The row kind.
-        row: &'static str,
-        /// What is there.
-        version: u8,
-    },
-    /// The bytes changed since they were written, or belong to another key.
-    #[error("{row} row fails its checksum: stored {stored:016x}, computed {computed:016x}")]
-    Checksum {
-        /// The row kind.
-        row: &'static str,
-        /// What the row says.
-        stored: u64,
-        /// What its bytes give.
-        computed: u64,
-    },
-    /// A field with a value that no release writes.
-    #[error("{row} row: {detail}")]
-    Field {
-        /// The row kind.
-        row: &'static str,
-        /// Which field, and its value.
-        detail: String,
-    },
-    /// A key that no release writes.
-    #[error("not a key of this store: {key:02x?}")]
-    Key {
-        /// The key.
-        key: Vec<u8>,
-    },
-}
-
-/// A kind of row whose body is a few fields.
-pub trait Row: Sized {
-    /// What messages call the kind.
-    const NAME: &'static str;
-
-    /// Appends the body.
-    fn write(&self, body: &mut Vec<u8>);
-
-    /// Reads the body. Bytes that are left over are refused by the caller.
-    fn read(body: &mut Reader<'_>) -> Result<Self, DecodeError>;
-}
 
 #[cfg(test)]
 pub(crate) mod testing {

@@ -7,7 +7,8 @@
 //! ```
 
 use super::envelope::{HEADER_BYTES, hash_body, open, write_header};
-use super::{DecodeError, Reader};
+use super::error::DecodeError;
+use super::reader::Reader;
 use crate::types::{PageNumber, PageSize};
 
 const NAME: &str = "page";

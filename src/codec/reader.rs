@@ -1,6 +1,6 @@
 //! Takes fields off a body, from the front, without ever reading past its end.
 
-use super::DecodeError;
+use super::error::DecodeError;
 use crate::types::{PageNumber, PageSize, Token};
 
 /// The unread rest of a body.

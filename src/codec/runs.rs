@@ -1,6 +1,7 @@
 //! Runs of pages as rows store them: first and last page of each, 4 bytes both, in order.
 
-use super::{DecodeError, Reader};
+use super::error::DecodeError;
+use super::reader::Reader;
 use crate::types::PageRange;
 
 pub(super) fn write(runs: &[PageRange], body: &mut Vec<u8>) {

@@ -1,6 +1,9 @@
 //! STAGE: the manifest of one part of a stage, which names the pages that the part wrote.
 
-use super::{DecodeError, Reader, Row, runs};
+use super::error::DecodeError;
+use super::reader::Reader;
+use super::row::Row;
+use super::runs;
 use crate::types::{self, PageCount, PageNumber, PageRange};
 
 /// The pages that one part of a stage wrote, as runs, so that they can be rolled back, or their older

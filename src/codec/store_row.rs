@@ -1,6 +1,8 @@
 //! STORE: the one row that says what this key space is.
 
-use super::{DecodeError, Reader, Row};
+use super::error::DecodeError;
+use super::reader::Reader;
+use super::row::Row;
 
 /// Marks a key space as a Baton store. Written when a store is first opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What can be asked of a database, and what it answers.
 
-use super::error::DatabaseError;
+use crate::database::error::DatabaseError;
 
 /// How a statement is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub enum Call {
 
 impl Call {
     /// Whether it runs statements of its caller's.
-    pub(super) fn runs_sql(&self) -> bool {
+    pub(crate) fn runs_sql(&self) -> bool {
         matches!(self, Self::Run(..) | Self::Batch(_) | Self::Fetch(_))
     }
 
@@ -129,4 +129,4 @@ pub enum Answer {
 }
 
 /// Who gets the answer.
-pub(super) type Reply = Box<dyn FnOnce(Result<Answer, DatabaseError>) + Send>;
+pub(crate) type Reply = Box<dyn FnOnce(Result<Answer, DatabaseError>) + Send>;

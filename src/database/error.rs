@@ -1,6 +1,6 @@
 //! Why a call on a database has no result.
 
-use super::sqlite::SqlError;
+use crate::database::sqlite::SqlError;
 use crate::engine::StoreError;
 
 /// Why a call on a database has no result.

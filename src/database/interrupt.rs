@@ -7,11 +7,11 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The number of a call on one database, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct CallNumber(pub(super) u64);
+pub(crate) struct CallNumber(pub(crate) u64);
 
 /// Which call runs, and which one is to stop.
 #[derive(Debug, Default)]
-pub(super) struct Interrupt {
+pub(crate) struct Interrupt {
     running: AtomicU64,
     stop: AtomicU64,
     stop_all: AtomicBool,
@@ -19,27 +19,27 @@ pub(super) struct Interrupt {
 
 impl Interrupt {
     /// A call begins to run.
-    pub(super) fn begin(&self, call: CallNumber) {
+    pub(crate) fn begin(&self, call: CallNumber) {
         self.running.store(call.0, Ordering::SeqCst);
     }
 
     /// No call runs.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         self.running.store(0, Ordering::SeqCst);
     }
 
     /// Asks a call to stop. If it is not the one that runs, nothing happens.
-    pub(super) fn stop(&self, call: CallNumber) {
+    pub(crate) fn stop(&self, call: CallNumber) {
         self.stop.store(call.0, Ordering::SeqCst);
     }
 
     /// Asks the call that runs to stop, and each that follows.
-    pub(super) fn stop_all(&self) {
+    pub(crate) fn stop_all(&self) {
         self.stop_all.store(true, Ordering::SeqCst);
     }
 
     /// Whether the call that runs should stop.
-    pub(super) fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         let running = self.running.load(Ordering::SeqCst);
         running != 0 && (running == self.stop.load(Ordering::SeqCst) || self.stop_all.load(Ordering::SeqCst))
     }

@@ -7,39 +7,27 @@
 //! One database runs one call at a time. What SQLite writes becomes visible to others as one commit of the
 //! engine, with all its guarantees; a database that was fenced answers every call with that error.
 
-mod cache;
 mod call;
 mod error;
-mod handle;
-mod hints;
-mod interior;
 mod interrupt;
+mod keywords;
 mod limited;
-mod line;
 mod open;
-mod pace;
-mod pool;
-mod read_ahead;
+mod pages;
 mod recover;
-mod residency;
+mod schedule;
 mod session;
-mod source;
 mod sqlite;
-mod statements;
 mod stats;
-mod tally;
 mod vfs;
-mod walks;
-mod wire;
-mod words;
 
-pub use cache::PageCache;
 pub use call::{Answer, Behavior, Call, Column, Description, Kind};
 pub use error::DatabaseError;
-pub use handle::Database;
 pub use open::{DatabaseOptions, Databases, ReadOnlyOptions};
-pub use pool::Pool;
+pub use pages::cache::PageCache;
 pub use recover::recover;
+pub use schedule::handle::Database;
+pub use schedule::pool::Pool;
 pub use sqlite::SqlError;
 pub use stats::DatabaseStats;
 #[cfg(feature = "testing")]

@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use super::cache::PageCache;
-use super::error::DatabaseError;
-use super::handle::Database;
-use super::interrupt::Interrupt;
-use super::pool::Pool;
-use super::residency::Residency;
-use super::session::Session;
-use super::source::{ReadPolicy, Source};
-use super::stats::Counters;
-use super::tally::Tally;
+use crate::database::error::DatabaseError;
+use crate::database::interrupt::Interrupt;
+use crate::database::pages::cache::PageCache;
+use crate::database::pages::source::{ReadPolicy, Source};
+use crate::database::schedule::handle::Database;
+use crate::database::schedule::memory_budget::MemoryBudget;
+use crate::database::schedule::metrics::OpenDatabases;
+use crate::database::schedule::pool::Pool;
+use crate::database::schedule::shared::{Opened, Shared};
+use crate::database::session::Session;
+use crate::database::stats::Counters;
 use crate::engine::{Engine, Outcome, Preload};
 use crate::env::Env;
 use crate::metrics::{Family, Now};
-use crate::types::{ActorId, Meta, PageCount, PageNumber, PageRange};
+use crate::types::{ActorId, Meta, PageCount, PageNumber};
 
 /// How long after a start pages are noted as hints for the next one.
 const LEARNING_MS: u64 = 10_000;
@@ -44,33 +45,6 @@ pub struct ReadOnlyOptions {
     pub transaction_timeout_ms: u64,
 }
 
-/// What the databases of a store share.
-pub(super) struct Shared {
-    pub(super) engine: Arc<Engine>,
-    pub(super) env: Arc<dyn Env>,
-    pub(super) cache: Arc<PageCache>,
-    pub(super) pool: Arc<Pool>,
-    pub(super) residency: Residency,
-    pub(super) tally: Tally,
-}
-
-/// How a start went.
-#[derive(Debug, Clone)]
-pub struct Opened {
-    /// The actor.
-    pub actor: ActorId,
-    /// Whether this start raised the generation; `None` where it was not meant to: the database only reads.
-    pub outcome: Option<Outcome>,
-    /// The state of the actor.
-    pub meta: Meta,
-    /// How many pages came along.
-    pub pages_preloaded: usize,
-    /// The hints that there were.
-    pub(super) hints: Vec<PageRange>,
-    /// When what is read is no matter of the start any more.
-    pub(super) learns_until_ms: u64,
-}
-
 /// Opens the databases of one store.
 pub struct Databases {
     shared: Arc<Shared>,
@@ -80,14 +54,14 @@ impl Databases {
     /// For this engine: a cache of its own, threads that may be shared.
     pub fn new(engine: Arc<Engine>, env: Arc<dyn Env>, cache_bytes_max: u64, pool: Arc<Pool>) -> Self {
         let cache = Arc::new(PageCache::new(cache_bytes_max));
-        let (residency, tally) = (Residency::default(), Tally::default());
-        Self { shared: Arc::new(Shared { engine, env, cache, pool, residency, tally }) }
+        let (memory, open) = (MemoryBudget::default(), OpenDatabases::default());
+        Self { shared: Arc::new(Shared { engine, env, cache, pool, memory, open }) }
     }
 
     /// What the store and its databases have done, and how they are.
     pub fn metrics(&self) -> Vec<Family> {
-        let Shared { engine, cache, tally, .. } = &*self.shared;
-        let (sql, now) = tally.read();
+        let Shared { engine, cache, open, .. } = &*self.shared;
+        let (sql, now) = open.read();
         let (commit_queue, background_actors) = engine.queues();
         let file = engine.file();
         let now = Now { cache_bytes: cache.bytes(), commit_queue, background_actors, file, ..now };

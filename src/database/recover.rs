@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use libsqlite3_sys as ffi;
 
-use super::sqlite::{Asked, Connection, Hooks, SqlError, Step, Value};
+use crate::database::sqlite::{Asked, Connection, Hooks, SqlError, Step, Value};
 use crate::engine::StoreError;
 use crate::types::ActorId;
 

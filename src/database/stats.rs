@@ -4,16 +4,16 @@ use crate::metrics::{Counter, SqlTotals};
 
 /// The counters of one database.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) round_trips: Counter,
-    pub(super) pages_fetched: Counter,
-    pub(super) pages_read_ahead: Counter,
-    pub(super) pages_preloaded: Counter,
-    pub(super) preload_hits: Counter,
-    pub(super) cache_hits: Counter,
-    pub(super) cache_misses: Counter,
-    pub(super) commits: Counter,
-    pub(super) pages_committed: Counter,
+pub(crate) struct Counters {
+    pub(crate) round_trips: Counter,
+    pub(crate) pages_fetched: Counter,
+    pub(crate) pages_read_ahead: Counter,
+    pub(crate) pages_preloaded: Counter,
+    pub(crate) preload_hits: Counter,
+    pub(crate) cache_hits: Counter,
+    pub(crate) cache_misses: Counter,
+    pub(crate) commits: Counter,
+    pub(crate) pages_committed: Counter,
 }
 
 /// What a database has done since it was opened.
@@ -43,7 +43,7 @@ pub struct DatabaseStats {
 
 impl Counters {
     /// Those that are added up over all databases.
-    pub(super) fn totals(&self) -> SqlTotals {
+    pub(crate) fn totals(&self) -> SqlTotals {
         SqlTotals {
             round_trips: self.round_trips.get(),
             pages_fetched: self.pages_fetched.get(),
@@ -57,7 +57,7 @@ impl Counters {
     }
 
     /// The numbers as they stand.
-    pub(super) fn read(&self, queued: usize, memory_bytes: usize) -> DatabaseStats {
+    pub(crate) fn read(&self, queued: usize, memory_bytes: usize) -> DatabaseStats {
         DatabaseStats {
             round_trips: self.round_trips.get(),
             pages_fetched: self.pages_fetched.get(),

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::codec::{self, StoreRow, key};
-use crate::kv::{Body, Decision, Isolation, Mutations, ReadBody, Scan, View};
-
-use super::core::Core;
-use super::error::{Failure, StoreError};
-use super::rows::put_row;
+use crate::engine::error::{Failure, StoreError};
+use crate::engine::runtime::actor::put_row;
+use crate::engine::runtime::core::Core;
+use crate::kv::{Decision, Isolation, Mutations, ReadFn, Scan, TransactionFn, View};
 
 /// Whether the key space has the mark, seen without writing: nobody who only opens a store waits for those who write.
 struct Look;
 
-impl ReadBody for Look {
+impl ReadFn for Look {
     type Output = bool;
     type Error = Failure;
 
@@ -31,7 +30,7 @@ struct Mark {
     create: bool,
 }
 
-impl Body for Mark {
+impl TransactionFn for Mark {
     type Output = ();
     type Error = Failure;
 

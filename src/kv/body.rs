@@ -29,11 +29,11 @@ impl<T> Decision<T> {
     }
 }
 
-/// Whether the caller of a transaction still wants it; see [`Body::is_wanted`]. Asked from any thread.
+/// Whether the caller of a transaction still wants it; see [`TransactionFn::is_wanted`]. Asked from any thread.
 pub type Wanted = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// A transaction: reads that end in a decision. It may be executed again from the start.
-pub trait Body: Send + Sync + 'static {
+pub trait TransactionFn: Send + Sync + 'static {
     /// The answer.
     type Output: Send + 'static;
     /// Why there is none. A body that fails writes nothing.
@@ -57,7 +57,7 @@ pub trait Body: Send + Sync + 'static {
 }
 
 /// Reads against one state, without writes.
-pub trait ReadBody: Send + Sync + 'static {
+pub trait ReadFn: Send + Sync + 'static {
     /// The answer.
     type Output: Send + 'static;
     /// Why there is none.
@@ -67,23 +67,23 @@ pub trait ReadBody: Send + Sync + 'static {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Self::Error>>;
 }
 
-/// A [`Body`] as a backend sees it: something that turns a view into writes.
-pub trait BodyRunner: Send + Sync {
+/// A [`TransactionFn`] as a backend sees it: something that turns a view into writes.
+pub trait TransactionRunner: Send + Sync {
     /// Executes the body and returns its writes; a body that failed has none.
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations>;
 
-    /// See [`Body::may_begin_on_a_recent_state`].
+    /// See [`TransactionFn::may_begin_on_a_recent_state`].
     fn may_begin_on_a_recent_state(&self) -> bool {
         false
     }
 
-    /// See [`Body::is_wanted`].
+    /// See [`TransactionFn::is_wanted`].
     fn is_wanted(&self) -> bool {
         true
     }
 }
 
-/// A [`ReadBody`] as a backend sees it.
+/// A [`ReadFn`] as a backend sees it.
 pub trait ReadRunner: Send + Sync {
     /// Executes the body.
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, ()>;
@@ -110,7 +110,7 @@ impl<B, T, E> Attempt<B, T, E> {
     }
 }
 
-impl<B: Body> BodyRunner for Attempt<B, B::Output, B::Error> {
+impl<B: TransactionFn> TransactionRunner for Attempt<B, B::Output, B::Error> {
     fn may_begin_on_a_recent_state(&self) -> bool {
         self.body.may_begin_on_a_recent_state()
     }
@@ -136,21 +136,21 @@ impl<B: Body> BodyRunner for Attempt<B, B::Output, B::Error> {
     }
 }
 
-impl<B: ReadBody> ReadRunner for Attempt<B, B::Output, B::Error> {
+impl<B: ReadFn> ReadRunner for Attempt<B, B::Output, B::Error> {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, ()> {
         async move { self.leave(self.body.run(view).await) }.boxed()
     }
 }
 
 /// Runs `body` as one transaction on `kv`: at most one decision takes effect, and no retry happens here.
-pub async fn transact<B: Body>(kv: &dyn Kv, body: &Arc<B>) -> Result<B::Output, B::Error> {
+pub async fn transact<B: TransactionFn>(kv: &dyn Kv, body: &Arc<B>) -> Result<B::Output, B::Error> {
     let attempt = Attempt::new(body);
-    kv.run(Arc::clone(&attempt) as Arc<dyn BodyRunner>).await?;
+    kv.run(Arc::clone(&attempt) as Arc<dyn TransactionRunner>).await?;
     attempt.take()
 }
 
 /// Runs `body` against one committed state of `kv`.
-pub async fn read<B: ReadBody>(kv: &dyn Kv, body: &Arc<B>) -> Result<B::Output, B::Error> {
+pub async fn read<B: ReadFn>(kv: &dyn Kv, body: &Arc<B>) -> Result<B::Output, B::Error> {
     let attempt = Attempt::new(body);
     kv.read(Arc::clone(&attempt) as Arc<dyn ReadRunner>).await?;
     attempt.take()

@@ -12,7 +12,7 @@ use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{Semaphore, watch};
 
 use super::{
-    BodyRunner, Concurrency, Identity, Kv, KvError, Limits, Mutations, ReadRunner, Status, Usage, View,
+    Concurrency, Identity, Kv, KvError, Limits, Mutations, ReadRunner, Status, TransactionRunner, Usage, View,
 };
 use crate::env::Env;
 
@@ -119,9 +119,9 @@ impl FaultyKv {
 }
 
 /// Runs a body for its reads and throws its writes away.
-struct WithoutWrites(Arc<dyn BodyRunner>);
+struct WithoutWrites(Arc<dyn TransactionRunner>);
 
-impl BodyRunner for WithoutWrites {
+impl TransactionRunner for WithoutWrites {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
         async move {
             self.0.run(view).await;
@@ -152,7 +152,7 @@ impl Kv for FaultyKv {
         self.inner.limits()
     }
 
-    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+    fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {
             match self.begin(true).await? {
                 None => self.inner.run(body).await,

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 
 use super::{
-    BodyRunner, Concurrency, Identity, Isolation, Kv, KvError, Limits, Mutation, Mutations, ReadRunner, Scan,
-    Status, Usage, View, Visitor,
+    Concurrency, Identity, Isolation, Kv, KvError, Limits, Mutation, Mutations, ReadRunner, Scan, Status,
+    TransactionRunner, Usage, View, Visitor,
 };
 
 /// What was asked of a backend.
@@ -155,11 +155,11 @@ impl View for MeteredView<'_> {
 }
 
 struct MeteredBody {
-    inner: Arc<dyn BodyRunner>,
+    inner: Arc<dyn TransactionRunner>,
     meter: Arc<Meter>,
 }
 
-impl BodyRunner for MeteredBody {
+impl TransactionRunner for MeteredBody {
     fn may_begin_on_a_recent_state(&self) -> bool {
         self.inner.may_begin_on_a_recent_state()
     }
@@ -206,7 +206,7 @@ impl Kv for MeteredKv {
         self.inner.limits()
     }
 
-    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+    fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         self.inner.run(Arc::new(MeteredBody { inner: body, meter: Arc::clone(&self.meter) }))
     }
 

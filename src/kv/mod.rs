@@ -2,7 +2,7 @@
 //!
 //! # The shape of a transaction
 //!
-//! A transaction is a *read phase that ends in a decision*. A [`Body`] reads through a [`View`] and returns
+//! A transaction is a *read phase that ends in a decision*. A [`TransactionFn`] reads through a [`View`] and returns
 //! a [`Decision`]: the writes to make and the answer for the caller. Nothing is written before the
 //! decision, so a refusal (a decision without writes) leaves nothing to undo; an embedded engine can run
 //! many bodies one after the other inside one write transaction (group commit); an optimistic engine can
@@ -17,7 +17,7 @@
 //! 3. **At most one execution counts.** `run` may execute the body more than once (a group commit that had
 //!    to be repeated), but only the last execution's decision takes effect and is the one returned. A body
 //!    therefore keeps no state of its own between executions, except notes that only ever grow. Where a body
-//!    [allows it](Body::may_begin_on_a_recent_state), an execution may read a state that is a little older than the call;
+//!    [allows it](TransactionFn::may_begin_on_a_recent_state), an execution may read a state that is a little older than the call;
 //!    its decision counts only if it writes, and the commit has shown that what it read still holds.
 //! 4. **No retries.** `run` reports a conflict, it does not hide it. Whoever knows what the operation means
 //!    decides what to do about it (`engine::retry`).
@@ -59,7 +59,7 @@ pub mod metered;
 mod mutation;
 mod status;
 
-pub use body::{Body, BodyRunner, Decision, ReadBody, ReadRunner, Wanted, read, transact};
+pub use body::{Decision, ReadFn, ReadRunner, TransactionFn, TransactionRunner, Wanted, read, transact};
 pub use error::{KvError, may_pass};
 pub use identity::Identity;
 pub use key_range::KeyRange;
@@ -159,7 +159,7 @@ pub trait Kv: Send + Sync + 'static {
     }
 
     /// Runs one transaction, once. Use [`transact`], which carries the answer out.
-    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>>;
+    fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>>;
 
     /// Runs one read against one committed state. Use [`read`], which carries the answer out.
     fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>>;

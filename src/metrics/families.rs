@@ -3,54 +3,10 @@
 //! The names are those that Prometheus expects: base units, `_total` for what only grows. Users put a prefix before
 //! them, by default `baton_`. `docs/observability.md` has the same list for operators, and a test compares the two.
 
-use super::counting::Histogram;
+use super::build::{counter, counters, histogram, several};
 use super::now;
 use super::store::{CommitCounters, Metrics};
-use super::table::{Family, Kind, Now, Series, SqlTotals, Value};
-
-pub(super) fn one(
-    name: &'static str,
-    kind: Kind,
-    path: &'static str,
-    value: Value,
-    help: &'static str,
-) -> Family {
-    Family { name, help, kind, label: None, series: vec![Series { label: None, path, value }] }
-}
-
-pub(super) fn counter(name: &'static str, path: &'static str, value: u64, help: &'static str) -> Family {
-    one(name, Kind::Counter, path, Value::Number(value), help)
-}
-
-pub(super) fn gauge(name: &'static str, path: &'static str, value: u64, help: &'static str) -> Family {
-    one(name, Kind::Gauge, path, Value::Number(value), help)
-}
-
-fn histogram(name: &'static str, path: &'static str, from: &Histogram, help: &'static str) -> Family {
-    one(name, Kind::Histogram, path, Value::Distribution(from.read()), help)
-}
-
-/// Several numbers, each with its label and its path.
-pub(super) fn several<const COUNT: usize>(
-    name: &'static str,
-    kind: Kind,
-    label: &'static str,
-    series: [(&'static str, &'static str, Value); COUNT],
-    help: &'static str,
-) -> Family {
-    let series = series.map(|(label, path, value)| Series { label: Some(label), path, value }).into();
-    Family { name, help, kind, label: Some(label), series }
-}
-
-fn counters<const COUNT: usize>(
-    name: &'static str,
-    label: &'static str,
-    series: [(&'static str, &'static str, u64); COUNT],
-    help: &'static str,
-) -> Family {
-    let series = series.map(|(label, path, value)| (label, path, Value::Number(value)));
-    several(name, Kind::Counter, label, series, help)
-}
+use super::table::{Family, Kind, Now, SqlTotals, Value};
 
 impl Metrics {
     /// All metrics as they stand, with what is counted elsewhere.
@@ -163,7 +119,7 @@ impl Metrics {
         vec![
             counter(
                 "conflicts_total",
-                "attempts.conflicts",
+                "retry.conflicts",
                 rare.conflicts.get(),
                 "Transactions that conflicted with another one.",
             ),
@@ -313,6 +269,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::metrics::table::Series;
 
     #[test]
     fn names_and_paths_are_unique_and_of_the_form_that_prometheus_expects() {

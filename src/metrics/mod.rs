@@ -9,6 +9,7 @@
 //! Nothing here is of the process: two stores have numbers of their own. Nothing here reads a clock, locks or
 //! allocates, but for the table, which is made when somebody asks for it.
 
+mod build;
 mod counting;
 mod families;
 mod now;

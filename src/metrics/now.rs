@@ -1,6 +1,6 @@
 //! Metrics of how things are at this moment.
 
-use super::families::{counter, gauge, several};
+use super::build::{counter, gauge, several};
 use super::table::{Family, FileNow, Kind, Now, Value};
 
 /// How things are in this process.

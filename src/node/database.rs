@@ -11,9 +11,9 @@ use std::sync::Arc;
 use napi::bindgen_prelude::{Either, Env, PromiseRaw, Uint8ArraySlice, Uint32Array};
 use napi_derive::napi;
 
+use super::answer_queue::AnswerQueue;
 use super::convert::NativeMeta;
 use super::error::Failure;
-use super::inbox::Inbox;
 use super::options::{NativePageRange, PreloadRequest};
 use super::runtime::answer;
 use super::traceparent::span;
@@ -143,31 +143,31 @@ impl From<DatabaseStats> for NativeDatabaseStats {
 
 /// A SQLite database on an actor's pages. Users see `Database`, which checks every argument first.
 ///
-/// Answers arrive in the inbox that the database was opened with, under the number that the caller gives its
+/// Answers arrive in the queue that the database was opened with, under the number that the caller gives its
 /// call.
 #[napi]
 pub struct NativeDatabase {
     database: Arc<Database>,
-    inbox: Arc<Inbox>,
+    answers: Arc<AnswerQueue>,
     /// Its number among the databases of its environment.
     tenant: u64,
 }
 
 impl Drop for NativeDatabase {
     fn drop(&mut self) {
-        self.inbox.tenants.leave(self.tenant);
+        self.answers.tenants.leave(self.tenant);
     }
 }
 
 impl NativeDatabase {
-    pub(super) fn new(database: Arc<Database>, inbox: Arc<Inbox>) -> Self {
-        let tenant = inbox.tenants.enter(&database);
-        Self { database, inbox, tenant }
+    pub(super) fn new(database: Arc<Database>, answers: Arc<AnswerQueue>) -> Self {
+        let tenant = answers.tenants.enter(&database);
+        Self { database, answers, tenant }
     }
 
     fn submit(&self, call: u32, (scope, job): (u32, u32), what: Call, traceparent: Option<String>) {
-        let inbox = Arc::clone(&self.inbox);
-        let submit = || self.database.submit(scope, job, what, move |answer| inbox.put(call, answer));
+        let answers = Arc::clone(&self.answers);
+        let submit = || self.database.submit(scope, job, what, move |answer| answers.put(call, answer));
         match traceparent {
             None => submit(),
             Some(_) => span(traceparent).in_scope(submit),

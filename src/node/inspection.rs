@@ -208,7 +208,7 @@ impl From<Audited> for NativeInspection {
             page_size: 1 << head.page_size.log2(),
             open_stage: head
                 .open_stage
-                .map(|stage| NativeOpenStage { txid: stage.txid.0, doomed: stage.doomed }),
+                .map(|stage| NativeOpenStage { txid: stage.txid.0, doomed: stage.aborted }),
             unswept: head.unswept,
             untrimmed_above: head.untrimmed_above.map(|pages| pages.0),
             recent_commits: u32::try_from(head.recent.len()).unwrap_or(u32::MAX),

@@ -12,13 +12,12 @@
 //! - A method resolves, also when it fails: to the result or to a failure. It rejects only where Node-API
 //!   itself fails.
 
+mod answer_queue;
 mod convert;
 mod database;
 mod error;
-mod inbox;
 mod inspection;
 mod logger;
-mod mailbox;
 mod metrics;
 mod migration;
 mod options;
@@ -27,3 +26,4 @@ mod status;
 mod store;
 mod tenants;
 mod traceparent;
+mod wake_queue;

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use napi::bindgen_prelude::{BigInt, Either, Env, PromiseRaw, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
 
+use super::answer_queue::NativeAnswerQueue;
 use super::convert::{
     NativeCommitBase, NativeMeta, NativePageSet, NativeStartup, PageBlock, page_numbers, unsigned,
 };
 use super::database::{NativeDatabase, NativeDatabaseOptions, OpenRequest};
 use super::error::Failure;
-use super::inbox::NativeInbox;
 use super::inspection::{NativeCopying, NativeInspection, NativeVerification};
 use super::metrics::NativeMetricFamily;
 use super::migration::NativeV1Migration;
@@ -334,16 +334,16 @@ impl NativeStore {
         env: &'env Env,
         actor_id: String,
         options: NativeDatabaseOptions,
-        inbox: &NativeInbox,
+        answers: &NativeAnswerQueue,
         traceparent: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Either<NativeDatabase, Failure>>> {
         let databases = Arc::clone(&self.databases);
         let options = OpenRequest::from(options);
-        let inbox = inbox.share();
+        let answers = answers.share();
         let work = async move {
             let actor = ActorId::new(actor_id).map_err(StoreError::from)?;
             let database = options.open(&databases, &actor).await?;
-            Ok(NativeDatabase::new(database, inbox))
+            Ok(NativeDatabase::new(database, answers))
         };
         answer(env, within(traceparent, work), |detail| DatabaseError::from(StoreError::Unavailable(detail)))
     }

@@ -223,7 +223,7 @@ impl Audit {
     pub fn finish(mut self) -> Audited {
         if let Seen::Found(head) = &self.seen.head {
             self.seen.never_written = u64::from(head.size_pages.0).saturating_sub(self.seen.rows.live.rows);
-            let open = head.open_stage.filter(|stage| !stage.doomed);
+            let open = head.open_stage.filter(|stage| !stage.aborted);
             let unnamed: Vec<PageNumber> = match open {
                 Some(_) => self.staged.pages().filter(|page| !self.named.contains(*page)).collect(),
                 // One that is being rolled back loses rows and manifests while it is looked at.

@@ -8,6 +8,7 @@
 use crate::codec::{Fence, FenceState, Head};
 use crate::types::{Generation, Origin, Token};
 
+use super::fence::is_claimed_by;
 use super::takeover::{TakeoverPlan, TakeoverRequest, takeover};
 
 /// The beginning of an import or a copy.
@@ -65,11 +66,6 @@ pub fn claim(fence: Option<&Fence>, head: &Head, request: ClaimRequest) -> Claim
         TakeoverPlan::Lost(_) => ClaimPlan::Lost,
         TakeoverPlan::MigrationIncomplete => ClaimPlan::MigrationIncomplete,
     }
-}
-
-/// Whether this fence is the claim of whoever has this mark. A deletion's tombstone carries the deletion's own.
-pub(super) fn is_claimed_by(fence: &Fence, token: Token) -> bool {
-    fence.state == FenceState::Deleted && fence.origin == Origin::Native && fence.owner_token == token
 }
 
 /// The fence of a claimed actor whose content is there; `None` if it was live already.

@@ -4,8 +4,8 @@ use crate::codec::{CommitMark, Fence, Head, RECENT_COMMITS_MAX};
 use crate::planted::{self, Bug};
 use crate::types::{PageCount, PageNumber, PageSize, Token, Txid};
 
+use super::cleanup::PendingCleanup;
 use super::fence::{Held, Refusal, check_fence};
-use super::settle::Debt;
 
 /// A shrinking commit clears up to this many pages itself, or fewer if one transaction should not delete so many bytes;
 /// more are trimmed in bounded steps later.
@@ -46,7 +46,7 @@ pub fn commit(fence: Option<&Fence>, head: &Head, request: &CommitRequest) -> Re
         return Ok(CommitPlan::AlreadyIn(txid));
     }
     check_fence(fence, head, request.held)?;
-    check_settled(head, Some(request.size_pages))?;
+    check_cleaned_up(head, Some(request.size_pages))?;
     let mut next = head.clone();
     next.page_size = check_page_size(head, request.page_size)?;
     next.txid = head.next_txid;
@@ -58,14 +58,14 @@ pub fn commit(fence: Option<&Fence>, head: &Head, request: &CommitRequest) -> Re
 
 /// What must be done before the head may move to a database of this size; `None` is one that is not known
 /// yet and may be any.
-pub(super) fn check_settled(head: &Head, size_pages: Option<PageCount>) -> Result<(), Refusal> {
+pub(super) fn check_cleaned_up(head: &Head, size_pages: Option<PageCount>) -> Result<(), Refusal> {
     if let Some(stage) = head.open_stage.filter(|_| !planted::has(Bug::RollbackSkipped)) {
         // Its rows would turn visible when the head passes its txid.
-        return Err(Refusal::Unsettled(Debt::Rollback(stage)));
+        return Err(Refusal::CleanupPending(PendingCleanup::Rollback(stage)));
     }
     if head.untrimmed_above.is_some_and(|trimmed| size_pages.is_none_or(|size| size > trimmed)) {
         // Rows from a former, larger size would turn visible again.
-        return Err(Refusal::Unsettled(Debt::Trim));
+        return Err(Refusal::CleanupPending(PendingCleanup::Trim));
     }
     Ok(())
 }
@@ -225,9 +225,9 @@ mod tests {
 
     #[test]
     fn an_open_stage_must_be_rolled_back_before_the_head_moves() {
-        let stage = OpenStage { txid: Txid(4), token: token(5), doomed: false };
+        let stage = OpenStage { txid: Txid(4), token: token(5), aborted: false };
         let head = Head { open_stage: Some(stage), next_txid: Txid(5), ..head_after(3, 1) };
-        let unsettled = Refusal::Unsettled(Debt::Rollback(stage));
+        let unsettled = Refusal::CleanupPending(PendingCleanup::Rollback(stage));
         assert_eq!(commit(Some(&fence(1)), &head, &request(3, 1)), Err(unsettled));
     }
 
@@ -246,8 +246,11 @@ mod tests {
     #[test]
     fn a_database_grows_again_only_over_trimmed_ground() {
         let head = Head { untrimmed_above: Some(PageCount(10)), ..head_after(3, 10) };
-        assert_eq!(commit(Some(&fence(1)), &head, &request(3, 11)), Err(Refusal::Unsettled(Debt::Trim)));
-        // A further shrink deepens the debt, also a small one: its rows are not cleared one by one.
+        assert_eq!(
+            commit(Some(&fence(1)), &head, &request(3, 11)),
+            Err(Refusal::CleanupPending(PendingCleanup::Trim))
+        );
+        // A further shrink deepens the pending, also a small one: its rows are not cleared one by one.
         let (next, clear) = write(&head, &request(3, 5));
         assert_eq!((clear, next.untrimmed_above), (None, Some(PageCount(5))));
         let (next, _) =

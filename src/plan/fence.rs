@@ -4,8 +4,7 @@ use crate::codec::{Fence, FenceState, Head};
 use crate::planted::{self, Bug};
 use crate::types::{Generation, Meta, Origin, PageSize, Token, Txid};
 
-use super::claim::is_claimed_by;
-use super::settle::Debt;
+use super::cleanup::PendingCleanup;
 
 /// What a caller holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +39,7 @@ pub enum Refusal {
     /// An import of v1 data is under way, and it is not the caller's.
     Migrating,
     /// Something must be tidied up first; then the same request is decided anew.
-    Unsettled(Debt),
+    CleanupPending(PendingCleanup),
     /// The stage is not open any more, though generation and head are still as held: another holder of
     /// the same generation has rolled it back.
     StageGone,
@@ -102,6 +101,11 @@ pub fn meta(fence: &Fence, head: &Head) -> Meta {
         created_at_ms: fence.created_at_ms,
         origin: fence.origin,
     }
+}
+
+/// Whether this fence is the claim of whoever has this mark. A deletion's tombstone carries the deletion's own.
+pub(super) fn is_claimed_by(fence: &Fence, token: Token) -> bool {
+    fence.state == FenceState::Deleted && fence.origin == Origin::Native && fence.owner_token == token
 }
 
 #[cfg(test)]

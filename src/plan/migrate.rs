@@ -11,7 +11,7 @@ use crate::codec::{Fence, FenceState, Head, OpenStage};
 use crate::planted::{self, Bug};
 use crate::types::{Generation, Origin, Token};
 
-use super::commit::check_settled;
+use super::commit::check_cleaned_up;
 
 /// For how long an import that shows no sign of life keeps others from beginning anew, in milliseconds.
 pub const IMPORT_LEASE_MS: u64 = 60_000;
@@ -32,7 +32,7 @@ pub struct ImportRequest {
 /// What the beginning of an import does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImportPlan {
-    /// Write this fence and, where the ground was settled and a stage wanted, the head with the stage.
+    /// Write this fence and, where nothing was left to clean up and a stage wanted, the head with the stage.
     Begin(Fence, Option<(Head, OpenStage)>),
     /// An earlier attempt has begun it, and its answer was lost.
     AlreadyBegun(Fence, Option<OpenStage>),
@@ -53,7 +53,7 @@ pub fn begin_import(fence: Option<&Fence>, head: &Head, request: ImportRequest) 
         Some(fence) if fence.origin == Origin::Native => ImportPlan::Native,
         Some(fence) if fence.origin == Origin::MigratedFromV1 => ImportPlan::Finished(*fence),
         Some(fence) if fence.owner_token == request.token => {
-            let own = head.open_stage.filter(|stage| stage.token == request.token && !stage.doomed);
+            let own = head.open_stage.filter(|stage| stage.token == request.token && !stage.aborted);
             ImportPlan::AlreadyBegun(*fence, own)
         }
         Some(fence) if is_running(fence, head, request.now_ms) => ImportPlan::Running,
@@ -74,7 +74,7 @@ pub fn begin_import(fence: Option<&Fence>, head: &Head, request: ImportRequest) 
                 first_generation: generation,
                 lease_until_ms: request.now_ms.saturating_add(IMPORT_LEASE_MS),
             };
-            let opens = request.stage && check_settled(head, None).is_ok();
+            let opens = request.stage && check_cleaned_up(head, None).is_ok();
             ImportPlan::Begin(begun, opens.then(|| with_stage(head, request.token)))
         }
     }
@@ -83,12 +83,12 @@ pub fn begin_import(fence: Option<&Fence>, head: &Head, request: ImportRequest) 
 /// Whether somebody else is at work: a stage without a lease is a dead importer's, a lease without a stage has
 /// nothing to lose.
 fn is_running(fence: &Fence, head: &Head, now_ms: u64) -> bool {
-    let has_stage = head.open_stage.is_some_and(|stage| !stage.doomed);
+    let has_stage = head.open_stage.is_some_and(|stage| !stage.aborted);
     has_stage && now_ms < fence.lease_until_ms
 }
 
 fn with_stage(head: &Head, token: Token) -> (Head, OpenStage) {
-    let stage = OpenStage { txid: head.next_txid, token, doomed: false };
+    let stage = OpenStage { txid: head.next_txid, token, aborted: false };
     let next = Head { open_stage: Some(stage), next_txid: head.next_txid.next(), ..head.clone() };
     (next, stage)
 }
@@ -203,8 +203,8 @@ mod tests {
         let again = begin_import(Some(&reserved), &head, request(7));
         assert_eq!(again, ImportPlan::AlreadyBegun(reserved, Some(stage)));
         // Opened by an attempt before this one, and a rollback has begun since.
-        let doomed = Head { open_stage: Some(OpenStage { doomed: true, ..stage }), ..head };
-        let again = begin_import(Some(&reserved), &doomed, request(7));
+        let aborted = Head { open_stage: Some(OpenStage { aborted: true, ..stage }), ..head };
+        let again = begin_import(Some(&reserved), &aborted, request(7));
         assert_eq!(again, ImportPlan::AlreadyBegun(reserved, None));
     }
 
@@ -218,8 +218,8 @@ mod tests {
         assert_eq!((anew.generation, anew.created_at_ms), (Generation(2), NOW));
         // Nothing staged, or nothing that could be finished.
         assert_eq!(begun(Some(&reserved), &Head::empty(), 8).0.generation, Generation(2));
-        let doomed = Head { open_stage: Some(OpenStage { doomed: true, ..stage }), ..head };
-        assert_eq!(begun(Some(&reserved), &doomed, 8).1, None, "the rollback comes first");
+        let aborted = Head { open_stage: Some(OpenStage { aborted: true, ..stage }), ..head };
+        assert_eq!(begun(Some(&reserved), &aborted, 8).1, None, "the rollback comes first");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod audit;
 mod claim;
+mod cleanup;
 mod commit;
 mod content;
 mod delete;
@@ -10,7 +11,6 @@ mod early;
 mod fence;
 mod migrate;
 mod preload;
-mod settle;
 mod sqlite_file;
 mod stage;
 mod takeover;
@@ -18,6 +18,7 @@ mod v1_data;
 
 pub use audit::{ActorRows, Audit, Audited, Problem, Problems, RowCount, RowKind, Seen, Severity};
 pub use claim::{ClaimPlan, ClaimRequest, arrived, claim};
+pub use cleanup::{PendingCleanup, aborted, pending_cleanups, rolled_back, swept, trimmed};
 pub use commit::{CommitPlan, CommitRequest, Landed, Resolution, commit, landed, resolve};
 pub use content::Content;
 pub use delete::{DeletePlan, DeleteRequest, delete};
@@ -28,7 +29,6 @@ pub use migrate::{
     renewed, reset_import,
 };
 pub use preload::{PreloadRequest, preload};
-pub use settle::{Debt, debts, doomed, rolled_back, swept, trimmed};
 pub use sqlite_file::{
     FILE_HEADER_BYTES, NotADatabase, SQLITE_MAGIC, SqliteFile, is_hot_journal, sqlite_file,
 };

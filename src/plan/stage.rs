@@ -3,7 +3,7 @@
 use crate::codec::{CommitMark, Fence, Head, OpenStage};
 use crate::types::{PageCount, PageSize, Token, Txid};
 
-use super::commit::{CommitPlan, CommitRequest, check_page_size, check_settled, own_mark, resize};
+use super::commit::{CommitPlan, CommitRequest, check_cleaned_up, check_page_size, own_mark, resize};
 use super::fence::{Held, Refusal, check_writer};
 
 /// The opening of a stage.
@@ -37,12 +37,12 @@ pub enum StagePlan {
 /// Decides the opening of a stage for a commit. It takes a txid for good, whatever becomes of it.
 pub fn open_stage(fence: Option<&Fence>, head: &Head, request: &StageRequest) -> Result<StagePlan, Refusal> {
     check_writer(fence, head, request.held, request.token)?;
-    if let Some(stage) = head.open_stage.filter(|stage| stage.token == request.token && !stage.doomed) {
+    if let Some(stage) = head.open_stage.filter(|stage| stage.token == request.token && !stage.aborted) {
         return Ok(StagePlan::AlreadyOpen(stage));
     }
     check_page_size(head, request.page_size)?;
-    check_settled(head, request.size_pages)?;
-    let stage = OpenStage { txid: head.next_txid, token: request.token, doomed: false };
+    check_cleaned_up(head, request.size_pages)?;
+    let stage = OpenStage { txid: head.next_txid, token: request.token, aborted: false };
     let next = Head { open_stage: Some(stage), next_txid: head.next_txid.next(), ..head.clone() };
     Ok(StagePlan::Open(next, stage))
 }
@@ -98,8 +98,8 @@ pub fn finalize(
 
 #[cfg(test)]
 mod tests {
+    use super::super::cleanup::PendingCleanup;
     use super::super::fence::testing::{fence, held};
-    use super::super::settle::Debt;
     use super::*;
     use crate::types::PageNumber;
 
@@ -147,7 +147,7 @@ mod tests {
     fn somebody_elses_open_stage_is_rolled_back_first() {
         let (staged, stage) = open();
         let other = StageRequest { token: Token([8; 16]), ..request() };
-        let unsettled = Refusal::Unsettled(Debt::Rollback(stage));
+        let unsettled = Refusal::CleanupPending(PendingCleanup::Rollback(stage));
         assert_eq!(open_stage(Some(&fence(1)), &staged, &other), Err(unsettled));
     }
 
@@ -168,9 +168,9 @@ mod tests {
         let rolled_back = Head { open_stage: None, ..staged.clone() };
         assert_eq!(check_part(Some(&fence(1)), &rolled_back, held(1, 3), stage), Err(Refusal::StageGone));
         assert_eq!(finalize(Some(&fence(1)), &rolled_back, &end(stage)), Err(Refusal::StageGone));
-        let doomed = super::super::settle::doomed(&staged);
-        assert_eq!(check_part(Some(&fence(1)), &doomed, held(1, 3), stage), Err(Refusal::StageGone));
-        assert_eq!(finalize(Some(&fence(1)), &doomed, &end(stage)), Err(Refusal::StageGone));
+        let aborted = super::super::cleanup::aborted(&staged);
+        assert_eq!(check_part(Some(&fence(1)), &aborted, held(1, 3), stage), Err(Refusal::StageGone));
+        assert_eq!(finalize(Some(&fence(1)), &aborted, &end(stage)), Err(Refusal::StageGone));
         assert!(matches!(
             check_part(Some(&fence(2)), &staged, held(1, 3), stage),
             Err(Refusal::Fenced { .. })
@@ -203,7 +203,7 @@ mod tests {
     fn a_stage_of_unknown_size_opens_only_on_trimmed_ground() {
         let untrimmed = Head { untrimmed_above: Some(PageCount(60)), ..head() };
         let unknown = StageRequest { size_pages: None, ..request() };
-        let refused = Err(Refusal::Unsettled(Debt::Trim));
+        let refused = Err(Refusal::CleanupPending(PendingCleanup::Trim));
         assert_eq!(open_stage(Some(&fence(1)), &untrimmed, &unknown), refused);
         // One that stays below the untrimmed rows does not have to wait for them.
         assert!(open_stage(Some(&fence(1)), &untrimmed, &request()).is_ok());

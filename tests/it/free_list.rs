@@ -7,7 +7,7 @@ use batondb::codec::ActorKeys;
 use batondb::engine::{Commit, Engine, PageWrite};
 use batondb::env::SystemEnv;
 use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
-use batondb::kv::{Body, Decision, KeyRange, Kv, KvError, Mutations, View, transact};
+use batondb::kv::{Decision, KeyRange, Kv, KvError, Mutations, TransactionFn, View, transact};
 use batondb::types::{ActorId, Generation, PageCount, Txid};
 use futures::future::{BoxFuture, FutureExt, join_all};
 use tempfile::TempDir;
@@ -119,12 +119,12 @@ async fn a_commit_writes_as_little_after_large_deletions_as_before() {
 #[tokio::test(flavor = "multi_thread")]
 async fn deletions_at_once_and_pages_of_64_kib_leave_small_records_too() {
     let store = Store::new(Durability::Relaxed).await;
-    let mut doomed = Vec::new();
+    let mut aborted = Vec::new();
     for number in 0..20 {
         let actor = id(&format!("actor {number}"));
         let generation = start(&store.engine, &actor).await.meta.generation;
         commit(&store.engine, &actor, generation, Txid(0), 1..=400, 1).await.unwrap();
-        doomed.push(actor);
+        aborted.push(actor);
     }
     let large = id("large pages");
     let generation = start(&store.engine, &large).await.meta.generation;
@@ -138,8 +138,8 @@ async fn deletions_at_once_and_pages_of_64_kib_leave_small_records_too() {
     store.engine.commit(&large, Commit { head_txid, ..shrink }).await.unwrap();
     store.engine.idle().await;
     store.assert_small_records("shrunk");
-    doomed.push(large);
-    let deletions = doomed.iter().map(|actor| store.engine.delete(actor));
+    aborted.push(large);
+    let deletions = aborted.iter().map(|actor| store.engine.delete(actor));
     assert!(join_all(deletions).await.into_iter().all(|deleted| deleted == Ok(true)));
     assert!(store.kv.free_list().unwrap().pages > 20 * 400 + 200 * 16);
     store.assert_small_records("deleted");
@@ -148,7 +148,7 @@ async fn deletions_at_once_and_pages_of_64_kib_leave_small_records_too() {
 /// Clears a range in one transaction, whatever is in it.
 struct Clear(KeyRange);
 
-impl Body for Clear {
+impl TransactionFn for Clear {
     type Output = ();
     type Error = KvError;
 

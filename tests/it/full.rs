@@ -7,7 +7,7 @@ use std::sync::Arc;
 use batondb::engine::{Engine, LargeCommit, ListRequest, StoreError};
 use batondb::env::SystemEnv;
 use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
-use batondb::kv::{Kv, KvError, ReadBody, View, read};
+use batondb::kv::{Kv, KvError, ReadFn, View, read};
 use batondb::types::{PageSize, Txid};
 use futures::channel::oneshot;
 use futures::future::{BoxFuture, FutureExt};
@@ -176,7 +176,7 @@ async fn rows_can_be_deleted_by_sql() {
 /// A read of one state that goes on until it is told to end.
 struct Long(std::sync::Mutex<Option<oneshot::Receiver<()>>>);
 
-impl ReadBody for Long {
+impl ReadFn for Long {
     type Output = ();
     type Error = KvError;
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use batondb::engine::{Engine, Outcome, Preload};
 use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv};
-use batondb::kv::{BodyRunner, Kv, KvError, Mutations, ReadRunner, View};
+use batondb::kv::{Kv, KvError, Mutations, ReadRunner, TransactionRunner, View};
 use batondb::types::{Generation, PageRange, Token, Txid};
 use futures::future::{BoxFuture, FutureExt};
 
@@ -38,12 +38,12 @@ impl Interposed {
 }
 
 struct Disturbed {
-    body: Arc<dyn BodyRunner>,
+    body: Arc<dyn TransactionRunner>,
     hook: Arc<Hook>,
     number: u64,
 }
 
-impl BodyRunner for Disturbed {
+impl TransactionRunner for Disturbed {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
         async move {
             let mutations = self.body.run(view).await;
@@ -57,7 +57,7 @@ impl BodyRunner for Disturbed {
 impl Kv for Interposed {
     is_what_inner_is!();
 
-    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+    fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         let number = self.transactions.fetch_add(1, Ordering::SeqCst) + 1;
         self.inner.run(Arc::new(Disturbed { body, hook: Arc::clone(&self.hook), number }))
     }

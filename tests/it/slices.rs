@@ -9,7 +9,9 @@ use batondb::codec::ActorKeys;
 use batondb::engine::{Engine, LargeCommit, Outcome, Preload};
 use batondb::env::SystemEnv;
 use batondb::kv::memory::MemoryKv;
-use batondb::kv::{BodyRunner, Isolation, Kv, KvError, Limits, Mutations, ReadRunner, Scan, View, Visitor};
+use batondb::kv::{
+    Isolation, Kv, KvError, Limits, Mutations, ReadRunner, Scan, TransactionRunner, View, Visitor,
+};
 use batondb::types::{Generation, PageNumber, PageSize, Txid};
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
@@ -97,7 +99,7 @@ impl View for CrowdedView<'_> {
 
 struct CrowdedBody<R>(R, Arc<dyn Kv>);
 
-impl BodyRunner for CrowdedBody<Arc<dyn BodyRunner>> {
+impl TransactionRunner for CrowdedBody<Arc<dyn TransactionRunner>> {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
         async move { self.0.run(&CrowdedView { inner: view, kv: &self.1 }).await }.boxed()
     }
@@ -112,7 +114,7 @@ impl ReadRunner for CrowdedBody<Arc<dyn ReadRunner>> {
 impl Kv for Crowded {
     is_what_inner_is!();
 
-    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+    fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         self.inner.run(Arc::new(CrowdedBody(body, Arc::clone(&self.inner))))
     }
 
@@ -187,7 +189,7 @@ struct BetweenReads {
 impl Kv for BetweenReads {
     is_what_inner_is!();
 
-    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+    fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         self.inner.run(body)
     }
 

@@ -151,7 +151,7 @@ async fn each_kind_of_damage_is_told_with_its_place(place: Place) {
     };
     let small = sealed(&page_row(2, 1), 2, PageSize::new(512).unwrap());
     let staged = |head: &mut Head| {
-        head.open_stage = Some(OpenStage { txid: Txid(5), token: Token([9; 16]), doomed: false });
+        head.open_stage = Some(OpenStage { txid: Txid(5), token: Token([9; 16]), aborted: false });
     };
     let odd_key = [keys.head(), vec![7]].concat();
     let fence = |change: fn(&mut Fence)| {
@@ -189,7 +189,8 @@ async fn each_kind_of_damage_is_told_with_its_place(place: Place) {
             vec![(
                 keys.head(),
                 Some(head(|head| {
-                    head.open_stage = Some(OpenStage { txid: Txid(1), token: Token([9; 16]), doomed: false });
+                    head.open_stage =
+                        Some(OpenStage { txid: Txid(1), token: Token([9; 16]), aborted: false });
                 })),
             )],
             (Kind::Head, None, None, Error, "open stage 1"),

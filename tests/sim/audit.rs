@@ -153,7 +153,7 @@ pub fn head_step(before: &Head, after: &Head, deleted: bool) -> Result<HeadStep,
         Some(stage) => {
             ensure!(stage.txid == after.txid, "the head passed an open stage: {before:?} to {after:?}");
             ensure!(
-                !stage.doomed,
+                !stage.aborted,
                 "a stage that is being rolled back was finalized: {before:?} to {after:?}"
             );
         }
@@ -170,10 +170,10 @@ fn stage_step(before: &Head, after: &Head) -> Result<(), String> {
     match (before.open_stage, after.open_stage) {
         (None, Some(opened)) => {
             let fresh = opened.txid == before.next_txid && after.next_txid == opened.txid.next();
-            ensure!(fresh && !opened.doomed, "a stage took a txid that was taken: {before:?} to {after:?}");
+            ensure!(fresh && !opened.aborted, "a stage took a txid that was taken: {before:?} to {after:?}");
         }
         (Some(one), Some(other)) => {
-            let same = (one.txid, one.token) == (other.txid, other.token) && (other.doomed || !one.doomed);
+            let same = (one.txid, one.token) == (other.txid, other.token) && (other.aborted || !one.aborted);
             ensure!(same, "one stage became another one: {before:?} to {after:?}");
         }
         (_, None) => {}
@@ -194,7 +194,7 @@ pub fn visible(rows: &Rows) -> BTreeMap<u32, Content> {
 }
 
 /// Rows that nobody sees are noted as debts in the head, so that none of them can ever show (G4).
-pub fn debts_are_noted(rows: &Rows) -> Result<(), String> {
+pub fn cleanups_are_noted(rows: &Rows) -> Result<(), String> {
     let head = rows.head();
     let stage = head.open_stage.map(|stage| stage.txid.0);
     for &(page, Reverse(txid)) in rows.pages.keys() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use batondb::kv::memory::MemoryKv;
-use batondb::kv::{Body, Decision, Isolation, KvError, Mutations, View, transact};
+use batondb::kv::{Decision, Isolation, KvError, Mutations, TransactionFn, View, transact};
 use futures::future::{BoxFuture, FutureExt};
 
 /// What bytes become; none if they stay.
@@ -15,7 +15,7 @@ struct Replace {
     change: Box<Change>,
 }
 
-impl Body for Replace {
+impl TransactionFn for Replace {
     type Output = Option<(Vec<u8>, Vec<u8>)>;
     type Error = KvError;
 

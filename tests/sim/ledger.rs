@@ -8,7 +8,7 @@ use batondb::kv::Mutations;
 use batondb::types::Origin;
 
 use crate::audit::{
-    By, FenceStep, HeadStep, Raised, debts_are_noted, ensure, fence_step, head_step, visible,
+    By, FenceStep, HeadStep, Raised, cleanups_are_noted, ensure, fence_step, head_step, visible,
 };
 use crate::world::{Inner, OpId, State, Version, What};
 
@@ -26,7 +26,7 @@ impl Inner {
             let step = head_step(head, &after, deletes)?;
             self.note_step(actor, fenced, &step, &after)?;
             let rows = &self.shadow.actors[actor];
-            debts_are_noted(rows)?;
+            cleanups_are_noted(rows)?;
             let state = self.actors[actor].states.last().unwrap();
             let version = &self.actors[actor].versions[state.version];
             let shown = visible(rows);
@@ -38,7 +38,7 @@ impl Inner {
             );
             self.trace.push(format!(
                 "      {op:?} actor {actor}: generation {} head {} size {} next {} stage {:?} untrimmed {:?} unswept {} rows {}",
-                state.generation, after.txid, after.size_pages.0, after.next_txid, after.open_stage.map(|stage| (stage.txid.0, stage.doomed)),
+                state.generation, after.txid, after.size_pages.0, after.next_txid, after.open_stage.map(|stage| (stage.txid.0, stage.aborted)),
                 after.untrimmed_above.map(|above| above.0), after.unswept, rows.pages.len()
             ));
         }

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use batondb::kv::memory::MemoryKv;
 use batondb::kv::{
-    BodyRunner, Concurrency, Isolation, Kv, KvError, Limits, Mutations, ReadRunner, Scan, View, Visitor,
+    Concurrency, Isolation, Kv, KvError, Limits, Mutations, ReadRunner, Scan, TransactionRunner, View,
+    Visitor,
 };
 use bytes::Bytes;
 use futures::channel::oneshot;
@@ -171,7 +172,7 @@ impl Network {
 
 /// A transaction on its way, as the store sees it.
 struct Courier {
-    body: Arc<dyn BodyRunner>,
+    body: Arc<dyn TransactionRunner>,
     link: Arc<Link>,
     /// Where the caller waits, until it has been told something.
     caller: Mutex<Option<oneshot::Sender<Result<(), KvError>>>>,
@@ -200,7 +201,7 @@ impl Courier {
             Some(line) => Some(line.lock().await),
             None => None,
         };
-        let outcome = kv.run(Arc::clone(&self) as Arc<dyn BodyRunner>).await;
+        let outcome = kv.run(Arc::clone(&self) as Arc<dyn TransactionRunner>).await;
         drop(turn);
         let sent = lock(&self.sent).take();
         let Some((mutations, fate)) = sent else { return self.tell(outcome) };
@@ -222,7 +223,7 @@ impl Courier {
     }
 }
 
-impl BodyRunner for Courier {
+impl TransactionRunner for Courier {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
         async move {
             let view = FarView { view, link: &self.link, op: self.op };
@@ -314,7 +315,7 @@ impl Kv for Network {
         self.store.memory.limits()
     }
 
-    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+    fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {
             if self.link.is_over() {
                 return Err(KvError::Closed);

@@ -2,7 +2,7 @@
 
 pub(crate) use batondb::engine::*;
 
-#[path = "../../../src/engine/background.rs"]
+#[path = "../../../src/engine/runtime/background.rs"]
 pub(crate) mod background;
 
 /// What must hold for background work.
@@ -14,7 +14,7 @@ pub mod scenarios {
     use shuttle::thread;
 
     use super::background::{Background, Task};
-    use crate::plan::Debt;
+    use crate::plan::PendingCleanup;
     use crate::sync::{block_on, point};
     use crate::types::{ActorId, Generation};
 
@@ -31,7 +31,7 @@ pub mod scenarios {
     }
 
     fn task(number: u64) -> Task {
-        (Generation(number), Debt::Sweep)
+        (Generation(number), PendingCleanup::Sweep)
     }
 
     /// Works the list off, as a worker of the engine does.

@@ -1,2 +1,2 @@
 //! What `engine::background` keeps: what is left to be tidied up.
-pub(crate) use batondb::plan::Debt;
+pub(crate) use batondb::plan::PendingCleanup;

@@ -5,30 +5,15 @@
 //! moved on, all that SQLite has read of the old head is let go of, and what has told its caller nothing yet
 //! begins again.
 
-use std::collections::HashSet;
-
 use libsqlite3_sys as ffi;
 
-use super::{Session, connect};
 use crate::database::error::DatabaseError;
 use crate::database::sqlite::SqlError;
 
+use super::{Session, connect};
+
 /// How often a statement or a batch begins, at most. Each time brings what it has asked for before along.
 const BEGINNINGS_MAX: u32 = 32;
-
-/// What a session that only reads knows besides.
-pub(super) struct Following {
-    /// The text encoding that the connection has settled on for good.
-    text_encoding: u8,
-    /// The iterations that have lost their head.
-    lost: HashSet<u32>,
-}
-
-impl Following {
-    pub(super) fn new(text_encoding: u8) -> Self {
-        Self { text_encoding, lost: HashSet::new() }
-    }
-}
 
 /// The answer to who has read half of something that is gone.
 fn moved() -> DatabaseError {

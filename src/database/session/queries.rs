@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::{Cursor, Session};
+use crate::database::call::{Column, Description, Kind};
 use crate::database::error::DatabaseError;
 use crate::database::sqlite::{Script, Statement, Step};
-use crate::database::wire::{self, RowWriter, Summary};
-use crate::database::{Column, Description, Kind};
+
+use super::wire::{self, RowWriter, Summary};
+use super::{Cursor, Session};
 
 impl Session {
     /// Runs SQL. The answer is one chunk of rows, or several.

@@ -1,9 +1,10 @@
 //! Transactions of a session: begun, ended, and batches, which are both.
 
-use super::Session;
+use crate::database::call::{Behavior, Kind};
 use crate::database::error::DatabaseError;
-use crate::database::words;
-use crate::database::{Behavior, Kind};
+use crate::database::keywords;
+
+use super::Session;
 
 impl Session {
     /// Runs statements one after the other; all of them take effect or none.
@@ -46,7 +47,7 @@ impl Session {
         depth: usize,
     ) -> Result<Vec<Vec<u8>>, DatabaseError> {
         self.stop_if_asked()?;
-        if words::ends_transaction(&sql) {
+        if keywords::ends_transaction(&sql) {
             let message = "a batch is a transaction, which none of its statements may end";
             return Err(DatabaseError::Invalid(message.to_owned()));
         }

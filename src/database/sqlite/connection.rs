@@ -1,6 +1,6 @@
 //! A connection: one SQLite database open in one session.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use libsqlite3_sys as ffi;
 
 use super::error::SqlError;
+use super::handle::Handle;
 use super::statement::Statement;
 
 /// Virtual machine instructions between two looks at [`Hooks::is_interrupted`]: some microseconds.
@@ -43,51 +44,6 @@ pub(crate) enum Denied {
     Attach(Option<String>),
     /// It is this pragma.
     Pragma(String),
-}
-
-/// An open database handle. Statements share it, so that it is closed after the last of them.
-pub(super) struct Handle(NonNull<ffi::sqlite3>);
-
-// SAFETY: a connection opened with SQLITE_OPEN_NOMUTEX may move between threads as long as one thread at a
-// time uses it (https://sqlite.org/threadsafe.html, "multi-thread"). `Connection` and `Statement` are not
-// `Sync`, and a session owns both.
-unsafe impl Send for Handle {}
-// SAFETY: as above: the handle is shared by a connection and its statements, which all belong to one
-// session, and a session is used by one thread at a time.
-unsafe impl Sync for Handle {}
-
-impl Handle {
-    pub(super) fn as_ptr(&self) -> *mut ffi::sqlite3 {
-        self.0.as_ptr()
-    }
-
-    fn is_autocommit(&self) -> bool {
-        // SAFETY: the connection is open.
-        unsafe { ffi::sqlite3_get_autocommit(self.as_ptr()) != 0 }
-    }
-
-    fn has_foreign_keys(&self) -> bool {
-        let mut is_on: c_int = 0;
-        // SAFETY: the connection is open; this option takes a number, which says to change nothing, and a place.
-        unsafe {
-            ffi::sqlite3_db_config(
-                self.as_ptr(),
-                ffi::SQLITE_DBCONFIG_ENABLE_FKEY,
-                -1 as c_int,
-                &raw mut is_on,
-            );
-        }
-        is_on != 0
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        // SAFETY: the pointer came from sqlite3_open_v2 and is closed once, here, with no statement left:
-        // each holds the handle until it is finalized. Open transactions are
-        // rolled back; an error of that has nobody to go to and changes nothing in the store.
-        unsafe { ffi::sqlite3_close(self.as_ptr()) };
-    }
 }
 
 /// What the hooks of a connection work on. Its address is known to SQLite.
@@ -354,10 +310,4 @@ unsafe extern "C" fn on_authorize(
     };
     *context.denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(denied);
     ffi::SQLITE_DENY
-}
-
-/// Text for C. What has a NUL inside ends there, as SQLite itself has it.
-pub(super) fn c_string(text: &str) -> CString {
-    let end = text.find('\0').unwrap_or(text.len());
-    CString::new(&text[..end]).unwrap_or_default()
 }

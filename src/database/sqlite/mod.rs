@@ -6,6 +6,7 @@
 
 mod connection;
 mod error;
+mod handle;
 mod statement;
 
 pub(crate) use connection::{Asked, Connection, Denied, Hooks, Script};

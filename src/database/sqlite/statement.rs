@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use libsqlite3_sys as ffi;
 
-use super::connection::{Handle, c_string};
 use super::error::SqlError;
+use super::handle::{Handle, c_string};
 
 /// A value of SQLite: of a parameter or of a column.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -14,13 +14,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use libsqlite3_sys as ffi;
 
+use crate::database::pages::source::Source;
+use crate::engine::{LargeCommitWriter, StoreError};
+use crate::types::{PageCount, PageNumber, PageSize};
+
 use super::file::{Code, PragmaAnswer, VfsFile};
 use super::header::{UTF8, hide_write_ahead_log, pages_counted, text_encoding};
 use super::pragma::{Pins, Standing};
 use super::signals::Signals;
-use crate::database::source::Source;
-use crate::engine::{LargeCommitWriter, StoreError};
-use crate::types::{PageCount, PageNumber, PageSize};
 
 /// The bytes that a transaction keeps in memory, besides SQLite's own page cache.
 const TRANSACTION_BYTES_MAX: usize = 4 << 20;

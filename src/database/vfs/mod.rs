@@ -28,7 +28,7 @@ pub(crate) use signals::Signals;
 
 use std::ffi::CStr;
 
-use super::sqlite::SqlError;
+use crate::database::sqlite::SqlError;
 
 /// The name of the VFS.
 pub(crate) const NAME: &CStr = c"baton";

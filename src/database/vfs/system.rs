@@ -6,12 +6,13 @@ use std::sync::OnceLock;
 
 use libsqlite3_sys as ffi;
 
+use crate::database::sqlite::SqlError;
+
 use super::directory;
 use super::file::VfsFile;
 use super::main_file::OpenMain;
 use super::methods::{RAW_FILE_BYTES, RawFile};
 use super::scratch::Scratch;
-use crate::database::sqlite::SqlError;
 
 /// The longest file name: those made here are short, and others are refused anyway.
 const NAME_BYTES_MAX: c_int = 512;

@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use libsqlite3_sys as ffi;
 
-use super::methods::RAW_FILE_BYTES;
-use super::{Announced, MainFile, Signals, announce, register};
-use crate::database::cache::PageCache;
 use crate::database::error::DatabaseError;
-use crate::database::source::{ReadPolicy, Source};
+use crate::database::pages::cache::PageCache;
+use crate::database::pages::source::{ReadPolicy, Source};
 use crate::database::stats::Counters;
 use crate::engine::{Engine, Preload, StoreError};
 use crate::types::ActorId;
+
+use super::methods::RAW_FILE_BYTES;
+use super::{Announced, MainFile, Signals, announce, register};
 
 /// A file that the VFS has opened.
 struct Handle {

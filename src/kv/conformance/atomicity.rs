@@ -6,7 +6,7 @@ use futures::future::{BoxFuture, FutureExt};
 
 use super::harness::{everything, get, put, read, retry, rows, transact, value, write};
 use crate::kv::{
-    Body, Decision, Isolation, KeyRange, Kv, KvError, Mutations, Scan, View, transact as kv_transact,
+    Decision, Isolation, KeyRange, Kv, KvError, Mutations, Scan, TransactionFn, View, transact as kv_transact,
 };
 
 /// A decision without writes delivers its answer, which may rest on what was read.
@@ -38,7 +38,7 @@ impl From<KvError> for Failure {
     }
 }
 
-impl Body for Failing {
+impl TransactionFn for Failing {
     type Output = ();
     type Error = Failure;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::kv::{
-    Body, Decision, Isolation, Kv, KvError, Mutations, ReadBody, Scan, View, read as kv_read,
+    Decision, Isolation, Kv, KvError, Mutations, ReadFn, Scan, TransactionFn, View, read as kv_read,
     transact as kv_transact,
 };
 
@@ -17,7 +17,7 @@ pub(super) type Row = (Vec<u8>, Vec<u8>);
 /// A transaction written as a closure.
 pub(super) struct Transaction<F>(pub(super) F);
 
-impl<F, T> Body for Transaction<F>
+impl<F, T> TransactionFn for Transaction<F>
 where
     F: for<'a> Fn(&'a dyn View) -> BoxFuture<'a, Result<Decision<T>, KvError>> + Send + Sync + 'static,
     T: Send + 'static,
@@ -42,7 +42,7 @@ where
 /// A read written as a closure.
 struct Reading<F>(F);
 
-impl<F, T> ReadBody for Reading<F>
+impl<F, T> ReadFn for Reading<F>
 where
     F: for<'a> Fn(&'a dyn View) -> BoxFuture<'a, Result<T, KvError>> + Send + Sync + 'static,
     T: Send + 'static,

@@ -25,7 +25,7 @@ use super::clock;
 use super::environment::{Room, Store, WriteTxn};
 use super::values;
 use super::view::TxnView;
-use crate::kv::{BodyRunner, KvError};
+use crate::kv::{KvError, TransactionRunner};
 use crate::sync::{block_on, mpsc, oneshot};
 
 /// How many transactions may wait for the thread before their callers wait to queue them.
@@ -46,7 +46,7 @@ const READERS_CHECK_BATCHES: u64 = 1_000;
 /// A transaction to run, and where its caller waits.
 pub(super) struct Job {
     /// Nothing where the caller only wants to know that all that queued before has its answer.
-    pub(super) body: Option<Arc<dyn BodyRunner>>,
+    pub(super) body: Option<Arc<dyn TransactionRunner>>,
     pub(super) answer: oneshot::Sender<Result<(), KvError>>,
 }
 

@@ -13,8 +13,10 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use super::{clock, making};
+use super::creation::Unfinished;
+use super::{clock, creation};
 
+pub(super) const FILE_NAME: &str = "data.mdb";
 const HEADER_BYTES: usize = 16;
 const META_BYTES: usize = HEADER_BYTES + 136;
 const DATA_VERSION: u32 = 1;
@@ -51,7 +53,7 @@ pub(super) enum DataFile {
 /// What an empty data file is beside a lock file that has `lock_head` as its beginning, if that speaks of commits.
 pub(super) fn emptied(lock_head: &[u8]) -> Option<DataFile> {
     const LAST_TXN_AT: usize = 8;
-    let is_lmdb = lock_head.len() >= LAST_TXN_AT + 8 && lock_head[..4] == making::own_magic();
+    let is_lmdb = lock_head.len() >= LAST_TXN_AT + 8 && lock_head[..4] == creation::own_magic();
     let has_commits = is_lmdb && number_u64(lock_head, LAST_TXN_AT) > 0;
     has_commits.then_some(DataFile::CutShort { bytes: 0, needed_bytes: 2 * PAGE_BYTES_LEAST })
 }
@@ -97,8 +99,10 @@ struct Metas {
 impl Metas {
     /// The inner error is what the file is instead.
     fn read(file: &File) -> io::Result<Result<Self, DataFile>> {
-        if let Some(found) = making::unfinished(file)? {
-            return Ok(Err(if found == DataFile::Torn { torn_or_cut(file)? } else { found }));
+        match creation::unfinished(file)? {
+            Some(Unfinished::Empty) => return Ok(Err(DataFile::Empty)),
+            Some(Unfinished::Torn) => return Ok(Err(torn_or_cut(file)?)),
+            None => {}
         }
         let Some(first) = Meta::parse(&read_at(file, 0, META_BYTES)?) else {
             return Ok(Err(DataFile::Foreign));
@@ -121,14 +125,14 @@ impl Metas {
 fn torn_or_cut(file: &File) -> io::Result<DataFile> {
     let bytes = file.metadata()?.len();
     let whole = read_at(file, 0, usize::try_from(bytes).unwrap_or(usize::MAX))?;
-    let sector = making::written_sector(&whole);
+    let sector = creation::written_sector(&whole);
     let meta = sector.and_then(Meta::parse);
     if let Some(meta) = meta.filter(|meta| meta.txn > 0 || meta.main_root != NO_PAGE) {
         let needed_bytes = (meta.last_page + 1).saturating_mul(meta.page_bytes as u64);
         return Ok(DataFile::CutShort { bytes, needed_bytes });
     }
     // A disk has written sectors, or nothing.
-    if bytes.is_multiple_of(making::SECTOR_BYTES as u64) {
+    if bytes.is_multiple_of(creation::SECTOR_BYTES as u64) {
         return Ok(DataFile::Torn);
     }
     let page_bytes = meta.map_or(PAGE_BYTES_LEAST, |meta| meta.page_bytes as u64);
@@ -137,7 +141,7 @@ fn torn_or_cut(file: &File) -> io::Result<DataFile> {
 
 impl Meta {
     fn parse(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() < META_BYTES || bytes[HEADER_BYTES..HEADER_BYTES + 4] != making::own_magic() {
+        if bytes.len() < META_BYTES || bytes[HEADER_BYTES..HEADER_BYTES + 4] != creation::own_magic() {
             return None;
         }
         let long = |at: usize| number_u64(bytes, HEADER_BYTES + at);

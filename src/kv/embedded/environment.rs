@@ -13,21 +13,20 @@ use std::time::Duration;
 
 pub(super) use super::closing::Closing;
 use super::closing::ClosingOnDrop;
+use super::data_file::FILE_NAME;
 use super::errors::{commit_error, kv_error, no_turn};
 use super::lmdb::{self, Code, Env, FreeList, LmdbError};
 use super::locks::{Locks, Turn, Unlocked};
-use super::opening::{self, DATA_FILE_NAME, Opened};
+use super::opening::{self, Opened};
+use super::options::Settings;
 use super::place::Place;
 pub(super) use super::room::Room;
+use super::told::{LONG_TURN, Told};
 use super::values::Tables;
-use super::watch::{LONG_TURN, Told};
-use super::{Settings, clock, map, probe};
+use super::{clock, map, probe};
 use crate::kv::KvError;
 use crate::kv::embedded::planted::{self, SharingBug};
 use crate::sync::watch;
-
-/// How many reads can run at once, over all processes.
-pub(super) const READERS_MAX: u32 = 1_024;
 
 /// How long a write waits for its turn.
 const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -146,7 +145,7 @@ impl Store {
 
     fn begin_unlocked(&self) -> Result<Unlocked, KvError> {
         self.place.check()?;
-        let data = self.place.directory().join(DATA_FILE_NAME);
+        let data = self.place.directory().join(FILE_NAME);
         File::open(&data).and_then(Unlocked::begin).map_err(|error| opening::unavailable(&data, &error))
     }
 

@@ -10,6 +10,9 @@ use super::lmdb::{Code, LmdbError};
 use super::locks::{Holder, NoTurn};
 use crate::kv::KvError;
 
+/// How many reads can run at once, over all processes.
+pub(super) const READERS_MAX: u32 = 1_024;
+
 /// The meaning of an error that came up while reading or writing inside a transaction.
 pub(super) fn kv_error(error: LmdbError) -> KvError {
     match error {
@@ -41,7 +44,7 @@ fn lmdb_error(code: Code, error: &LmdbError) -> KvError {
                 .into(),
         },
         Code::ReadersFull => KvError::Unavailable {
-            detail: format!("more than {} reads are running at once", super::environment::READERS_MAX),
+            detail: format!("more than {READERS_MAX} reads are running at once"),
         },
         // The map is made larger where this can come from.
         Code::MapResized => KvError::Unavailable {

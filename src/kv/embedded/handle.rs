@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
-use super::Settings;
 use super::committer::Job;
+use super::options::Settings;
 use super::registry::{Directories, Shared};
-use crate::kv::{BodyRunner, KvError};
+use crate::kv::{KvError, TransactionRunner};
 use crate::sync::{Mutex, oneshot};
 
 /// A share in what the handles on one directory have in common.
@@ -29,7 +29,7 @@ impl Handle {
     }
 
     /// Queues a transaction and waits for its answer.
-    pub(super) async fn run(&self, body: Arc<dyn BodyRunner>) -> Result<(), KvError> {
+    pub(super) async fn run(&self, body: Arc<dyn TransactionRunner>) -> Result<(), KvError> {
         run(self.share()?, Some(body)).await
     }
 
@@ -49,7 +49,7 @@ impl Handle {
     }
 }
 
-async fn run(share: Arc<Shared>, body: Option<Arc<dyn BodyRunner>>) -> Result<(), KvError> {
+async fn run(share: Arc<Shared>, body: Option<Arc<dyn TransactionRunner>>) -> Result<(), KvError> {
     let (answer, answered) = oneshot::channel();
     let queued = share.queue.send(Job { body, answer }).await;
     // The queue must not be kept open by those who only wait for their answer.

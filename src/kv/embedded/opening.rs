@@ -8,20 +8,19 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-use super::data_file::{self, DataFile};
-use super::environment::READERS_MAX;
-use super::errors::{is_full, kv_error};
+use super::data_file::{self, DataFile, FILE_NAME};
+use super::errors::{READERS_MAX, is_full, kv_error};
 use super::lmdb::{Code, Env, EnvOptions, LmdbError, Table, Txn, own_identity};
 use super::locks::files::Making;
 use super::locks::{
     LOCK_FILE_NAME, Locks, NoEntry, Others, SECOND_FILE_NAME, can_be_used, is_written_by_earlier_release,
 };
+use super::options::{Durability, Settings};
 use super::place::Place;
 use super::values::{KEY_BYTES_MAX, Tables};
-use super::{Durability, Settings, map, names};
+use super::{directory_sync, map};
 use crate::kv::{Identity, KvError};
 
-pub(super) const DATA_FILE_NAME: &str = "data.mdb";
 const ROWS_NAME: &str = "rows";
 const PARTS_NAME: &str = "parts";
 /// Names the layout of this directory. A release that changes the layout changes the value, and an older
@@ -46,7 +45,7 @@ pub(super) struct Opened {
 /// What tells a store from others: its data file, whatever directory or name leads to it. Makes the file where there is
 /// none, unless the store is only read.
 pub(super) fn identity(directory: &Path, settings: Settings) -> Result<Identity, KvError> {
-    let data = directory.join(DATA_FILE_NAME);
+    let data = directory.join(FILE_NAME);
     let making = Making::of(directory, settings.mode).map_err(|error| unavailable(directory, &error))?;
     if !settings.read_only {
         making.open(&data).map_err(|error| unavailable(&data, &error))?;
@@ -80,7 +79,7 @@ pub(super) fn open(directory: &Path, settings: &Settings) -> Result<Opened, KvEr
 fn open_with_locks(directory: &Path, settings: &Settings) -> Result<Opened, KvError> {
     let io = |error| unavailable(directory, &error);
     let making = Making::of(directory, settings.mode).map_err(io)?;
-    let data = directory.join(DATA_FILE_NAME);
+    let data = directory.join(FILE_NAME);
     let open_file = |path: &Path| if settings.read_only { File::open(path) } else { making.open(path) };
     let file = open_file(&data).map_err(|error| unavailable(&data, &error))?;
     let second = directory.join(SECOND_FILE_NAME);
@@ -97,7 +96,7 @@ fn open_with_locks(directory: &Path, settings: &Settings) -> Result<Opened, KvEr
         // Before anything is built on what is found: an earlier process may have opened it as relaxed, or
         // made it and gone no further.
         env.sync().map_err(kv_error)?;
-        names::flush(directory).map_err(io)?;
+        directory_sync::flush(directory).map_err(io)?;
     }
     let place = Place::of(directory, true).map_err(io)?;
     let (tables, noted_size) = open_tables(&env, directory)?;
@@ -106,7 +105,7 @@ fn open_with_locks(directory: &Path, settings: &Settings) -> Result<Opened, KvEr
 
 fn open_without_locks(directory: &Path, settings: &Settings) -> Result<Opened, KvError> {
     let io = |error| unavailable(directory, &error);
-    let data = directory.join(DATA_FILE_NAME);
+    let data = directory.join(FILE_NAME);
     let file = File::open(&data).map_err(|error| unavailable(&data, &error))?;
     if let Ok(lock) = File::open(directory.join(LOCK_FILE_NAME))
         && is_written_by_earlier_release(&lock, &file).map_err(io)?
@@ -178,12 +177,12 @@ fn no_entry(directory: &Path, error: NoEntry) -> KvError {
         NoEntry::LockFileRemoved => KvError::Unusable {
             detail: format!(
                 "{path}: a lock file ({LOCK_FILE_NAME} or one beside it) was removed while other processes have the store \
-                 open, or {DATA_FILE_NAME} is a hard link to the data of another directory that is open; stop them first"
+                 open, or {FILE_NAME} is a hard link to the data of another directory that is open; stop them first"
             ),
         },
         NoEntry::DataFileReplaced => KvError::Unusable {
             detail: format!(
-                "{path}: {DATA_FILE_NAME} was removed or replaced while other processes have the store open; stop them \
+                "{path}: {FILE_NAME} was removed or replaced while other processes have the store open; stop them \
                  first"
             ),
         },
@@ -198,7 +197,7 @@ fn no_entry(directory: &Path, error: NoEntry) -> KvError {
 
 /// Refuses what is not a store, or not all of one, before anything is made or mapped.
 fn look(directory: &Path) -> Result<DataFile, KvError> {
-    let path = directory.join(DATA_FILE_NAME);
+    let path = directory.join(FILE_NAME);
     let file = match File::open(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(DataFile::Empty),
         file => file.map_err(|error| unavailable(&path, &error))?,
@@ -260,7 +259,7 @@ fn open_env(
     making: &Making,
     others: Others,
 ) -> Result<Env, OpenError> {
-    let data = directory.join(DATA_FILE_NAME);
+    let data = directory.join(FILE_NAME);
     let file_bytes = std::fs::metadata(&data).map_err(|error| unavailable(&data, &error))?.len();
     let mut map_bytes = map::first(file_bytes, settings.size_limit(), map::address_bytes());
     loop {
@@ -357,7 +356,7 @@ pub(super) fn rewrite_format(txn: &mut super::lmdb::WriteTxn<'_>) -> Result<(), 
 }
 
 fn foreign(directory: &Path) -> KvError {
-    let path = directory.join(DATA_FILE_NAME);
+    let path = directory.join(FILE_NAME);
     KvError::Invalid { detail: format!("{} is not a Baton store that this release can read", path.display()) }
 }
 

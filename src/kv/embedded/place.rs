@@ -11,8 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::clock;
+use super::data_file::FILE_NAME;
 use super::locks::FILE_NAMES;
-use super::opening::DATA_FILE_NAME;
 use crate::kv::{Identity, KvError};
 
 /// How often the files are looked for at most.
@@ -31,7 +31,7 @@ pub(super) struct Place {
 impl Place {
     /// Notes the files, which are open.
     pub(super) fn of(directory: &Path, has_locks: bool) -> io::Result<Self> {
-        let names = FILE_NAMES.iter().filter(|_| has_locks).chain([&DATA_FILE_NAME]);
+        let names = FILE_NAMES.iter().filter(|_| has_locks).chain([&FILE_NAME]);
         let file = |name: &&'static str| Ok((*name, Identity::of_place(&directory.join(name))?));
         Ok(Self {
             directory: directory.to_owned(),

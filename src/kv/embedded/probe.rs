@@ -5,8 +5,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use super::data_file;
 use super::errors::is_full;
-use super::opening::DATA_FILE_NAME;
 
 /// A file that exists only while the disk is found to be full or not.
 const FILE_NAME: &str = "probe";
@@ -15,7 +15,7 @@ const BYTES: usize = 512 * 1024;
 
 /// Whether the disk has no room for a little more than the data file.
 pub(super) fn is_disk_full(directory: &Path) -> bool {
-    let (path, data) = (directory.join(FILE_NAME), directory.join(DATA_FILE_NAME));
+    let (path, data) = (directory.join(FILE_NAME), directory.join(data_file::FILE_NAME));
     let probed = fs::metadata(data).map_err(|_| ErrorKind::Other.into()).and_then(|data| {
         let mut probe = private().write(true).create(true).truncate(true).open(&path)?;
         probe.seek(SeekFrom::Start(data.len()))?;

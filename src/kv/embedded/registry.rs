@@ -11,10 +11,10 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
-use super::Settings;
 use super::committer::{self, Job, QUEUE_JOBS_MAX};
 use super::environment::{Closing, Store};
 use super::opening::{self, unavailable};
+use super::options::Settings;
 use crate::kv::{Identity, KvError};
 use crate::sync::{Mutex, mpsc, thread};
 

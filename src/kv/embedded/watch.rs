@@ -4,7 +4,7 @@
 //! A state that somebody reads is kept whole, so pages that were freed since cannot be used again and the file grows.
 //! A read takes moments; one that lasts is a process that was stopped, or an export that somebody forgot.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::clock;
@@ -12,22 +12,11 @@ use super::environment::Store;
 use super::errors::{had_by, timestamp};
 use super::lmdb::Reader;
 use super::locks::{Holder, Locks};
+use super::told::LONG_TURN;
 use crate::kv::{Status, Usage};
 
 /// From here on a kept state is worth a word.
 const OLD_READ: Duration = Duration::from_secs(60);
-/// From here on the turn of another process is worth a word: a transaction takes milliseconds.
-pub(super) const LONG_TURN: Duration = Duration::from_secs(3);
-
-/// What was told already.
-#[derive(Debug, Default)]
-pub(super) struct Told {
-    /// The last old state that was told of.
-    state: AtomicU64,
-    pub waits_for_turn: AtomicBool,
-    pub dead_readers: AtomicU64,
-}
-
 /// The read that keeps the oldest state, if that is not the newest one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct OldestRead {

@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use foundationdb::FdbError;
 
-use super::errors::{code, commit_error, read_error};
+use super::errors::{code, commit_error, read_error, text};
 use crate::kv::KvError;
 
 /// The environment variable in which the client looks for a cluster file that was not named.
@@ -103,11 +103,6 @@ impl Cluster {
         };
         Some(error)
     }
-}
-
-/// What the client says of an error, with its number to look it up by.
-pub(super) fn text(error: FdbError) -> String {
-    format!("{} ({})", error.message(), error.code())
 }
 
 fn check_file(path: &Path) -> Result<(), KvError> {

@@ -3,7 +3,6 @@
 
 use foundationdb::FdbError;
 
-use super::cluster::text;
 use crate::kv::KvError;
 
 /// The errors told apart.
@@ -92,6 +91,11 @@ pub(super) fn read_error(error: FdbError, cluster: &str) -> KvError {
 pub(super) fn commit_error(error: FdbError, cluster: &str) -> KvError {
     not_committed(error, format!("{cluster}: {}", text(error)))
         .unwrap_or_else(|detail| KvError::UnknownOutcome { detail })
+}
+
+/// What the client says of an error, with its number to look it up by.
+pub(super) fn text(error: FdbError) -> String {
+    format!("{} ({})", error.message(), error.code())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod ending;
 mod errors;
 mod network;
 mod recent;
+mod shared;
 mod status;
 mod view;
 
@@ -29,8 +30,9 @@ use futures::future::{BoxFuture, FutureExt};
 use self::cluster::Cluster;
 use self::network::Client;
 use self::recent::Recent;
+use self::shared::Shared;
 use self::view::ClusterView;
-use super::{BodyRunner, Concurrency, Identity, Kv, KvError, Limits, ReadRunner, Status};
+use super::{Concurrency, Identity, Kv, KvError, Limits, ReadRunner, Status, TransactionRunner};
 
 pub use self::ending::stop_with_main_thread;
 
@@ -81,13 +83,6 @@ impl FoundationDbOptions {
     }
 }
 
-/// What the transactions of a store share.
-struct Shared {
-    prefix: Vec<u8>,
-    cluster: Cluster,
-    recent: Recent,
-}
-
 /// A store on a cluster.
 pub struct FoundationDbKv {
     database: Database,
@@ -107,7 +102,7 @@ impl FoundationDbKv {
         let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
         let cluster = Cluster::new(options.cluster_file.clone(), timeout)?;
         let identity = Identity::new("foundationdb", &format!("{} {}", cluster.identity(), options.prefix));
-        let client = network::start(options.client_library.as_deref())?;
+        let client = network::start(options.client_library.as_deref(), ending::stop_at_exit)?;
         let database = Database::new(cluster.path_text()).map_err(|error| cluster.reading(error))?;
         database
             .set_option(DatabaseOption::TransactionTimeout(timeout_ms))
@@ -139,7 +134,11 @@ impl FoundationDbKv {
     }
 
     /// Executes the body once and commits. `None`: on a recent state that did not do, so nothing was written.
-    async fn attempt(&self, body: &dyn BodyRunner, may_be_recent: bool) -> Option<Result<(), KvError>> {
+    async fn attempt(
+        &self,
+        body: &dyn TransactionRunner,
+        may_be_recent: bool,
+    ) -> Option<Result<(), KvError>> {
         let view = match self.begin(may_be_recent) {
             Ok(view) => view,
             Err(error) => return Some(Err(error)),
@@ -190,7 +189,7 @@ impl Kv for FoundationDbKv {
         self.limits
     }
 
-    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+    fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {
             if body.may_begin_on_a_recent_state()
                 && let Some(result) = self.attempt(&*body, true).await

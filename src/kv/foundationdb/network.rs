@@ -11,8 +11,7 @@ use std::time::Duration;
 use foundationdb::api::{FdbApiBuilder, NetworkStop};
 use foundationdb_sys::LoadError;
 
-use super::cluster::text;
-use super::ending::stop_at_exit;
+use super::errors::text;
 use crate::kv::KvError;
 
 /// The client in use.
@@ -37,8 +36,8 @@ enum Network {
 
 static NETWORK: Mutex<Network> = Mutex::new(Network::NotStarted);
 
-/// Loads the client library and starts its thread, unless that was done before.
-pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
+/// Loads the client library and starts its thread, unless that was done before; `started` hears of it.
+pub(super) fn start(client_library: Option<&Path>, started: fn()) -> Result<Client, KvError> {
     let mut network = NETWORK.lock().unwrap_or_else(PoisonError::into_inner);
     if matches!(*network, Network::Stopped) {
         return Err(ending());
@@ -46,6 +45,9 @@ pub(super) fn start(client_library: Option<&Path>) -> Result<Client, KvError> {
     let loaded = foundationdb_sys::load(client_library).map_err(|error| unloaded(&error))?;
     if matches!(*network, Network::NotStarted) {
         *network = boot().unwrap_or_else(Network::Failed);
+        if matches!(*network, Network::Running(..)) {
+            started();
+        }
     }
     match &*network {
         Network::Running(..) => {
@@ -90,7 +92,6 @@ fn boot() -> Result<Network, String> {
         .spawn(run)
         .map_err(|error| format!("no thread for the FoundationDB client: {error}"))?;
     let stop = started.wait();
-    stop_at_exit();
     Ok(Network::Running(stop, thread))
 }
 

@@ -9,7 +9,7 @@ use foundationdb::options::{StreamingMode, TransactionOption};
 use foundationdb::{FdbError, KeySelector, RangeOption, Transaction};
 use futures::future::{BoxFuture, FutureExt};
 
-use super::Shared;
+use super::shared::Shared;
 use crate::kv::limits::check_transaction;
 use crate::kv::{Isolation, KvError, Mutation, Mutations, Scan, View, Visitor, WriteConflict};
 

@@ -12,19 +12,17 @@ mod state;
 mod view;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures::future::{BoxFuture, FutureExt};
 
-use self::state::State;
+use self::state::{Shared, State};
 use self::view::MemoryView;
 use super::limits::check_transaction;
-use super::{BodyRunner, Concurrency, Identity, Kv, KvError, Limits, ReadRunner};
+use super::{Concurrency, Identity, Kv, KvError, Limits, ReadRunner, TransactionRunner};
 
 /// How many commits a transaction may fall behind before it is too old, unless told otherwise.
 const VERSIONS_KEPT: u64 = 100_000;
-
-type Shared = Mutex<State>;
 
 /// What FoundationDB takes at once, so that whatever runs on the model goes the ways that it will go there: it
 /// answers a scan in batches of about 64 KiB, keeps a state for five seconds, in which 8 MiB come through
@@ -87,11 +85,6 @@ impl MemoryKv {
     }
 }
 
-fn lock(shared: &Shared) -> MutexGuard<'_, State> {
-    // State is changed by infallible steps only, so a panic elsewhere leaves it whole.
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Kv for MemoryKv {
     fn name(&self) -> &'static str {
         "memory"
@@ -109,7 +102,7 @@ impl Kv for MemoryKv {
         self.limits
     }
 
-    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+    fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {
             let view = self.begin()?;
             let mutations = body.run(&view).await;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
@@ -9,6 +10,14 @@ use crate::kv::{KeyRange, KvError, Mutation, Mutations, WriteConflict};
 
 /// A value and the version that wrote it; `None` is a removal.
 type Version = (u64, Option<Bytes>);
+
+/// The state as handles and transactions share it.
+pub(super) type Shared = Mutex<State>;
+
+pub(super) fn lock(shared: &Shared) -> MutexGuard<'_, State> {
+    // State is changed by infallible steps only, so a panic elsewhere leaves it whole.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[derive(Debug)]
 pub(super) struct State {

@@ -8,7 +8,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 
-use super::{Shared, lock};
+use super::state::{Shared, lock};
 use crate::kv::{Isolation, KeyRange, KvError, Mutations, Scan, View, Visitor};
 
 /// Rows fetched at once by a scan.

@@ -1,4 +1,4 @@
-//! The bytes in which JavaScript sends parameters (`src/database/wire.rs`), and those in which rows go back: arbitrary
+//! The bytes in which JavaScript sends parameters (`src/database/session/wire.rs`), and those in which rows go back: arbitrary
 //! ones are refused or bound as a second reading of the format says, and values come back as they were sent.
 //!
 //! How JavaScript's values become these bytes is the matter of `fuzz/arguments.mjs`.

@@ -1,5 +1,5 @@
 //! Sequences of decisions on the rows of one actor, carried out on a plain map: takeovers, commits, stages, deletions
-//! and what settles their debts, by holders of the current fence and of former ones, with answers that are lost.
+//! and what settles their pending, by holders of the current fence and of former ones, with answers that are lost.
 //!
 //! After each step: generations and heads only rise, no txid is given out twice, nobody but the holder of generation
 //! and head has written, and the pages that the head shows are those of the commits that were made.
@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use batondb::codec::{Fence, FenceState, Head, OpenStage};
 use batondb::plan::{
-    CommitPlan, CommitRequest, Debt, DeletePlan, DeleteRequest, FinalizeRequest, Held, Landed, StagePlan,
-    StageRequest, TakeoverPlan, TakeoverRequest, check_part, commit, debts, delete, doomed, finalize, landed,
-    open_stage, rolled_back, swept, takeover, trimmed,
+    CommitPlan, CommitRequest, DeletePlan, DeleteRequest, FinalizeRequest, Held, Landed, PendingCleanup,
+    StagePlan, StageRequest, TakeoverPlan, TakeoverRequest, aborted, check_part, commit, delete, finalize,
+    landed, open_stage, pending_cleanups, rolled_back, swept, takeover, trimmed,
 };
 use batondb::types::{Generation, PageCount, PageSize, Token, Txid};
 
@@ -20,7 +20,7 @@ const STEPS_MAX: usize = 200;
 /// The pages that are ever written: beside each other, and about 1,000 apart, which is the largest shrink that is
 /// cleared at once.
 const PAGES: [u32; 10] = [1, 2, 3, 9, 10, 1_001, 1_009, 1_010, 2_009, 2_011];
-/// So that a shrink by more than six pages is a debt, where this counts.
+/// So that a shrink by more than six pages is a pending, where this counts.
 const FREED_BYTES: Option<usize> = Some(6 * 4_096);
 
 pub fn run(data: &[u8]) {
@@ -232,12 +232,12 @@ impl Actor {
         assert_eq!(again, Ok(CommitPlan::AlreadyIn(head.txid)), "its answer was lost");
     }
 
-    /// Settles the most pressing debt, wholly or, of a rollback, its first row.
+    /// Settles the most pressing pending, wholly or, of a rollback, its first row.
     fn settle(&mut self) {
         let head = self.head();
-        let Some(debt) = debts(&head).next() else { return };
-        let settled = match debt {
-            Debt::Rollback(stage) => {
+        let Some(pending) = pending_cleanups(&head).next() else { return };
+        let settled = match pending {
+            PendingCleanup::Rollback(stage) => {
                 let pages = self.manifests.entry(stage.txid).or_default();
                 let first = pages.pop_first();
                 if let Some(page) = first {
@@ -247,15 +247,15 @@ impl Actor {
                     self.manifests.remove(&stage.txid);
                     rolled_back(&head)
                 } else {
-                    doomed(&head)
+                    aborted(&head)
                 }
             }
-            Debt::Trim => {
+            PendingCleanup::Trim => {
                 let size = head.untrimmed_above.unwrap().0;
                 self.rows.retain(|(page, _), _| *page <= size);
                 trimmed(&head)
             }
-            Debt::Sweep => {
+            PendingCleanup::Sweep => {
                 for (txid, pages) in std::mem::take(&mut self.manifests) {
                     assert!(txid <= head.txid, "a manifest of a stage that nobody knows");
                     self.rows.retain(|(page, row), _| !pages.contains(page) || *row >= txid);

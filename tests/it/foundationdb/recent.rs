@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use batondb::kv::{Body, Decision, Isolation, Kv, KvError, Mutations, View, transact};
+use batondb::kv::{Decision, Isolation, Kv, KvError, Mutations, TransactionFn, View, transact};
 use futures::future::{BoxFuture, FutureExt, join, try_join};
 
 use crate::support::Place;
@@ -20,7 +20,7 @@ fn number(value: Option<&bytes::Bytes>) -> u32 {
     value.map_or(0, |value| u32::from_be_bytes(value.as_ref().try_into().unwrap()))
 }
 
-impl Body for Commit {
+impl TransactionFn for Commit {
     type Output = u32;
     type Error = KvError;
 
@@ -43,7 +43,7 @@ impl Body for Commit {
     }
 }
 
-impl Body for Raise {
+impl TransactionFn for Raise {
     type Output = ();
     type Error = KvError;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use batondb::kv::embedded::{Durability, EmbeddedKv};
-use batondb::kv::{Body, Decision, Kv, KvError, Mutations, View, transact};
+use batondb::kv::{Decision, Kv, KvError, Mutations, TransactionFn, View, transact};
 use futures::future::{BoxFuture, FutureExt};
 
 use super::support::{Increment, MIB, Write, get, in_one_batch, open, put, try_open};
@@ -79,7 +79,7 @@ async fn refusals_cost_no_commit() {
 /// Panics.
 struct Panicking;
 
-impl Body for Panicking {
+impl TransactionFn for Panicking {
     type Output = ();
     type Error = KvError;
 

@@ -9,7 +9,8 @@ use batondb::kv::embedded::Durability::{Relaxed, Strict};
 use batondb::kv::{Kv, KvError, transact};
 use futures::executor::block_on;
 
-use super::support::{Increment, MIB, command, count, directory_of_parent, get, open, put, try_open};
+use super::support::{Increment, MIB, count, directory_of_parent, get, open, put, try_open};
+use crate::support::Child;
 
 #[track_caller]
 fn refused(path: &Path) -> String {
@@ -211,26 +212,21 @@ async fn a_full_store_says_so_and_recovers_by_deleting() {
 }
 
 #[test]
-#[ignore = "run by a_store_takes_a_small_part_of_a_small_address_space in a process of its own"]
 fn opens_with_little_address_space() {
     // Beside what the store maps there is room for others: that of a heap, say.
-    let kv = try_open(&directory_of_parent(), Strict, None).unwrap();
+    let Some(directory) = directory_of_parent() else { return };
+    let kv = try_open(&directory, Strict, None).unwrap();
     let room: Vec<u8> = Vec::with_capacity(4 << 30);
     block_on(put(&kv, b"key", room[..0].to_vec())).unwrap();
 }
 
-/// Runs an ignored test in a shell that has first run `limit`.
+/// Runs a test as a child, in a shell that has first run `limit`.
 #[cfg(unix)]
 #[track_caller]
 fn succeeds_with(limit: &str, test: &str) {
     let directory = tempfile::tempdir().unwrap();
-    let child = command(test, directory.path());
-    let mut limited = std::process::Command::new("sh");
-    limited.args(["-c", &format!("{limit} && exec \"$0\" \"$@\"")]).arg(child.get_program());
-    limited.args(child.get_args());
-    limited.envs(child.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = limited.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let by = ["sh", "-c", &format!("{limit} && exec \"$0\" \"$@\"")];
+    Child::start_by(&by, test, &[directory.path().to_str().unwrap()]).finish();
 }
 
 #[cfg(unix)]
@@ -241,9 +237,9 @@ fn a_store_takes_a_small_part_of_a_small_address_space() {
 
 /// A limit on the size of files stands in for a full disk: both fail the write of a page.
 #[test]
-#[ignore = "run by a_full_disk_says_so_and_loses_nothing in a process of its own"]
 fn fills_the_disk() {
-    let kv = open(&directory_of_parent(), Strict);
+    let Some(directory) = directory_of_parent() else { return };
+    let kv = open(&directory, Strict);
     let mut rows = 0_u32;
     let full = loop {
         match block_on(put(&kv, &rows.to_be_bytes(), vec![1; 9_000])) {

@@ -1,6 +1,5 @@
 //! Several processes on one directory, and processes that are killed.
 
-use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,11 +7,12 @@ use std::time::Duration;
 
 use batondb::kv::embedded::Durability::{Relaxed, Strict};
 use batondb::kv::embedded::EmbeddedKv;
-use batondb::kv::{Body, Decision, Isolation, Kv, KvError, Mutations, ReadBody, View, read, transact};
+use batondb::kv::{Decision, Isolation, Kv, KvError, Mutations, ReadFn, TransactionFn, View, read, transact};
 use futures::executor::block_on;
 use futures::future::{BoxFuture, FutureExt};
 
-use super::support::{Increment, count, directory_of_parent, get, open, put, spawn};
+use super::support::{Increment, count, directory_of_parent, get, open, put, start};
+use crate::support::tell_parent;
 
 const ROUNDS: u64 = 300;
 
@@ -21,9 +21,9 @@ fn increment(kv: &EmbeddedKv) -> u64 {
 }
 
 #[test]
-#[ignore = "run by processes_take_turns_and_lose_nothing in other processes"]
 fn increments() {
-    let kv = open(&directory_of_parent(), Strict);
+    let Some(directory) = directory_of_parent() else { return };
+    let kv = open(&directory, Strict);
     for _ in 0..ROUNDS {
         increment(&kv);
     }
@@ -33,14 +33,13 @@ fn increments() {
 fn processes_take_turns_and_lose_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let children: Vec<_> =
-        (0..2).map(|_| spawn("kv_embedded::processes::increments", directory.path())).collect();
+        (0..2).map(|_| start("kv_embedded::processes::increments", directory.path())).collect();
     let kv = open(directory.path(), Strict);
     for _ in 0..ROUNDS {
         increment(&kv);
     }
     for child in children {
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        child.finish();
     }
     assert_eq!(count(block_on(get(&kv, b"counter")).unwrap().as_deref()), 3 * ROUNDS);
 }
@@ -48,7 +47,7 @@ fn processes_take_turns_and_lose_nothing() {
 /// Counts, and writes a large row of that number in the same transaction.
 struct CountRows;
 
-impl Body for CountRows {
+impl TransactionFn for CountRows {
     type Output = u64;
     type Error = KvError;
 
@@ -64,27 +63,24 @@ impl Body for CountRows {
 
 /// Says each count once it was acknowledged.
 #[test]
-#[ignore = "run and killed by tests of this module in other processes"]
 fn increments_for_ever() {
-    let kv = open(&directory_of_parent(), Strict);
-    let mut out = std::io::stdout();
+    let Some(directory) = directory_of_parent() else { return };
+    let kv = open(&directory, Strict);
     loop {
         let count = block_on(transact(&kv, &Arc::new(CountRows))).unwrap();
-        writeln!(out, "acknowledged {count}").unwrap();
+        tell_parent(&count.to_string());
     }
 }
 
 /// Runs the process above until it has said `lines` counts, kills it, and gives the last count it said.
 fn run_and_kill(directory: &Path, lines: usize) -> u64 {
-    let mut child = spawn("kv_embedded::processes::increments_for_ever", directory);
-    let said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    // The test harness may have begun the line with words of its own.
-    let mut acknowledged = said.filter_map(|line| line.split_once("acknowledged ")?.1.parse().ok());
-    let last = acknowledged.by_ref().take(lines).last().expect("the process has said something");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let mut child = start("kv_embedded::processes::increments_for_ever", directory);
+    let count = |line: String| line.parse().expect("a count");
+    let said = (0..lines).map(|_| child.hear().expect("the process goes on until it is killed"));
+    let last = said.map(count).last().expect("the process has said something");
+    child.kill();
     // What it had said by then and nobody had read was acknowledged too.
-    acknowledged.max().unwrap_or(last)
+    std::iter::from_fn(|| child.hear()).map(count).max().unwrap_or(last)
 }
 
 #[test]
@@ -105,7 +101,7 @@ fn a_killed_process_loses_nothing_that_was_acknowledged() {
     }
 }
 
-/// Of those that are killed many hold LMDB's write lock or the turnstile just then.
+/// Of those that are killed many hold LMDB's write lock or the write turn just then.
 #[test]
 fn a_writer_that_is_killed_blocks_nobody() {
     const KILLS: usize = 40;
@@ -142,7 +138,7 @@ fn a_writer_that_is_killed_blocks_nobody() {
 /// Reads for a while, then writes, so that the committer is slower than those who queue.
 struct Slow;
 
-impl Body for Slow {
+impl TransactionFn for Slow {
     type Output = ();
     type Error = KvError;
 
@@ -161,9 +157,9 @@ impl Body for Slow {
 
 /// Has always more transactions waiting than fit into a batch, so that it begins the next one at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "run and killed by a_busy_process_cannot_starve_another in another process"]
 async fn commits_without_a_pause() {
-    let kv = Arc::new(open(&directory_of_parent(), Relaxed));
+    let Some(directory) = directory_of_parent() else { return };
+    let kv = Arc::new(open(&directory, Relaxed));
     for _ in 0..1_000 {
         let kv = Arc::clone(&kv);
         tokio::spawn(async move {
@@ -175,8 +171,7 @@ async fn commits_without_a_pause() {
     while kv.commits().unwrap() < 20 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let mut out = std::io::stdout();
-    writeln!(out, "busy").unwrap();
+    tell_parent("busy");
     futures::future::pending::<()>().await;
 }
 
@@ -187,9 +182,8 @@ fn a_busy_process_cannot_starve_another() {
     const TURNS: usize = 100;
     let directory = tempfile::tempdir().unwrap();
     let kv = open(directory.path(), Relaxed);
-    let mut child = spawn("kv_embedded::processes::commits_without_a_pause", directory.path());
-    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(said.any(|line| line.unwrap().contains("busy")));
+    let mut child = start("kv_embedded::processes::commits_without_a_pause", directory.path());
+    assert_eq!(child.hear().as_deref(), Some("busy"));
     let waits: Vec<usize> = (0..TURNS)
         .map(|_| {
             // Long enough for the other process to be in the middle of a batch again.
@@ -199,10 +193,9 @@ fn a_busy_process_cannot_starve_another() {
             kv.newest_commit().unwrap() - before
         })
         .collect();
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.kill();
     // Its own commit, the one that was under way, and one that slipped in before this process queued up. The
-    // few exceptions are this process running late. Without the turnstile four or more were usual, up to 16.
+    // few exceptions are this process running late. Without turns four or more were usual, up to 16.
     let long = waits.iter().filter(|&&commits| commits > 3).count();
     assert!(long <= 3, "{waits:?}");
 }
@@ -210,15 +203,14 @@ fn a_busy_process_cannot_starve_another() {
 /// Reads until the process is killed.
 struct ReadForEver;
 
-impl ReadBody for ReadForEver {
+impl ReadFn for ReadForEver {
     type Output = ();
     type Error = batondb::kv::KvError;
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<(), Self::Error>> {
         async move {
             view.get(b"key", batondb::kv::Isolation::Snapshot).await?;
-            let mut out = std::io::stdout();
-            writeln!(out, "reading").unwrap();
+            tell_parent("reading");
             futures::future::pending().await
         }
         .boxed()
@@ -226,9 +218,9 @@ impl ReadBody for ReadForEver {
 }
 
 #[test]
-#[ignore = "run and killed by a_killed_reader_pins_no_space in another process"]
 fn reads_for_ever() {
-    let kv = open(&directory_of_parent(), Relaxed);
+    let Some(directory) = directory_of_parent() else { return };
+    let kv = open(&directory, Relaxed);
     block_on(read(&kv, &Arc::new(ReadForEver))).unwrap();
 }
 
@@ -238,11 +230,9 @@ fn a_killed_reader_pins_no_space() {
     let kv = open(directory.path(), Relaxed);
     let file_bytes = || std::fs::metadata(directory.path().join("data.mdb")).unwrap().len();
     block_on(put(&kv, b"key", vec![1; 20_000])).unwrap();
-    let mut child = spawn("kv_embedded::processes::reads_for_ever", directory.path());
-    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(said.any(|line| line.unwrap().contains("reading")));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let mut child = start("kv_embedded::processes::reads_for_ever", directory.path());
+    assert_eq!(child.hear().as_deref(), Some("reading"));
+    child.kill();
     for _ in 0..1_100 {
         block_on(put(&kv, b"key", vec![1; 20_000])).unwrap();
     }

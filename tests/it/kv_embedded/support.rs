@@ -1,15 +1,17 @@
 //! What the embedded backend's tests share: bodies, and this binary run again as another process.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
 use batondb::kv::{
-    Body, Decision, Isolation, KvError, Mutations, ReadBody, View, read as kv_read, transact as kv_transact,
+    Decision, Isolation, KvError, Mutations, ReadFn, TransactionFn, View, read as kv_read,
+    transact as kv_transact,
 };
 use futures::future::{BoxFuture, FutureExt};
+
+use crate::support::{Child, child_arguments};
 
 pub const MIB: u64 = 1024 * 1024;
 
@@ -39,7 +41,7 @@ pub struct Write {
     pub reads: Vec<u8>,
 }
 
-impl Body for Write {
+impl TransactionFn for Write {
     type Output = Option<Vec<u8>>;
     type Error = KvError;
 
@@ -70,7 +72,7 @@ pub async fn delete(kv: &EmbeddedKv, key: &[u8]) -> Result<(), KvError> {
 
 struct Get(Vec<u8>);
 
-impl ReadBody for Get {
+impl ReadFn for Get {
     type Output = Option<Vec<u8>>;
     type Error = KvError;
 
@@ -86,7 +88,7 @@ pub async fn get(kv: &EmbeddedKv, key: &[u8]) -> Result<Option<Vec<u8>>, KvError
 /// Adds one to a counter and answers with the count.
 pub struct Increment(pub &'static [u8]);
 
-impl Body for Increment {
+impl TransactionFn for Increment {
     type Output = u64;
     type Error = KvError;
 
@@ -121,7 +123,7 @@ impl Block {
     }
 }
 
-impl Body for Block {
+impl TransactionFn for Block {
     type Output = ();
     type Error = KvError;
 
@@ -165,22 +167,12 @@ where
     futures::future::join_all(waiting).await
 }
 
-/// The environment variable that names the directory for a child process.
-const DIRECTORY_VARIABLE: &str = "BATON_TEST_DIRECTORY";
-
-/// Runs one ignored test of this binary in another process, with the store's directory to use.
-pub fn spawn(test: &str, directory: &Path) -> Child {
-    command(test, directory).spawn().unwrap()
+/// Runs one test of this binary in another process, with the store's directory to use.
+pub fn start(test: &str, directory: &Path) -> Child {
+    Child::start(test, &[directory.to_str().unwrap()])
 }
 
-pub fn command(test: &str, directory: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "--nocapture", "--test-threads=1", test]);
-    command.env(DIRECTORY_VARIABLE, directory).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// The directory that a child process was given.
-pub fn directory_of_parent() -> std::path::PathBuf {
-    std::env::var_os(DIRECTORY_VARIABLE).expect("only another test runs this one").into()
+/// The directory that a child process was given; none in the parent, where such a test has nothing to do.
+pub fn directory_of_parent() -> Option<PathBuf> {
+    Some(child_arguments()?.first()?.into())
 }

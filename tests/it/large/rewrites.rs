@@ -7,7 +7,7 @@ use std::time::Duration;
 use batondb::engine::Engine;
 use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv, Operation};
-use batondb::kv::{BodyRunner, Kv, KvError, Mutations, ReadRunner, View};
+use batondb::kv::{Kv, KvError, Mutations, ReadRunner, TransactionRunner, View};
 use batondb::types::{PageCount, Txid};
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{Semaphore, mpsc};
@@ -99,12 +99,12 @@ struct Late {
 
 /// Reads at once, and writes once it may.
 struct Withheld {
-    body: Arc<dyn BodyRunner>,
+    body: Arc<dyn TransactionRunner>,
     has_read: Semaphore,
     release: Arc<Semaphore>,
 }
 
-impl BodyRunner for Withheld {
+impl TransactionRunner for Withheld {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
         async move {
             let mutations = self.body.run(view).await;
@@ -119,7 +119,7 @@ impl BodyRunner for Withheld {
 impl Kv for Late {
     is_what_inner_is!();
 
-    fn run(&self, body: Arc<dyn BodyRunner>) -> BoxFuture<'_, Result<(), KvError>> {
+    fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {
             if self.transactions.fetch_add(1, Ordering::SeqCst) != self.lost {
                 return self.inner.run(body).await;

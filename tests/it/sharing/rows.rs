@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use batondb::kv::{Body, Decision, Isolation, KeyRange, KvError, Mutations, ReadBody, Scan, View};
+use batondb::kv::{Decision, Isolation, KeyRange, KvError, Mutations, ReadFn, Scan, TransactionFn, View};
 use futures::future::{BoxFuture, FutureExt};
 
 const COUNTER: &[u8] = b"counter";
@@ -46,7 +46,7 @@ impl Step {
     }
 }
 
-impl Body for Step {
+impl TransactionFn for Step {
     type Output = u64;
     type Error = KvError;
 
@@ -68,7 +68,7 @@ impl Body for Step {
 /// Writes so many leaves behind those that there are and takes them away again, all in one transaction.
 pub struct Churn(pub u32);
 
-impl Body for Churn {
+impl TransactionFn for Churn {
     type Output = u64;
     type Error = KvError;
 
@@ -102,7 +102,7 @@ impl Keep {
     }
 }
 
-impl ReadBody for Keep {
+impl ReadFn for Keep {
     type Output = String;
     type Error = KvError;
 

@@ -1,4 +1,4 @@
-//! Values of SQLite, both ends of the wire format of `src/database/wire.rs`, and what plain SQLite answers. The fuzz
+//! Values of SQLite, both ends of the wire format of `src/database/session/wire.rs`, and what plain SQLite answers. The fuzz
 //! targets use it too, so it stands alone.
 
 use batondb::database::Answer;

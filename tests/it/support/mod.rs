@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use batondb::engine::{Commit, Engine, PageSet, PageWrite, Preload, Startup, StoreError};
-use batondb::kv::{Body, Decision, Kv, KvError, Mutations, ReadBody, Scan, View, read, transact};
+use batondb::kv::{Decision, Kv, KvError, Mutations, ReadFn, Scan, TransactionFn, View, read, transact};
 use futures::future::{BoxFuture, FutureExt};
 
 use batondb::types::{ActorId, Generation, PageCount, PageNumber, Txid};
@@ -97,7 +97,7 @@ pub fn tags_of(set: &PageSet) -> Vec<u64> {
 /// Every row of a store, as the backend has it.
 pub async fn rows(kv: &Arc<dyn Kv>) -> Vec<(Vec<u8>, Vec<u8>)> {
     struct All;
-    impl ReadBody for All {
+    impl ReadFn for All {
         type Output = Vec<(Vec<u8>, Vec<u8>)>;
         type Error = KvError;
         fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, KvError>> {
@@ -128,7 +128,7 @@ pub async fn remove_row(kv: &Arc<dyn Kv>, key: &[u8]) {
 
 async fn change_row(kv: &Arc<dyn Kv>, key: &[u8], value: Option<&[u8]>) {
     struct Change(Vec<u8>, Option<Vec<u8>>);
-    impl Body for Change {
+    impl TransactionFn for Change {
         type Output = ();
         type Error = KvError;
         fn run<'a>(&'a self, _: &'a dyn View) -> BoxFuture<'a, Result<Decision<()>, KvError>> {

@@ -6,7 +6,7 @@ use std::thread;
 
 use batondb::env::{Env, SystemEnv};
 use batondb::kv::foundationdb::{FoundationDbKv, FoundationDbOptions};
-use batondb::kv::{Body, Decision, KeyRange, KvError, Mutations, View, transact};
+use batondb::kv::{Decision, KeyRange, KvError, Mutations, TransactionFn, View, transact};
 use futures::future::{BoxFuture, FutureExt};
 
 /// What an address in a cluster begins with; no path of a directory does.
@@ -72,7 +72,7 @@ impl Drop for Prefix {
 
 struct Clear;
 
-impl Body for Clear {
+impl TransactionFn for Clear {
     type Output = ();
     type Error = KvError;
 

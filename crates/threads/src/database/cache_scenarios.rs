@@ -10,8 +10,8 @@ use batondb::kv::memory::MemoryKv;
 use shuttle::rand::Rng;
 use shuttle::thread;
 
-use super::cache::PageCache;
-use super::source::{ReadPolicy, Source};
+use super::pages::cache::PageCache;
+use super::pages::source::{ReadPolicy, Source};
 use super::stats::Counters;
 use crate::engine::{Engine, Outcome, Preload, StoreError};
 use crate::sync::point;

@@ -8,9 +8,9 @@ use shuttle::thread;
 
 use super::call::{Answer, Behavior, Call, Kind};
 use super::error::DatabaseError;
-use super::handle::Database;
-use super::line::DATABASE;
-use super::open::databases;
+use super::schedule::handle::Database;
+use super::schedule::queue::DATABASE;
+use super::schedule::shared::databases;
 use super::session::{Event, Journal};
 use crate::engine::StoreError;
 use crate::sync::{let_time_pass, refuse_threads, stop_the_clock_of_waits};

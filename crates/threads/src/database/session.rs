@@ -55,7 +55,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(super) fn new(load: &Arc<Load>) -> Self {
+    pub(crate) fn new(load: &Arc<Load>) -> Self {
         Self { notes: Arc::default(), load: Arc::clone(load) }
     }
 
@@ -72,7 +72,7 @@ impl Journal {
     }
 }
 
-pub(super) struct Session {
+pub(crate) struct Session {
     journal: Journal,
     interrupt: Arc<Interrupt>,
     depth: usize,
@@ -81,7 +81,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn open(journal: &Journal, interrupt: Arc<Interrupt>) -> Self {
+    pub(crate) fn open(journal: &Journal, interrupt: Arc<Interrupt>) -> Self {
         Self { journal: journal.clone(), interrupt, depth: 0, is_loose: false }
     }
 
@@ -114,7 +114,7 @@ impl Session {
         })
     }
 
-    pub(super) fn run(
+    pub(crate) fn run(
         &mut self,
         _: Kind,
         sql: String,
@@ -128,63 +128,63 @@ impl Session {
         Ok(Vec::new())
     }
 
-    pub(super) fn batch(&mut self, sqls: Vec<Sql>, depth: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {
+    pub(crate) fn batch(&mut self, sqls: Vec<Sql>, depth: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {
         sqls.into_iter().try_for_each(|(sql, _)| self.run(Kind::Run, sql, None, depth).map(drop))?;
         Ok(Vec::new())
     }
 
-    pub(super) fn describe(&mut self, sql: String) -> Result<Description, DatabaseError> {
+    pub(crate) fn describe(&mut self, sql: String) -> Result<Description, DatabaseError> {
         self.stay(Event::Ran(sql))?;
         Ok(Description { columns: Vec::new(), parameters: Vec::new(), is_readonly: true })
     }
 
-    pub(super) fn begin(&mut self, depth: usize, _: Behavior) -> Result<(), DatabaseError> {
+    pub(crate) fn begin(&mut self, depth: usize, _: Behavior) -> Result<(), DatabaseError> {
         assert_eq!(depth, self.depth);
         self.depth += 1;
         self.stay(Event::Began)
     }
 
-    pub(super) fn end(&mut self, depth: usize, commit: bool) -> Result<(), DatabaseError> {
+    pub(crate) fn end(&mut self, depth: usize, commit: bool) -> Result<(), DatabaseError> {
         self.depth = depth;
         self.stay(Event::Ended { commit })
     }
 
-    pub(super) fn fetch(&mut self, cursor: u32) -> Result<Vec<u8>, DatabaseError> {
+    pub(crate) fn fetch(&mut self, cursor: u32) -> Result<Vec<u8>, DatabaseError> {
         self.stay(Event::Ran(format!("fetch {cursor}"))).map(|()| Vec::new())
     }
 
-    pub(super) fn close_cursor(&mut self, cursor: u32) -> Result<(), DatabaseError> {
+    pub(crate) fn close_cursor(&mut self, cursor: u32) -> Result<(), DatabaseError> {
         self.stay(Event::Ran(format!("close {cursor}")))
     }
 
-    pub(super) fn is_autocommit(&self) -> bool {
+    pub(crate) fn is_autocommit(&self) -> bool {
         self.depth == 0 && !self.is_loose
     }
 
-    pub(super) fn roll_back(&mut self) -> Result<(), DatabaseError> {
+    pub(crate) fn roll_back(&mut self) -> Result<(), DatabaseError> {
         (self.depth, self.is_loose) = (0, false);
         self.stay(Event::Ended { commit: false })
     }
 
-    pub(super) fn has_written(&self) -> bool {
+    pub(crate) fn has_written(&self) -> bool {
         self.is_loose
     }
 
     #[expect(clippy::unused_self, reason = "so it is called")]
-    pub(super) fn rest(&self) {}
+    pub(crate) fn rest(&self) {}
 
-    pub(super) fn cache_bytes(&self) -> usize {
+    pub(crate) fn cache_bytes(&self) -> usize {
         self.journal.cache_bytes()
     }
 
-    pub(super) fn shrink(&mut self) -> usize {
+    pub(crate) fn shrink(&mut self) -> usize {
         point();
         self.journal.with(|notes| notes.cache_bytes = 0);
         0
     }
 
     #[expect(clippy::unused_self, reason = "so it is called")]
-    pub(super) fn take_hints(&self, _: bool, _: &[PageRange]) -> Option<Vec<PageRange>> {
+    pub(crate) fn take_hints(&self, _: bool, _: &[PageRange]) -> Option<Vec<PageRange>> {
         None
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lmdb_master_sys as ffi;
 
 use super::super::clock;
-use super::txn::{Idle, Kept, ReadTxn, WriteTxn};
+use super::idle::{Idle, Kept};
 use super::{LmdbError, Result, check};
 
 /// How many places in the table of readers are kept for later reads. Places are few over all processes, so a
@@ -59,17 +59,17 @@ pub(crate) struct Env {
     raw: NonNull<ffi::MDB_env>,
     reading: Mutex<Reading>,
     /// Somebody has ended a read, or the map is another one.
-    changed: Condvar,
+    pub(super) changed: Condvar,
 }
 
 /// The reads of this process.
 #[derive(Default)]
-struct Reading {
-    idle: Vec<Idle>,
-    active: usize,
-    kept: Option<Kept>,
+pub(super) struct Reading {
+    pub(super) idle: Vec<Idle>,
+    pub(super) active: usize,
+    pub(super) kept: Option<Kept>,
     /// Somebody wants the map to change, for which no read may run.
-    is_growing: bool,
+    pub(super) is_growing: bool,
 }
 
 // SAFETY: LMDB's environments may be used by many threads; write transactions exclude each other, and what the
@@ -112,36 +112,13 @@ impl Env {
         self.raw.as_ptr()
     }
 
-    /// Begins a read of the newest state in a place that an earlier read has left, if there is one.
-    pub(crate) fn read_again(&self) -> Result<Option<ReadTxn<'_>>> {
-        let idle = {
-            let mut reading = self.reading();
-            while reading.is_growing {
-                reading = self.changed.wait(reading).unwrap_or_else(PoisonError::into_inner);
-            }
-            let Some(idle) = reading.idle.pop() else { return Ok(None) };
-            reading.active += 1;
-            idle
-        };
-        self.renew(idle).map(Some)
-    }
-
     /// Takes a place in the table of readers, for [`read_again`](Self::read_again). This waits for a mutex in
     /// the lock file, and no process may wait for it while another one does.
     pub(crate) fn take_place(&self) -> Result<()> {
-        let idle = Idle::begin(self)?;
+        // SAFETY: the environment is open, and ends its idle transactions before it closes.
+        let idle = unsafe { Idle::begin(self.raw()) }?;
         self.reading().idle.push(idle);
         Ok(())
-    }
-
-    fn renew(&self, idle: Idle) -> Result<ReadTxn<'_>> {
-        // SAFETY: all idle transactions here were begun in this environment.
-        let renewed = unsafe { idle.renew(self) };
-        if renewed.is_err() {
-            self.reading().active -= 1;
-            self.changed.notify_all();
-        }
-        renewed
     }
 
     /// What a read that ends gives back.
@@ -158,16 +135,6 @@ impl Env {
         }
     }
 
-    /// Keeps the newest state until [`let_go`](Self::let_go), for those whose reads LMDB does not know of.
-    pub(crate) fn keep(&self) -> Result<()> {
-        if self.reading().kept.is_some() {
-            return Ok(());
-        }
-        let Some(read) = self.read_again()? else { return Ok(()) };
-        self.reading().kept = Some(Kept::of(read));
-        Ok(())
-    }
-
     /// Whether a state is kept.
     pub(crate) fn is_keeping(&self) -> bool {
         self.reading().kept.is_some()
@@ -179,11 +146,6 @@ impl Env {
         if let Some(kept) = kept {
             self.end_read(Some(kept.end()));
         }
-    }
-
-    /// Begins a write transaction. This waits for LMDB's mutex.
-    pub(crate) fn begin_write(&self) -> Result<WriteTxn<'_>> {
-        WriteTxn::begin(self)
     }
 
     /// Flushes what was committed.
@@ -273,7 +235,7 @@ impl Env {
         readers
     }
 
-    fn reading(&self) -> MutexGuard<'_, Reading> {
+    pub(super) fn reading(&self) -> MutexGuard<'_, Reading> {
         // Nobody panics between two changes of it.
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }

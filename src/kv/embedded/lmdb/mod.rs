@@ -17,6 +17,7 @@ mod env;
 mod forget;
 mod free;
 mod identity;
+mod idle;
 mod table;
 mod txn;
 

@@ -3,11 +3,13 @@
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
+use std::sync::PoisonError;
 
 use lmdb_master_sys as ffi;
 
 use super::env::Env;
+use super::idle::{self, Idle, Kept};
 use super::{Code, LmdbError, Result, check};
 
 /// What both kinds of transactions can do: look at one state.
@@ -25,55 +27,6 @@ impl Txn<'_> {
     pub(crate) fn id(&self) -> usize {
         // SAFETY: the transaction is open as long as this value lives.
         unsafe { ffi::mdb_txn_id(self.raw.as_ptr()) }
-    }
-}
-
-/// Begins a transaction.
-fn begin(env: &Env, flags: u32) -> Result<Txn<'_>> {
-    let mut raw = ptr::null_mut();
-    // SAFETY: the environment is open as long as it is borrowed, and there is no parent.
-    check(unsafe { ffi::mdb_txn_begin(env.raw(), ptr::null_mut(), flags, &raw mut raw) })?;
-    let raw = NonNull::new(raw).expect("a transaction that began has an address");
-    Ok(Txn { raw, env: PhantomData })
-}
-
-/// A read transaction that is between two uses. It keeps its place in the table of readers, but no state.
-pub(super) struct Idle(NonNull<ffi::MDB_txn>);
-
-// SAFETY: as for `Txn`.
-unsafe impl Send for Idle {}
-
-impl Idle {
-    /// Begins a first one, which takes a place in the table of readers.
-    pub(super) fn begin(env: &Env) -> Result<Self> {
-        let txn = begin(env, ffi::MDB_RDONLY)?;
-        // SAFETY: it has just begun, and nobody has read through it.
-        unsafe { ffi::mdb_txn_reset(txn.raw.as_ptr()) };
-        Ok(Self(txn.raw))
-    }
-
-    /// Reads the newest state with it.
-    ///
-    /// # Safety
-    /// `env` is the environment that it was begun in.
-    pub(super) unsafe fn renew(self, env: &Env) -> Result<ReadTxn<'_>> {
-        // SAFETY: it was reset before.
-        match check(unsafe { ffi::mdb_txn_renew(self.0.as_ptr()) }) {
-            Ok(()) => Ok(ReadTxn { txn: Txn { raw: self.0, env: PhantomData }, env }),
-            Err(error) => {
-                // Where the place is not this process's any more, giving it up would take it from somebody.
-                if !matches!(error, LmdbError::Lmdb(Code::Other(ffi::MDB_BAD_RSLOT))) {
-                    self.abort();
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// Gives up the place in the table of readers.
-    pub(super) fn abort(self) {
-        // SAFETY: `self` was the only one to know of it.
-        unsafe { ffi::mdb_txn_abort(self.0.as_ptr()) };
     }
 }
 
@@ -115,11 +68,7 @@ pub(crate) struct WriteTxn<'e> {
     txn: Option<Txn<'e>>,
 }
 
-impl<'e> WriteTxn<'e> {
-    pub(super) fn begin(env: &'e Env) -> Result<Self> {
-        Ok(Self { txn: Some(begin(env, 0)?) })
-    }
-
+impl WriteTxn<'_> {
     /// Makes everything visible and, unless the environment does not flush, durable.
     pub(crate) fn commit(mut self) -> Result<()> {
         let txn = self.txn.take().expect("a write transaction ends once");
@@ -145,20 +94,54 @@ impl Drop for WriteTxn<'_> {
     }
 }
 
-/// A state that is kept for others, until this is told to let it go.
-pub(super) struct Kept(Idle);
-
-impl Kept {
-    /// Keeps the state of a read.
-    pub(super) fn of(read: ReadTxn<'_>) -> Self {
-        let read = ManuallyDrop::new(read);
-        Self(Idle(read.txn.raw))
+/// The transactions of an environment.
+impl Env {
+    /// Begins a read of the newest state in a place that an earlier read has left, if there is one.
+    pub(crate) fn read_again(&self) -> Result<Option<ReadTxn<'_>>> {
+        let idle = {
+            let mut reading = self.reading();
+            while reading.is_growing {
+                reading = self.changed.wait(reading).unwrap_or_else(PoisonError::into_inner);
+            }
+            let Some(idle) = reading.idle.pop() else { return Ok(None) };
+            reading.active += 1;
+            idle
+        };
+        self.renew(idle).map(Some)
     }
 
-    /// Lets it go.
-    pub(super) fn end(self) -> Idle {
-        // SAFETY: it is open, and nobody reads through it.
-        unsafe { ffi::mdb_txn_reset(self.0.0.as_ptr()) };
-        self.0
+    fn renew(&self, idle: Idle) -> Result<ReadTxn<'_>> {
+        let raw = idle.0;
+        // SAFETY: it was begun in this environment, as all idle ones here, and was reset before.
+        match check(unsafe { ffi::mdb_txn_renew(raw.as_ptr()) }) {
+            Ok(()) => Ok(ReadTxn { txn: Txn { raw, env: PhantomData }, env: self }),
+            Err(error) => {
+                // Where the place is not this process's any more, giving it up would take it from somebody.
+                if !matches!(error, LmdbError::Lmdb(Code::Other(ffi::MDB_BAD_RSLOT))) {
+                    idle.abort();
+                }
+                self.reading().active -= 1;
+                self.changed.notify_all();
+                Err(error)
+            }
+        }
+    }
+
+    /// Keeps the newest state until [`let_go`](Self::let_go), for those whose reads LMDB does not know of.
+    pub(crate) fn keep(&self) -> Result<()> {
+        if self.reading().kept.is_some() {
+            return Ok(());
+        }
+        let Some(read) = self.read_again()? else { return Ok(()) };
+        let read = ManuallyDrop::new(read);
+        self.reading().kept = Some(Kept(Idle(read.txn.raw)));
+        Ok(())
+    }
+
+    /// Begins a write transaction. This waits for LMDB's mutex.
+    pub(crate) fn begin_write(&self) -> Result<WriteTxn<'_>> {
+        // SAFETY: the environment is open as long as it is borrowed.
+        let raw = unsafe { idle::begin(self.raw(), 0) }?;
+        Ok(WriteTxn { txn: Some(Txn { raw, env: PhantomData }) })
     }
 }

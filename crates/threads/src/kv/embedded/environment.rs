@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::Settings;
+use super::options::Settings;
 use super::values::Tables;
 use crate::kv::{KvError, Mutations};
 use crate::sync::{Condvar, Mutex, point, watch};

@@ -13,25 +13,13 @@ pub mod scenarios;
 mod values;
 mod view;
 
-use std::fmt;
-
-/// The options that all handles on a directory must agree on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Settings(pub(crate) u8);
-
-impl Settings {
-    pub(crate) fn serves(self, asked: Self) -> bool {
-        self == asked
-    }
-}
-
 /// What opening says of a directory that it cannot use.
 mod opening {
     use std::path::Path;
 
     use crate::kv::{Identity, KvError};
 
-    pub(super) fn identity(directory: &Path, _: super::Settings) -> Result<Identity, KvError> {
+    pub(super) fn identity(directory: &Path, _: super::options::Settings) -> Result<Identity, KvError> {
         Identity::of_place(directory).map_err(|error| unavailable(directory, &error))
     }
 
@@ -40,8 +28,22 @@ mod opening {
     }
 }
 
-impl fmt::Display for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "settings {}", self.0)
+/// The options that all handles on a directory must agree on.
+pub(crate) mod options {
+    use std::fmt;
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct Settings(pub(crate) u8);
+
+    impl Settings {
+        pub(crate) fn serves(self, asked: Self) -> bool {
+            self == asked
+        }
+    }
+
+    impl fmt::Display for Settings {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "settings {}", self.0)
+        }
     }
 }

@@ -7,12 +7,12 @@ use futures::future::{BoxFuture, FutureExt};
 use shuttle::rand::Rng;
 use shuttle::thread;
 
-use super::Settings;
 use super::environment::{Disk, Fate};
 use super::handle::Handle;
+use super::options::Settings;
 use super::registry::Directories;
 use super::values::{GUILTY_KEY, LARGE_KEY};
-use crate::kv::{BodyRunner, Isolation, KvError, Mutations, View};
+use crate::kv::{Isolation, KvError, Mutations, TransactionRunner, View};
 use crate::sync::{block_on, stop_the_clock_of_waits};
 
 const COUNT_KEY: &[u8] = b"count";
@@ -20,7 +20,7 @@ const COUNT_KEY: &[u8] = b"count";
 /// Counts one up, and leaves a key of its own.
 struct Count(Vec<u8>);
 
-impl BodyRunner for Count {
+impl TransactionRunner for Count {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
         async move {
             let before = view.get(COUNT_KEY, Isolation::Serializable).await.expect("the disk reads");

@@ -1,0 +1,46 @@
+//! Why stored bytes are not a row.
+
+/// Why stored bytes are not a row of the kind that their key says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Fewer bytes than the kind has at least.
+    #[error("{row} row is too short: {bytes} bytes")]
+    TooShort {
+        /// The row kind.
+        row: &'static str,
+        /// What is there.
+        bytes: usize,
+    },
+    /// Written by a newer release, or not by this project.
+    #[error("{row} row has format version {version}, this release reads 1")]
+    Version {
+        /// The row kind.
+        row: &'static str,
+        /// What is there.
+        version: u8,
+    },
+    /// The bytes changed since they were written, or belong to another key.
+    #[error("{row} row fails its checksum: stored {stored:016x}, computed {computed:016x}")]
+    Checksum {
+        /// The row kind.
+        row: &'static str,
+        /// What the row says.
+        stored: u64,
+        /// What its bytes give.
+        computed: u64,
+    },
+    /// A field with a value that no release writes.
+    #[error("{row} row: {detail}")]
+    Field {
+        /// The row kind.
+        row: &'static str,
+        /// Which field, and its value.
+        detail: String,
+    },
+    /// A key that no release writes.
+    #[error("not a key of this store: {key:02x?}")]
+    Key {
+        /// The key.
+        key: Vec<u8>,
+    },
+}

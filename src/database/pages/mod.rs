@@ -1,0 +1,9 @@
+//! Where SQLite's pages come from: the cache, the store, and what is read ahead of it.
+
+pub(crate) mod btree_walks;
+pub(crate) mod cache;
+pub(crate) mod hints;
+pub(crate) mod interior;
+pub(crate) mod read_ahead;
+pub(crate) mod source;
+pub(crate) mod window;

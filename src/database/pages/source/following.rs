@@ -1,0 +1,126 @@
+//! Reading an actor without owning it: going on at each new head, and getting through where heads come fast.
+//!
+//! Every read names the generation and head that were seen last, as those of an owner do. Where another commit
+//! has come between, the read fails, and the statement begins again at the new head. So that it gets anywhere
+//! beside an owner that never rests, what it has asked for in vain comes along in the very read that tells the
+//! next head: one state of the store, which nobody can take away any more.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::database::pages::cache::PageCache;
+use crate::database::pages::read_ahead::{READ_AHEAD_BYTES_DEFAULT, ReadAhead};
+use crate::database::stats::Counters;
+use crate::engine::{Engine, Outcome, PageSet, Peek, Startup, StoreError};
+use crate::types::{ActorId, PageCount, PageNumber, PageSize};
+
+use super::{ReadPolicy, Source};
+
+/// The bytes of pages that come along with a new head, at most.
+const BROUGHT_BYTES_MAX: usize = 16 << 20;
+
+/// What a source needs to follow the actor.
+pub(crate) struct Following {
+    /// The pages that were asked for since the last answer was complete.
+    asked: BTreeSet<PageNumber>,
+    /// The pages that came along with the head; page 1 always, if there is one.
+    brought: PageSet,
+    /// The actor was found at another head, in the middle of something.
+    moved: bool,
+}
+
+impl Following {
+    /// Notes pages that are asked for, as many as may come along the next time.
+    pub(crate) fn note(&mut self, pages: impl IntoIterator<Item = PageNumber>, page_size: PageSize) {
+        for page in pages {
+            if self.asked.len() < BROUGHT_BYTES_MAX / page_size.bytes() {
+                self.asked.insert(page);
+            }
+        }
+    }
+
+    /// A page that came along with the head.
+    pub(crate) fn brought(&self, page: PageNumber) -> Option<&[u8]> {
+        self.brought.get(page)
+    }
+}
+
+impl Source {
+    /// The pages of an actor that others own.
+    pub(crate) fn following(
+        shared: (Arc<Engine>, Arc<PageCache>, Arc<Counters>),
+        actor: ActorId,
+        Peek { meta, pages }: Peek,
+        read_ahead: bool,
+    ) -> Self {
+        let nothing = PageSet { pages: Vec::new(), data: Vec::new(), ..pages.clone() };
+        let startup = Startup { outcome: Outcome::Lost, meta, pages: nothing, hints: Vec::new() };
+        let mut source = Self::new(shared, actor, startup, ReadPolicy { read_ahead, learn_hints: false });
+        source.following = Some(Following { asked: BTreeSet::new(), brought: pages, moved: false });
+        source
+    }
+
+    /// Whether others own the actor, so that nothing may be written.
+    pub(crate) fn is_following(&self) -> bool {
+        self.following.is_some()
+    }
+
+    /// Goes on at the actor's newest head. Whether it is another one than before.
+    pub(crate) fn follow(&mut self) -> Result<bool, StoreError> {
+        let Some(following) = &mut self.following else { return Ok(false) };
+        let mut wanted: Vec<_> = following.asked.iter().copied().collect();
+        wanted.push(PageNumber::FIRST);
+        let known = Some((self.generation, self.head));
+        let Peek { meta, pages } = self.engine.wait(self.engine.peek(&self.actor, known, &wanted))?;
+        self.counters.round_trips.add(1);
+        if known == Some((meta.generation, meta.head_txid)) {
+            return Ok(false);
+        }
+        self.counters.pages_fetched.add(pages.pages.len());
+        if meta.page_size != self.page_size && self.read_ahead.is_some() {
+            self.read_ahead = Some(ReadAhead::new(meta.page_size, READ_AHEAD_BYTES_DEFAULT));
+        }
+        self.space = self.cache.space();
+        for (&page, bytes) in pages.pages.iter().zip(pages.data.chunks_exact(pages.page_size.bytes())) {
+            if let Some(read_ahead) = &mut self.read_ahead {
+                read_ahead.on_page(page, bytes);
+            }
+            self.cache.insert(self.space, page, bytes);
+        }
+        following.brought = pages;
+        self.fetched.clear();
+        (self.generation, self.head) = (meta.generation, meta.head_txid);
+        (self.size, self.page_size) = (meta.size_pages, meta.page_size);
+        Ok(true)
+    }
+
+    /// Whether reading goes on after an error that ends an owner. One that tells of another head is noted.
+    pub(crate) fn outlives(&mut self, error: &StoreError) -> bool {
+        let Some(following) = &mut self.following else { return false };
+        following.moved |= matches!(error, StoreError::FenceMismatch { .. });
+        true
+    }
+
+    /// Whether a read has failed, since this was asked, because the actor has moved on.
+    pub(crate) fn take_moved(&mut self) -> bool {
+        self.following.as_mut().is_some_and(|following| std::mem::take(&mut following.moved))
+    }
+
+    /// An answer is complete: what it took need not come along with the next head.
+    pub(crate) fn has_answered(&mut self) {
+        let Some(following) = &mut self.following else { return };
+        following.asked.clear();
+        let brought = &mut following.brought;
+        if brought.pages.len() > 1 {
+            // SQLite looks at page 1 at the beginning of each transaction.
+            let first = brought.get(PageNumber::FIRST).map(<[u8]>::to_vec);
+            brought.pages = first.iter().map(|_| PageNumber::FIRST).collect();
+            brought.data = first.unwrap_or_default();
+        }
+    }
+
+    /// Page 1, if there is one.
+    pub(crate) fn first_page(&self) -> Option<&[u8]> {
+        self.following.as_ref().filter(|_| self.size != PageCount(0))?.brought(PageNumber::FIRST)
+    }
+}

@@ -1,0 +1,125 @@
+//! Transactions that a statement has begun, `BEGIN` or `SAVEPOINT`, and that are open between calls.
+//!
+//! Nobody knows whose they are: all calls on the database run inside, and what they are answered is worth no more
+//! than the `COMMIT` that is still to come. So such a transaction has a deadline, too. When it comes, the
+//! transaction is rolled back, and from then on every call is refused: one that believes itself inside
+//! would otherwise be a transaction of its own. Whoever ends what is gone has taken note, and the database goes on.
+
+use std::sync::{PoisonError, Weak};
+use std::time::Duration;
+
+use futures::future::{FutureExt, abortable};
+
+use crate::database::call::{Behavior, Call};
+use crate::database::error::DatabaseError;
+use crate::database::keywords::{self, Ending};
+use crate::database::session::Session;
+
+use super::Database;
+use super::state::{Stage, over};
+
+impl Database {
+    /// After a call: a transaction that it leaves open gets its deadline, one that it has ended loses it. A
+    /// transaction of the line has a deadline of its own.
+    pub(crate) fn notice_loose(&self, is_autocommit: bool) {
+        let mut state = self.state();
+        if state.queue.depth() > 0 {
+            return;
+        }
+        if is_autocommit && state.loose.is_open() {
+            return state.loose.end();
+        }
+        if is_autocommit || state.loose.is_open() {
+            return;
+        }
+        state.loose.count += 1;
+        let number = state.loose.count;
+        let database = Weak::clone(&self.itself);
+        let sleep = self.shared.env.sleep(Duration::from_millis(self.transaction_timeout_ms));
+        let (task, timer) = abortable(async move {
+            sleep.await;
+            if let Some(database) = database.upgrade() {
+                database.expire_loose(number);
+            }
+        });
+        state.loose.stage = Stage::Open { timer };
+        drop(state);
+        self.shared.env.spawn(task.map(|_| ()).boxed());
+    }
+
+    fn expire_loose(&self, number: u64) {
+        let mut state = self.state();
+        if state.loose.count != number || !state.loose.is_open() {
+            return;
+        }
+        // Whatever runs, runs inside.
+        if let Some((call, ..)) = state.running {
+            self.interrupt.stop(call);
+        }
+        state.loose.is_due = true;
+        self.schedule(state);
+    }
+
+    /// The deadline has come.
+    pub(crate) fn expire_loose_now(&self) {
+        if !self.state().loose.is_open() {
+            return;
+        }
+        tracing::warn!(name: "sql.expired", target: "baton::sql", actor = %self.opened.actor, "a transaction has reached its deadline and is rolled back");
+        let wrote = self.has_written();
+        if let Err(error) = self.on_session(Session::roll_back) {
+            tracing::warn!(name: "sql.rollback-failed", target: "baton::sql", actor = %self.opened.actor, %error, "the rollback failed");
+        }
+        self.close_scopes(0, &over());
+        self.state().loose.stage = Stage::Lost { wrote };
+    }
+
+    fn has_written(&self) -> bool {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        session.as_ref().is_some_and(Session::has_written)
+    }
+
+    /// Refuses a call on the database, if it may believe itself inside of a transaction that is gone.
+    pub(crate) fn refuse_if_lost(&self, call: &Call) -> Result<(), DatabaseError> {
+        let mut state = self.state();
+        let Stage::Lost { .. } = state.loose.stage else { return Ok(()) };
+        let ending = match call {
+            Call::Run(_, (sql, _)) => keywords::ending(sql),
+            Call::Batch(_) | Call::Begin(..) => None,
+            // An iteration ended with the transaction, and the rest has no part in one.
+            Call::Describe(_) | Call::End(_) | Call::Fetch(_) | Call::CloseCursor(_) | Call::Close => {
+                return Ok(());
+            }
+        };
+        if ending.is_some() {
+            state.loose.end();
+        }
+        drop(state);
+        if ending == Some(Ending::Rollback) {
+            // It gets what it asks for: something to roll back.
+            return self.on_session(|session| session.begin(0, Behavior::Deferred));
+        }
+        Err(DatabaseError::Closed(format!(
+            "the transaction that BEGIN or SAVEPOINT had opened was open for {} ms and is rolled back, with all that \
+             was written since; calls are refused until somebody executes ROLLBACK. transaction(fn) keeps other calls \
+             out and ends by itself",
+            self.transaction_timeout_ms
+        )))
+    }
+
+    /// What is lost of answered writes when the database is closed now.
+    pub(crate) fn lose_at_close(&self) -> Result<(), DatabaseError> {
+        let lost = match self.state().loose.stage {
+            Stage::None => false,
+            Stage::Open { .. } => self.has_written(),
+            Stage::Lost { wrote } => wrote,
+        };
+        self.state().loose.end();
+        if !lost {
+            return Ok(());
+        }
+        let message = "the database is closed, and the transaction that BEGIN or SAVEPOINT had opened is rolled back, \
+                       with all that was written since: no COMMIT came. transaction(fn) ends by itself";
+        Err(DatabaseError::Closed(message.to_owned()))
+    }
+}

@@ -1,0 +1,217 @@
+//! A database as its callers have it: they put calls in its line, cancel them, and ask how it is.
+
+mod abandon;
+mod loose;
+mod scopes;
+mod state;
+mod turn;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError, Weak};
+
+use tracing::Span;
+
+use crate::database::call::{Answer, Call};
+use crate::database::error::DatabaseError;
+use crate::database::interrupt::Interrupt;
+use crate::database::schedule::memory_budget::{Held, Shrink};
+use crate::database::schedule::metrics::{Load, Loaded};
+use crate::database::schedule::queue::{DATABASE, Queue};
+use crate::database::schedule::shared::{Opened, Shared};
+use crate::database::session::Session;
+use crate::database::stats::{Counters, DatabaseStats};
+use crate::engine::StoreError;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard};
+
+use self::state::{Abandoned, Ended, Loose, State};
+
+/// A SQLite database on an actor's pages.
+pub struct Database {
+    shared: Arc<Shared>,
+    opened: Opened,
+    queue_max: usize,
+    /// How long a transaction may be open that statements have begun.
+    transaction_timeout_ms: u64,
+    counters: Arc<Counters>,
+    /// Its number among the store's open databases.
+    number: u64,
+    interrupt: Arc<Interrupt>,
+    state: Mutex<State>,
+    /// `None` once it is closed. Locked by the thread whose turn it is.
+    session: Mutex<Option<Session>>,
+    held: Mutex<Held>,
+    memory_bytes: AtomicUsize,
+    itself: Weak<Self>,
+}
+
+impl Database {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        opened: Opened,
+        session: Session,
+        (interrupt, counters): (Arc<Interrupt>, Arc<Counters>),
+        (queue_max, transaction_timeout_ms): (usize, u64),
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|itself| Self {
+            number: shared.open.add(&counters, itself),
+            shared,
+            opened,
+            queue_max,
+            transaction_timeout_ms,
+            counters,
+            interrupt,
+            state: Mutex::new(State {
+                queue: Queue::default(),
+                running: None,
+                deadlines: Vec::new(),
+                expired: VecDeque::new(),
+                ended: Ended::default(),
+                loose: Loose::default(),
+                shrink: false,
+                abandoned: Abandoned::No,
+                scheduled: false,
+                closed: false,
+            }),
+            session: Mutex::new(Some(session)),
+            held: Mutex::default(),
+            memory_bytes: AtomicUsize::new(0),
+            itself: Weak::clone(itself),
+        })
+    }
+
+    /// How the start went.
+    pub fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a call in the line of its scope; `reply` gets the answer. `job` is a number by which
+    /// [`Self::cancel`] finds it, 0 for none.
+    pub fn submit(
+        &self,
+        scope: u32,
+        job: u32,
+        call: Call,
+        reply: impl FnOnce(Result<Answer, DatabaseError>) + Send + 'static,
+    ) {
+        let mut state = self.state();
+        // While the database waits for a transaction to end, the calls of that transaction go on.
+        let is_closed = state.abandoned != Abandoned::No || (state.closed && scope == DATABASE);
+        let refused = if is_closed {
+            Some(DatabaseError::Closed("the database is closed".to_owned()))
+        } else if !state.queue.is_open(scope) {
+            Some(state.ended.why(scope))
+        } else if state.queue.len() >= self.queue_max && !matches!(call, Call::End(_) | Call::Close) {
+            self.shared.engine.metrics().sql_overloaded();
+            // What ends something is let in: it makes room.
+            Some(DatabaseError::Overloaded { waiting: state.queue.len() })
+        } else {
+            None
+        };
+        if let Some(error) = refused {
+            drop(state);
+            return reply(Err(error));
+        }
+        state.closed |= matches!(call, Call::Close);
+        state.queue.push(job, scope, (call, Box::new(reply), Span::current()));
+        self.schedule(state);
+    }
+
+    fn schedule(&self, mut state: MutexGuard<'_, State>) {
+        if state.scheduled {
+            return;
+        }
+        if let Some(itself) = self.itself.upgrade() {
+            state.scheduled = true;
+            drop(state);
+            self.shared.pool.schedule(itself);
+        }
+    }
+
+    /// Cancels a call: one that waits is taken out of the line, one that runs is interrupted. One that is
+    /// through already stays so.
+    pub fn cancel(&self, job: u32) {
+        let mut state = self.state();
+        if let Some(waiting) = state.queue.take(job) {
+            drop(state);
+            let message = "the call was cancelled before it began; nothing was done";
+            return (waiting.item.1)(Err(DatabaseError::Aborted(message.to_owned())));
+        }
+        if let Some((number, ..)) = state.running.filter(|(_, running, _)| *running == job) {
+            self.interrupt.stop(number);
+        }
+    }
+
+    /// Asks the store whether this database is still the actor's owner.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let Opened { actor, meta, .. } = &self.opened;
+        let held = meta.generation;
+        match self.shared.engine.stat(actor).await? {
+            None => Err(StoreError::NotFound { actor: actor.clone() }),
+            Some(now) if now.generation == held => Ok(()),
+            Some(now) => {
+                self.shared.engine.metrics().fence_mismatch();
+                Err(StoreError::FenceMismatch {
+                    actor: actor.clone(),
+                    held,
+                    current: now.generation,
+                    held_head_txid: now.head_txid,
+                    current_head_txid: now.head_txid,
+                })
+            }
+        }
+    }
+
+    /// What the database has done so far.
+    pub fn stats(&self) -> DatabaseStats {
+        let Load { waiting, running, memory_bytes } = self.load();
+        self.counters.read(waiting + running, memory_bytes)
+    }
+
+    /// Whether a transaction is open, of the line or one that statements have begun.
+    pub fn is_transaction(&self) -> bool {
+        let state = self.state();
+        state.queue.depth() > 0 || state.loose.is_open()
+    }
+
+    /// The deadline of a transaction has come.
+    fn expire(&self, scope: u32) {
+        let mut state = self.state();
+        let Some(depth) = state.queue.depth_of(scope) else { return };
+        if let Some((number, _, running)) = state.running
+            && state.queue.depth_of(running).is_some_and(|running| running >= depth)
+        {
+            self.interrupt.stop(number);
+        }
+        state.expired.push_back(scope);
+        self.schedule(state);
+    }
+}
+
+impl Shrink for Database {
+    fn ask_to_shrink(&self) {
+        let mut state = self.state();
+        state.shrink = true;
+        self.schedule(state);
+    }
+}
+
+impl Loaded for Database {
+    fn load(&self) -> Load {
+        let state = self.state();
+        let (waiting, running) = (state.queue.len(), usize::from(state.running.is_some()));
+        Load { waiting, running, memory_bytes: self.memory_bytes.load(Ordering::Relaxed) }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let held = self.held.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.shared.memory.gone(held);
+        self.shared.open.remove(self.number);
+    }
+}

@@ -1,0 +1,276 @@
+//! How a turn on a thread of the pool takes one call of a database through.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError, Weak};
+
+use futures::future::FutureExt;
+use tracing::Span;
+
+use crate::database::call::{Answer, Call, Reply};
+use crate::database::error::DatabaseError;
+use crate::database::pages::hints;
+use crate::database::schedule::pool::Turns;
+use crate::database::schedule::queue::{DATABASE, Waiting};
+use crate::database::schedule::shared::{Opened, Shared};
+use crate::database::session::Session;
+use crate::engine::StoreError;
+use crate::sync::atomic::Ordering;
+use crate::types::PageRange;
+
+use super::Database;
+use super::state::{Abandoned, State, over};
+
+/// What a turn is to do.
+enum Work {
+    Call(Waiting<(Call, Reply, Span)>),
+    /// The transaction's time is up.
+    Expire(u32),
+    /// That of the transaction that statements have begun.
+    ExpireLoose,
+    /// Give memory back.
+    Shrink,
+    /// Close what its callers have left.
+    Abandon,
+}
+
+impl State {
+    /// Whether [`Database::next_work`] would find something.
+    fn has_work(&self) -> bool {
+        self.abandoned == Abandoned::Now
+            || !self.expired.is_empty()
+            || self.loose.is_due
+            || self.queue.has_next()
+            || self.shrink
+    }
+}
+
+impl Database {
+    fn next_work(state: &mut State) -> Option<Work> {
+        if state.abandoned.take() {
+            return Some(Work::Abandon);
+        }
+        if let Some(scope) = state.expired.pop_front() {
+            return Some(Work::Expire(scope));
+        }
+        if std::mem::take(&mut state.loose.is_due) {
+            return Some(Work::ExpireLoose);
+        }
+        if let Some(waiting) = state.queue.next() {
+            return Some(Work::Call(waiting));
+        }
+        std::mem::take(&mut state.shrink).then_some(Work::Shrink)
+    }
+
+    /// Runs `body` on the session. After a panic nobody knows what state SQLite is in, so the session ends
+    /// with it; nothing of an open transaction is in the store.
+    pub(crate) fn on_session<T>(
+        &self,
+        body: impl FnOnce(&mut Session) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(open) = session.as_mut() else {
+            return Err(DatabaseError::Closed("the database is closed".to_owned()));
+        };
+        catch_unwind(AssertUnwindSafe(|| body(open))).unwrap_or_else(|_| {
+            *session = None;
+            let message = "a bug in batondb ended this database, please report it; open it again";
+            Err(DatabaseError::Closed(message.to_owned()))
+        })
+    }
+
+    fn run_counted(&self, call: Call, scope: u32) -> Result<Answer, DatabaseError> {
+        if !call.runs_sql() {
+            return self.run(call, scope);
+        }
+        // One call at a time runs on a database, so what is read meanwhile is read for it.
+        let round_trips = || self.counters.round_trips.get();
+        let (begun, before) = (self.shared.env.elapsed(), round_trips());
+        let answer = self.run(call, scope);
+        let took = self.shared.env.elapsed().saturating_sub(begun);
+        self.shared.engine.metrics().sql_called(round_trips() - before, took);
+        answer
+    }
+
+    fn run(&self, call: Call, scope: u32) -> Result<Answer, DatabaseError> {
+        let depth = {
+            let state = self.state();
+            state.queue.depth_of(scope).map_or(0, |depth| depth + 1)
+        };
+        if depth == 0 {
+            self.refuse_if_lost(&call)?;
+        }
+        match call {
+            Call::Run(kind, (sql, params)) => {
+                self.on_session(|session| session.run(kind, sql, params.as_deref(), depth)).map(Answer::Rows)
+            }
+            Call::Batch(statements) => {
+                self.on_session(|session| session.batch(statements, depth)).map(Answer::Batch)
+            }
+            Call::Describe(sql) => self.on_session(|session| session.describe(sql)).map(Answer::Description),
+            Call::Begin(behavior, timeout_ms) => {
+                self.on_session(|session| session.begin(depth, behavior))?;
+                Ok(Answer::Scope(self.open_scope(timeout_ms)))
+            }
+            Call::End(commit) => {
+                let ended = self.on_session(|session| session.end(depth.saturating_sub(1), commit));
+                self.close_scopes(depth.saturating_sub(1), &over());
+                ended.map(|()| Answer::Done)
+            }
+            Call::Fetch(cursor) => {
+                self.on_session(|session| session.fetch(cursor)).map(|chunk| Answer::Rows(vec![chunk]))
+            }
+            Call::CloseCursor(cursor) => {
+                self.on_session(|session| session.close_cursor(cursor)).map(|()| Answer::Done)
+            }
+            Call::Close => {
+                let lost = self.lose_at_close();
+                self.store_last_hints();
+                self.close();
+                lost.map(|()| Answer::Done)
+            }
+        }
+    }
+
+    /// SQLite ends a transaction by itself after some errors. Calls that belong to it must not run outside
+    /// of it, each as a transaction of its own.
+    fn notice_rollback(&self) {
+        if self.state().queue.depth() == 0 {
+            return;
+        }
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if session.as_ref().is_none_or(Session::is_autocommit) {
+            drop(session);
+            let message = "the transaction is over: a statement or an error has rolled it back";
+            self.close_scopes(0, &DatabaseError::Closed(message.to_owned()));
+        }
+    }
+
+    fn store_last_hints(&self) {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let hints = session.as_ref().and_then(|session| session.take_hints(true, &self.opened.hints));
+        drop(session);
+        if let Some(hints) = hints {
+            self.shared.engine.wait(store_hints(&self.shared, &self.opened, hints));
+        }
+    }
+
+    fn close(&self) {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(session);
+        self.shared.memory.gone(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner));
+        self.memory_bytes.store(0, Ordering::Relaxed);
+        self.shared.open.remove(self.number);
+        let mut state = self.state();
+        let left = state.queue.drain();
+        for deadline in state.deadlines.drain(..) {
+            deadline.timer.abort();
+        }
+        drop(state);
+        for waiting in left {
+            (waiting.item.1)(Err(DatabaseError::Closed("the database is closed".to_owned())));
+        }
+    }
+
+    /// What is to be done after each call, before anybody hears of it.
+    fn after_call(&self) {
+        self.notice_rollback();
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(open) = session.as_ref() else { return };
+        let is_autocommit = open.is_autocommit();
+        open.rest();
+        let bytes = open.cache_bytes();
+        let phase_is_over = self.shared.env.now_ms() >= self.opened.learns_until_ms;
+        let hints = open.take_hints(phase_is_over, &self.opened.hints);
+        drop(session);
+        self.notice_loose(is_autocommit);
+        self.memory_bytes.store(bytes, Ordering::Relaxed);
+        let mut resident = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = self.shared.memory.used(&mut resident, bytes, Weak::<Self>::clone(&self.itself));
+        drop(resident);
+        for database in idle.iter().filter_map(Weak::upgrade) {
+            database.ask_to_shrink();
+        }
+        if let Some(hints) = hints {
+            let (shared, opened) = (Arc::clone(&self.shared), self.opened.clone());
+            self.shared.env.spawn(async move { store_hints(&shared, &opened, hints).await }.boxed());
+        }
+    }
+
+    fn shrink_now(&self) {
+        if let Ok(bytes) = self.on_session(|session| Ok(session.shrink())) {
+            self.memory_bytes.store(bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Turns for Database {
+    fn turn(self: Arc<Self>) -> bool {
+        let mut state = self.state();
+        let Some(work) = Self::next_work(&mut state) else {
+            state.scheduled = false;
+            return false;
+        };
+        let (number, job, scope) = match &work {
+            Work::Call(waiting) => (waiting.number, waiting.job, waiting.scope),
+            Work::Expire(_) | Work::ExpireLoose | Work::Shrink | Work::Abandon => {
+                (state.queue.number(), 0, DATABASE)
+            }
+        };
+        state.running = Some((number, job, scope));
+        drop(state);
+        self.interrupt.begin(number);
+        let mut answered = None;
+        match work {
+            Work::Call(Waiting { scope, item: (call, reply, span), .. }) => {
+                let answer = span.in_scope(|| self.run_counted(call, scope));
+                answered = Some((self.or_expired(scope, answer), reply));
+            }
+            Work::Expire(scope) => self.expire_now(scope),
+            Work::ExpireLoose => self.expire_loose_now(),
+            Work::Shrink => self.shrink_now(),
+            Work::Abandon => self.close(),
+        }
+        self.interrupt.end();
+        self.after_call();
+        let mut state = self.state();
+        state.running = None;
+        let again = state.has_work();
+        state.scheduled = again;
+        drop(state);
+        if let Some((answer, reply)) = answered {
+            reply(answer);
+        }
+        again
+    }
+
+    fn fail_waiting(self: Arc<Self>, why: &io::Error) {
+        let mut state = self.state();
+        state.scheduled = false;
+        // Transactions stay open, and with them what their deadlines and their owners can still do.
+        let waiting = state.queue.take_all();
+        if waiting.iter().any(|waiting| matches!(waiting.item.0, Call::Close)) {
+            state.closed = false;
+        }
+        drop(state);
+        for waiting in waiting {
+            let message = format!(
+                "no thread could be started to run SQL ({why}), and nothing was done; raise the limit on \
+                 threads of the process or the user (ulimit -u, pids.max), or call again when others have ended"
+            );
+            (waiting.item.1)(Err(StoreError::Unavailable(message).into()));
+        }
+    }
+}
+
+/// Stores what a start has learned, for the next one. It is a help and no promise: what goes wrong is only
+/// noted.
+async fn store_hints(shared: &Shared, opened: &Opened, hints: Vec<PageRange>) {
+    let Opened { actor, meta, hints: before, .. } = opened;
+    if !hints::worth_storing(before, &hints) {
+        return;
+    }
+    if let Err(error) = shared.engine.store_hints(actor, meta.generation, &hints).await {
+        tracing::debug!(name: "hints.not-stored", target: "baton::sql", actor = %actor, %error, "hints were not stored");
+    }
+}

@@ -1,0 +1,352 @@
+//! A connection and what is open on it: compiled statements, cursors, transactions. Its methods run on one
+//! worker at a time and block until the store has answered.
+
+mod following;
+mod limited;
+mod queries;
+pub(crate) mod statements;
+mod transactions;
+pub(crate) mod wire;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use libsqlite3_sys as ffi;
+
+use crate::database::error::DatabaseError;
+use crate::database::interrupt::Interrupt;
+use crate::database::pages::source::Source;
+use crate::database::sqlite::{Asked, Connection, Denied, Hooks, SqlError, Statement};
+use crate::database::vfs::{self, Announced, MainFile, Signals};
+use crate::engine::StoreError;
+use crate::types::PageRange;
+
+use self::statements::StatementCache;
+
+/// What SQLite is told once, before the first statement. A lock that is never given back lets it keep its
+/// cache between transactions; an emptied journal gives its memory back. `synchronous` stays at FULL, which is what
+/// holds: the sync of the main file is the commit, and that of the journal does nothing.
+const SETUP: [&str; 2] = ["PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = TRUNCATE"];
+
+/// What a session that only reads knows besides.
+struct Following {
+    /// The text encoding that the connection has settled on for good.
+    text_encoding: u8,
+    /// The iterations that have lost their head.
+    lost: HashSet<u32>,
+}
+
+impl Following {
+    fn new(text_encoding: u8) -> Self {
+        Self { text_encoding, lost: HashSet::new() }
+    }
+}
+
+/// What the connection calls back for.
+struct SessionHooks {
+    interrupt: Arc<Interrupt>,
+    signals: Arc<Signals>,
+}
+
+impl Hooks for SessionHooks {
+    fn is_interrupted(&self) -> bool {
+        self.interrupt.is_set()
+    }
+
+    fn before_commit(&self) {
+        self.signals.before_commit();
+    }
+
+    fn may_attach(&self, file: Option<&str>, by_statement: bool) -> bool {
+        // Memory, and the temporary file that a VACUUM copies through. One that a statement attached could
+        // not commit together with the main file.
+        file == Some(":memory:") || (file == Some("") && !by_statement)
+    }
+
+    fn may_ask(&self, asked: &Asked<'_>) -> bool {
+        !vfs::is_of_the_process(asked.name) && !vfs::would_be_passed_over(asked)
+    }
+}
+
+/// A statement that is stepped by several calls.
+struct Cursor {
+    statement: Statement,
+    sql: String,
+    /// How deep in transactions it was opened; it ends with that transaction.
+    depth: usize,
+}
+
+/// A connection and what is open on it.
+pub(crate) struct Session {
+    // Cursors and statements are finalized before the connection is closed.
+    cursors: HashMap<u32, Cursor>,
+    next_cursor: u32,
+    statements: StatementCache,
+    connection: Connection,
+    ready: bool,
+    /// Failures of the store that are dealt with.
+    failures_seen: u64,
+    /// Whether a commit that SQLite took for failed has taken place, and it has not read anew since.
+    is_stale: bool,
+    /// Whether what was begun at depth 0 is a savepoint, in a transaction that a statement had begun.
+    is_nested: bool,
+    /// For a database that only reads.
+    following: Option<Following>,
+    file: Arc<Mutex<MainFile>>,
+    signals: Arc<Signals>,
+    interrupt: Arc<Interrupt>,
+    name: Announced,
+}
+
+/// Opens a connection to a file, under a name that is good as long as the connection is used.
+fn connect(
+    file: &Arc<Mutex<MainFile>>,
+    signals: &Arc<Signals>,
+    interrupt: &Arc<Interrupt>,
+    read_only: bool,
+) -> Result<(Connection, Announced), DatabaseError> {
+    let name = vfs::announce(file, signals);
+    let hooks = SessionHooks { interrupt: Arc::clone(interrupt), signals: Arc::clone(signals) };
+    // SQLite looks at the header, which may have to come from the store.
+    let names = (name.name(), vfs::NAME);
+    let connection = Connection::open(names, Arc::new(hooks), read_only).map_err(|error| {
+        let failure = file.lock().unwrap_or_else(PoisonError::into_inner).take_failure();
+        failure.map_or_else(|| error.into(), DatabaseError::from)
+    })?;
+    Ok((connection, name))
+}
+
+impl Session {
+    /// Opens SQLite on these pages. Nothing is read yet.
+    pub(crate) fn open(mut source: Source, interrupt: Arc<Interrupt>) -> Result<Self, DatabaseError> {
+        vfs::register()?;
+        let running = Arc::clone(&interrupt);
+        source.commit_while(Arc::new(move || !running.is_set()));
+        let read_only = source.is_following();
+        let signals = Arc::new(Signals::default());
+        let file = MainFile::new(source, Arc::clone(&signals));
+        let following = read_only.then(|| Following::new(file.text_encoding()));
+        let file = Arc::new(Mutex::new(file));
+        let (connection, name) = connect(&file, &signals, &interrupt, read_only)?;
+        Ok(Self {
+            cursors: HashMap::new(),
+            next_cursor: 1,
+            statements: StatementCache::default(),
+            connection,
+            ready: false,
+            failures_seen: 0,
+            is_stale: false,
+            is_nested: false,
+            following,
+            file,
+            signals,
+            interrupt,
+            name,
+        })
+    }
+
+    fn file(&self) -> MutexGuard<'_, MainFile> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why nothing works here any more, if that is so.
+    pub(crate) fn dead(&self) -> Option<StoreError> {
+        self.file().dead().cloned()
+    }
+
+    /// Every call on the connection begins here.
+    fn enter(&mut self) -> Result<(), DatabaseError> {
+        if let Some(error) = self.dead() {
+            return Err(error.into());
+        }
+        self.signals.reset();
+        self.file().take_failure();
+        if self.following.is_some() {
+            return self.enter_following();
+        }
+        if self.is_autocommit() {
+            let landed = self.file().resolve_doubt()?;
+            self.is_stale |= landed;
+            if self.is_stale {
+                self.read_anew()?;
+                self.is_stale = false;
+            }
+        }
+        self.forget_what_failed()?;
+        if !self.ready {
+            for pragma in SETUP {
+                self.connection.execute(pragma).map_err(|error| self.failed(error))?;
+            }
+            self.file().pins().set(true);
+            self.ready = true;
+        }
+        Ok(())
+    }
+
+    /// Has SQLite forget what it has read: the commit that it took for failed has taken place. It holds its lock,
+    /// and with it its cache, for good; so it gives the lock back first, by reading without holding on to it.
+    fn read_anew(&mut self) -> Result<(), DatabaseError> {
+        self.statements.clear();
+        self.file().pins().set(false);
+        let read = ["PRAGMA locking_mode = NORMAL", "SELECT 1 FROM sqlite_schema LIMIT 1"]
+            .into_iter()
+            .try_for_each(|sql| self.connection.execute(sql))
+            .and_then(|()| self.connection.reset_cache())
+            .and_then(|()| self.connection.execute(SETUP[0]));
+        self.file().pins().set(true);
+        read.map_err(|error| self.failed(error))
+    }
+
+    /// After a failure of the store SQLite has rolled back, but virtual tables may keep what they have read
+    /// by half: FTS5 takes the counts of its documents for zero, and writes that with its next change. So
+    /// they are made anew, with the schema.
+    fn forget_what_failed(&mut self) -> Result<(), DatabaseError> {
+        let failures = self.file().failures();
+        if self.failures_seen != failures && self.is_autocommit() {
+            self.failures_seen = failures;
+            self.statements.clear();
+            self.connection.execute("PRAGMA writable_schema = RESET").map_err(|error| self.failed(error))?;
+        }
+        Ok(())
+    }
+
+    /// The reason behind an error of SQLite.
+    fn failed(&self, error: SqlError) -> DatabaseError {
+        if let Some(dead) = self.dead() {
+            return dead.into();
+        }
+        if error.is_of_the_file()
+            && let Some(failure) = self.file().take_failure()
+        {
+            return failure.into();
+        }
+        match self.connection.take_denied() {
+            Some(Denied::Attach(file)) if error.code & 0xFF == ffi::SQLITE_AUTH => {
+                let file = file.map_or_else(|| "a computed name".to_owned(), |file| format!("{file:?}"));
+                let message = format!(
+                    "ATTACH or VACUUM INTO {file} is refused: a database is one actor's pages and reaches no \
+                     other file; use store.exportTo for a copy"
+                );
+                SqlError { message, ..error }.into()
+            }
+            Some(Denied::Pragma(name)) if error.code & 0xFF == ffi::SQLITE_AUTH => {
+                refused_pragma(&name).into()
+            }
+            _ if error.code & 0xFF == ffi::SQLITE_INTERRUPT && self.interrupt.is_set() => interrupted(),
+            _ if error.code & 0xFF == ffi::SQLITE_LOCKED && !self.cursors.is_empty() => {
+                let why = "an iteration is under way: leave its loop, or call return() of an iterator that is stepped by hand";
+                SqlError { message: format!("{} ({why})", error.message), ..error }.into()
+            }
+            _ => error.into(),
+        }
+    }
+
+    /// Between statements, which may be many and each too short to be interrupted itself.
+    fn stop_if_asked(&self) -> Result<(), DatabaseError> {
+        if self.interrupt.is_set() { Err(interrupted()) } else { Ok(()) }
+    }
+
+    /// Whether no transaction is open.
+    pub(crate) fn is_autocommit(&self) -> bool {
+        self.connection.is_autocommit()
+    }
+
+    /// The one statement of a text.
+    fn prepare(&mut self, sql: &str) -> Result<Statement, DatabaseError> {
+        if let Some(statement) = self.statements.take(sql) {
+            return Ok(statement);
+        }
+        self.file().pins().take_instead();
+        let prepared = self.connection.prepare(sql, true);
+        let (statement, mut end) = prepared.or_else(|error| self.or_limited(error, sql, 0))?;
+        let statement = self.or_instead(statement)?;
+        let Some(statement) = statement else {
+            return Err(DatabaseError::Invalid("the SQL holds no statement".to_owned()));
+        };
+        while end < sql.len() {
+            let rest = self.connection.prepare(&sql[end..], false);
+            match rest.map_err(|error| self.failed(placed(error, sql, end)))? {
+                (Some(_), _) => {
+                    let message = "the SQL holds more than one statement; exec runs several";
+                    return Err(DatabaseError::Invalid(message.to_owned()));
+                }
+                (None, 0) => break,
+                (None, more) => end += more,
+            }
+        }
+        Ok(statement)
+    }
+
+    /// What is to run for a statement that was compiled: another one for a pragma that is not SQLite's to answer.
+    fn or_instead(&self, statement: Option<Statement>) -> Result<Option<Statement>, DatabaseError> {
+        let Some(instead) = self.file().pins().take_instead() else { return Ok(statement) };
+        let (statement, _) = self.connection.prepare(instead, false).map_err(|error| self.failed(error))?;
+        Ok(statement)
+    }
+
+    /// Puts a statement away for the next time. The answer is what it ended with.
+    fn put_away(&mut self, sql: String, mut statement: Statement) -> Result<(), SqlError> {
+        let ended = statement.reset();
+        if StatementCache::is_worth_keeping(&sql) {
+            statement.clear_bindings();
+            self.statements.put(sql, statement);
+        }
+        ended
+    }
+
+    /// A call is through.
+    pub(crate) fn rest(&self) {
+        if self.cursors.is_empty() {
+            self.file().source().forget_fetched();
+        }
+    }
+
+    /// Gives back the memory that an idle database can do without. The answer is what it still takes.
+    pub(crate) fn shrink(&mut self) -> usize {
+        self.statements.clear();
+        self.connection.release_memory();
+        self.memory_bytes()
+    }
+
+    /// The bytes that SQLite holds for this database.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.connection.memory_bytes()
+    }
+
+    /// The bytes of the page cache, which is cheap to ask for.
+    pub(crate) fn cache_bytes(&self) -> usize {
+        self.connection.cache_bytes()
+    }
+
+    /// What the next start should bring along, once it is known: when the first phase after the start is
+    /// over, or when as many pages were read as hints may name.
+    pub(crate) fn take_hints(&self, phase_is_over: bool, given: &[PageRange]) -> Option<Vec<PageRange>> {
+        let mut file = self.file();
+        let source = file.source();
+        if phase_is_over || source.hints_are_complete() { source.take_hints(given) } else { None }
+    }
+}
+
+/// The error of a pragma that the hooks have refused.
+fn refused_pragma(name: &str) -> SqlError {
+    if vfs::is_of_the_process(name) {
+        let message = format!("PRAGMA {name} is refused: it would change the whole process");
+        return SqlError::new(ffi::SQLITE_AUTH, message);
+    }
+    let message = format!(
+        "PRAGMA {name} is refused: inside a transaction SQLite passes over it in silence, and a batch is one; set it \
+         before the transaction begins, or put the checks off to its end with PRAGMA defer_foreign_keys = ON"
+    );
+    SqlError::new(ffi::SQLITE_ERROR, message)
+}
+
+fn interrupted() -> DatabaseError {
+    DatabaseError::Aborted("the statement was interrupted; it has had no effect".to_owned())
+}
+
+/// The error with its place counted in the whole text, from which the part at `start` was compiled, and in
+/// UTF-16 code units, as users count.
+fn placed(error: SqlError, sql: &str, start: usize) -> SqlError {
+    let before = error.offset.and_then(|offset| sql.get(..start + offset));
+    SqlError { offset: before.map(|before| before.encode_utf16().count()), ..error }
+}

@@ -1,0 +1,114 @@
+//! Tidying up: rolling back stages that nobody will finalize, trimming rows beyond the size, sweeping
+//! versions that a finalized stage has superseded. `plan::cleanup` says when each is due, `step` does it.
+//!
+//! Each step is one bounded transaction that deletes what it found and, when nothing is left, notes so in
+//! the head. Every step is idempotent, so a kill between two steps and a lost answer cost nothing.
+
+mod step;
+
+use std::sync::Arc;
+
+use futures::future::FutureExt;
+
+use crate::codec::{Head, OpenStage};
+use crate::engine::error::StoreError;
+use crate::engine::runtime::actor::Actor;
+use crate::engine::runtime::background::Task;
+use crate::engine::runtime::core::Core;
+use crate::engine::runtime::{events, metrics};
+use crate::plan::{self, PendingCleanup};
+use crate::types::Generation;
+
+use super::cleanup::step::{Progress, Step};
+
+/// Settles one pending, as the holder of `generation`. Returns early, without an error, when a later owner has
+/// taken over: the caller's own fence check tells it so.
+pub(crate) async fn clean_up(
+    core: &Core,
+    actor: &Actor,
+    generation: Generation,
+    pending: PendingCleanup,
+) -> Result<(), StoreError> {
+    clean_up_while(core, actor, generation, pending, || true).await
+}
+
+/// Has a head cleaned up that a commit as the holder of `generation` has just left behind. The
+/// commit itself left no stage open; one that is seen all the same belongs to another holder at work.
+pub(crate) fn after_commit(core: &Arc<Core>, actor: &Actor, generation: Generation, head: &Head) {
+    in_background(core, actor, generation, &plan::rolled_back(head));
+}
+
+/// Has a head cleaned up that a takeover to `generation` has just found. A stage that it sees open
+/// is a former owner's.
+pub(crate) fn in_background(core: &Arc<Core>, actor: &Actor, generation: Generation, head: &Head) {
+    let pending = plan::pending_cleanups(head).map(|pending| (generation, pending));
+    if !core.background.add(&actor.id, pending) {
+        return;
+    }
+    let worker = Worker { core: Arc::clone(core), actor: actor.clone(), ended: false };
+    core.env.spawn(worker.run().boxed());
+}
+
+async fn clean_up_while(
+    core: &Core,
+    actor: &Actor,
+    generation: Generation,
+    pending: PendingCleanup,
+    goes_on: impl Fn() -> bool,
+) -> Result<(), StoreError> {
+    let step = Arc::new(Step { actor: actor.clone(), limits: core.limits, generation, pending });
+    let mut steps = 0;
+    while goes_on() {
+        steps += 1;
+        match core.decide(&step).await? {
+            Progress::More => {}
+            Progress::Done => {
+                metrics::cleaned_up(core, pending);
+                events::cleaned_up(actor, generation, pending, steps);
+                break;
+            }
+            Progress::Nothing => break,
+        }
+    }
+    Ok(())
+}
+
+/// Rolls a stage back whose writer has given up, so that its room is free before the next commit asks.
+pub(crate) fn abandon(core: &Arc<Core>, actor: &Actor, generation: Generation, stage: OpenStage) {
+    let head = Head { open_stage: Some(stage), ..Head::empty() };
+    in_background(core, actor, generation, &head);
+}
+
+/// An actor's worker. However it ends, the actor is free for another one.
+struct Worker {
+    core: Arc<Core>,
+    actor: Actor,
+    ended: bool,
+}
+
+impl Worker {
+    async fn run(mut self) {
+        while let Some((generation, pending)) = self.next() {
+            let while_open = || !self.core.background.is_closing();
+            if let Err(error) = clean_up_while(&self.core, &self.actor, generation, pending, while_open).await
+            {
+                events::cleanup_stopped(&self.actor, generation, pending, &error);
+                return;
+            }
+        }
+    }
+
+    fn next(&mut self) -> Option<Task> {
+        let task = self.core.background.next(&self.actor.id);
+        self.ended = task.is_none();
+        task
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.core.background.give_up(&self.actor.id);
+        }
+    }
+}

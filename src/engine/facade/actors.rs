@@ -1,0 +1,126 @@
+//! The operations of an owner: a start, reads, commits, hints, and the end of an actor.
+
+use crate::engine::api::{Commit, PageSet, Preload, Startup};
+use crate::engine::commit::large::{self, LargeCommit, LargeCommitWriter};
+use crate::engine::commit::{self, resolve};
+use crate::engine::error::StoreError;
+use crate::engine::ownership::{delete, hints, startup};
+use crate::engine::read::committed;
+use crate::engine::read::peek::{self, Peek};
+use crate::engine::runtime::actor::Actor;
+use crate::engine::runtime::{events, metrics};
+use crate::kv::Wanted;
+use crate::plan::Held;
+use crate::types::{ActorId, Generation, Meta, PageNumber, PageRange, Token, Txid};
+
+use super::Engine;
+
+impl Engine {
+    /// Takes an actor over and brings its first pages along; a call that lost the race against another one
+    /// gets the current state and no pages.
+    pub async fn load_startup(&self, actor: &ActorId, preload: &Preload) -> Result<Startup, StoreError> {
+        // Boxed, as in `commit`.
+        let started = Box::pin(startup::load_startup(&self.core, actor, preload.request()?));
+        events::startup(&self.core, actor, started).await
+    }
+
+    /// Reads pages of one committed head as the holder of `generation`; those beyond the size are left out.
+    /// `head_txid`: the head that the pages must come from; `None` is the current one. On a backend that keeps
+    /// states for a limited time, an answer that outlasts one begins again when the head moves, and ends as
+    /// unavailable when that happens each time.
+    pub async fn get_pages(
+        &self,
+        actor: &ActorId,
+        generation: Generation,
+        head_txid: Option<Txid>,
+        pages: &[PageNumber],
+    ) -> Result<PageSet, StoreError> {
+        let read = committed::get_pages(&self.core, actor, Held { generation, head_txid }, pages);
+        events::read(&self.core, actor, generation, metrics::reading(&self.core, read)).await
+    }
+
+    /// Commits changes of any size at once. The pages are copied before the first wait.
+    pub async fn commit(&self, actor: &ActorId, commit: Commit<'_>) -> Result<Txid, StoreError> {
+        self.commit_while(None, actor, commit).await
+    }
+
+    /// As [`commit`](Self::commit), as long as the caller wants it: called off while it queues, it ends with
+    /// [`StoreError::Unavailable`], and nothing was written.
+    pub async fn commit_while(
+        &self,
+        wanted: Option<Wanted>,
+        actor: &ActorId,
+        commit: Commit<'_>,
+    ) -> Result<Txid, StoreError> {
+        let bytes = commit.pages.iter().map(|write| write.data.len()).sum();
+        let request = (commit.generation, commit.pages.len(), bytes);
+        // Boxed, since what is around it would carry it about by value.
+        let committed = Box::pin(commit::commit(&self.core, Actor::for_caller(actor, wanted), commit));
+        metrics::committing(&self.core, events::commit(&self.core, actor, request, committed).await)
+    }
+
+    /// Finds out what became of a commit that ended with [`StoreError::CommitUnknown`] and left its token there: the
+    /// state that it made, or `None` if it did not take place and never will. `generation` and `head_txid` are what
+    /// the commit named.
+    pub async fn resolve_commit(
+        &self,
+        actor: &ActorId,
+        generation: Generation,
+        head_txid: Txid,
+        token: Token,
+    ) -> Result<Option<Meta>, StoreError> {
+        let held = Held { generation, head_txid: Some(head_txid) };
+        let resolved = resolve::resolve_commit(&self.core, actor, held, token);
+        metrics::resolving(&self.core, events::resolve(&self.core, actor, generation, resolved).await)
+    }
+
+    /// Begins a commit whose pages come in pieces and whose size is known at its end only: for transactions
+    /// that outgrow memory.
+    pub async fn begin_large_commit(
+        &self,
+        actor: &ActorId,
+        request: LargeCommit,
+    ) -> Result<LargeCommitWriter, StoreError> {
+        self.begin_large_commit_while(None, actor, request).await
+    }
+
+    /// As [`begin_large_commit`](Self::begin_large_commit), as long as the caller wants it; see
+    /// [`commit_while`](Self::commit_while).
+    pub async fn begin_large_commit_while(
+        &self,
+        wanted: Option<Wanted>,
+        actor: &ActorId,
+        request: LargeCommit,
+    ) -> Result<LargeCommitWriter, StoreError> {
+        let actor = Actor::for_caller(actor, wanted);
+        metrics::told(&self.core, large::begin(&self.core, &actor, request).await)
+    }
+
+    /// Notes the pages that the next start should bring along, as the holder of `generation`: at most 256
+    /// runs, ascending without overlap. They replace the ones noted before; none removes those.
+    pub async fn store_hints(
+        &self,
+        actor: &ActorId,
+        generation: Generation,
+        hints: &[PageRange],
+    ) -> Result<(), StoreError> {
+        metrics::told(&self.core, hints::store(&self.core, actor, generation, hints).await)
+    }
+
+    /// Looks at an actor that somebody else may own, and changes nothing: its state, and with it those of `pages`
+    /// that lie inside its size, as many of the first ones as fit one read. No pages come where generation and
+    /// head are the ones in `known`.
+    pub async fn peek(
+        &self,
+        actor: &ActorId,
+        known: Option<(Generation, Txid)>,
+        pages: &[PageNumber],
+    ) -> Result<Peek, StoreError> {
+        peek::peek(&self.core, actor, known, pages).await
+    }
+
+    /// Deletes an actor; `false` if there is none. Generations go on rising if it is made again.
+    pub async fn delete(&self, actor: &ActorId) -> Result<bool, StoreError> {
+        metrics::deleting(&self.core, delete::delete(&self.core, actor).await)
+    }
+}

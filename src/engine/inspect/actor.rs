@@ -1,0 +1,29 @@
+//! inspect: what is stored of one actor, row kind by row kind, whether it can be used or not.
+
+use std::sync::Arc;
+
+use crate::engine::error::StoreError;
+use crate::engine::read::slices::moved_too_often;
+use crate::engine::runtime::core::Core;
+use crate::plan::{Audited, Seen};
+use crate::types::ActorId;
+
+use super::walk::{ActorWalk, End};
+
+/// What one step reads; nobody is told how far this is.
+const STEP_BYTES_MAX: usize = 64 << 20;
+
+/// Looks at every row of an actor; `None` if it has none, not even a tombstone.
+pub(crate) async fn inspect(core: &Arc<Core>, id: &ActorId) -> Result<Option<Audited>, StoreError> {
+    let walk = ActorWalk::new(id);
+    loop {
+        match walk.step(core, STEP_BYTES_MAX).await? {
+            None => {}
+            Some(End::Busy) => return Err(moved_too_often(id)),
+            Some(End::Audited(audited)) => {
+                let nothing = audited.fence == Seen::Absent && audited.problems.told.is_empty();
+                return Ok((!nothing).then_some(*audited));
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Reading: rows through a view, and pages of one committed head.
+
+pub(crate) mod committed;
+pub(crate) mod early;
+pub(crate) mod pages;
+pub(crate) mod peek;
+pub(crate) mod rows;
+pub(crate) mod slices;

@@ -1,0 +1,107 @@
+//! The one place that owns background work: tidying up after stages, shrinks and deletions.
+//!
+//! An actor with work to do has one worker, and none begins once the store is closing. A worker goes in
+//! bounded steps and looks between two steps whether it should stop; what it leaves undone is noted in the
+//! actor's head, where the next owner finds it. So stopping early, also by kill -9, loses nothing.
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
+use std::sync::PoisonError;
+
+use crate::plan::PendingCleanup;
+use crate::sync::{Mutex, MutexGuard, Notify};
+use crate::types::{ActorId, Generation};
+
+/// A pending cleanup, and the generation as whose holder it is done.
+pub(crate) type Task = (Generation, PendingCleanup);
+
+/// What is being tidied up and what waits, and whether the store is closing.
+#[derive(Default)]
+pub(crate) struct Background {
+    state: Mutex<State>,
+    /// Told whenever an actor's worker ends.
+    ended: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    closing: bool,
+    /// The actors that have a worker, with what it is to do next.
+    waiting: HashMap<ActorId, VecDeque<Task>>,
+}
+
+impl Background {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change is a single step, so a panic elsewhere leaves the state whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds work for an actor. Whether the caller has to start the actor's worker.
+    pub(crate) fn add(&self, actor: &ActorId, tasks: impl IntoIterator<Item = Task>) -> bool {
+        let mut state = self.lock();
+        let mut tasks = tasks.into_iter().peekable();
+        if state.closing || tasks.peek().is_none() {
+            return false;
+        }
+        let fresh = !state.waiting.contains_key(actor);
+        let waiting = state.waiting.entry(actor.clone()).or_default();
+        for task in tasks {
+            if !waiting.contains(&task) {
+                waiting.push_back(task);
+            }
+        }
+        fresh
+    }
+
+    /// The next piece of work of an actor's worker. Without one the worker has ended: from then on adding
+    /// work asks for a new one, so nothing falls between two workers.
+    pub(crate) fn next(&self, actor: &ActorId) -> Option<Task> {
+        let mut state = self.lock();
+        if !state.closing
+            && let Some(task) = state.waiting.get_mut(actor).and_then(VecDeque::pop_front)
+        {
+            return Some(task);
+        }
+        self.end(&mut state, actor);
+        None
+    }
+
+    /// Ends an actor's worker whatever it has to do: what is left is noted in the actor's head.
+    pub(crate) fn give_up(&self, actor: &ActorId) {
+        let mut state = self.lock();
+        self.end(&mut state, actor);
+    }
+
+    fn end(&self, state: &mut State, actor: &ActorId) {
+        state.waiting.remove(actor);
+        self.ended.notify_waiters();
+    }
+
+    /// How many actors have a worker.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    /// Whether workers should stop at their next step.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.lock().closing
+    }
+
+    /// Lets no new work begin and asks the workers to stop.
+    pub(crate) fn begin_closing(&self) {
+        self.lock().closing = true;
+    }
+
+    /// Waits until no worker runs.
+    pub(crate) async fn idle(&self) {
+        loop {
+            // Registered before the check, so that an end between check and wait is not missed.
+            let mut ended = pin!(self.ended.notified());
+            ended.as_mut().enable();
+            if self.lock().waiting.is_empty() {
+                return;
+            }
+            ended.await;
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What every operation needs: the backend with its limits, the environment.
+
+use std::sync::Arc;
+
+use crate::env::Env;
+use crate::kv::{Kv, Limits};
+use crate::metrics::Metrics;
+
+use super::background::Background;
+
+/// An opened store, shared by its operations and background tasks.
+pub(crate) struct Core {
+    pub(crate) kv: Arc<dyn Kv>,
+    /// What the backend takes at once.
+    pub(crate) limits: Limits,
+    pub(crate) env: Arc<dyn Env>,
+    pub(crate) background: Background,
+    /// What this store has done.
+    pub(crate) metrics: Metrics,
+}
+
+impl Core {
+    pub(crate) fn new(kv: Arc<dyn Kv>, env: Arc<dyn Env>) -> Arc<Self> {
+        let (background, metrics) = (Background::default(), Metrics::default());
+        Arc::new(Self { limits: kv.limits(), kv, env, background, metrics })
+    }
+
+    /// Whether another handle is on the same store, as far as the backends can tell.
+    pub(crate) fn is_same_store(&self, other: &Self) -> bool {
+        self.kv.identity().is_some_and(|identity| Some(identity) == other.kv.identity())
+    }
+}

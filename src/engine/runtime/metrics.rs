@@ -1,0 +1,178 @@
+//! Which of the store's numbers an answer adds to. Nothing here changes an answer.
+
+use std::time::Duration;
+
+use crate::codec::{ActorKeys, PreparedPage};
+use crate::engine::api::{Outcome, PageSet, Startup};
+use crate::engine::error::StoreError;
+use crate::kv::KvError;
+use crate::metrics::{CommitKind, LostAnswer, Metrics, Retried, Started, Written};
+use crate::plan::PendingCleanup;
+use crate::types::{Meta, PageNumber, PageSize, Txid};
+
+use super::core::Core;
+
+/// An attempt has failed. The answer is what a further one counts as.
+pub(crate) fn attempt_failed(metrics: &Metrics, error: &KvError) -> Option<Retried> {
+    match error {
+        KvError::Conflict => {
+            metrics.conflicted();
+            Some(Retried::Conflict)
+        }
+        KvError::UnknownOutcome { .. } => Some(Retried::LostAnswer),
+        KvError::TooOld => Some(Retried::TooOld),
+        KvError::Busy { .. } => Some(Retried::Busy),
+        KvError::TooLarge { .. }
+        | KvError::Full { .. }
+        | KvError::Unavailable { .. }
+        | KvError::Unusable { .. }
+        | KvError::ReadOnly
+        | KvError::Invalid { .. }
+        | KvError::Corrupt { .. }
+        | KvError::Closed => None,
+    }
+}
+
+/// The call is tried again.
+pub(crate) fn retried(metrics: &Metrics, why: Option<Retried>) {
+    if let Some(why) = why {
+        metrics.retried(why);
+    }
+}
+
+/// What a call knows of its lost answer when it ends like this. A refusal has looked at fence and head.
+pub(crate) fn known_by(error: Option<&StoreError>) -> LostAnswer {
+    match error {
+        None
+        | Some(
+            StoreError::FenceMismatch { .. }
+            | StoreError::ConcurrentTakeover { .. }
+            | StoreError::Occupied { .. }
+            | StoreError::MigrationIncomplete { .. }
+            | StoreError::NotFound { .. }
+            | StoreError::InvalidArg(_)
+            | StoreError::OutOfRange(_),
+        ) => LostAnswer::Resolved,
+        Some(
+            StoreError::CommitUnknown { .. }
+            | StoreError::Unavailable(_)
+            | StoreError::Unusable(_)
+            | StoreError::ReadOnly
+            | StoreError::Corrupt { .. }
+            | StoreError::TooLarge(_)
+            | StoreError::QuotaExceeded(_)
+            | StoreError::Closed,
+        ) => LostAnswer::Unknown,
+    }
+}
+
+/// The rows of a commit's pages.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rows {
+    pub(crate) pages: usize,
+    /// Of keys and values, as they are stored.
+    pub(crate) bytes: usize,
+}
+
+impl Rows {
+    /// Together with those of these pages.
+    pub(crate) fn and(self, keys: &ActorKeys, pages: &[PreparedPage]) -> Self {
+        let key_bytes = keys.page(PageNumber::FIRST, Txid::ZERO).len();
+        let bytes: usize = pages.iter().map(|page| key_bytes + page.value_bytes()).sum();
+        Self { pages: self.pages + pages.len(), bytes: self.bytes + bytes }
+    }
+}
+
+/// A commit has taken place that began at this time.
+pub(crate) fn committed(core: &Core, kind: CommitKind, rows: Rows, page_size: PageSize, begun: Duration) {
+    let Rows { pages, bytes: stored_bytes } = rows;
+    let written = Written { pages, page_bytes: pages * page_size.bytes(), stored_bytes };
+    core.metrics.committed(kind, written, took(core, begun));
+}
+
+fn took(core: &Core, begun: Duration) -> Duration {
+    core.env.elapsed().saturating_sub(begun)
+}
+
+/// A cleanup is done. Of a rollback whose last answer was lost nothing is heard: it counts as another's.
+pub(crate) fn cleaned_up(core: &Core, pending: PendingCleanup) {
+    if matches!(pending, PendingCleanup::Rollback(_)) {
+        core.metrics.stage_rolled_back();
+    }
+}
+
+/// Any answer.
+pub(crate) fn told<T>(core: &Core, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+    if let Err(StoreError::FenceMismatch { .. }) = answer {
+        core.metrics.fence_mismatch();
+    }
+    answer
+}
+
+/// That of a start which began at this time.
+pub(crate) fn starting(
+    core: &Core,
+    begun: Duration,
+    answer: Result<Startup, StoreError>,
+) -> Result<Startup, StoreError> {
+    core.metrics.started(match &answer {
+        Ok(Startup { outcome: Outcome::Won, pages, .. }) => {
+            Started::Won { pages: pages.pages.len(), took: took(core, begun) }
+        }
+        Ok(_) => Started::Lost,
+        Err(_) => Started::Failed,
+    });
+    answer
+}
+
+/// That of a read.
+pub(crate) async fn reading(
+    core: &Core,
+    read: impl Future<Output = Result<PageSet, StoreError>>,
+) -> Result<PageSet, StoreError> {
+    let begun = core.env.elapsed();
+    let answer = read.await;
+    if let Ok(pages) = &answer {
+        core.metrics.pages_read(pages.pages.len(), took(core, begun));
+    }
+    told(core, answer)
+}
+
+/// That of a commit, which counts itself where it takes place.
+pub(crate) fn committing<T>(core: &Core, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+    if answer.is_err() {
+        core.metrics.commit_failed();
+    }
+    told(core, answer)
+}
+
+/// That of a question about an earlier commit.
+pub(crate) fn resolving(
+    core: &Core,
+    answer: Result<Option<Meta>, StoreError>,
+) -> Result<Option<Meta>, StoreError> {
+    if answer.is_ok() {
+        core.metrics.lost_answer(LostAnswer::ResolvedLater);
+    }
+    told(core, answer)
+}
+
+/// That of a deletion.
+pub(crate) fn deleting(core: &Core, answer: Result<bool, StoreError>) -> Result<bool, StoreError> {
+    if answer == Ok(true) {
+        core.metrics.deleted();
+    }
+    told(core, answer)
+}
+
+/// That of an import.
+pub(crate) fn importing(core: &Core, answer: Result<Meta, StoreError>) -> Result<Meta, StoreError> {
+    core.metrics.imported(answer.is_ok());
+    told(core, answer)
+}
+
+/// That of an export.
+pub(crate) fn exporting(core: &Core, answer: Result<Meta, StoreError>) -> Result<Meta, StoreError> {
+    core.metrics.exported(answer.is_ok());
+    told(core, answer)
+}

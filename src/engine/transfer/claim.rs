@@ -1,0 +1,116 @@
+//! The beginning of an import or a copy: the actor is taken over, or, where there is none, claimed, so that nobody sees
+//! it before its content is there. `plan::claim` decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, FutureExt};
+use tracing::Instrument;
+
+use crate::codec::{Fence, Head};
+use crate::engine::commit::cleanup;
+use crate::engine::commit::stage::StageWriter;
+use crate::engine::error::{Failure, StoreError};
+use crate::engine::read::committed;
+use crate::engine::runtime::actor::Actor;
+use crate::engine::runtime::core::Core;
+use crate::engine::runtime::events;
+use crate::kv::{Decision, Isolation, Mutations, TransactionFn, View};
+use crate::metrics::Started;
+use crate::plan::{self, ClaimPlan, ClaimRequest, Held, StageRequest};
+use crate::types::{ActorId, Generation, Meta, PageCount, Token};
+
+/// An actor whose content is about to be written.
+pub(crate) struct Claimed {
+    pub(crate) core: Arc<Core>,
+    pub(crate) actor: Actor,
+    /// The actor as it was found, with the generation that is held now.
+    pub(crate) meta: Meta,
+    /// Whether it has to be made: nobody sees it yet.
+    pub(crate) is_new: bool,
+    token: Token,
+}
+
+impl Claimed {
+    /// Opens the stage of the content. Every page is written, so they may be of another size than before.
+    pub(crate) async fn stage(&self, size_pages: PageCount) -> Result<StageWriter, StoreError> {
+        let Meta { generation, head_txid, .. } = self.meta;
+        let held = Held { generation, head_txid: Some(head_txid) };
+        let request = StageRequest { held, size_pages: Some(size_pages), page_size: None, token: self.token };
+        StageWriter::open(&self.core, &self.actor, request).await
+    }
+}
+
+/// What whoever claimed an actor is told of an error that came later: that the actor is not there means that somebody
+/// else was at work.
+pub(crate) fn displaced(error: StoreError) -> StoreError {
+    match error {
+        StoreError::NotFound { actor } => StoreError::ConcurrentTakeover { actor },
+        other => other,
+    }
+}
+
+struct Claim {
+    actor: Actor,
+    request: ClaimRequest,
+}
+
+impl TransactionFn for Claim {
+    type Output = (Fence, Head);
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
+        async move {
+            let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
+            let id = || self.actor.id.clone();
+            match plan::claim(fence.as_ref(), &head, self.request) {
+                ClaimPlan::Write(fence) => {
+                    let mut mutations = Mutations::with_capacity(1);
+                    self.actor.put_fence(&mut mutations, &fence);
+                    Ok(Decision::write(mutations, (fence, head)))
+                }
+                ClaimPlan::Already(fence) => Ok(Decision::answer((fence, head))),
+                ClaimPlan::HasPages => Err(has_pages(&self.actor.id, head.size_pages).into()),
+                ClaimPlan::Lost => Err(StoreError::ConcurrentTakeover { actor: id() }.into()),
+                ClaimPlan::MigrationIncomplete => Err(StoreError::MigrationIncomplete { actor: id() }.into()),
+            }
+        }
+        .boxed()
+    }
+}
+
+fn has_pages(id: &ActorId, pages: PageCount) -> StoreError {
+    StoreError::InvalidArg(format!(
+        "actor {id:?} has {} pages already; pass {{ replace: true }} to replace them",
+        pages.0
+    ))
+}
+
+/// Takes an actor over, or claims one that is not there. One that has pages is refused unless they are to be replaced.
+pub(crate) async fn claim(core: &Arc<Core>, id: &ActorId, replace: bool) -> Result<Claimed, StoreError> {
+    let found = committed::stat(core, id).await?;
+    if let Some(meta) = found.filter(|meta| meta.size_pages.0 > 0 && !replace) {
+        return Err(has_pages(id, meta.size_pages));
+    }
+    let begun = core.env.elapsed();
+    let noted = found.map_or(Generation::NONE, |meta| meta.generation);
+    let (actor, token) = (Actor::new(id), core.env.token());
+    let request = ClaimRequest { noted, token, now_ms: core.env.now_ms(), replace };
+    let body = Arc::new(Claim { actor: actor.clone(), request });
+    let decided = core.decide(&body).instrument(events::takeover_span(&actor)).await;
+    count(core, begun, decided.as_ref().err());
+    let (fence, head) = decided?;
+    cleanup::in_background(core, &actor, fence.generation, &head);
+    let (core, meta) = (Arc::clone(core), plan::meta(&fence, &head));
+    Ok(Claimed { core, actor, meta, is_new: plan::arrived(&fence).is_some(), token })
+}
+
+/// Whoever owned the actor meets this like any other start.
+fn count(core: &Core, begun: Duration, failed: Option<&StoreError>) {
+    let took = core.env.elapsed().saturating_sub(begun);
+    core.metrics.started(match failed {
+        None => Started::Won { pages: 0, took },
+        Some(StoreError::ConcurrentTakeover { .. }) => Started::Lost,
+        Some(_) => Started::Failed,
+    });
+}

@@ -1,0 +1,261 @@
+//! The source of a copy, piece by piece.
+//!
+//! A backend that keeps a state as long as it is read is read once: the one read goes on whenever the copy asks for
+//! more, so that no commit of the owner disturbs it. It is a future that the copy polls, on no thread of its own, and
+//! ends when it is dropped. Elsewhere each piece is a read of its own, and fence and head prove that all of them come
+//! from one head; when it moves, the copy begins again.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, Either, FutureExt, select};
+use tokio::sync::mpsc;
+
+use crate::codec::Head;
+use crate::engine::error::{Failure, StoreError, surface};
+use crate::engine::read::committed;
+use crate::engine::read::rows::{Stored, decode_page, walk};
+use crate::engine::read::slices::{SliceSize, read_slice};
+use crate::engine::runtime::actor::Actor;
+use crate::engine::runtime::core::Core;
+use crate::engine::runtime::retry::Retry;
+use crate::kv::{self, Isolation, ReadFn, View};
+use crate::plan;
+use crate::types::{Meta, Origin, PageCount, PageNumber, PageRange, Txid, runs};
+
+/// What one piece holds at most.
+pub(crate) const PIECE_BYTES_MAX: usize = 4 << 20;
+
+/// Pages of the source, ascending, and where to go on.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) parts: Vec<Part>,
+    pub(crate) next: Option<PageNumber>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Part {
+    Page(PageNumber, Vec<u8>),
+    /// Pages inside the size that were never written.
+    Never(PageRange),
+}
+
+/// What comes next.
+pub(crate) enum Next {
+    Piece(Piece),
+    End,
+    /// The source has another head than the one that was begun with.
+    Moved,
+}
+
+/// A source that is being read.
+pub(crate) enum Reading {
+    Whole(Whole),
+    Slices(Slices),
+}
+
+impl Reading {
+    /// Begins to read, and says at which state.
+    pub(crate) async fn begin(source: &Arc<Core>, actor: &Actor) -> Result<(Self, Meta), StoreError> {
+        if source.limits.read_bytes.is_none() {
+            let (whole, meta) = Whole::begin(source, actor).await?;
+            return Ok((Self::Whole(whole), meta));
+        }
+        let meta = source_meta(source, actor).await?;
+        let at = (meta.head_txid, meta.size_pages);
+        let next = Some(PageNumber::FIRST);
+        Ok((Self::Slices(Slices { source: Arc::clone(source), actor: actor.clone(), at, next }), meta))
+    }
+
+    pub(crate) async fn next(&mut self) -> Result<Next, StoreError> {
+        match self {
+            Self::Whole(whole) => match whole.next().await.map_err(surfaced)? {
+                Some(Told::Piece(piece)) => Ok(Next::Piece(piece)),
+                Some(Told::Begun(_)) | None => Ok(Next::End),
+            },
+            Self::Slices(slices) => slices.next().await,
+        }
+    }
+}
+
+fn surfaced(failure: Failure) -> StoreError {
+    match failure {
+        Failure::Store(error) => error,
+        Failure::Kv(error) => surface(error),
+    }
+}
+
+async fn source_meta(source: &Core, actor: &Actor) -> Result<Meta, StoreError> {
+    let meta = committed::stat(source, &actor.id).await?;
+    let meta = meta.ok_or_else(|| StoreError::NotFound { actor: actor.id.clone() })?;
+    if meta.origin == Origin::MigratingFromV1 {
+        return Err(StoreError::MigrationIncomplete { actor: actor.id.clone() });
+    }
+    Ok(meta)
+}
+
+/// One read of all pages.
+pub(crate) struct Whole {
+    told: mpsc::Receiver<Told>,
+    /// Until it has ended.
+    reading: Option<BoxFuture<'static, Result<(), Failure>>>,
+}
+
+enum Told {
+    Begun(Meta),
+    Piece(Piece),
+}
+
+impl Whole {
+    async fn begin(source: &Arc<Core>, actor: &Actor) -> Result<(Self, Meta), StoreError> {
+        let mut retry = Retry::begin(source);
+        loop {
+            let mut whole = Self::open(source, actor);
+            match whole.next().await {
+                Ok(Some(Told::Begun(meta))) => return Ok((whole, meta)),
+                Ok(Some(Told::Piece(_)) | None) => unreachable!("a read tells its state before its pages"),
+                Err(Failure::Store(error)) => return Err(error),
+                Err(Failure::Kv(error)) => retry.again(source, error).await.map_err(surface)?,
+            }
+        }
+    }
+
+    fn open(source: &Arc<Core>, actor: &Actor) -> Self {
+        let (tell, told) = mpsc::channel(1);
+        let body = Arc::new(WholeRead {
+            actor: actor.clone(),
+            size: SliceSize::at_most(&source.limits, PIECE_BYTES_MAX),
+            tell,
+        });
+        let source = Arc::clone(source);
+        let reading = async move { kv::read(&*source.kv, &body).await }.boxed();
+        Self { told, reading: Some(reading) }
+    }
+
+    /// Lets the read go on until it has something to tell; `None` at its end.
+    async fn next(&mut self) -> Result<Option<Told>, Failure> {
+        while let Some(reading) = &mut self.reading {
+            let told = std::pin::pin!(self.told.recv());
+            match select(told, reading).await {
+                Either::Left((Some(told), _)) => return Ok(Some(told)),
+                // The body is gone, and the read about to end.
+                Either::Left((None, reading)) => {
+                    let ended = reading.await;
+                    self.reading = None;
+                    ended?;
+                }
+                Either::Right((ended, _)) => {
+                    self.reading = None;
+                    ended?;
+                }
+            }
+        }
+        Ok(self.told.recv().await)
+    }
+}
+
+struct WholeRead {
+    actor: Actor,
+    size: SliceSize,
+    tell: mpsc::Sender<Told>,
+}
+
+impl ReadFn for WholeRead {
+    type Output = ();
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let (fence, head) = self.actor.fence_and_head(view, Isolation::Snapshot).await?;
+            let fence =
+                plan::check_readable(fence.as_ref()).map_err(|refusal| self.actor.refused(refusal))?;
+            // Nothing is read before there is room for it, and nothing more once nobody listens.
+            let Ok(room) = self.tell.reserve().await else { return Ok(()) };
+            room.send(Told::Begun(plan::meta(fence, &head)));
+            let mut next = Some(PageNumber::FIRST);
+            while let Some(first) = next.filter(|page| head.size_pages.contains(*page)) {
+                let Ok(room) = self.tell.reserve().await else { return Ok(()) };
+                let piece = read_piece(view, &self.actor, &head, first, self.size).await?;
+                next = piece.next;
+                room.send(Told::Piece(piece));
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+/// A read for each piece.
+pub(crate) struct Slices {
+    source: Arc<Core>,
+    actor: Actor,
+    /// Txid and size of the head: an actor that was deleted and made again has the txid that it had, and no pages.
+    at: (Txid, PageCount),
+    next: Option<PageNumber>,
+}
+
+impl Slices {
+    async fn next(&mut self) -> Result<Next, StoreError> {
+        let Some(first) = self.next.filter(|page| self.at.1.contains(*page)) else { return Ok(Next::End) };
+        let mut retry = Retry::begin(&self.source);
+        let mut size = SliceSize::at_most(&self.source.limits, PIECE_BYTES_MAX);
+        let slice = |size| Slice { actor: self.actor.clone(), at: self.at, first, size };
+        match read_slice(&self.source, &mut retry, &mut size, slice).await? {
+            ControlFlow::Continue(piece) => {
+                self.next = piece.next;
+                Ok(Next::Piece(piece))
+            }
+            ControlFlow::Break(()) => Ok(Next::Moved),
+        }
+    }
+}
+
+struct Slice {
+    actor: Actor,
+    at: (Txid, PageCount),
+    first: PageNumber,
+    size: SliceSize,
+}
+
+impl ReadFn for Slice {
+    type Output = ControlFlow<(), Piece>;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
+        async move {
+            let (fence, head) = self.actor.fence_and_head(view, Isolation::Snapshot).await?;
+            plan::check_readable(fence.as_ref()).map_err(|refusal| self.actor.refused(refusal))?;
+            if (head.txid, head.size_pages) != self.at {
+                return Ok(ControlFlow::Break(()));
+            }
+            read_piece(view, &self.actor, &head, self.first, self.size).await.map(ControlFlow::Continue)
+        }
+        .boxed()
+    }
+}
+
+/// The pages from `first` on, which lies inside the size, as many as a piece has.
+async fn read_piece(
+    view: &dyn View,
+    actor: &Actor,
+    head: &Head,
+    first: PageNumber,
+    size: SliceSize,
+) -> Result<Piece, Failure> {
+    let rest = runs::first_pages(&[PageRange { first, last: PageNumber::LAST }], head.size_pages, u64::MAX);
+    let run = size.first_of(&rest, head.page_size)[0];
+    let mut parts = Vec::new();
+    walk(view, actor, run, head.txid, |stored| {
+        parts.push(match stored {
+            Stored::Never(gap) => Part::Never(gap),
+            Stored::Row { page, txid, key, value } => {
+                let mut data = vec![0; head.page_size.bytes()];
+                decode_page(actor, (page, txid), (key, value), head.page_size, &mut data)?;
+                Part::Page(page, data)
+            }
+        });
+        Ok(())
+    })
+    .await?;
+    Ok(Piece { parts, next: run.last.next() })
+}

@@ -1,0 +1,9 @@
+//! Whole databases in and out: files, copies between stores, imports of v1 data.
+
+pub(crate) mod claim;
+pub(crate) mod copy;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod partial;
+pub(crate) mod scratch;
+pub(crate) mod v1;

@@ -1,0 +1,136 @@
+//! The file that is to replace another one, or to appear under its name, once it is whole and on disk.
+//!
+//! Until then it lies beside it under a name of its own, readable for its user alone. One that a process has left behind
+//! is removed by the next that writes to the same name.
+
+use std::fs::{self, File};
+use std::io;
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::engine::error::StoreError;
+use crate::engine::runtime::blocking::failed;
+
+use super::scratch::{left_behind, make_locked};
+
+/// What its name ends with.
+const SUFFIX: &str = "baton-partial";
+/// How many may write to one name at the same time.
+const WRITERS_MAX: u32 = 1_000;
+
+/// A file that is not whole yet. Dropped before its end, it is removed.
+pub(crate) struct Partial {
+    target: PathBuf,
+    path: PathBuf,
+    mode: Mode,
+    is_finished: bool,
+}
+
+impl Partial {
+    /// Makes it beside `target`. It stays locked as long as the file is open.
+    pub(crate) fn create(target: &Path) -> Result<(Self, File), StoreError> {
+        let failed = |error: io::Error| cannot_write(target, &error);
+        let mode = Mode::of(target).map_err(failed)?;
+        for writer in 0..WRITERS_MAX {
+            let path = name_of(target, writer)?;
+            drop(left_behind(&path).map(|_lock| fs::remove_file(&path)));
+            if let Some(file) = make_locked(&path).map_err(failed)? {
+                return Ok((Self { target: target.to_owned(), path, mode, is_finished: false }, file));
+            }
+        }
+        Err(StoreError::Unavailable(format!("too many write to {} at the same time", target.display())))
+    }
+
+    /// Makes the file durable under its final name.
+    pub(crate) fn finish(mut self, file: &File) -> Result<(), StoreError> {
+        let finished = self
+            .mode
+            .give_to(file)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::rename(&self.path, &self.target))
+            .inspect(|()| self.is_finished = true)
+            .and_then(|()| sync_directory(&self.target));
+        finished.map_err(|error| self.failed(&error))
+    }
+
+    pub(crate) fn failed(&self, error: &io::Error) -> StoreError {
+        cannot_write(&self.target, error)
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            // Nothing more can be done if this fails too; the name says what the file is.
+            let _removed = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> StoreError {
+    failed(format!("cannot write {}: {error}", path.display()), error)
+}
+
+/// A name beside `target`, of its own for each that writes to it at the same time.
+fn name_of(target: &Path, writer: u32) -> Result<PathBuf, StoreError> {
+    let Some(name) = target.file_name() else {
+        return Err(StoreError::InvalidArg(format!("{} does not name a file", target.display())));
+    };
+    let mut partial = name.to_owned();
+    partial.push(if writer == 0 { format!(".{SUFFIX}") } else { format!(".{writer}.{SUFFIX}") });
+    Ok(target.with_file_name(partial))
+}
+
+/// Who may do what with the file when it is finished: as with the one that it replaces, else as the process makes
+/// files.
+struct Mode(#[cfg(unix)] fs::Permissions);
+
+#[cfg(unix)]
+impl Mode {
+    /// What the process makes files with is seen by making one: to ask for its mask is to change it, for all threads.
+    fn of(target: &Path) -> io::Result<Self> {
+        if let Ok(found) = fs::symlink_metadata(target)
+            && found.is_file()
+        {
+            return Ok(Self(found.permissions()));
+        }
+        let all = fs::Permissions::from_mode(0o666);
+        let made =
+            tempfile::Builder::new().prefix(".baton-").permissions(all).tempfile_in(directory_of(target))?;
+        Ok(Self(made.as_file().metadata()?.permissions()))
+    }
+
+    fn give_to(&self, file: &File) -> io::Result<()> {
+        file.set_permissions(self.0.clone())
+    }
+}
+
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(directory_of(path))?.sync_all()
+}
+
+#[cfg(unix)]
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(not(unix))]
+impl Mode {
+    #[expect(clippy::unnecessary_wraps, reason = "as where files have modes")]
+    fn of(_: &Path) -> io::Result<Self> {
+        Ok(Self())
+    }
+
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as where files have modes")]
+    fn give_to(&self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> io::Result<()> {
+    // Windows makes a rename durable with the file's metadata; it has no handle on a directory to sync.
+    Ok(())
+}

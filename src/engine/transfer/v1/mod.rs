@@ -1,0 +1,232 @@
+//! Imports of v1 data: the reservation of an actor, its end one way or the other, and the reset of one whose importer
+//! is gone. Who may do what is decided in `plan::migrate`; what v1 data is, the layer above knows.
+
+mod begin;
+pub(crate) mod files;
+mod reset;
+
+pub(crate) use begin::{begin, prepare};
+pub(crate) use reset::invalidate;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, FutureExt, try_join};
+
+use crate::codec::{Fence, Head};
+use crate::engine::commit::cleanup;
+use crate::engine::commit::stage::{End, StageWriter};
+use crate::engine::commit::verdict::Committed;
+use crate::engine::error::{Failure, StoreError};
+use crate::engine::runtime::actor::Actor;
+use crate::engine::runtime::blocking::blocking;
+use crate::engine::runtime::core::Core;
+use crate::engine::runtime::events;
+use crate::engine::transfer::import::{open_source, stage_batch};
+use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View};
+use crate::metrics::Migration;
+use crate::plan::{self, SqliteFile};
+use crate::types::{Generation, Meta, PageCount, PageSize};
+
+use self::files::{V1Entry, V1Files};
+
+/// How often an importer at work shows that it lives: a third of the lease.
+const RENEW_AFTER: Duration = Duration::from_millis(plan::IMPORT_LEASE_MS / 3);
+
+/// How the beginning of an import went.
+pub enum V1Begun {
+    /// The actor is reserved for this import.
+    Import(Box<V1Import>),
+    /// An import was finished before; there is nothing to do.
+    Finished(Meta),
+}
+
+/// An import under way. Until it is finished nobody can start the actor.
+///
+/// Dropped without [`V1Import::finish`] or [`V1Import::give_up`], as when the process ends, it leaves the actor
+/// reserved: the next import of it begins anew.
+pub struct V1Import {
+    core: Arc<Core>,
+    actor: Actor,
+    fence: Fence,
+    /// Until it is finished or given up, or a call has failed.
+    stage: Option<StageWriter>,
+    files: Option<V1Files>,
+    /// Whether there was an unfinished import before this one.
+    was_there: bool,
+    renewed_at: Duration,
+}
+
+async fn clean_up_all(
+    core: &Core,
+    actor: &Actor,
+    generation: Generation,
+    head: &Head,
+) -> Result<(), StoreError> {
+    for pending in plan::pending_cleanups(head) {
+        cleanup::clean_up(core, actor, generation, pending).await?;
+    }
+    Ok(())
+}
+
+/// From the fence there is to the one to be written, if any.
+type ChangeFence = dyn Fn(Option<&Fence>) -> Option<Fence> + Send + Sync;
+
+/// A fence of this import that is to be changed, if it is still its own.
+struct Change {
+    actor: Actor,
+    change: Box<ChangeFence>,
+}
+
+impl TransactionFn for Change {
+    type Output = Option<(Fence, Head)>;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
+        async move {
+            // The head is wanted for its pending cleanups only.
+            let (fence, head) = try_join(
+                self.actor.fence(view, Isolation::Serializable),
+                self.actor.stored_head(view, Isolation::Snapshot),
+            )
+            .await?;
+            let Some(changed) = (self.change)(fence.as_ref()) else { return Ok(Decision::answer(None)) };
+            let mut mutations = Mutations::with_capacity(1);
+            self.actor.put_fence(&mut mutations, &changed);
+            // It keeps an import or gives one up; none begins here.
+            mutations.use_room(RoomUse::Frees);
+            Ok(Decision::write(mutations, Some((changed, head.unwrap_or_else(Head::empty)))))
+        }
+        .boxed()
+    }
+}
+
+impl V1Import {
+    /// Shows that the importer is at work, if it is time to.
+    async fn keep(&mut self) -> Result<(), StoreError> {
+        let now = self.core.env.elapsed();
+        if now.saturating_sub(self.renewed_at) < RENEW_AFTER {
+            return Ok(());
+        }
+        let (token, now_ms) = (self.fence.owner_token, self.core.env.now_ms());
+        let renew = self.change(move |fence| plan::renewed(fence, token, now_ms)).await?;
+        self.renewed_at = now;
+        match renew {
+            Some(_) => Ok(()),
+            None => Err(self.over()),
+        }
+    }
+
+    /// Takes entries of the actor's key-value store, in any order.
+    pub async fn take(&mut self, entries: Vec<V1Entry>) -> Result<(), StoreError> {
+        let taken = self.take_entries(entries).await;
+        taken.inspect_err(|error| events::migration_failed(&self.actor, error))
+    }
+
+    async fn take_entries(&mut self, entries: Vec<V1Entry>) -> Result<(), StoreError> {
+        self.keep().await?;
+        let mut files = self.files.take().ok_or_else(|| self.over())?;
+        let work = move || {
+            files.take(&entries)?;
+            Ok(files)
+        };
+        self.files = Some(blocking(&*self.core.env, work).await?);
+        Ok(())
+    }
+
+    /// Makes the database of the entries the content of the actor, and lets it be started. `recover` is called with
+    /// the database file, to replay the journal beside it and to look whether it is whole.
+    pub async fn finish(
+        &mut self,
+        recover: impl FnOnce(&Path) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<Meta, StoreError> {
+        let (core, actor) = (Arc::clone(&self.core), self.actor.clone());
+        // Boxed, since what is around it would carry it about by value.
+        let work = Box::pin(async {
+            let ended = self.finish_stage(recover).await;
+            ended.map_err(|error| displaced(&actor, error))
+        });
+        let ended = events::migrate(&core, &actor.id, work).await;
+        if ended.is_ok() {
+            core.metrics.migrated(Migration::Completed);
+        }
+        ended
+    }
+
+    async fn finish_stage(
+        &mut self,
+        recover: impl FnOnce(&Path) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<Meta, StoreError> {
+        let mut files = self.files.take().ok_or_else(|| self.over())?;
+        let work = move || {
+            let path = files.complete()?;
+            recover(&path)?;
+            let bytes = path.metadata().map_err(StoreError::from)?.len();
+            Ok((files, path, bytes))
+        };
+        // The files are there as long as they are held.
+        let (_files, path, bytes) = blocking(&*self.core.env, work).await?;
+        let (mut size_pages, mut page_size) = (PageCount(0), PageSize::DEFAULT);
+        if bytes > 0 {
+            let source = open_source(&self.core, &path).await?;
+            SqliteFile { page_size, size_pages } = source.file;
+            let mut left = Some(source);
+            while let Some(source) = left {
+                self.keep().await?;
+                let over = self.over();
+                left = stage_batch(self.stage.as_mut().ok_or(over)?, source).await?;
+            }
+        }
+        let stage = self.stage.take().ok_or_else(|| self.over())?;
+        let end = End { rewrites_all: true, migrates: true, ..End::new(size_pages, page_size) };
+        let Committed { txid, head } = stage.finalize(end).await?;
+        let fence = plan::migrated(&self.fence);
+        cleanup::after_commit(&self.core, &self.actor, fence.generation, &head);
+        // Of an end whose answer was lost the head may be a later owner's.
+        Ok(Meta { head_txid: txid, size_pages, page_size, ..plan::meta(&fence, &head) })
+    }
+
+    /// Gives the import up: the actor is again what it was before. Does nothing to an actor that is not this import's
+    /// any more.
+    pub async fn give_up(self) -> Result<(), StoreError> {
+        self.core.metrics.migrated(Migration::Failed);
+        self.undo().await
+    }
+
+    async fn undo(mut self) -> Result<(), StoreError> {
+        if let Some(stage) = self.stage.take() {
+            stage.leave();
+        }
+        let (token, was_there) = (self.fence.owner_token, self.was_there);
+        match self.change(move |fence| plan::given_up(fence, token, was_there)).await? {
+            Some((fence, head)) => clean_up_all(&self.core, &self.actor, fence.generation, &head).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What a call after the end is told.
+    fn over(&self) -> StoreError {
+        StoreError::ConcurrentTakeover { actor: self.actor.id.clone() }
+    }
+
+    async fn change(
+        &mut self,
+        change: impl Fn(Option<&Fence>) -> Option<Fence> + Send + Sync + 'static,
+    ) -> Result<Option<(Fence, Head)>, StoreError> {
+        let body = Change { actor: self.actor.clone(), change: Box::new(change) };
+        self.core.decide(&Arc::new(body)).await
+    }
+}
+
+/// What an import is told that is not the actor's any more, however it finds out.
+fn displaced(actor: &Actor, error: StoreError) -> StoreError {
+    match error {
+        StoreError::FenceMismatch { .. }
+        | StoreError::NotFound { .. }
+        | StoreError::MigrationIncomplete { .. } => {
+            StoreError::ConcurrentTakeover { actor: actor.id.clone() }
+        }
+        other => other,
+    }
+}

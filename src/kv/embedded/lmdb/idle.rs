@@ -1,0 +1,56 @@
+//! Read transactions between two uses: they keep their places in the table of readers.
+
+use std::ptr::{self, NonNull};
+
+use lmdb_master_sys as ffi;
+
+use super::{Result, check};
+
+/// Begins a transaction.
+///
+/// # Safety
+/// `env` is open, and stays so as long as the transaction lives.
+pub(super) unsafe fn begin(env: *mut ffi::MDB_env, flags: u32) -> Result<NonNull<ffi::MDB_txn>> {
+    let mut raw = ptr::null_mut();
+    // SAFETY: the environment is open, and there is no parent.
+    check(unsafe { ffi::mdb_txn_begin(env, ptr::null_mut(), flags, &raw mut raw) })?;
+    Ok(NonNull::new(raw).expect("a transaction that began has an address"))
+}
+
+/// A read transaction that is between two uses. It keeps its place in the table of readers, but no state.
+pub(super) struct Idle(pub(super) NonNull<ffi::MDB_txn>);
+
+// SAFETY: LMDB is opened with NOTLS, so a transaction is bound to no thread.
+unsafe impl Send for Idle {}
+
+impl Idle {
+    /// Begins a first one, which takes a place in the table of readers.
+    ///
+    /// # Safety
+    /// As for [`begin`].
+    pub(super) unsafe fn begin(env: *mut ffi::MDB_env) -> Result<Self> {
+        // SAFETY: the caller's promise.
+        let raw = unsafe { begin(env, ffi::MDB_RDONLY) }?;
+        // SAFETY: it has just begun, and nobody has read through it.
+        unsafe { ffi::mdb_txn_reset(raw.as_ptr()) };
+        Ok(Self(raw))
+    }
+
+    /// Gives up the place in the table of readers.
+    pub(super) fn abort(self) {
+        // SAFETY: `self` was the only one to know of it.
+        unsafe { ffi::mdb_txn_abort(self.0.as_ptr()) };
+    }
+}
+
+/// A state that is kept for others, until this is told to let it go.
+pub(super) struct Kept(pub(super) Idle);
+
+impl Kept {
+    /// Lets it go.
+    pub(super) fn end(self) -> Idle {
+        // SAFETY: it is open, and nobody reads through it.
+        unsafe { ffi::mdb_txn_reset(self.0.0.as_ptr()) };
+        self.0
+    }
+}

@@ -1,0 +1,16 @@
+//! What the log was told already, so that it is told once.
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
+
+/// From here on the turn of another process is worth a word: a transaction takes milliseconds.
+pub(super) const LONG_TURN: Duration = Duration::from_secs(3);
+
+/// What was told already.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// The last old state that was told of.
+    pub state: AtomicU64,
+    pub waits_for_turn: AtomicBool,
+    pub dead_readers: AtomicU64,
+}

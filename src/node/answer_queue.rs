@@ -1,0 +1,140 @@
+//! How the answers of databases reach JavaScript: gathered, and taken a few at a time.
+//!
+//! A promise of Node-API costs a handle of the event loop each, and all that are ready are resolved in one
+//! turn of it: when one flush of the store answers 64 commits, whatever 64 callers do next holds up the
+//! loop in one piece. So answers wait in a queue, one wake-up a turn tells JavaScript, and `lib/answer-queue.js`
+//! takes as many as fit a turn.
+
+use std::sync::Arc;
+
+use napi::Status;
+use napi::bindgen_prelude::{Either, Either6, Env, Function, Null, Uint8Array};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi_derive::napi;
+
+use super::error::Failure;
+use super::tenants::Tenants;
+use super::wake_queue::WakeQueue;
+use crate::database::{Answer, DatabaseError, Description};
+
+/// Weak: a queue does not keep the process alive; `lib/answer-queue.js` does while calls are under way.
+type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
+
+/// What an answer is in JavaScript.
+type NativeAnswer = Either6<Uint8Array, Vec<Uint8Array>, NativeDescription, u32, (), Failure>;
+
+/// The answers that wait for one JavaScript environment.
+pub(super) struct AnswerQueue {
+    waiting: WakeQueue<(u32, Result<Answer, DatabaseError>)>,
+    wake: Wake,
+    /// The databases whose answers they are.
+    pub(super) tenants: Tenants,
+}
+
+impl AnswerQueue {
+    /// Puts the answer of a call in, from any thread.
+    pub(super) fn put(&self, call: u32, answer: Result<Answer, DatabaseError>) {
+        // If its thread has ended there is nobody to tell.
+        if self.waiting.put((call, answer)) {
+            self.wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+}
+
+/// Where the answers of databases arrive. `lib/answer-queue.js` has one for each copy of itself.
+#[napi]
+pub struct NativeAnswerQueue {
+    answers: Arc<AnswerQueue>,
+}
+
+impl NativeAnswerQueue {
+    pub(super) fn share(&self) -> Arc<AnswerQueue> {
+        Arc::clone(&self.answers)
+    }
+}
+
+#[napi]
+impl NativeAnswerQueue {
+    /// `wake` is called when there is something to take.
+    #[napi(constructor)]
+    pub fn new(env: Env, wake: Function<'_, (), ()>) -> napi::Result<Self> {
+        let wake = wake.build_threadsafe_function().weak::<true>().build()?;
+        let answers =
+            Arc::new(AnswerQueue { waiting: WakeQueue::default(), wake, tenants: Tenants::default() });
+        // Weak: a queue without databases may go before its environment.
+        env.add_env_cleanup_hook(Arc::downgrade(&answers), |answers| {
+            if let Some(answers) = answers.upgrade() {
+                answers.tenants.end();
+            }
+        })?;
+        Ok(Self { answers })
+    }
+
+    /// Takes up to `count` answers: the number of a call, its answer, and so on.
+    #[napi(ts_return_type = "Array<unknown>")]
+    pub fn take(&self, count: u32) -> Vec<Either<u32, NativeAnswer>> {
+        let taken = self.answers.waiting.take(usize::try_from(count).unwrap_or(usize::MAX));
+        let mut flat = Vec::with_capacity(2 * taken.len());
+        for (call, answer) in taken {
+            flat.push(Either::A(call));
+            flat.push(Either::B(native(answer)));
+        }
+        flat
+    }
+}
+
+fn native(answer: Result<Answer, DatabaseError>) -> NativeAnswer {
+    match answer {
+        Ok(Answer::Rows(mut chunks)) if chunks.len() == 1 => {
+            Either6::A(chunks.pop().unwrap_or_default().into())
+        }
+        Ok(Answer::Rows(chunks) | Answer::Batch(chunks)) => {
+            Either6::B(chunks.into_iter().map(Uint8Array::from).collect())
+        }
+        Ok(Answer::Description(description)) => Either6::C(description.into()),
+        Ok(Answer::Scope(scope)) => Either6::D(scope),
+        Ok(Answer::Done) => Either6::E(()),
+        Err(error) => Either6::F(error.into()),
+    }
+}
+
+/// A column of a result.
+#[napi(object, object_from_js = false)]
+pub struct NativeColumn {
+    /// Its name in the result.
+    pub name: String,
+    /// The column of the table that it shows.
+    pub column: Option<String>,
+    /// That table.
+    pub table: Option<String>,
+    /// The type declared there.
+    pub r#type: Option<String>,
+}
+
+/// What a statement takes and gives.
+#[napi(object, object_from_js = false)]
+pub struct NativeDescription {
+    /// The columns of its rows.
+    pub columns: Vec<NativeColumn>,
+    /// The names of its parameters with their prefix; null for one without a name.
+    pub parameters: Vec<Either<String, Null>>,
+    /// Whether it changes nothing.
+    pub readonly: bool,
+}
+
+impl From<Description> for NativeDescription {
+    fn from(description: Description) -> Self {
+        let columns = description.columns.into_iter().map(|column| NativeColumn {
+            name: column.name,
+            column: column.column,
+            table: column.table,
+            r#type: column.declared_type,
+        });
+        let name = |name: Option<String>| name.map_or(Either::B(Null), Either::A);
+        Self {
+            columns: columns.collect(),
+            parameters: description.parameters.into_iter().map(name).collect(),
+            readonly: description.is_readonly,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What waits to be taken by one reader, who is woken for the first of it only.
+
+use std::collections::VecDeque;
+use std::sync::PoisonError;
+
+use crate::sync::{Mutex, MutexGuard};
+
+/// A queue that any thread fills and one reader empties.
+pub(super) struct WakeQueue<T>(Mutex<VecDeque<T>>);
+
+impl<T> Default for WakeQueue<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> WakeQueue<T> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts something in. Whether the reader has to be woken: one that was woken takes until it gets less
+    /// than it asked for.
+    pub(super) fn put(&self, item: T) -> bool {
+        let mut waiting = self.lock();
+        waiting.push_back(item);
+        waiting.len() == 1
+    }
+
+    /// Takes up to `count` in the order in which they came.
+    pub(super) fn take(&self, count: usize) -> Vec<T> {
+        let mut waiting = self.lock();
+        let count = count.min(waiting.len());
+        waiting.drain(..count).collect()
+    }
+}
