@@ -8,5 +8,8 @@ module.exports = {
   testMatch: ['<rootDir>/__tests__/**/*.test.js'],
   // Rust's build directory holds packages' sources, which Jest would walk through; dist has a second batondb.
   modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/dist/'],
+  // Kysely from 0.29 on has ES modules alone.
+  transform: { '/node_modules/kysely/.+\\.js$': '<rootDir>/__tests__/esm-transform.js' },
+  transformIgnorePatterns: ['/node_modules/(?!kysely/)'],
   testTimeout: 30_000,
 };

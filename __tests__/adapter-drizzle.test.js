@@ -1,6 +1,6 @@
 'use strict';
 
-const { DrizzleQueryError, and, asc, eq, gt, sql } = require('drizzle-orm');
+const { DrizzleQueryError, and, asc, desc, eq, gt, sql } = require('drizzle-orm');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { Store, isBatonError } = require('..');
@@ -73,6 +73,20 @@ onEachBackend((openStore) => {
     expect(await db.$count(room, gt(room.id, 1))).toBe(1);
   });
 
+  test('updates and deletes have an order and a limit', async () => {
+    const { db } = await open(await openStore());
+    await db.insert(room).values([{ name: 'one' }, { name: 'two' }, { name: 'three' }]);
+    await db.update(room).set({ name: 'III' }).orderBy(desc(room.id)).limit(1);
+    expect(await db.delete(room).orderBy(asc(room.id)).limit(1).returning({ id: room.id })).toEqual([
+      { id: 1 },
+    ]);
+    expect(await db.delete(room).where(gt(room.id, 0)).limit(0)).toMatchObject({ changes: 0 });
+    expect(await db.select().from(room)).toEqual([
+      { id: 2, name: 'two' },
+      { id: 3, name: 'III' },
+    ]);
+  });
+
   test('relations', async () => {
     const { db } = await open(await openStore());
     await db.insert(room).values([{ name: 'one' }, { name: 'two' }]);
@@ -137,8 +151,20 @@ onEachBackend((openStore) => {
     expect(await db.get(sql`SELECT id, int64 FROM kinds`)).toEqual({ id: 1, int64: 2n ** 62n });
     const [batched] = await db.batch([db.select({ id: kinds.id, int64: kinds.int64 }).from(kinds)]);
     expect(batched[0]).toEqual({ id: 1, int64: 2n ** 62n });
-    const strict = await failure(drizzle(client).select().from(kinds));
-    expect(strict.cause.code).toBe('ERR_OUT_OF_RANGE');
+    const strict = drizzle(client);
+    const query = strict.select().from(kinds);
+    for (const refused of [
+      query,
+      query.get(),
+      query.values(),
+      strict.batch([query]),
+      strict.all('SELECT int64 FROM kinds'),
+    ]) {
+      expect((await failure(refused)).cause).toMatchObject({
+        code: 'ERR_OUT_OF_RANGE',
+        message: expect.stringMatching(/largeIntegers: 'bigint'.*drizzle\(/),
+      });
+    }
   });
 
   test('transactions, savepoints and rollbacks', async () => {
@@ -273,6 +299,15 @@ onEachSharedBackend((place) => {
       await Promise.all([one.close(), two.close()]);
     }
   });
+});
+
+test('a Drizzle that the adapter cannot be made of is refused by what it lacks', () => {
+  const { makeDrizzle } = require('../adapters/drizzle/database.js');
+  // As 1.0 has it.
+  const { createTableRelationsHelpers, ...rest } = require('drizzle-orm');
+  expect(() => makeDrizzle({ ...rest, ...require('drizzle-orm/sqlite-core') })).toThrow(
+    /drizzle-orm 0\.44 and 0\.45.*createTableRelationsHelpers/,
+  );
 });
 
 test('ES modules work with the ES modules of Drizzle', async () => {

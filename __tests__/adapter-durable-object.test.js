@@ -111,10 +111,33 @@ onEachBackend((openStore) => {
     expect(Object.prototype.toString.call(bytes)).toBe('[object ArrayBuffer]');
     expect([...new Uint8Array(bytes)]).toEqual([1, 2]);
     expect(rest).toEqual({ missing: null, yes: 1, half: 0.5 });
-    expect((await rejection(sql.exec('SELECT ?', 2n ** 53n))).code).toBe('ERR_OUT_OF_RANGE');
+    expect(await rejection(sql.exec('SELECT ?', 2n ** 53n))).toMatchObject({
+      code: 'ERR_OUT_OF_RANGE',
+      message: expect.stringMatching(/largeIntegers: 'bigint'.*durableObjectStorage/),
+    });
     const wide = durableObjectStorage(db, { largeIntegers: 'bigint' });
     expect(await wide.sql.exec('SELECT ? AS x, 1 AS y', 2n ** 53n).one()).toEqual({ x: 2n ** 53n, y: 1 });
     expect(await sql.databaseSize).toBe(2 * 4096);
+  });
+
+  test('a PRAGMA that a transaction passes over in silence is refused, with the reason', async () => {
+    const { db, sql } = await open(await openStore());
+    for (const query of ['PRAGMA foreign_keys = OFF', 'SELECT 1; PRAGMA foreign_keys = 0']) {
+      const { code, message } = await rejection(sql.exec(query));
+      expect({ code, message }).toEqual({
+        code: 'SQLITE_ERROR',
+        message: expect.stringMatching(/foreign_keys.*transaction.*defer_foreign_keys/),
+      });
+    }
+    expect(await db.get('PRAGMA foreign_keys')).toEqual({ foreign_keys: 1 });
+    expect(await sql.exec('PRAGMA foreign_keys').one()).toEqual({ foreign_keys: 1 });
+    // What a Durable Object's own code does instead.
+    await sql.exec(`
+      CREATE TABLE parent (id INTEGER PRIMARY KEY); CREATE TABLE child (id REFERENCES parent);
+      PRAGMA defer_foreign_keys = ON; INSERT INTO child VALUES (1); INSERT INTO parent VALUES (1)
+    `);
+    await sql.exec('DELETE FROM t ORDER BY a DESC LIMIT 1');
+    expect(await sql.exec('SELECT a FROM t').raw().toArray()).toEqual([[1], [2]]);
   });
 
   test('queries run in the order in which they were made, awaited or not', async () => {
@@ -161,13 +184,63 @@ onEachBackend((openStore) => {
     });
     expect(answer).toBe('ERR_CLOSED');
     expect(await count()).toBe(5);
-    let forgotten;
-    await storage.transaction(async () => {
-      forgotten = sleep(20).then(() => rejection(count()));
-    });
-    expect((await forgotten).code).toBe('ERR_CLOSED');
     expect(() => storage.transactionSync(() => {})).toThrow(/transaction\(async/);
     expect((await rejection(storage.transaction(7))).code).toBe('ERR_INVALID_ARG');
+  });
+
+  test('what a transaction leaves behind goes on without it', async () => {
+    const { storage, sql } = await open(await openStore());
+    const insert = (a) => sql.exec('INSERT INTO t VALUES (?, NULL)', a);
+    const numbers = async () =>
+      (await sql.exec('SELECT a FROM t WHERE a > 3 ORDER BY rowid').raw().toArray()).flat();
+    let goOn;
+    let left;
+    let handle;
+    const leave = (a) => {
+      const end = new Promise((resolve) => {
+        goOn = resolve;
+      });
+      left = end.then(async () => {
+        await insert(a);
+        await storage.put('left', a);
+        await storage.transaction(() => insert(a + 1));
+      });
+    };
+    await storage.transaction(async (txn) => {
+      handle = txn;
+      await insert(4);
+      leave(5);
+    });
+    goOn();
+    await left;
+    expect(await numbers()).toEqual([4, 5, 6]);
+    expect(await storage.get('left')).toBe(5);
+
+    // Its handle is another matter: it means the transaction for good.
+    expect((await rejection(handle.get('left'))).code).toBe('ERR_CLOSED');
+    expect((await rejection(handle.put('left', 6))).code).toBe('ERR_CLOSED');
+    expect(() => handle.rollback()).toThrow(/over/);
+
+    // Where the transaction is rolled back, too.
+    await storage
+      .transaction(async () => {
+        await insert(7);
+        leave(8);
+        throw new Error('no');
+      })
+      .catch((error) => expect(error.message).toBe('no'));
+    goOn();
+    await left;
+    expect(await numbers()).toEqual([4, 5, 6, 8, 9]);
+
+    // What an inner one leaves belongs to the outer one.
+    await storage.transaction(async (txn) => {
+      await storage.transaction(async () => leave(10));
+      goOn();
+      await left;
+      txn.rollback();
+    });
+    expect(await numbers()).toEqual([4, 5, 6, 8, 9]);
   });
 
   test('keys and values', async () => {

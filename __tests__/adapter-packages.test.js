@@ -47,12 +47,53 @@ test('both module systems have the same names', async () => {
   expect(stdout).toBe(ADAPTERS.map((name) => `${name} true\n`).join(''));
 });
 
-test('peers are optional, and nothing pulls them in', () => {
+test('peers are optional, nothing pulls them in, and no version of them ends an install', () => {
+  expect(Object.keys(manifest.peerDependencies)).toEqual(PEERS);
   for (const peer of PEERS) {
-    expect(manifest.peerDependencies[peer]).toMatch(/^\^0\./);
+    // Any other range leaves out what is to come, and prereleases even of what it names.
+    expect(manifest.peerDependencies[peer]).toBe('*');
     expect(manifest.peerDependenciesMeta[peer]).toEqual({ optional: true });
     expect(manifest.dependencies?.[peer]).toBe(undefined);
   }
+});
+
+describe('beside versions that the adapters do not know', () => {
+  const directory = temporaryDirectory();
+  const npm = (cwd, ...args) => {
+    const options = { cwd, encoding: 'utf8', shell: process.platform === 'win32' };
+    return execFileSync(
+      'npm',
+      [...args, '--offline', '--no-audit', '--no-fund', '--loglevel=error'],
+      options,
+    );
+  };
+  const make = (folder, content) => {
+    mkdirSync(join(directory, folder));
+    writeFileSync(join(directory, folder, 'package.json'), JSON.stringify(content));
+    return `./${folder}`;
+  };
+  const { name, version, peerDependencies, peerDependenciesMeta } = manifest;
+  const VERSIONS = ['0.1.0', '0.30.0-beta.1', '9.0.0'];
+
+  // Tarballs of nothing but what npm looks at. Of folders it would make links, and not look at their peers.
+  beforeAll(() => {
+    const own = make('own', { name, version, peerDependencies, peerDependenciesMeta });
+    const peers = PEERS.flatMap((peer) =>
+      VERSIONS.map((each) => make(`${peer}-${each}`, { name: peer, version: each })),
+    );
+    npm(directory, 'pack', own, ...peers);
+  });
+
+  test.each(VERSIONS)('npm installs the package next to peers of %s', (each) => {
+    const packed = PEERS.map((peer) => [peer, `file:../${peer}-${each}.tgz`]);
+    const dependencies = { [name]: `file:../${name}-${version}.tgz`, ...Object.fromEntries(packed) };
+    const project = join(directory, make(`project-${each}`, { name: 'project', dependencies }));
+    npm(project, 'install', '--ignore-scripts');
+    for (const peer of PEERS) {
+      const path = join(project, 'node_modules', peer, 'package.json');
+      expect(JSON.parse(readFileSync(path, 'utf8')).version).toBe(each);
+    }
+  });
 });
 
 describe('without the peers', () => {

@@ -3,7 +3,7 @@
 const { AsyncResource } = require('node:async_hooks');
 const { execFile } = require('node:child_process');
 const { randomUUID } = require('node:crypto');
-const { mkdtempSync, rmSync } = require('node:fs');
+const { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join, resolve } = require('node:path');
 const { promisify } = require('node:util');
@@ -139,7 +139,37 @@ async function startWith(store, actorId, pages) {
 
 /** Runs a Node program to its end. Rejects if it does not end by itself or its exit code is not 0. */
 function runNode(...args) {
-  return promisify(execFile)(process.execPath, args, { cwd: ROOT, timeout: 20_000 });
+  return runNodeIn(ROOT, ...args);
+}
+
+function runNodeIn(cwd, ...args) {
+  return promisify(execFile)(process.execPath, args, { cwd, timeout: 20_000 });
+}
+
+/** The version of a development dependency, by the name that it is installed under. */
+function versionOf(name) {
+  return JSON.parse(readFileSync(join(ROOT, 'node_modules', name, 'package.json'), 'utf8')).version;
+}
+
+/**
+ * A directory that has the package installed, as one of its own and not as a link, so that it finds the peers of that
+ * directory: each by its name, with the name of the development dependency that it is.
+ */
+function projectWith(peers) {
+  const directory = temporaryDirectory();
+  const home = join(directory, 'node_modules', 'batondb');
+  mkdirSync(home, { recursive: true });
+  for (const part of readdirSync(ROOT)) {
+    if (/^(?:adapters|lib|binding\.js|index\..+|package\.json)$/.test(part)) {
+      cpSync(join(ROOT, part), join(home, part), { recursive: true });
+    } else if (part.endsWith('.node')) {
+      symlinkSync(join(ROOT, part), join(home, part));
+    }
+  }
+  for (const [name, installed] of Object.entries(peers)) {
+    symlinkSync(join(ROOT, 'node_modules', installed), join(directory, 'node_modules', name));
+  }
+  return directory;
 }
 
 module.exports = {
@@ -155,8 +185,11 @@ module.exports = {
   onEachSharedBackend,
   outside,
   page,
+  projectWith,
   rejection,
   runNode,
+  runNodeIn,
   startWith,
   temporaryDirectory,
+  versionOf,
 };

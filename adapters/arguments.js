@@ -1,8 +1,10 @@
-// What the adapters have in common: checks of the database that they are given, and integers past 2^53.
+// What the adapters have in common: checks of the database and of the peer that they are given, and integers past 2^53.
 
 'use strict';
 
 const check = require('../lib/check.js');
+const { BatonError } = require('../lib/error.js');
+const { HINT } = require('../lib/query-options.js');
 
 /** @typedef {import('../index.js').Queries} Queries */
 
@@ -43,6 +45,40 @@ function largeIntegers(value, name) {
 }
 
 /**
+ * How rows are read, so that the error about an integer that a number cannot hold names the option of the adapter.
+ *
+ * @param {'error' | 'bigint'} largeIntegers_
+ * @param {string} target What takes the option.
+ */
+function readOptions(largeIntegers_, target) {
+  return largeIntegers_ === 'bigint'
+    ? { readBigInts: true }
+    : {
+        readBigInts: false,
+        [HINT]: `Pass { largeIntegers: 'bigint' } to ${target} to read such integers as bigint`,
+      };
+}
+
+/**
+ * The library that is adapted, if it is one that can be. The range of versions in package.json cannot see to that: it
+ * takes any, since one that it did not take would end the installation of a project that has no use for the adapter.
+ *
+ * @template {Record<string, any>} Peer
+ * @param {Peer} library
+ * @param {readonly (keyof Peer & string)[]} names What the adapter needs of it.
+ * @param {string} supported
+ * @returns {Peer}
+ */
+function peer(library, names, supported) {
+  const missing = names.filter((name) => library[name] === undefined);
+  if (missing.length > 0) {
+    const message = `${supported}, and not with the version that is installed: it does not export ${missing.join(', ')}`;
+    throw new BatonError('ERR_INVALID_ARG', message);
+  }
+  return library;
+}
+
+/**
  * An integer that was read as `bigint`: a number again, unless a number cannot hold it.
  *
  * @param {unknown} value
@@ -70,4 +106,4 @@ function narrowRow(row) {
   return row;
 }
 
-module.exports = { largeIntegers, narrowRow, queries };
+module.exports = { largeIntegers, narrowRow, peer, queries, readOptions };

@@ -83,24 +83,37 @@ export declare function drizzle<TSchema extends Record<string, unknown> = Record
 ): BatonDrizzleDatabase<TSchema>;
 
 /** What drizzle-kit generates with `driver: 'durable-sqlite'` or `'expo'`, as its `migrations.js` exports it. */
-export interface MigrationConfig {
+export interface BundledMigrations {
   journal: { entries: { idx: number; when: number; tag: string; breakpoints: boolean }[] };
   /** The SQL of each migration by its number: `m0000`, `m0001` and so on. */
   migrations: Record<string, string>;
+}
+
+/** The folder into which drizzle-kit generates, with `meta/_journal.json` and the SQL in files. */
+export interface MigrationsFolder {
+  /** A path, or a `file:` URL such as `new URL('./drizzle', import.meta.url)`. */
+  migrationsFolder: string | URL;
+}
+
+export type MigrationConfig = (BundledMigrations | MigrationsFolder) & {
   /** @default '__drizzle_migrations' */
   migrationsTable?: string;
-}
+};
 
 /**
  * Applies the migrations that the database has not seen, in one transaction: all of them, or none. Calling it at
  * every start is what it is for; of two calls at once the second one waits and finds nothing to do.
  *
+ * One is missing if no row of the table of migrations has its time (`when`) or, failing that, its hash. So a migration
+ * that comes in late, with an older `when` than one that was applied, is applied as well; the order is the journal's.
+ *
  * Migrations that turn foreign keys off (as drizzle-kit's do that make a table anew) run with foreign keys off, and
  * fail if they leave rows behind whose references lead nowhere.
  *
- * @throws {DrizzleQueryError} The statement that failed, with a `BatonError` as its `cause`.
- * @throws {BatonError} `ERR_INVALID_ARG`: an entry of the journal has no migration, an option is wrong, or `db` is over
- * a transaction and the migrations turn foreign keys off.
+ * @throws {DrizzleQueryError} The statement that failed, with a `BatonError` as its `cause` and the migration's tag as
+ * its `migration`.
+ * @throws {BatonError} `ERR_INVALID_ARG`: an entry of the journal has no migration, a file cannot be read, an option is
+ * wrong, or `db` is over a transaction and the migrations turn foreign keys off.
  * `SQLITE_CONSTRAINT`: references lead nowhere. Otherwise as every transaction: `ERR_FENCE_MISMATCH` and so on.
  */
 export declare function migrate<TSchema extends Record<string, unknown>>(

@@ -104,7 +104,7 @@ export interface KeyValues {
   list<T = unknown>(options?: ListOptions): Promise<Map<string, T>>;
 }
 
-/** What the function of a transaction is given. */
+/** What the function of a transaction is given. After the end of the transaction its methods reject with `ERR_CLOSED`. */
 export interface DurableObjectTransaction extends KeyValues {
   /** The same as `storage.sql`, which means the transaction inside of its function. */
   readonly sql: SqlStorage;
@@ -118,7 +118,8 @@ export declare class DurableObjectStorage {
   readonly sql: SqlStorage;
   /**
    * Runs `closure` in a transaction: committed when it returns, rolled back when it throws. `storage.sql` means the
-   * transaction in whatever `closure` calls and waits for. Inside of another transaction it is a savepoint.
+   * transaction in whatever `closure` calls and waits for. Inside of another transaction it is a savepoint. Work that
+   * begins in `closure` and goes on after the end of the transaction runs on the database from then on.
    */
   transaction<T>(closure: (transaction: DurableObjectTransaction) => T | Promise<T>): Promise<T>;
   /**

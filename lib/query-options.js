@@ -7,6 +7,12 @@ const { traceparent } = require('./traceparent.js');
 
 /** @typedef {import('./sql-rows.js').RowFormat & import('./connection.js').Limits} Query */
 
+/**
+ * What an adapter has its callers told about integers that a number cannot hold: the option is the adapter's then. A
+ * symbol that all copies of this package share, and that no caller comes upon.
+ */
+const HINT = Symbol.for('batondb.integerHint');
+
 const QUERY_OPTIONS = ['rowMode', 'readBigInts', 'signal', 'timeoutMs', 'traceparent'];
 const BEHAVIORS = ['deferred', 'immediate', 'exclusive'];
 
@@ -14,6 +20,7 @@ const BEHAVIORS = ['deferred', 'immediate', 'exclusive'];
 const QUERY_DEFAULT = Object.freeze({
   rowMode: 'object',
   readBigInts: false,
+  integerHint: undefined,
   signal: undefined,
   timeoutMs: undefined,
   traceparent: undefined,
@@ -49,6 +56,7 @@ function queryOptions(value) {
   return {
     rowMode,
     readBigInts: check.boolean(options.readBigInts ?? false, 'options.readBigInts'),
+    integerHint: /** @type {any} */ (options)[HINT],
     ...limits(options),
   };
 }
@@ -104,4 +112,4 @@ function batchStatements(value) {
   return { sqls, params };
 }
 
-module.exports = { batchStatements, limitOptions, queryOptions, sqlText, transactionOptions };
+module.exports = { HINT, batchStatements, limitOptions, queryOptions, sqlText, transactionOptions };

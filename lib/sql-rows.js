@@ -49,7 +49,7 @@ const { latin1Slice, utf8Slice } =
 /**
  * How rows are handed out.
  *
- * @typedef {{ rowMode: 'object' | 'array', readBigInts: boolean }} RowFormat
+ * @typedef {{ rowMode: 'object' | 'array', readBigInts: boolean, integerHint?: string | undefined }} RowFormat
  */
 
 /** The columns that the answers of one database had, so that those of a repeated query are parsed once. */
@@ -123,6 +123,7 @@ class RowReader {
   #hasProto;
   #asArray;
   #readBigInts;
+  #integerHint;
   #text = '';
   #textAt = 0;
   /** @type {string[]} */
@@ -135,7 +136,11 @@ class RowReader {
    * @param {Shape} shape
    * @param {RowFormat} format
    */
-  constructor({ bytes, view, rows, columnsBytes }, { names, hasProto }, { rowMode, readBigInts }) {
+  constructor(
+    { bytes, view, rows, columnsBytes },
+    { names, hasProto },
+    { rowMode, readBigInts, integerHint },
+  ) {
     this.rowsLeft = rows;
     this.#bytes = bytes;
     this.#view = view;
@@ -143,6 +148,7 @@ class RowReader {
     this.#hasProto = hasProto;
     this.#asArray = rowMode === 'array';
     this.#readBigInts = readBigInts;
+    this.#integerHint = integerHint;
     const textAt = HEADER_BYTES + columnsBytes;
     const textEnd = textAt + view.getUint32(32);
     if (textEnd > textAt) {
@@ -271,7 +277,7 @@ class RowReader {
       throw new BatonError(
         'ERR_OUT_OF_RANGE',
         `The column ${name} holds ${this.#view.getBigInt64(at)}, which a number cannot hold exactly. ` +
-          'Pass { readBigInts: true } to read integers as bigint',
+          (this.#integerHint ?? 'Pass { readBigInts: true } to read integers as bigint'),
       );
     }
     return value;

@@ -2,8 +2,8 @@
 //
 //   npm run test:package -- [npm] [pnpm] [yarn] [berry] [bun]
 //
-// The registry is one of this process that knows our packages alone. The package managers themselves come from the
-// npm registry, into target/tools. The addon of this machine is the one that was built last; those of the other
+// The registry is one of this process that knows our packages alone. The package managers and bundlers themselves come
+// from the npm registry, into target/tools. The addon of this machine is the one that was built last; those of the other
 // platforms are empty files, which nobody may install.
 
 import { spawnSync } from 'node:child_process';
@@ -21,6 +21,7 @@ import { join } from 'node:path';
 
 import { PLATFORMS as SUPPORTED, packageOf, platformOf } from '../lib/platform.js';
 import { ROOT, addonName } from './packages/platforms.js';
+import { bundlers } from './packages/bundlers.js';
 import { managers, managerTools, startRegistry } from './packages/managers.js';
 import { EXPECTED, FILES } from './packages/programs.js';
 
@@ -185,6 +186,15 @@ function testManager(manager) {
     expectRuns(folder, 'out/program.cjs');
   });
   step(`${manager.name}: esbuild`, () => expectBundles(folder));
+  // How what is installed is laid out differs between package managers, and not for these.
+  if (manager.name === 'npm') {
+    for (const { name, command, output } of bundlers(folder)) {
+      step(`${manager.name}: ${name}`, () => {
+        run(folder, command);
+        expectRuns(folder, output);
+      });
+    }
+  }
   const without = manager.addWithoutOptional;
   if (without !== undefined) {
     const bare = project(`${manager.name}-without-optional`);

@@ -3,7 +3,7 @@
 'use strict';
 
 const check = require('../../lib/check.js');
-const { largeIntegers, queries } = require('../arguments.js');
+const { largeIntegers, peer: checkedPeer, queries } = require('../arguments.js');
 const { makeMigrate } = require('./migrator.js');
 const { makeSession } = require('./session.js');
 
@@ -11,8 +11,26 @@ const { makeSession } = require('./session.js');
 
 const OPTIONS = ['schema', 'logger', 'casing', 'largeIntegers'];
 
-/** @param {Peer} peer */
-function makeDrizzle(peer) {
+/** What is made use of, here and in the files beside this one. @satisfies {readonly (keyof Peer)[]} */
+const USED = /** @type {const} */ ([
+  'BaseSQLiteDatabase',
+  'SQLiteAsyncDialect',
+  'SQLitePreparedQuery',
+  'SQLiteSession',
+  'SQLiteTransaction',
+  'DefaultLogger',
+  'DrizzleQueryError',
+  'NoopLogger',
+  'createTableRelationsHelpers',
+  'entityKind',
+  'extractTablesRelationalConfig',
+  'fillPlaceholders',
+  'mapResultRow',
+]);
+
+/** @param {Peer} library */
+function makeDrizzle(library) {
+  const peer = checkedPeer(library, USED, 'batondb/drizzle works with drizzle-orm 0.44 and 0.45');
   const { BaseSQLiteDatabase, SQLiteAsyncDialect, entityKind } = peer;
   const BatonSession = makeSession(peer);
 

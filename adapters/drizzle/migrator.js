@@ -1,8 +1,11 @@
-// `migrate(db, { journal, migrations })`: brings a database to the newest of the migrations that drizzle-kit has made.
+// `migrate(db, config)`: brings a database to the newest of the migrations that drizzle-kit has made.
 //
 // All that is missing is applied in one transaction, in which it is also found out what is missing: of two callers at
 // once the second finds nothing to do, and a migration that fails leaves nothing behind, not even the table of
 // migrations. The table is Drizzle's own, hashes included, so its other tools and migrators go on from here.
+//
+// Drizzle 0.45 takes what is newer than the newest row for what is missing, and passes over a migration of a branch that
+// was merged late. Here that one is applied, too, as it is by Drizzle 1.0.
 //
 // Where drizzle-kit makes a table anew it turns foreign keys off, drops the old one and turns them on again. Inside of
 // a transaction SQLite passes over that PRAGMA, and DROP TABLE would delete what refers to the table. So it is turned
@@ -10,17 +13,16 @@
 
 'use strict';
 
-const { createHash } = require('node:crypto');
-
 const check = require('../../lib/check.js');
 const { BatonError } = require('../../lib/error.js');
 const { queries } = require('../arguments.js');
+const { givenMigrations, migrationsIn, missingOf } = require('./migration-files.js');
 
 /** @typedef {import('./peer.js').Peer} Peer */
 /** @typedef {import('../../index.js').Queries} Queries */
-/** @typedef {{ tag: string, when: number, hash: string, statements: string[] }} Migration */
+/** @typedef {import('./migration-files.js').Migration} Migration */
 
-const BREAKPOINT = '--> statement-breakpoint';
+const OPTIONS = ['journal', 'migrations', 'migrationsFolder', 'migrationsTable'];
 const FOREIGN_KEYS_OFF = /\bPRAGMA\s+foreign_keys\s*=\s*(?:OFF|0|FALSE|NO)\b/i;
 /** One that is a statement of a migration. Inside of the transaction it is refused where it would change the setting. */
 const FOREIGN_KEYS_SET = /(^|;)\s*PRAGMA\s+foreign_keys\s*=\s*\w+\s*(?=;|$)/gi;
@@ -28,29 +30,18 @@ const TABLE_DEFAULT = '__drizzle_migrations';
 
 /**
  * @param {unknown} value
- * @returns {{ table: string, migrations: Migration[] }}
+ * @returns {Promise<{ table: string, migrations: Migration[] }>}
  */
-function checkedConfig(value) {
-  const config = check.object(value, 'config', ['journal', 'migrations', 'migrationsTable']);
-  const { journal, migrations } = config;
-  if (!Array.isArray(journal?.entries)) {
-    throw check.invalid('config.journal', "drizzle-kit's journal, with a list of entries", journal);
+async function checkedConfig(value) {
+  const { journal, migrations, migrationsFolder, migrationsTable } = check.object(value, 'config', OPTIONS);
+  const table = check.nonEmptyString(migrationsTable ?? TABLE_DEFAULT, 'config.migrationsTable');
+  if (migrationsFolder === undefined) {
+    return { table, migrations: await givenMigrations(journal, migrations) };
   }
-  if (typeof migrations !== 'object' || migrations === null) {
-    throw check.invalid('config.migrations', 'an object with the SQL of m0000, m0001 and so on', migrations);
+  if (journal !== undefined || migrations !== undefined) {
+    throw check.invalid('config.migrationsFolder', 'absent where there is a journal', migrationsFolder);
   }
-  return {
-    table: check.nonEmptyString(config.migrationsTable ?? TABLE_DEFAULT, 'config.migrationsTable'),
-    migrations: journal.entries.map((/** @type {any} */ entry, /** @type {number} */ index) => {
-      const name = `config.journal.entries[${index}]`;
-      const idx = check.integer(entry?.idx, `${name}.idx`, 0, Number.MAX_SAFE_INTEGER);
-      const when = check.integer(entry.when, `${name}.when`, 0, Number.MAX_SAFE_INTEGER);
-      const key = `m${String(idx).padStart(4, '0')}`;
-      const text = check.string(migrations[key], `config.migrations.${key}`);
-      const hash = createHash('sha256').update(text).digest('hex');
-      return { tag: String(entry.tag), when, hash, statements: text.split(BREAKPOINT) };
-    }),
-  };
+  return { table, migrations: await migrationsIn(migrationsFolder) };
 }
 
 /** @param {Peer} peer */
@@ -60,12 +51,13 @@ function makeMigrate({ DrizzleQueryError }) {
    * @param {string} table Quoted.
    * @param {Migration} migration
    */
-  async function apply(tx, table, { when, hash, statements }) {
+  async function apply(tx, table, { tag, when, hash, statements }) {
     for (const statement of statements) {
       try {
         await tx.exec(statement.replace(FOREIGN_KEYS_SET, '$1'));
       } catch (error) {
-        throw new DrizzleQueryError(statement, [], /** @type {Error} */ (error));
+        const told = new DrizzleQueryError(statement, [], /** @type {Error} */ (error));
+        throw Object.assign(told, { migration: tag });
       }
     }
     await tx.run(`INSERT INTO ${table} ("hash", "created_at") VALUES (?, ?)`, [hash, when]);
@@ -73,15 +65,15 @@ function makeMigrate({ DrizzleQueryError }) {
 
   /**
    * @param {Queries} tx
-   * @param {ReturnType<typeof checkedConfig>} config
+   * @param {Awaited<ReturnType<typeof checkedConfig>>} config
    */
   async function applyMissing(tx, { table: name, migrations }) {
     const table = `"${name.replaceAll('"', '""')}"`;
     await tx.exec(
       `CREATE TABLE IF NOT EXISTS ${table} (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)`,
     );
-    const newest = await tx.get(`SELECT max(created_at) AS "when" FROM ${table}`);
-    const missing = migrations.filter(({ when }) => newest?.when === null || Number(newest?.when) < when);
+    const rows = await tx.all(`SELECT hash, created_at FROM ${table} ORDER BY rowid`);
+    const missing = missingOf(migrations, /** @type {any[]} */ (rows));
     const isChecked = missing.some(turnsForeignKeysOff);
     if (isChecked) {
       await refuseForeignKeys(tx);
@@ -106,7 +98,7 @@ function makeMigrate({ DrizzleQueryError }) {
    */
   return async function migrate(db, config) {
     const client = queries(db?.$client, "db (it is made by batondb/drizzle's drizzle)");
-    const checked = checkedConfig(config);
+    const checked = await checkedConfig(config);
     const run = () => client.transaction((/** @type {Queries} */ tx) => applyMissing(tx, checked));
     const { foreign_keys: areOn } = await client.get('PRAGMA foreign_keys');
     if (areOn === 1 && checked.migrations.some(turnsForeignKeysOff)) {

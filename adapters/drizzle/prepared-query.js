@@ -2,7 +2,7 @@
 
 'use strict';
 
-const { narrowRow } = require('../arguments.js');
+const { narrowRow, readOptions } = require('../arguments.js');
 
 /** @typedef {import('../../index.js').Queries} Queries */
 /** @typedef {import('../../index.js').BatchResult<import('../../index.js').SqlValue[]>} BatchResult */
@@ -88,7 +88,7 @@ function makePreparedQuery({ SQLitePreparedQuery, entityKind, fillPlaceholders, 
     }
 
     get #readOptions() {
-      return { readBigInts: this.#settings.largeIntegers === 'bigint' };
+      return readOptions(this.#settings.largeIntegers, 'drizzle(database, config)');
     }
 
     /** @param {any[]} rows */

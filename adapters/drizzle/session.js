@@ -3,7 +3,7 @@
 
 'use strict';
 
-const { narrowRow } = require('../arguments.js');
+const { narrowRow, readOptions } = require('../arguments.js');
 const { asObjects, makePreparedQuery, runResult } = require('./prepared-query.js');
 
 /** @typedef {import('../../index.js').Queries} Queries */
@@ -76,10 +76,10 @@ function makeSession(peer) {
         return { sql, params: /** @type {any[]} */ (peer.fillPlaceholders(params, {})) };
       });
       statements.forEach(({ sql, params }) => this.#settings.logger.logQuery(sql, params));
-      const readBigInts = this.#settings.largeIntegers === 'bigint';
+      const options = readOptions(this.#settings.largeIntegers, 'drizzle(database, config)');
       let results;
       try {
-        results = await this.#queries.batch(statements, { rowMode: 'array', readBigInts });
+        results = await this.#queries.batch(statements, { rowMode: 'array', ...options });
       } catch (error) {
         const { sql, params } = statements[/** @type {any} */ (error)?.statement ?? 0] ?? {
           sql: '',
@@ -88,7 +88,7 @@ function makeSession(peer) {
         throw new DrizzleQueryError(sql, params, /** @type {Error} */ (error));
       }
       return results.map((result, index) => {
-        if (readBigInts) {
+        if (options.readBigInts) {
           result.rows.forEach(narrowRow);
           narrowRow(result);
         }

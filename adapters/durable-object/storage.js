@@ -12,14 +12,19 @@ const check = require('../../lib/check.js');
 const { statementsOf } = require('../../lib/cli/sql-text.js');
 const { BatonError } = require('../../lib/error.js');
 const { sqlText } = require('../../lib/query-options.js');
-const { largeIntegers, narrowRow, queries } = require('../arguments.js');
+const { largeIntegers, narrowRow, queries, readOptions } = require('../arguments.js');
 const { PendingCursor, SqlCursor } = require('./cursor.js');
 const { KeyValues } = require('./key-values.js');
 
 /** @typedef {import('../../index.js').Queries} Queries */
-/** @typedef {{ queries: Queries, isRolledBack: boolean }} Scope */
+/**
+ * A transaction, as what runs in its function knows it.
+ *
+ * @typedef {{ queries: Queries, outer: Scope | undefined, isRolledBack: boolean, isOver: boolean }} Scope
+ */
 
 const ROLLBACK = new Error('The transaction is rolled back');
+const OVER = 'The transaction is over: storage itself, and storage.sql, go on without it';
 
 class SqlStorage {
   #scope;
@@ -60,10 +65,10 @@ class SqlStorage {
       throw check.invalid('query', 'SQL with at least one statement', query);
     }
     last.params = bindings.map((value) => (value === undefined ? null : value));
-    const readBigInts = this.#largeIntegers === 'bigint';
-    const results = await this.#scope().batch(statements, { rowMode: 'array', readBigInts });
+    const options = readOptions(this.#largeIntegers, 'durableObjectStorage(database, options)');
+    const results = await this.#scope().batch(statements, { rowMode: 'array', ...options });
     const { columns, rows } = results[results.length - 1];
-    for (const row of readBigInts ? rows.map(narrowRow) : rows) {
+    for (const row of options.readBigInts ? rows.map(narrowRow) : rows) {
       row.forEach((value, index) => {
         row[index] = asDurableObject(value);
       });
@@ -142,18 +147,18 @@ class DurableObjectStorage {
     if (typeof closure !== 'function') {
       throw check.invalid('closure', 'a function', closure);
     }
+    const outer = this.#scope();
     /** @type {any} */
     let value;
     try {
-      await this.#current().transaction(async (tx) => {
-        const scope = { queries: tx, isRolledBack: false };
-        const rollback = () => {
-          scope.isRolledBack = true;
-        };
-        const { get, put, delete: delete_, list } = this;
-        const methods = [get, put, delete_, list].map((method) => [method.name, method.bind(this)]);
-        const handle = { sql: this.sql, rollback, ...Object.fromEntries(methods) };
-        value = await this.#inside.run(scope, () => closure(handle));
+      await this.#queriesOf(outer).transaction(async (tx) => {
+        const scope = { queries: tx, outer, isRolledBack: false, isOver: false };
+        try {
+          value = await this.#inside.run(scope, () => closure(this.#handle(scope)));
+        } finally {
+          // From here on, before the commit: what comes later waits for it, and then runs.
+          scope.isOver = true;
+        }
         if (scope.isRolledBack) {
           throw ROLLBACK;
         }
@@ -177,8 +182,51 @@ class DurableObjectStorage {
     await this.#current().get('SELECT 1');
   }
 
+  /**
+   * What the function of a transaction is given. Unlike the storage it means that transaction for good.
+   *
+   * @param {Scope} scope
+   */
+  #handle(scope) {
+    const keyValues = new KeyValues(() => {
+      if (scope.isOver) {
+        throw new BatonError('ERR_CLOSED', OVER);
+      }
+      return this.#queriesOf(scope);
+    });
+    return /** @type {any} */ ({
+      sql: this.sql,
+      get: async (/** @type {any} */ key) => await keyValues.get(key),
+      put: async (/** @type {any} */ key, /** @type {any} */ value) => await keyValues.put(key, value),
+      delete: async (/** @type {any} */ key) => await keyValues.delete(key),
+      list: async (/** @type {any} */ options) => await keyValues.list(options),
+      rollback() {
+        if (scope.isOver && !scope.isRolledBack) {
+          throw new BatonError('ERR_CLOSED', OVER);
+        }
+        scope.isRolledBack = true;
+      },
+    });
+  }
+
+  /**
+   * The transaction that the caller is in. What a transaction has left behind is in the one around it, if that is still
+   * open, and else in none: then it runs on the database, as it would in a Durable Object.
+   */
+  #scope() {
+    let scope = this.#inside.getStore();
+    while (scope?.isOver) {
+      scope = scope.outer;
+    }
+    return scope;
+  }
+
   #current() {
-    const scope = this.#inside.getStore();
+    return this.#queriesOf(this.#scope());
+  }
+
+  /** @param {Scope | undefined} scope */
+  #queriesOf(scope) {
     if (scope?.isRolledBack) {
       throw new BatonError('ERR_CLOSED', 'The transaction is rolled back');
     }

@@ -7,7 +7,7 @@
 
 'use strict';
 
-const { narrowRow } = require('../arguments.js');
+const { narrowRow, readOptions } = require('../arguments.js');
 const { BatonError } = require('../../lib/error.js');
 const { HeldTransaction } = require('./transaction.js');
 
@@ -15,6 +15,7 @@ const { HeldTransaction } = require('./transaction.js');
 /** @typedef {import('../../index.js').SqlParam} SqlParam */
 /** @typedef {import('kysely').CompiledQuery} CompiledQuery */
 /** @typedef {{ largeIntegers: 'error' | 'bigint', transactionTimeoutMs: number | undefined }} Settings */
+/** @typedef {{ signal?: AbortSignal | undefined }} Abortable What Kysely 0.29 passes along, and 0.28 does not. */
 
 const CHUNK_ROWS_DEFAULT = 100;
 const WRITES = ['InsertQueryNode', 'UpdateQueryNode', 'DeleteQueryNode', 'MergeQueryNode'];
@@ -45,8 +46,16 @@ class BatonConnection {
   #release;
   /** Whether a query ran outside of a transaction, which may have set what others must not see. */
   #isUsed = false;
+  /** Whether Kysely has given the connection back. Whoever kept it may still use it, as with Kysely's own dialects. */
+  #isReturned = false;
   /** @type {InstanceType<typeof HeldTransaction> | undefined} */
   #transaction;
+  /**
+   * Ends the query under way, if Kysely may ask for that.
+   *
+   * @type {AbortController | undefined}
+   */
+  #canceller;
 
   /**
    * @param {Database} database
@@ -73,29 +82,42 @@ class BatonConnection {
   async begin() {
     await this.claim();
     const { transactionTimeoutMs: timeoutMs } = this.#settings;
-    this.#transaction = await HeldTransaction.begin(
-      this.#database,
-      timeoutMs === undefined ? {} : { timeoutMs },
-    );
+    try {
+      this.#transaction = await HeldTransaction.begin(
+        this.#database,
+        timeoutMs === undefined ? {} : { timeoutMs },
+      );
+    } finally {
+      this.#giveBack();
+    }
     this.#yield();
   }
 
   async commit() {
     await this.#transaction?.commit();
     this.#transaction = undefined;
+    this.#giveBack();
   }
 
   async rollback() {
     const transaction = this.#transaction;
     this.#transaction = undefined;
-    await transaction?.rollback();
+    try {
+      await transaction?.rollback();
+    } finally {
+      this.#giveBack();
+    }
   }
 
   /** Ends what was left open. */
   async close() {
-    try {
-      await this.rollback();
-    } finally {
+    this.#isReturned = true;
+    await this.rollback();
+  }
+
+  /** Nobody else would do it for whoever uses the connection after its time. */
+  #giveBack() {
+    if (this.#isReturned && this.#transaction === undefined) {
       this.#release?.();
       this.#release = undefined;
     }
@@ -113,32 +135,50 @@ class BatonConnection {
 
   /**
    * @param {CompiledQuery} compiled
+   * @param {Abortable} [options]
    * @returns {Promise<import('kysely').QueryResult<any>>}
    */
-  async executeQuery({ sql, parameters, query }) {
+  async executeQuery(compiled, options) {
+    this.#canceller = options?.signal === undefined ? undefined : new AbortController();
+    try {
+      return await this.#execute(compiled, { signal: this.#canceller?.signal });
+    } finally {
+      this.#canceller = undefined;
+      this.#giveBack();
+    }
+  }
+
+  /** Kysely's `inflightQueryAbortStrategy: 'cancel query'`. Without it, a query whose signal comes runs to its end. */
+  async cancelQuery() {
+    this.#canceller?.abort();
+  }
+
+  /**
+   * @param {CompiledQuery} compiled
+   * @param {Abortable} limits
+   * @returns {Promise<import('kysely').QueryResult<any>>}
+   */
+  async #execute({ sql, parameters, query }, limits) {
     const queries = await this.#queries();
     const params = /** @type {readonly SqlParam[]} */ (parameters);
-    const hasRows = answersRows(query) ?? (await queries.prepare(sql)).columns().length > 0;
+    const hasRows = answersRows(query) ?? (await queries.prepare(sql, limits)).columns().length > 0;
     if (hasRows) {
-      const rows = await queries.all(sql, params, this.#readOptions());
+      const rows = await queries.all(sql, params, this.#readOptions(limits));
       rows.forEach((row) => this.#row(row));
       const isWrite = WRITES.includes(query.kind) && !hasExplain(query);
       return isWrite ? { rows, numAffectedRows: BigInt(rows.length) } : { rows };
     }
-    const { changes, lastInsertRowid } = await queries.run(sql, params);
-    const numAffectedRows = BigInt(changes);
-    // Of an INSERT that inserted nothing, the connection's last rowid would be that of another one.
-    return query.kind === 'InsertQueryNode' && changes > 0
-      ? { rows: [], numAffectedRows, insertId: BigInt(lastInsertRowid) }
-      : { rows: [], numAffectedRows };
+    const { changes, lastInsertRowid } = await queries.run(sql, params, limits);
+    return { rows: [], ...outcome(query, changes, lastInsertRowid) };
   }
 
   /**
    * @param {CompiledQuery} compiled
    * @param {number} [chunkSize]
+   * @param {Abortable} [options]
    * @returns {AsyncIterableIterator<import('kysely').QueryResult<any>>}
    */
-  async *streamQuery({ sql, parameters }, chunkSize = CHUNK_ROWS_DEFAULT) {
+  async *streamQuery({ sql, parameters }, chunkSize = CHUNK_ROWS_DEFAULT, { signal } = {}) {
     if (!Number.isInteger(chunkSize) || chunkSize < 1) {
       throw new BatonError('ERR_INVALID_ARG', `chunkSize must be a positive integer. Received ${chunkSize}`);
     }
@@ -148,21 +188,32 @@ class BatonConnection {
       this.#yield();
     }
     let rows = [];
-    for await (const row of queries.iterate(sql, params, this.#readOptions())) {
-      rows.push(this.#row(row));
-      if (rows.length >= chunkSize) {
-        yield { rows };
-        rows = [];
+    try {
+      for await (const row of queries.iterate(sql, params, this.#readOptions({ signal }))) {
+        rows.push(this.#row(row));
+        if (rows.length >= chunkSize) {
+          yield { rows };
+          rows = [];
+        }
       }
+    } catch (error) {
+      // Kysely has told its caller already, and waits only for this to be over.
+      if (signal?.aborted) {
+        return;
+      }
+      throw error;
     }
     if (rows.length > 0) {
       yield { rows };
     }
   }
 
-  /** @returns {import('../../index.js').ObjectQueryOptions} */
-  #readOptions() {
-    return { readBigInts: this.#settings.largeIntegers === 'bigint' };
+  /**
+   * @param {Abortable} limits
+   * @returns {import('../../index.js').ObjectQueryOptions}
+   */
+  #readOptions({ signal }) {
+    return { ...readOptions(this.#settings.largeIntegers, 'BatonDialect'), signal };
   }
 
   /** @param {import('../../index.js').SqlRow} row */
@@ -185,6 +236,21 @@ function answersRows(query) {
     return 'returning' in query ? query.returning !== undefined || hasExplain(query) : hasExplain(query);
   }
   return /^(?:Create|Alter|Drop)/.test(query.kind) ? false : undefined;
+}
+
+/**
+ * What a statement without rows has done. Of SQL by hand nobody knows whether it inserts, so it has an `insertId` as it
+ * has with Kysely's own dialect: the connection's last rowid, whatever it is of. A query builder's INSERT that inserted
+ * nothing has none, since that would be another one's.
+ *
+ * @param {CompiledQuery['query']} query
+ * @param {number} changes
+ * @param {number | bigint} lastInsertRowid
+ */
+function outcome({ kind }, changes, lastInsertRowid) {
+  const numAffectedRows = BigInt(changes);
+  const hasId = kind === 'RawNode' || (kind === 'InsertQueryNode' && changes > 0);
+  return hasId ? { insertId: BigInt(lastInsertRowid), numAffectedRows } : { numAffectedRows };
 }
 
 /** @param {object} query */

@@ -5,7 +5,7 @@
 
 const check = require('../../lib/check.js');
 const { BatonError } = require('../../lib/error.js');
-const { largeIntegers, queries } = require('../arguments.js');
+const { largeIntegers, peer, queries } = require('../arguments.js');
 const { BatonConnection, Lock } = require('./connection.js');
 
 /** @typedef {import('../../index.js').Database} Database */
@@ -138,11 +138,23 @@ function identifier(name) {
 }
 
 /** @param {Kysely} kysely */
-function makeDialect({ CompiledQuery, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler }) {
+function makeDialect(kysely) {
+  const { CompiledQuery, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } = peer(
+    kysely,
+    ['CompiledQuery', 'SqliteAdapter', 'SqliteIntrospector', 'SqliteQueryCompiler'],
+    'batondb/kysely works with kysely 0.28 and 0.29',
+  );
+
   class BatonAdapter extends SqliteAdapter {
     // SQLite can take back DDL, so a run of migrations that fails half way leaves nothing behind, and of two that
     // begin at once one waits for the other. (Kysely's own SQLite dialect says no, and keeps half of the first.)
     get supportsTransactionalDdl() {
+      return true;
+    }
+
+    // There is one, and the lock of this driver keeps its users apart. Told otherwise, Kysely 0.29 puts a lock of its
+    // own around that one, which a query in the loop over a stream would wait for without end.
+    get supportsMultipleConnections() {
       return true;
     }
   }

@@ -3,13 +3,12 @@
 'use strict';
 
 const { spawn, spawnSync } = require('node:child_process');
-const { existsSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
+const { mkdirSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 
-const { ROOT } = require('./platforms.js');
 const { readJson, stageAll } = require('./stage.js');
+const { installTools } = require('./tools.js');
 
-const TOOLS = join(ROOT, 'target', 'tools', 'managers');
 const VERSIONS = ['pnpm@10.34.9', 'yarn@1.22.22', '@yarnpkg/cli-dist@4.18.1', 'bun@1.4.5'];
 
 /**
@@ -24,18 +23,7 @@ const VERSIONS = ['pnpm@10.34.9', 'yarn@1.22.22', '@yarnpkg/cli-dist@4.18.1', 'b
 
 /** Installs the package managers where they are missing. @returns {string} where they are */
 function managerTools() {
-  const modules = join(TOOLS, 'node_modules');
-  const stamp = join(TOOLS, 'versions');
-  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== VERSIONS.join('\n')) {
-    mkdirSync(TOOLS, { recursive: true });
-    const command = `npm install --prefix . --no-save --no-audit --no-fund --loglevel=error ${VERSIONS.join(' ')}`;
-    const { status } = spawnSync(command, { cwd: TOOLS, stdio: 'inherit', shell: true });
-    if (status !== 0) {
-      throw new Error(`${command} failed`);
-    }
-    writeFileSync(stamp, VERSIONS.join('\n'));
-  }
-  return modules;
+  return installTools('managers', VERSIONS);
 }
 
 /**
