@@ -28,8 +28,13 @@ export declare class NativeCopying {
 export declare class NativeDatabase {
   /** How the start went. */
   startup(): NativeOpened
-  /** Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate. */
+  /**
+   * Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate; of several statements 5 as one transaction, 6 as one as
+   * far as that may be, 7 each by itself.
+   */
   run(call: number, scope: number, job: number, kind: number, sql: string, params?: Uint8Array | undefined | null, traceparent?: string | undefined | null): void
+  /** Goes on with a script that is run statement by statement. `skip` leaves out the rows that are left of a statement. */
+  eachOn(call: number, scope: number, job: number, script: number, skip: boolean): void
   /** What a statement takes and gives. */
   describe(call: number, scope: number, job: number, sql: string): void
   /** Runs statements as one transaction. `params` runs beside `sqls`. */
@@ -615,6 +620,9 @@ export interface NativeVerifyStep {
   /** How many further problems there are. */
   problemsOmitted: number
 }
+
+/** What a text of SQL is that somebody types: 0 without a statement, 1 with one that is not at its end, 2 complete. */
+export declare function sqlState(sql: string): number
 
 /**
  * The directive of a filter that is none, or nothing. Without a check beforehand the constructor would have to

@@ -842,4 +842,5 @@ module.exports.NativeLogger = nativeBinding.NativeLogger
 module.exports.NativeStore = nativeBinding.NativeStore
 module.exports.NativeV1Migration = nativeBinding.NativeV1Migration
 module.exports.NativeVerification = nativeBinding.NativeVerification
+module.exports.sqlState = nativeBinding.sqlState
 module.exports.wrongDirective = nativeBinding.wrongDirective

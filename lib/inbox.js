@@ -148,6 +148,17 @@ class InboxDatabase {
 
   /**
    * @param {number} scope
+   * @param {number} job
+   * @param {number} script
+   * @param {boolean} skip Leaves out the rows that are left of a statement.
+   * @returns {Promise<Uint8Array[] | Failure>}
+   */
+  eachOn(scope, job, script, skip) {
+    return ask((call) => this.#native.eachOn(call, scope, job, script, skip));
+  }
+
+  /**
+   * @param {number} scope
    * @param {number} cursor
    * @returns {Promise<undefined | Failure>}
    */

@@ -7,7 +7,8 @@
 //   24  u32 byte length of the columns; 0 where an earlier chunk of the answer had them
 //   28  u32 number of columns
 //   32  u32 byte length of the text
-//   36  u8 1 if the text is ASCII; three zeros
+//   36  u8 1 if the text is ASCII
+//   37  u8 flags (see src/database/wire.rs); two zeros
 //   40  the columns, a JSON array of strings; then the text, all text values one after the other; then the
 //       cells, row by row, each a tag and a value (see the constants)
 //
@@ -89,6 +90,10 @@ class ChunkHeader {
 
   get changes() {
     return this.view.getFloat64(8);
+  }
+
+  get flags() {
+    return this.view.getUint8(37);
   }
 
   /**

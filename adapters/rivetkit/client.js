@@ -3,7 +3,7 @@
 'use strict';
 
 const { BatonError } = require('../../lib/error.js');
-const { statementsOf } = require('../../lib/cli/sql-text.js');
+const { runScript } = require('../../lib/scripts.js');
 
 /** @typedef {import('../../index.js').Database} Database */
 /** @typedef {import('../../index.js').Queries} Queries */
@@ -11,10 +11,6 @@ const { statementsOf } = require('../../lib/cli/sql-text.js');
 /** @typedef {import('../../index.js').SqlParams} SqlParams */
 /** @typedef {import('../rivetkit.js').RawClient} RawClient */
 /** @typedef {Record<string, import('../../index.js').SqlValue>} Row */
-
-// Statements that cannot stand inside of a batch, which is a transaction.
-const OUTSIDE_OF_BATCHES =
-  /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(?:BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE|VACUUM|PRAGMA|ATTACH|DETACH)\b/i;
 
 /**
  * Integers as rivetkit's own client answers them: numbers, and a bigint only where a number would not be exact.
@@ -49,25 +45,6 @@ function paramsOf(args) {
 }
 
 /**
- * Several statements in one string, which take no parameters. The answer has the rows of the last one that has any
- * columns.
- *
- * @param {Queries} queries
- * @param {string} sql
- * @param {string[]} statements
- * @returns {Promise<Row[]>}
- */
-async function executeScript(queries, sql, statements) {
-  if (statements.length === 0) return [];
-  if (statements.some((statement) => OUTSIDE_OF_BATCHES.test(statement))) {
-    await queries.exec(sql);
-    return [];
-  }
-  const results = await queries.batch(statements, { readBigInts: true });
-  return results.findLast(({ columns }) => columns.length > 0)?.rows ?? [];
-}
-
-/**
  * @param {Queries} queries
  * @returns {(sql: string, ...args: unknown[]) => Promise<any[]>}
  */
@@ -75,8 +52,9 @@ function executeOn(queries) {
   return async (sql, ...args) => {
     // A call with parameters is one statement; and what is no string is for the database to refuse.
     if (args.length === 0 && typeof sql === 'string') {
-      const statements = statementsOf(sql);
-      if (statements.length !== 1) return withNumbers(await executeScript(queries, sql, statements));
+      // The rows are those of the last statement that has any columns.
+      const { rows } = await runScript(queries, 'asFarAsMayBe', sql, [], { readBigInts: true });
+      return withNumbers(rows);
     }
     return withNumbers(await queries.all(sql, paramsOf(args), { readBigInts: true }));
   };

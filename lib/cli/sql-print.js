@@ -2,6 +2,7 @@
 
 'use strict';
 
+const { eachStatement } = require('../scripts.js');
 const { json, plain, table } = require('./output.js');
 
 const MODES = ['table', 'json', 'csv'];
@@ -103,7 +104,7 @@ async function printCsv(columns, rows, out) {
 const PRINTERS = { table: printTable, json: printJson, csv: printCsv };
 
 /**
- * Runs a statement and prints what it answers.
+ * Runs the statements of a text and prints what each of them answers.
  *
  * @param {InstanceType<typeof import('../database.js').Database>} database
  * @param {string} sql
@@ -112,21 +113,15 @@ const PRINTERS = { table: printTable, json: printJson, csv: printCsv };
  * @param {AbortSignal} [signal]
  */
 async function runAndPrint(database, sql, mode, out, signal) {
-  const statement = await database.prepare(sql);
-  const columns = statement.columns().map(({ name }) => name);
-  if (columns.length === 0) {
-    const { changes } = await database.run(sql, [], { signal });
-    if (!statement.readonly && mode === 'table') await out.line(`${changes} changed`);
-    return;
+  for await (const answer of eachStatement(database, sql, { signal })) {
+    if (Array.isArray(answer)) {
+      const told = mode === 'table' ? answer.filter(({ readonly }) => !readonly) : [];
+      if (told.length > 0) await out.line(told.map(({ changes }) => `${changes} changed`).join('\n'));
+    } else {
+      await PRINTERS[mode](answer.columns, answer.rows, out);
+    }
+    signal?.throwIfAborted();
   }
-  if (!statement.readonly) {
-    // Run to its end before anything is printed, so that a reader who goes away does not cut it off.
-    const rows = await database.all(sql, [], { rowMode: 'array', readBigInts: true, signal });
-    await PRINTERS[mode](columns, /** @type {any} */ (rows), out);
-    return;
-  }
-  const rows = database.iterate(sql, [], { rowMode: 'array', readBigInts: true, signal });
-  await PRINTERS[mode](columns, rows, out);
 }
 
 module.exports = { MODES, runAndPrint };

@@ -33,6 +33,16 @@ pub enum Behavior {
 /// A statement and its parameters, in the form of `wire`.
 pub type Sql = (String, Option<Vec<u8>>);
 
+/// How the statements of a script are run, and which rows are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScriptKind {
+    /// All of them as one transaction; the rows of the last one.
+    Together,
+    /// As one transaction up to the first that cannot stand inside of one, and each by itself from there on; the rows
+    /// of the last one that has columns.
+    AsFarAsMayBe,
+}
+
 /// What can be asked.
 #[derive(Debug)]
 pub enum Call {
@@ -40,6 +50,12 @@ pub enum Call {
     Run(Kind, Sql),
     /// Run several statements as one transaction.
     Batch(Vec<Sql>),
+    /// Run the statements of one text; its parameters are those of the last one.
+    Script(ScriptKind, Sql),
+    /// Run the statements of one text, each by itself, and hand over what each of them answers: some at a time.
+    Each(String),
+    /// Go on with that; `true` leaves out what is left of the rows of the statement that is open.
+    EachOn(u32, bool),
     /// Say what a statement takes and gives.
     Describe(String),
     /// Begin a transaction, which is rolled back if it is not over after so many milliseconds.
@@ -57,7 +73,15 @@ pub enum Call {
 impl Call {
     /// Whether it runs statements of its caller's.
     pub(super) fn runs_sql(&self) -> bool {
-        matches!(self, Self::Run(..) | Self::Batch(_) | Self::Fetch(_))
+        matches!(
+            self,
+            Self::Run(..)
+                | Self::Batch(_)
+                | Self::Script(..)
+                | Self::Each(_)
+                | Self::EachOn(..)
+                | Self::Fetch(_)
+        )
     }
 }
 
@@ -90,7 +114,7 @@ pub struct Description {
 pub enum Answer {
     /// Chunks of rows, in the form of `wire`.
     Rows(Vec<Vec<u8>>),
-    /// Of each statement of a batch one chunk.
+    /// Of each statement of a batch one chunk; of a script that is run statement by statement, as far as it has come.
     Batch(Vec<Vec<u8>>),
     /// What a statement takes and gives.
     Description(Description),

@@ -33,13 +33,14 @@ mod wire;
 mod words;
 
 pub use cache::PageCache;
-pub use call::{Answer, Behavior, Call, Column, Description, Kind};
+pub use call::{Answer, Behavior, Call, Column, Description, Kind, ScriptKind};
 pub use error::DatabaseError;
 pub use handle::Database;
 pub use open::{DatabaseOptions, Databases, ReadOnlyOptions};
 pub use pool::Pool;
 pub use recover::recover;
-pub use sqlite::SqlError;
+pub use sqlite::{SqlError, is_complete};
 pub use stats::DatabaseStats;
 #[cfg(feature = "testing")]
 pub use vfs::testing;
+pub use words::is_blank;

@@ -1,8 +1,10 @@
 //! A connection and what is open on it: compiled statements, cursors, transactions. Its methods run on one
 //! worker at a time and block until the store has answered.
 
+mod each;
 mod following;
 mod queries;
+mod scripts;
 mod transactions;
 
 use std::collections::HashMap;
@@ -10,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use libsqlite3_sys as ffi;
 
+use self::each::Each;
 use self::following::Following;
 use super::error::DatabaseError;
 use super::interrupt::Interrupt;
@@ -55,6 +58,7 @@ impl Hooks for SessionHooks {
 /// A statement that is stepped by several calls.
 struct Cursor {
     statement: Statement,
+    /// Empty for one of a script, which is not kept.
     sql: String,
     /// How deep in transactions it was opened; it ends with that transaction.
     depth: usize,
@@ -64,6 +68,8 @@ struct Cursor {
 pub(super) struct Session {
     // Cursors and statements are finalized before the connection is closed.
     cursors: HashMap<u32, Cursor>,
+    /// Scripts that are run statement by statement. Their numbers are those of cursors.
+    scripts: HashMap<u32, Each>,
     next_cursor: u32,
     statements: StatementCache,
     connection: Connection,
@@ -114,6 +120,7 @@ impl Session {
         let (connection, name) = connect(&file, &signals, &interrupt, read_only)?;
         Ok(Self {
             cursors: HashMap::new(),
+            scripts: HashMap::new(),
             next_cursor: 1,
             statements: StatementCache::default(),
             connection,

@@ -7,7 +7,9 @@
 //!             name: length:u32 UTF-8          value: tag:u8 and
 //!             0 null   1 integer i64   2 real f64   3 text length:u32 UTF-8   4 blob length:u32 bytes
 //! chunk       rows:u32 cursor:u32 changes:f64 last-insert-rowid:i64
-//!             columns-bytes:u32 columns:u32 text-bytes:u32 text-is-ascii:u8 000000
+//!             columns-bytes:u32 columns:u32 text-bytes:u32 text-is-ascii:u8 flags:u8 0000
+//!             flags, of scripts that are run statement by statement: 1 the statement changes nothing
+//!             2 its rows go on in the next chunk   4 a row for each statement without columns
 //!             columns: a JSON array of names   text: of all text values, one after the other
 //!             cells, row by row: tag:u8 and
 //!             0 null   1 integer i8   2 integer i32   3 integer i64   4 real f64
@@ -25,6 +27,16 @@ const BY_NAME: u8 = 2;
 const CHUNK_BYTES: usize = 64 << 10;
 const CHUNK_ROWS: u32 = 512;
 const HEADER_BYTES: usize = 40;
+/// Flags of a chunk: its statement changes nothing.
+pub(super) const READONLY: u8 = 1;
+/// The rows of its statement go on in the next chunk.
+pub(super) const GOES_ON: u8 = 2;
+/// It has a row for each statement without columns: how many rows it changed, and 1 if it changes nothing.
+pub(super) const CHANGES: u8 = 4;
+/// Where the header has the cursor.
+const CURSOR: std::ops::Range<usize> = 4..8;
+/// Where it has the flags.
+const FLAGS: usize = 37;
 /// Where the header has changes and last rowid.
 const NUMBERS: std::ops::Range<usize> = 8..24;
 
@@ -160,6 +172,28 @@ impl RowWriter {
         Self { columns, names, rows: 0, text: Vec::new(), is_ascii: true, cells: Vec::new() }
     }
 
+    /// A writer of what statements without columns have changed.
+    pub(super) fn of_changes() -> Self {
+        Self { columns: 2, ..Self::new(None, false) }
+    }
+
+    /// Adds what one of them has changed.
+    pub(super) fn push_change(&mut self, changes: i64, is_readonly: bool) {
+        self.integer(changes);
+        self.integer(i64::from(is_readonly));
+        self.rows += 1;
+    }
+
+    /// Whether it holds no row.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// How much it holds.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len() + self.cells.len()
+    }
+
     /// Adds the row that the statement stands on.
     pub(super) fn push(&mut self, statement: &Statement) {
         for index in 0..self.columns {
@@ -215,7 +249,7 @@ impl RowWriter {
 
     /// Whether it is time to close the chunk.
     pub(super) fn is_full(&self) -> bool {
-        self.rows >= CHUNK_ROWS || self.text.len() + self.cells.len() >= CHUNK_BYTES
+        self.rows >= CHUNK_ROWS || self.bytes() >= CHUNK_BYTES
     }
 
     /// The chunk. The writer is empty afterwards.
@@ -236,6 +270,25 @@ impl RowWriter {
         self.rows = 0;
         self.is_ascii = true;
         chunk
+    }
+}
+
+/// The cursor of a chunk.
+pub(super) fn cursor(chunk: &[u8]) -> u32 {
+    chunk.get(CURSOR).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes)
+}
+
+/// Puts another cursor into a chunk.
+pub(super) fn set_cursor(chunk: &mut [u8], cursor: u32) {
+    if let Some(place) = chunk.get_mut(CURSOR) {
+        place.copy_from_slice(&cursor.to_be_bytes());
+    }
+}
+
+/// Sets the flags of a chunk.
+pub(super) fn mark(chunk: &mut [u8], flags: u8) {
+    if let Some(place) = chunk.get_mut(FLAGS) {
+        *place = flags;
     }
 }
 

@@ -71,11 +71,22 @@ struct Context {
 
 /// SQL of several statements, with the NUL at its end by which SQLite knows that it may read it where it is. Without one
 /// it copies all that is left, for each of them.
-pub(crate) struct Script(Vec<u8>);
+pub(crate) struct Script(String);
 
 impl Script {
     pub(crate) fn new(sql: &str) -> Self {
-        Self([sql.as_bytes(), b"\0"].concat())
+        Self([sql, "\0"].concat())
+    }
+
+    /// The same, where the text can be taken.
+    pub(crate) fn from(mut sql: String) -> Self {
+        sql.push('\0');
+        Self(sql)
+    }
+
+    /// What it was made of.
+    pub(crate) fn text(&self) -> &str {
+        &self.0[..self.0.len() - 1]
     }
 }
 
@@ -140,7 +151,8 @@ impl Connection {
         script: &Script,
         start: usize,
     ) -> Result<(Option<Statement>, usize), SqlError> {
-        self.compile(&script.0[start.min(script.0.len() - 1)..], 0)
+        let bytes = script.0.as_bytes();
+        self.compile(&bytes[start.min(bytes.len() - 1)..], 0)
     }
 
     fn compile(&self, sql: &[u8], flags: c_uint) -> Result<(Option<Statement>, usize), SqlError> {

@@ -1,0 +1,29 @@
+// What a text of SQL is that somebody types, as SQLite sees it.
+
+'use strict';
+
+const { sqlState } = require('./native.js');
+
+const BLANK = 0;
+const COMPLETE = 2;
+
+/**
+ * Whether there is no statement in it: nothing but blanks, semicolons and comments.
+ *
+ * @param {string} sql
+ */
+function isBlank(sql) {
+  // Most texts say so at once, and need not be copied to the addon.
+  return !/^\s*\w/.test(sql) && sqlState(sql) === BLANK;
+}
+
+/**
+ * Whether its last statement has its semicolon.
+ *
+ * @param {string} sql
+ */
+function isComplete(sql) {
+  return sqlState(sql) === COMPLETE;
+}
+
+module.exports = { isBlank, isComplete };
