@@ -37,6 +37,8 @@ export declare class NativeDatabase {
   eachOn(call: number, scope: number, job: number, script: number, skip: boolean): void
   /** What a statement takes and gives. */
   describe(call: number, scope: number, job: number, sql: string): void
+  /** Hands over the bytes of the database's file. */
+  serialize(call: number, scope: number, job: number): void
   /** Runs statements as one transaction. `params` runs beside `sqls`. */
   batch(call: number, scope: number, job: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>, traceparent?: string | undefined | null): void
   /** Begins a transaction, and answers its scope. Modes: 0 deferred, 1 immediate, 2 exclusive. */
@@ -77,6 +79,26 @@ export declare class NativeLogger {
   close(): void
 }
 
+/** An import under way. Calls wait for each other. */
+export declare class NativeReceiving {
+  /** Takes bytes. They are copied before this returns. */
+  take(bytes: Uint8Array): Promise<undefined | Failure>
+  /** Ends the import: what has come becomes the actor's. */
+  finish(): Promise<NativeMeta | Failure>
+  /** Gives the import up, or lets go of what is done: what was written is rolled back if it is not complete. */
+  close(): Promise<undefined | Failure>
+}
+
+/** An export under way. */
+export declare class NativeSending {
+  /** The state that is read. */
+  meta(): Promise<NativeMeta | Failure>
+  /** Goes on by a piece. */
+  next(): Promise<NativeSent | Failure>
+  /** Ends the read. */
+  close(): Promise<undefined | Failure>
+}
+
 /** An opened store. Users see `Store`, which checks every argument first. */
 export declare class NativeStore {
   /** Opens a store. */
@@ -96,7 +118,7 @@ export declare class NativeStore {
   /** Makes an actor from a SQLite file. */
   importFrom(actorId: string, file: string, replace: boolean): Promise<NativeMeta | Failure>
   /** Writes an actor's database as a SQLite file. */
-  exportTo(actorId: string, file: string): Promise<NativeMeta | Failure>
+  exportTo(actorId: string, file: string, overwrite: boolean): Promise<NativeMeta | Failure>
   /** Reserves an actor for an import of v1 data that is to come. */
   prepareV1Migration(actorId: string): Promise<NativeMeta | Failure>
   /** Resets an unfinished import of v1 data. */
@@ -121,6 +143,10 @@ export declare class NativeStore {
   metrics(): Array<NativeMetricFamily>
   /** Ends the store. */
   close(): Promise<undefined | Failure>
+  /** Begins to make an actor from bytes that come in pieces. */
+  receive(actorId: string, replace: boolean): Promise<NativeReceiving | Failure>
+  /** Begins to hand over an actor's database in pieces. */
+  send(actorId: string, mayBeginAgain: boolean): Promise<NativeSending | Failure>
 }
 
 /** An import under way. Calls wait for each other. */
@@ -138,6 +164,9 @@ export declare class NativeVerification {
   /** Goes on; nothing at the end. */
   next(): Promise<NativeVerifyStep | undefined | null | Failure>
 }
+
+/** `release`, or `debug` for one that is several times as slow. */
+export declare function buildProfile(): string
 
 /** Why there is no result. The wrapper turns it into a `BatonError`. */
 export interface Failure {
@@ -541,6 +570,14 @@ export interface NativeRowCount {
   keyBytes: number
   /** The bytes of their values. */
   valueBytes: number
+}
+
+/** A step of an export. */
+export interface NativeSent {
+  /** The next bytes; nothing at the end, or where it begins again. */
+  bytes?: Uint8Array
+  /** Whether everything comes from the beginning. */
+  again: boolean
 }
 
 /** A span around a record. */

@@ -657,10 +657,10 @@ if (!nativeBinding || forceWasi) {
     let candidateError = null
     let candidateFailed = false
     try {
-      candidateError = __napiWasiResolveCandidate('./batondb.wasi.cjs', false, ['./batondb.wasm32-wasi.debug.wasm', './batondb.wasm32-wasi.wasm'])
+      candidateError = __napiWasiResolveCandidate('./target/.addon.napi-stage-zKIitS/batondb.wasi.cjs', false, ['./target/.addon.napi-stage-zKIitS/batondb.wasm32-wasi.debug.wasm', './target/.addon.napi-stage-zKIitS/batondb.wasm32-wasi.wasm'])
       candidateFailed = candidateError !== null
       if (!candidateFailed) {
-        wasiBinding = require('./batondb.wasi.cjs')
+        wasiBinding = require('./target/.addon.napi-stage-zKIitS/batondb.wasi.cjs')
         nativeBinding = wasiBinding
         __napiLoadedBindingTarget = 'wasm32-wasi'
         wasiBindingLoaded = true
@@ -839,8 +839,11 @@ module.exports.NativeCopying = nativeBinding.NativeCopying
 module.exports.NativeDatabase = nativeBinding.NativeDatabase
 module.exports.NativeInbox = nativeBinding.NativeInbox
 module.exports.NativeLogger = nativeBinding.NativeLogger
+module.exports.NativeReceiving = nativeBinding.NativeReceiving
+module.exports.NativeSending = nativeBinding.NativeSending
 module.exports.NativeStore = nativeBinding.NativeStore
 module.exports.NativeV1Migration = nativeBinding.NativeV1Migration
 module.exports.NativeVerification = nativeBinding.NativeVerification
+module.exports.buildProfile = nativeBinding.buildProfile
 module.exports.sqlState = nativeBinding.sqlState
 module.exports.wrongDirective = nativeBinding.wrongDirective

@@ -1,5 +1,8 @@
 'use strict';
 
+// The addon of `npm run build:debug`, here and in the processes and threads that tests start; see lib/addon-file.js.
+process.env.BATON_ADDON ??= 'tests';
+
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
@@ -7,6 +10,6 @@ module.exports = {
   globalTeardown: '<rootDir>/__tests__/cluster/teardown.js',
   testMatch: ['<rootDir>/__tests__/**/*.test.js'],
   // Rust's build directory holds packages' sources, which Jest would walk through; dist has a second batondb.
-  modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/dist/'],
+  modulePathIgnorePatterns: ['<rootDir>/target/(?!addon/)', '<rootDir>/dist/'],
   testTimeout: 30_000,
 };

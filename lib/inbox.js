@@ -139,6 +139,15 @@ class InboxDatabase {
   /**
    * @param {number} scope
    * @param {number} job
+   * @returns {Promise<Uint8Array | Failure>}
+   */
+  serialize(scope, job) {
+    return ask((call) => this.#native.serialize(call, scope, job));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {number} job
    * @param {number} cursor
    * @returns {Promise<Uint8Array | Failure>}
    */

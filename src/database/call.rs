@@ -56,6 +56,8 @@ pub enum Call {
     Each(String),
     /// Go on with that; `true` leaves out what is left of the rows of the statement that is open.
     EachOn(u32, bool),
+    /// Hand over the database as a file's bytes.
+    Serialize,
     /// Say what a statement takes and gives.
     Describe(String),
     /// Begin a transaction, which is rolled back if it is not over after so many milliseconds.
@@ -80,6 +82,7 @@ impl Call {
                 | Self::Script(..)
                 | Self::Each(_)
                 | Self::EachOn(..)
+                | Self::Serialize
                 | Self::Fetch(_)
         )
     }
@@ -112,7 +115,7 @@ pub struct Description {
 /// What is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Chunks of rows, in the form of `wire`.
+    /// Chunks of rows, in the form of `wire`; of a database that is handed over, its bytes.
     Rows(Vec<Vec<u8>>),
     /// Of each statement of a batch one chunk; of a script that is run statement by statement, as far as it has come.
     Batch(Vec<Vec<u8>>),

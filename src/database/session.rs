@@ -5,6 +5,7 @@ mod each;
 mod following;
 mod queries;
 mod scripts;
+mod serialize;
 mod transactions;
 
 use std::collections::HashMap;

@@ -30,9 +30,11 @@ mod partial;
 mod peek;
 mod preload;
 mod read;
+mod receive;
 mod resolve;
 mod rows;
 mod scratch;
+mod send;
 mod settle;
 mod slices;
 mod stage;
@@ -49,7 +51,9 @@ pub use error::{StoreError, surface};
 pub use large_commit::{LargeCommit, LargeCommitWriter};
 pub use migrate::{V1Begun, V1Import};
 pub use peek::Peek;
+pub use receive::Receiving;
 pub use scratch::clear_scratch;
+pub use send::{Sending, Sent};
 pub use v1_files::V1Entry;
 pub use verify::{Verification, VerifiedActor, VerifyScope, VerifyStep};
 
@@ -309,7 +313,12 @@ impl Engine {
     /// Writes an actor's database to a file, whole or not at all. On a backend that keeps states for a limited
     /// time, it begins again when the head moves, and ends as unavailable when that happens each time.
     pub async fn export_to(&self, actor: &ActorId, file: &Path) -> Result<Meta, StoreError> {
-        tally::exporting(&self.core, export::export_to(&self.core, actor, file).await)
+        tally::exporting(&self.core, export::export_to(&self.core, actor, file, true).await)
+    }
+
+    /// The same, to a file that is not there yet; one that is there is refused.
+    pub async fn export_to_new(&self, actor: &ActorId, file: &Path) -> Result<Meta, StoreError> {
+        tally::exporting(&self.core, export::export_to(&self.core, actor, file, false).await)
     }
 
     /// Reserves an actor for an import of v1 data, whose stage is open from then on. An actor that was started

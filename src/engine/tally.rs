@@ -172,7 +172,7 @@ pub(super) fn importing(core: &Core, answer: Result<Meta, StoreError>) -> Result
 }
 
 /// That of an export.
-pub(super) fn exporting(core: &Core, answer: Result<Meta, StoreError>) -> Result<Meta, StoreError> {
+pub(super) fn exporting<T>(core: &Core, answer: Result<T, StoreError>) -> Result<T, StoreError> {
     core.metrics.exported(answer.is_ok());
     told(core, answer)
 }

@@ -238,6 +238,12 @@ impl NativeDatabase {
         self.submit(call, (scope, job), Call::Describe(sql), None);
     }
 
+    /// Hands over the bytes of the database's file.
+    #[napi]
+    pub fn serialize(&self, call: u32, scope: u32, job: u32) {
+        self.submit(call, (scope, job), Call::Serialize, None);
+    }
+
     /// Runs statements as one transaction. `params` runs beside `sqls`.
     #[napi]
     pub fn batch(

@@ -12,6 +12,7 @@
 //! - A method resolves, also when it fails: to the result or to a failure. It rejects only where Node-API
 //!   itself fails.
 
+mod build;
 mod convert;
 mod database;
 mod error;
@@ -25,5 +26,6 @@ mod options;
 mod runtime;
 mod status;
 mod store;
+mod streams;
 mod tenants;
 mod traceparent;

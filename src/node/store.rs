@@ -33,7 +33,7 @@ use crate::types::{ActorId, Generation, PageCount, Txid};
 /// An opened store. Users see `Store`, which checks every argument first.
 #[napi]
 pub struct NativeStore {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
     databases: Arc<Databases>,
 }
 
@@ -216,11 +216,17 @@ impl NativeStore {
         env: &'env Env,
         actor_id: String,
         file: String,
+        overwrite: bool,
     ) -> napi::Result<PromiseRaw<'env, Either<NativeMeta, Failure>>> {
         let engine = Arc::clone(&self.engine);
         let work = async move {
-            let actor = ActorId::new(actor_id)?;
-            Ok(engine.export_to(&actor, &PathBuf::from(file)).await?.into())
+            let (actor, file) = (ActorId::new(actor_id)?, PathBuf::from(file));
+            let exported = if overwrite {
+                engine.export_to(&actor, &file).await
+            } else {
+                engine.export_to_new(&actor, &file).await
+            };
+            Ok(exported?.into())
         };
         answer(env, work, StoreError::Unavailable)
     }

@@ -119,7 +119,7 @@ impl Database {
         let Stage::Lost { .. } = state.loose.stage else { return Ok(()) };
         let ending = match call {
             Call::Run(_, (sql, _)) | Call::Script(_, (sql, _)) | Call::Each(sql) => words::ending(sql),
-            Call::Batch(_) | Call::Begin(..) => None,
+            Call::Batch(_) | Call::Begin(..) | Call::Serialize => None,
             // An iteration ended with the transaction, and the rest has no part in one.
             Call::EachOn(..)
             | Call::Describe(_)

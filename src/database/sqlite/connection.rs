@@ -200,6 +200,21 @@ impl Connection {
         if code == ffi::SQLITE_OK { Ok(()) } else { Err(self.error(code)) }
     }
 
+    /// The bytes of the main database; none where a page cannot be read or memory is short.
+    pub(crate) fn serialize(&self) -> Option<Vec<u8>> {
+        let mut length = 0;
+        // SAFETY: the connection is open, the name is a text, and the length is written to.
+        let bytes = unsafe { ffi::sqlite3_serialize(self.db(), c"main".as_ptr(), &raw mut length, 0) };
+        let bytes = NonNull::new(bytes)?;
+        let length = usize::try_from(length).ok()?;
+        // SAFETY: SQLite answers memory of this length, which is the caller's to free.
+        unsafe {
+            let copied = std::slice::from_raw_parts(bytes.as_ptr(), length).to_vec();
+            ffi::sqlite3_free(bytes.as_ptr().cast());
+            Some(copied)
+        }
+    }
+
     /// The error of the last call.
     pub(crate) fn error(&self, code: c_int) -> SqlError {
         // SAFETY: the connection is open as long as `self` lives.

@@ -23,24 +23,24 @@ use crate::plan;
 use crate::types::{Meta, Origin, PageCount, PageNumber, PageRange, Txid, runs};
 
 /// What one piece holds at most.
-pub(super) const PIECE_BYTES_MAX: usize = 4 << 20;
+pub(in crate::engine) const PIECE_BYTES_MAX: usize = 4 << 20;
 
 /// Pages of the source, ascending, and where to go on.
 #[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) parts: Vec<Part>,
-    pub(super) next: Option<PageNumber>,
+pub(in crate::engine) struct Piece {
+    pub(in crate::engine) parts: Vec<Part>,
+    pub(in crate::engine) next: Option<PageNumber>,
 }
 
 #[derive(Debug)]
-pub(super) enum Part {
+pub(in crate::engine) enum Part {
     Page(PageNumber, Vec<u8>),
     /// Pages inside the size that were never written.
     Never(PageRange),
 }
 
 /// What comes next.
-pub(super) enum Next {
+pub(in crate::engine) enum Next {
     Piece(Piece),
     End,
     /// The source has another head than the one that was begun with.
@@ -48,14 +48,17 @@ pub(super) enum Next {
 }
 
 /// A source that is being read.
-pub(super) enum Reading {
+pub(in crate::engine) enum Reading {
     Whole(Whole),
     Slices(Slices),
 }
 
 impl Reading {
     /// Begins to read, and says at which state.
-    pub(super) async fn begin(source: &Arc<Core>, actor: &Actor) -> Result<(Self, Meta), StoreError> {
+    pub(in crate::engine) async fn begin(
+        source: &Arc<Core>,
+        actor: &Actor,
+    ) -> Result<(Self, Meta), StoreError> {
         if source.limits.read_bytes.is_none() {
             let (whole, meta) = Whole::begin(source, actor).await?;
             return Ok((Self::Whole(whole), meta));
@@ -66,7 +69,7 @@ impl Reading {
         Ok((Self::Slices(Slices { source: Arc::clone(source), actor: actor.clone(), at, next }), meta))
     }
 
-    pub(super) async fn next(&mut self) -> Result<Next, StoreError> {
+    pub(in crate::engine) async fn next(&mut self) -> Result<Next, StoreError> {
         match self {
             Self::Whole(whole) => match whole.next().await.map_err(surfaced)? {
                 Some(Told::Piece(piece)) => Ok(Next::Piece(piece)),
@@ -94,7 +97,7 @@ async fn source_meta(source: &Core, actor: &Actor) -> Result<Meta, StoreError> {
 }
 
 /// One read of all pages.
-pub(super) struct Whole {
+pub(in crate::engine) struct Whole {
     told: mpsc::Receiver<Told>,
     /// Until it has ended.
     reading: Option<BoxFuture<'static, Result<(), Failure>>>,
@@ -185,7 +188,7 @@ impl ReadBody for WholeRead {
 }
 
 /// A read for each piece.
-pub(super) struct Slices {
+pub(in crate::engine) struct Slices {
     source: Arc<Core>,
     actor: Actor,
     /// Txid and size of the head: an actor that was deleted and made again has the txid that it had, and no pages.

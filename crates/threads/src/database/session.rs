@@ -151,6 +151,10 @@ impl Session {
         self.stay(Event::Ran(format!("each {id}"))).map(|()| Vec::new())
     }
 
+    pub(super) fn serialize(&mut self) -> Result<Vec<u8>, DatabaseError> {
+        self.stay(Event::Ran("serialize".to_owned())).map(|()| Vec::new())
+    }
+
     pub(super) fn describe(&mut self, sql: String) -> Result<Description, DatabaseError> {
         self.stay(Event::Ran(sql))?;
         Ok(Description { columns: Vec::new(), parameters: Vec::new(), is_readonly: true })
