@@ -151,8 +151,8 @@ export declare class Store implements AsyncDisposable {
    *
    * @example
    * ```ts
-   * const response = await fetch('https://example.com/room.sqlite');
-   * await store.importFrom('room-1', response.body);
+   * const { body } = await fetch('https://example.com/room.sqlite');
+   * if (body) await store.importFrom('room-1', body);
    * ```
    * @param file Path of the file, as text or a `file:` URL; the bytes of one; or a stream or iterable of such bytes. A
    * file must be at rest: a hot journal or a WAL beside it is refused.
@@ -838,12 +838,7 @@ export type BytesLike = ArrayBufferView | ArrayBufferLike;
 
 /** What {@link Store.importFrom} takes: a path, the bytes of a database, or a stream of them. */
 export type ImportSource =
-  | string
-  | URL
-  | BytesLike
-  | ReadableStream<BytesLike>
-  | AsyncIterable<BytesLike>
-  | Iterable<BytesLike>;
+  string | URL | BytesLike | ReadableStream<BytesLike> | AsyncIterable<BytesLike> | Iterable<BytesLike>;
 
 /** What {@link Store.exportTo} takes: a path or a stream. */
 export type ExportTarget = string | URL | NodeJS.WritableStream | WritableStream<Uint8Array>;

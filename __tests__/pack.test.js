@@ -49,7 +49,9 @@ test('a pack of the working copy is the same, with the addon of this machine', (
   const files = packedFiles(ROOT);
   expect(files.filter((file) => !addons.test(file))).toEqual(packedFiles(main));
   // That of `npm run build`, where there is one: the tests have theirs elsewhere.
-  expect(files.filter((file) => addons.test(file))).toEqual(readdirSync(ROOT).filter((file) => addons.test(file)));
+  expect(files.filter((file) => addons.test(file))).toEqual(
+    readdirSync(ROOT).filter((file) => addons.test(file)),
+  );
 });
 
 test.each(PLATFORMS.map(({ name }) => name))('batondb-%s has its addon and nothing that runs', (name) => {

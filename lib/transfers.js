@@ -166,7 +166,7 @@ async function receive(receiving, begin, stopped) {
       const { done, value } = await orStopped(source.next(), stopped);
       if (done) break;
       const bytes = viewOf(value, `file[${index}]`);
-      for (let at = 0; at < bytes.length; ) {
+      for (let at = 0; at < bytes.length;) {
         const count = Math.min(bytes.length - at, PART_BYTES - used);
         part.set(bytes.subarray(at, at + count), used);
         at += count;
