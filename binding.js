@@ -657,10 +657,10 @@ if (!nativeBinding || forceWasi) {
     let candidateError = null
     let candidateFailed = false
     try {
-      candidateError = __napiWasiResolveCandidate('./target/.addon.napi-stage-zKIitS/batondb.wasi.cjs', false, ['./target/.addon.napi-stage-zKIitS/batondb.wasm32-wasi.debug.wasm', './target/.addon.napi-stage-zKIitS/batondb.wasm32-wasi.wasm'])
+      candidateError = __napiWasiResolveCandidate('./batondb.wasi.cjs', false, ['./batondb.wasm32-wasi.debug.wasm', './batondb.wasm32-wasi.wasm'])
       candidateFailed = candidateError !== null
       if (!candidateFailed) {
-        wasiBinding = require('./target/.addon.napi-stage-zKIitS/batondb.wasi.cjs')
+        wasiBinding = require('./batondb.wasi.cjs')
         nativeBinding = wasiBinding
         __napiLoadedBindingTarget = 'wasm32-wasi'
         wasiBindingLoaded = true

@@ -133,12 +133,14 @@ function sourceArgument(value, name) {
 /** @param {ReadableStream<unknown>} stream @returns {Source} */
 function ofWebStream(stream) {
   const reader = stream.getReader();
+  if (typeof reader?.read !== 'function') throw check.invalid('file', 'a stream of bytes', stream);
   return { next: () => reader.read(), stop: (reason) => void reader.cancel(reason).catch(() => {}) };
 }
 
 /** @param {any} iterable @returns {Source} */
 function ofIterable(iterable) {
-  const iterator = iterable[Symbol.asyncIterator]?.() ?? iterable[Symbol.iterator]();
+  const iterator = iterable[Symbol.asyncIterator]?.() ?? iterable[Symbol.iterator]?.();
+  if (typeof iterator?.next !== 'function') throw check.invalid('file', 'a stream of bytes', iterable);
   return {
     next: async () => await iterator.next(),
     stop: () => {
@@ -163,7 +165,11 @@ async function receive(receiving, begin, stopped) {
     let part = new Uint8Array(PART_BYTES);
     let used = 0;
     for (let index = 0; ; index += 1) {
-      const { done, value } = await orStopped(source.next(), stopped);
+      const step = await orStopped(source.next(), stopped);
+      if (typeof step !== 'object' || step === null) {
+        throw check.invalid('file', 'an iterable whose steps are objects', step);
+      }
+      const { done, value } = step;
       if (done) break;
       const bytes = viewOf(value, `file[${index}]`);
       for (let at = 0; at < bytes.length;) {
