@@ -26,6 +26,8 @@ export declare class NativeCopying {
  * call.
  */
 export declare class NativeDatabase {
+  /** What a text of SQL is that somebody types: 0 without a statement, 1 with one that is not at its end, 2 complete. */
+  static sqlState(sql: string): number
   /** How the start went. */
   startup(): NativeOpened
   /**
@@ -101,6 +103,8 @@ export declare class NativeSending {
 
 /** An opened store. Users see `Store`, which checks every argument first. */
 export declare class NativeStore {
+  /** How the addon was built: `release`, or `debug` for one that is several times as slow. */
+  static buildProfile(): string
   /** Opens a store. */
   static open(options: NativeStoreOptions): Promise<NativeStore | Failure>
   /** Takes an actor over. */
@@ -164,9 +168,6 @@ export declare class NativeVerification {
   /** Goes on; nothing at the end. */
   next(): Promise<NativeVerifyStep | undefined | null | Failure>
 }
-
-/** `release`, or `debug` for one that is several times as slow. */
-export declare function buildProfile(): string
 
 /** Why there is no result. The wrapper turns it into a `BatonError`. */
 export interface Failure {
@@ -657,9 +658,6 @@ export interface NativeVerifyStep {
   /** How many further problems there are. */
   problemsOmitted: number
 }
-
-/** What a text of SQL is that somebody types: 0 without a statement, 1 with one that is not at its end, 2 complete. */
-export declare function sqlState(sql: string): number
 
 /**
  * The directive of a filter that is none, or nothing. Without a check beforehand the constructor would have to

@@ -844,6 +844,4 @@ module.exports.NativeSending = nativeBinding.NativeSending
 module.exports.NativeStore = nativeBinding.NativeStore
 module.exports.NativeV1Migration = nativeBinding.NativeV1Migration
 module.exports.NativeVerification = nativeBinding.NativeVerification
-module.exports.buildProfile = nativeBinding.buildProfile
-module.exports.sqlState = nativeBinding.sqlState
 module.exports.wrongDirective = nativeBinding.wrongDirective

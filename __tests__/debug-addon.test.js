@@ -5,7 +5,7 @@
 const { cpSync, mkdirSync, readFileSync, utimesSync, writeFileSync } = require('node:fs');
 const { basename, join } = require('node:path');
 
-const { buildProfile } = require('../lib/native.js');
+const { NativeStore } = require('../lib/native.js');
 const manifest = require('../package.json');
 const { ROOT, addonUnderTest, runNode, temporaryDirectory } = require('./helpers.js');
 
@@ -21,7 +21,7 @@ test('the tests build where no package looks', () => {
 });
 
 // CI runs some tests on the addons that are published.
-const onDebug = buildProfile() === 'debug' ? test : test.skip;
+const onDebug = NativeStore.buildProfile() === 'debug' ? test : test.skip;
 
 onDebug('benches refuse a debug addon by name', async () => {
   const benches = ['startup', 'sql', 'writes'].map((name) => [`bench/${name}.mjs`]);

@@ -6,6 +6,7 @@ const { Store } = require('..');
 const { durableObjectStorage } = require('../adapters/durable-object.js');
 const { batonDatabase } = require('../adapters/rivetkit.js');
 const { eachStatement } = require('../lib/scripts.js');
+const { isBlank, isComplete } = require('../lib/sql-state.js');
 const { batondb, succeed } = require('./cli-helpers.js');
 const { onEachBackend, rejection, temporaryDirectory } = require('./helpers.js');
 
@@ -172,6 +173,29 @@ onEachBackend((openStore) => {
     await database.exec('DROP TABLE t');
   });
 
+  test('a database that only reads runs scripts too, beside its owner', async () => {
+    const owner = await store.openDatabase('a');
+    await owner.exec(`CREATE TABLE t (a); WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 2000)
+      INSERT INTO t SELECT n FROM c`);
+    const reader = await store.openDatabase('a', { readOnly: true });
+    const { sql } = durableObjectStorage(reader);
+    const cursor = await sql.exec('SELECT 1; SELECT count(*) AS n FROM t WHERE a > ?', 0);
+    expect(cursor.one()).toEqual({ n: 2_000 });
+    const counts = [];
+    const script =
+      'CREATE TEMP TABLE mine AS SELECT 1 AS x; SELECT a FROM t; SELECT count(*) FROM t; SELECT x FROM mine';
+    for await (const answer of eachStatement(reader, script)) {
+      if (Array.isArray(answer)) continue;
+      let rows = 0;
+      for await (const _ of answer.rows) rows += 1;
+      counts.push(rows);
+      // Seen by what comes next.
+      await owner.exec('INSERT INTO t VALUES (1)');
+    }
+    expect(counts).toEqual([2_000, 1, 1]);
+    expect(await rejection(sql.exec('SELECT 1; DELETE FROM t'))).toMatchObject({ code: 'SQLITE_READONLY' });
+  });
+
   test('what came before a statement that fails is told first', async () => {
     const database = await store.openDatabase('a');
     const script =
@@ -206,6 +230,20 @@ function counting(database, count) {
   };
   return { [inside]: () => ({ connection: counted, scope }) };
 }
+
+test.each([
+  ['', 'blank'],
+  [' ;\n-- SELECT;\n/* ; */', 'blank'],
+  ['SELECT 1', 'open'],
+  ["SELECT ';", 'open'],
+  ['SELECT 1; /* ;', 'open'],
+  ['CREATE TRIGGER t AFTER INSERT ON x BEGIN SELECT CASE 1 WHEN 1 THEN 2 END;', 'open'],
+  ['CREATE TRIGGER t AFTER INSERT ON x BEGIN SELECT CASE 1 WHEN 1 THEN 2 END; END;', 'complete'],
+  ['SELECT 1; -- done\n', 'complete'],
+])('%j is %s', (text, state) => {
+  const states = { blank: [true, false], open: [false, false], complete: [false, true] };
+  expect([isBlank(text), isComplete(text)]).toEqual(states[state]);
+});
 
 describe('batondb sql', () => {
   const directory = temporaryDirectory();

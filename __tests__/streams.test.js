@@ -10,6 +10,7 @@ const { pathToFileURL } = require('node:url');
 const Sqlite = require('libsql');
 
 const { Store } = require('..');
+const { batondb, succeed } = require('./cli-helpers.js');
 const { onEachBackend, rejection, temporaryDirectory } = require('./helpers.js');
 
 const directory = temporaryDirectory();
@@ -354,4 +355,19 @@ test('a store is opened by a file URL', async () => {
   await (await Store.open({ path: pathToFileURL(path) })).close();
   await (await Store.open({ path: pathToFileURL(path).href, create: false })).close();
   expect(existsSync(path)).toBe(true);
+});
+
+test('the command line: an empty actor goes out and comes in, and URLs are paths', async () => {
+  const path = join(directory, 'of the command line');
+  const address = pathToFileURL(path).href;
+  const store = await Store.open({ path });
+  await store.loadStartup('empty');
+  await store.close();
+  const file = fresh();
+  await succeed(['export', address, 'empty', file]);
+  expect(await batondb(['export', address, 'empty', pathToFileURL(file).href])).toMatchObject({ code: 1 });
+  await succeed(['export', address, 'empty', pathToFileURL(file).href, '--force']);
+  expect(await succeed(['import', address, 'again', file])).toContain('actor again: 0 B');
+  await succeed(['copy', address, pathToFileURL(join(directory, 'a copy')).href]);
+  expect(await succeed(['list', join(directory, 'a copy')])).toBe('again\nempty\n');
 });

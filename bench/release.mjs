@@ -19,9 +19,9 @@ export function refusal(profile, file) {
 
 /** Ends the process where the addon is not one to be measured. */
 export function requireRelease() {
-  const { buildProfile } = require('../lib/native.js');
+  const { NativeStore } = require('../lib/native.js');
   const file = Object.keys(require.cache).find((path) => path.endsWith('.node')) ?? 'the addon';
-  const reason = refusal(buildProfile?.(), basename(file));
+  const reason = refusal(NativeStore.buildProfile?.(), basename(file));
   if (reason !== undefined) {
     console.error(reason);
     process.exit(1);

@@ -2,7 +2,7 @@
 
 'use strict';
 
-const { sqlState } = require('./native.js');
+const { NativeDatabase } = require('./native.js');
 
 const BLANK = 0;
 const COMPLETE = 2;
@@ -14,7 +14,7 @@ const COMPLETE = 2;
  */
 function isBlank(sql) {
   // Most texts say so at once, and need not be copied to the addon.
-  return !/^\s*\w/.test(sql) && sqlState(sql) === BLANK;
+  return !/^\s*\w/.test(sql) && NativeDatabase.sqlState(sql) === BLANK;
 }
 
 /**
@@ -23,7 +23,7 @@ function isBlank(sql) {
  * @param {string} sql
  */
 function isComplete(sql) {
-  return sqlState(sql) === COMPLETE;
+  return NativeDatabase.sqlState(sql) === COMPLETE;
 }
 
 module.exports = { isBlank, isComplete };

@@ -24,6 +24,7 @@ use super::import::refuse_sidecars;
 use super::partial::{Partial, refuse_present};
 use super::rows::{Actor, Stored, decode_page, walk};
 use super::slices::{BEGINNINGS_MAX, SliceSize, moved_too_often, read_slice};
+use super::{Engine, tally};
 
 /// One slice of an export.
 struct Export {
@@ -144,6 +145,13 @@ impl Target {
         let file = file.into_inner().map_err(io::IntoInnerError::into_error);
         let file = file.map_err(|error| partial.failed(&error))?;
         if replaces { partial.finish(&file) } else { partial.finish_new(&file) }
+    }
+}
+
+impl Engine {
+    /// As [`export_to`](Self::export_to), to a file that is not there yet; one that is there is refused.
+    pub async fn export_to_new(&self, actor: &ActorId, file: &Path) -> Result<Meta, StoreError> {
+        tally::exporting(&self.core, export_to(&self.core, actor, file, false).await)
     }
 }
 

@@ -316,11 +316,6 @@ impl Engine {
         tally::exporting(&self.core, export::export_to(&self.core, actor, file, true).await)
     }
 
-    /// The same, to a file that is not there yet; one that is there is refused.
-    pub async fn export_to_new(&self, actor: &ActorId, file: &Path) -> Result<Meta, StoreError> {
-        tally::exporting(&self.core, export::export_to(&self.core, actor, file, false).await)
-    }
-
     /// Reserves an actor for an import of v1 data, whose stage is open from then on. An actor that was started
     /// without one is refused, and so is one of which another import has a stage open inside its lease.
     pub async fn begin_v1_import(&self, actor: &ActorId) -> Result<V1Begun, StoreError> {

@@ -142,16 +142,6 @@ impl From<DatabaseStats> for NativeDatabaseStats {
     }
 }
 
-/// What a text of SQL is that somebody types: 0 without a statement, 1 with one that is not at its end, 2 complete.
-#[napi]
-pub fn sql_state(sql: String) -> u32 {
-    match (is_blank(&sql), is_complete(&sql)) {
-        (true, _) => 0,
-        (false, false) => 1,
-        (false, true) => 2,
-    }
-}
-
 /// A SQLite database on an actor's pages. Users see `Database`, which checks every argument first.
 ///
 /// Answers arrive in the inbox that the database was opened with, under the number that the caller gives its
@@ -188,6 +178,17 @@ impl NativeDatabase {
 
 #[napi]
 impl NativeDatabase {
+    /// What a text of SQL is that somebody types: 0 without a statement, 1 with one that is not at its end, 2 complete.
+    #[napi]
+    pub fn sql_state(sql: String) -> u32 {
+        let has_none = is_blank(&sql);
+        match (has_none, is_complete(sql)) {
+            (true, _) => 0,
+            (false, false) => 1,
+            (false, true) => 2,
+        }
+    }
+
     /// How the start went.
     #[napi]
     pub fn startup(&self) -> NativeOpened {

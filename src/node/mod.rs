@@ -12,7 +12,6 @@
 //! - A method resolves, also when it fails: to the result or to a failure. It rejects only where Node-API
 //!   itself fails.
 
-mod build;
 mod convert;
 mod database;
 mod error;

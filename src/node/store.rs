@@ -39,6 +39,12 @@ pub struct NativeStore {
 
 #[napi]
 impl NativeStore {
+    /// How the addon was built: `release`, or `debug` for one that is several times as slow.
+    #[napi]
+    pub fn build_profile() -> &'static str {
+        if cfg!(debug_assertions) { "debug" } else { "release" }
+    }
+
     /// Opens a store.
     #[napi]
     pub fn open(
