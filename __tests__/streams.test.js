@@ -10,6 +10,7 @@ const { pathToFileURL } = require('node:url');
 const Sqlite = require('libsql');
 
 const { Store } = require('..');
+const { storeOptions } = require('../lib/store-options.js');
 const { batondb, succeed } = require('./cli-helpers.js');
 const { onEachBackend, rejection, temporaryDirectory } = require('./helpers.js');
 
@@ -228,6 +229,50 @@ onEachBackend((openStore) => {
     expect(stuck.destroyed).toBe(true);
   });
 
+  test('a database that is committed to while it goes out is of one commit, or not there', async () => {
+    const owner = await store.openDatabase('a');
+    await owner.exec(`CREATE TABLE t (a, b); WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 11000)
+      INSERT INTO t SELECT 0, randomblob(1000) FROM c`);
+    let commits = 0;
+    const commit = async () => {
+      commits += 1;
+      await owner.exec('UPDATE t SET a = a + 1 WHERE rowid IN (1, 5000, 11000)');
+    };
+    const isOfOneCommit = async (bytes) => {
+      await store.importFrom('copy', bytes, { replace: true });
+      const copy = await store.openDatabase('copy', { readOnly: true });
+      const { kinds } = await copy.get(
+        'SELECT count(DISTINCT a) AS kinds FROM t WHERE rowid IN (1, 5000, 11000)',
+      );
+      const { integrity_check: sound } = await copy.get('PRAGMA integrity_check');
+      await copy.close();
+      return kinds === 1 && sound === 'ok';
+    };
+
+    const gathered = [];
+    const target = new Writable({
+      highWaterMark: 1,
+      write: (chunk, _, done) => {
+        gathered.push(Buffer.from(chunk));
+        commit().then(() => done(), done);
+      },
+    });
+    const exported = await store.exportTo('a', target).catch((error) => error);
+    if (exported instanceof Error) {
+      // A backend that keeps no older state, and what was written cannot be taken back.
+      expect(exported).toMatchObject({ code: 'ERR_UNAVAILABLE', retryable: true });
+      expect(target.destroyed).toBe(true);
+    } else {
+      expect(await isOfOneCommit(Buffer.concat(gathered))).toBe(true);
+    }
+    expect(commits).toBeGreaterThan(0);
+
+    const serializing = store.serialize('a');
+    await commit();
+    expect(await isOfOneCommit(await serializing)).toBe(true);
+    await owner.close();
+  });
+
   test('an error of the target is what the export fails with', async () => {
     await store.importFrom('a', DATABASE);
     const full = new Error('no room');
@@ -355,6 +400,17 @@ test('a store is opened by a file URL', async () => {
   await (await Store.open({ path: pathToFileURL(path) })).close();
   await (await Store.open({ path: pathToFileURL(path).href, create: false })).close();
   expect(existsSync(path)).toBe(true);
+});
+
+test('the files of a cluster are named by URLs, too', () => {
+  const url = pathToFileURL(join(directory, 'fdb.cluster'));
+  const { foundationdb } = storeOptions({
+    foundationdb: { prefix: 'x', clusterFile: url, clientLibrary: url.href },
+  });
+  expect(foundationdb).toMatchObject({
+    clusterFile: join(directory, 'fdb.cluster'),
+    clientLibrary: join(directory, 'fdb.cluster'),
+  });
 });
 
 test('the command line: an empty actor goes out and comes in, and URLs are paths', async () => {
