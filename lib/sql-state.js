@@ -2,7 +2,12 @@
 
 'use strict';
 
-const { NativeDatabase } = require('./native.js');
+/** @param {string} sql */
+function stateOf(sql) {
+  // Only now: adapters can be imported without an addon, as for their types or a bundle.
+  const { NativeDatabase } = require('./native.js');
+  return NativeDatabase.sqlState(sql);
+}
 
 const BLANK = 0;
 const COMPLETE = 2;
@@ -14,7 +19,7 @@ const COMPLETE = 2;
  */
 function isBlank(sql) {
   // Most texts say so at once, and need not be copied to the addon.
-  return !/^\s*\w/.test(sql) && NativeDatabase.sqlState(sql) === BLANK;
+  return !/^\s*\w/.test(sql) && stateOf(sql) === BLANK;
 }
 
 /**
@@ -23,7 +28,7 @@ function isBlank(sql) {
  * @param {string} sql
  */
 function isComplete(sql) {
-  return NativeDatabase.sqlState(sql) === COMPLETE;
+  return stateOf(sql) === COMPLETE;
 }
 
 module.exports = { isBlank, isComplete };
