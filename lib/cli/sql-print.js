@@ -6,7 +6,7 @@ const { eachStatement } = require('../scripts.js');
 const { json, plain, table } = require('./output.js');
 
 const MODES = ['table', 'json', 'csv'];
-/** Rows of a table that are laid out together. */
+/** Rows that are laid out and written together. */
 const ROWS_TOGETHER = 500;
 
 /** @typedef {InstanceType<typeof import('./output.js').Output>} Output */
@@ -79,13 +79,19 @@ async function printJson(columns, rows, out) {
     names.push(name);
   }
   let first = true;
+  /** @type {string[]} */
+  let waiting = [];
   for await (const row of rows) {
     if (out.closed) return;
     const entries = names.map((name, column) => [name, jsonValue(row[column])]);
-    await out.text(`${first ? '[' : ','}\n  ${json(Object.fromEntries(entries), 0)}`);
+    waiting.push(`${first ? '[' : ','}\n  ${json(Object.fromEntries(entries), 0)}`);
     first = false;
+    if (waiting.length >= ROWS_TOGETHER) {
+      await out.text(waiting.join(''));
+      waiting = [];
+    }
   }
-  await out.line(first ? '[]' : '\n]');
+  await out.line(`${waiting.join('')}${first ? '[]' : '\n]'}`);
 }
 
 /**
@@ -94,11 +100,16 @@ async function printJson(columns, rows, out) {
  * @param {Output} out
  */
 async function printCsv(columns, rows, out) {
-  await out.line(columns.map(csvCell).join(','));
+  let waiting = [columns.map(csvCell).join(',')];
   for await (const row of rows) {
     if (out.closed) return;
-    await out.line(row.map(csvCell).join(','));
+    waiting.push(row.map(csvCell).join(','));
+    if (waiting.length >= ROWS_TOGETHER) {
+      await out.line(waiting.join('\n'));
+      waiting = [];
+    }
   }
+  if (waiting.length > 0) await out.line(waiting.join('\n'));
 }
 
 const PRINTERS = { table: printTable, json: printJson, csv: printCsv };
