@@ -34,12 +34,21 @@ export declare class NativeCopying {
  * call.
  */
 export declare class NativeDatabase {
+  /** What a text of SQL is that somebody types: 0 without a statement, 1 with one that is not at its end, 2 complete. */
+  static sqlState(sql: string): number
   /** How the start went. */
   startup(): NativeOpened
-  /** Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate. */
+  /**
+   * Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate; of several statements 5 as one transaction, 6 as one as
+   * far as that may be, 7 each by itself.
+   */
   run(call: number, scope: number, job: number, kind: number, sql: string, params?: Uint8Array | undefined | null, traceparent?: string | undefined | null): void
+  /** Goes on with a script that is run statement by statement. `skip` leaves out the rows that are left of a statement. */
+  eachOn(call: number, scope: number, job: number, script: number, skip: boolean): void
   /** What a statement takes and gives. */
   describe(call: number, scope: number, job: number, sql: string): void
+  /** Hands over the bytes of the database's file. */
+  serialize(call: number, scope: number, job: number): void
   /** Runs statements as one transaction. `params` runs beside `sqls`. */
   batch(call: number, scope: number, job: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>, traceparent?: string | undefined | null): void
   /** Begins a transaction, and answers its scope. Modes: 0 deferred, 1 immediate, 2 exclusive. */
@@ -74,8 +83,30 @@ export declare class NativeLogger {
   close(): void
 }
 
+/** An import under way. Calls wait for each other. */
+export declare class NativeReceiving {
+  /** Takes bytes. They are copied before this returns. */
+  take(bytes: Uint8Array): Promise<undefined | Failure>
+  /** Ends the import: what has come becomes the actor's. */
+  finish(): Promise<NativeMeta | Failure>
+  /** Gives the import up, or lets go of what is done: what was written is rolled back if it is not complete. */
+  close(): Promise<undefined | Failure>
+}
+
+/** An export under way. */
+export declare class NativeSending {
+  /** The state that is read. */
+  meta(): Promise<NativeMeta | Failure>
+  /** Goes on by a piece. */
+  next(): Promise<NativeSent | Failure>
+  /** Ends the read. */
+  close(): Promise<undefined | Failure>
+}
+
 /** An opened store. Users see `Store`, which checks every argument first. */
 export declare class NativeStore {
+  /** How the addon was built: `release`, or `debug` for one that is several times as slow. */
+  static buildProfile(): string
   /** Opens a store. */
   static open(options: NativeStoreOptions): Promise<NativeStore | Failure>
   /** Takes an actor over. */
@@ -93,7 +124,7 @@ export declare class NativeStore {
   /** Makes an actor from a SQLite file. */
   importFrom(actorId: string, file: string, replace: boolean): Promise<NativeMeta | Failure>
   /** Writes an actor's database as a SQLite file. */
-  exportTo(actorId: string, file: string): Promise<NativeMeta | Failure>
+  exportTo(actorId: string, file: string, overwrite: boolean): Promise<NativeMeta | Failure>
   /** Reserves an actor for an import of v1 data that is to come. */
   prepareV1Migration(actorId: string): Promise<NativeMeta | Failure>
   /** Resets an unfinished import of v1 data. */
@@ -118,6 +149,10 @@ export declare class NativeStore {
   metrics(): Array<NativeMetricFamily>
   /** Ends the store. */
   close(): Promise<undefined | Failure>
+  /** Begins to make an actor from bytes that come in pieces. */
+  receive(actorId: string, replace: boolean): Promise<NativeReceiving | Failure>
+  /** Begins to hand over an actor's database in pieces. */
+  send(actorId: string, mayBeginAgain: boolean): Promise<NativeSending | Failure>
 }
 
 /** An import under way. Calls wait for each other. */
@@ -538,6 +573,14 @@ export interface NativeRowCount {
   keyBytes: number
   /** The bytes of their values. */
   valueBytes: number
+}
+
+/** A step of an export. */
+export interface NativeSent {
+  /** The next bytes; nothing at the end, or where it begins again. */
+  bytes?: Uint8Array
+  /** Whether everything comes from the beginning. */
+  again: boolean
 }
 
 /** A span around a record. */

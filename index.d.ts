@@ -162,26 +162,54 @@ export declare class Store implements AsyncDisposable {
    * reads; an owner that held the actor is fenced. An actor that did not exist before is not listed until all of the
    * file is in, and never if the import fails or its process is killed.
    *
-   * @param file Path of the file. It must be at rest: a hot journal or a WAL beside it is refused.
-   * @throws {BatonError} `ERR_INVALID_ARG`: the file is not a SQLite database or not at rest, or the actor
-   * has pages already and `replace` is not set. `ERR_CONCURRENT_TAKEOVER`, `ERR_FENCE_MISMATCH`: the actor
+   * A file without a byte is an empty database, as SQLite takes it. Bytes behind the last page do not matter where the
+   * header knows the size; a file that is cut short is refused.
+   *
+   * Bytes are copied when this is called. What a stream or an iterable yields is read as fast as it is written to the
+   * store, a few megabytes ahead at most; the actor is taken over once its first 100 bytes are those of a database.
+   * Where it fails, the error is what this rejects with, and nothing of it is visible.
+   *
+   * @example
+   * ```ts
+   * const { body } = await fetch('https://example.com/room.sqlite');
+   * if (body) await store.importFrom('room-1', body);
+   * ```
+   * @param file Path of the file, as text or a `file:` URL; the bytes of one; or a stream or iterable of such bytes. A
+   * file must be at rest: a hot journal or a WAL beside it is refused.
+   * @throws {BatonError} `ERR_INVALID_ARG`: it is not a SQLite database or not at rest, or the actor
+   * has pages already and `replace` is not set. `ERR_ABORTED`. `ERR_CONCURRENT_TAKEOVER`, `ERR_FENCE_MISMATCH`: the actor
    * was taken over or deleted meanwhile. `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`,
    * `ERR_COMMIT_UNKNOWN`, `ERR_CORRUPT`, `ERR_CLOSED`.
    */
-  importFrom(actorId: string, file: string, options?: ImportOptions): Promise<Meta>;
+  importFrom(actorId: string, file: ImportSource, options?: ImportOptions): Promise<Meta>;
 
   /**
    * Writes an actor's database as a SQLite file, from one committed head, without taking the actor over.
    * What {@link Store.importFrom} read and nobody changed comes out byte for byte.
    *
-   * @param file Path of the file to write. Until it is whole and on disk it is beside this path, with the ending
+   * A stream is written as fast as it takes the bytes, and ended. Where this fails, the stream is destroyed or aborted.
+   * While a stream is written on a backend that keeps no older states (FoundationDB, memory), a commit of the actor's owner
+   * ends this with `ERR_UNAVAILABLE`, unless all fits one read (4 MiB); a file is begun again instead.
+   *
+   * @param file Path of the file to write, as text or a `file:` URL, or a stream. Until it is whole and on disk it is beside this path, with the ending
    * `.baton-partial` and for this user alone; what a killed process leaves of it goes with the next export to the same path.
-   * A file that is there is replaced and its mode kept, unless it lies in the directory of the store and is no SQLite
+   * A file that is there is refused without `overwrite: true`; with it, it is replaced and its mode kept, unless it lies in the directory of the store and is no SQLite
    * file: such a name is a mistake. A new one has the mode of the umask.
    * @returns The state of the actor that the file holds.
-   * @throws {BatonError} `ERR_NOT_FOUND`, `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_CLOSED`.
+   * @throws {BatonError} `ERR_NOT_FOUND`, `ERR_INVALID_ARG` (also: the file is there already), `ERR_ABORTED`,
+   * `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_CLOSED`. What a stream fails with, as it is.
    */
-  exportTo(actorId: string, file: string): Promise<Meta>;
+  exportTo(actorId: string, file: ExportTarget, options?: ExportOptions): Promise<Meta>;
+
+  /**
+   * An actor's database as the bytes of a SQLite file, from one committed head, without taking the actor over: what
+   * {@link Store.exportTo} writes. An actor without pages is no bytes. See {@link Database.serialize} for what a
+   * transaction has changed so far.
+   *
+   * @throws {BatonError} `ERR_TOO_LARGE`: memory has no room for it. `ERR_NOT_FOUND`, `ERR_INVALID_ARG`, `ERR_ABORTED`,
+   * `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_CLOSED`.
+   */
+  serialize(actorId: string, options?: SerializeOptions): Promise<Uint8Array>;
 
   /**
    * Makes an actor from the data that rivetkit v1 kept for it: a SQLite file as rows of the actor's own key-value
@@ -449,7 +477,7 @@ export interface StoreMetrics {
   deletions: number;
   /** Of `importFrom`. */
   imports: { completed: number; failed: number };
-  /** Of `exportTo`. */
+  /** Of `exportTo` and `store.serialize`. */
   exports: { completed: number; failed: number };
   /** Imports of v1 data. */
   migrations: { completed: number; failed: number; invalidated: number };
@@ -541,8 +569,10 @@ export type StoreOptions = EmbeddedStoreOptions | MemoryStoreOptions | Foundatio
 
 /** A store in a directory of this machine. */
 export interface EmbeddedStoreOptions {
-  /** The directory. It is made if it is not there. Relative paths start at the working directory. */
-  path: string;
+  /**
+   * The directory, also as a `file:` URL. It is made if it is not there. Relative paths start at the working directory.
+   */
+  path: string | URL;
   /**
    * Whether a store is made where there is none. Without it such a place is refused with `ERR_INVALID_ARG`.
    *
@@ -620,13 +650,13 @@ export interface FoundationDbStoreOptions {
      *
      * @default where the client looks: `FDB_CLUSTER_FILE`, `./fdb.cluster`, the system's
      */
-    clusterFile?: string;
+    clusterFile?: string | URL;
     /**
      * Path of the client library, `libfdb_c`. A process can load one only: all its stores share it.
      *
      * @default `FDB_CLIENT_LIBRARY`, then where the system's loader and FoundationDB's packages have it
      */
-    clientLibrary?: string;
+    clientLibrary?: string | URL;
     /**
      * How long a call of one transaction may take, in milliseconds, 100 to 600000: waiting for the cluster,
      * further attempts after conflicts, and asking what became of a commit whose answer was lost. One
@@ -816,6 +846,42 @@ export interface ImportOptions {
    * @default false
    */
   replace?: boolean;
+  /**
+   * Ends an import of a stream or of bytes, and nothing of it is visible: `ERR_ABORTED`. With a file it ends the waiting
+   * only, and the import may still take effect.
+   */
+  signal?: AbortSignal;
+}
+
+/** Bytes, whatever they are viewed by. */
+export type BytesLike = ArrayBufferView | ArrayBufferLike;
+
+/** What {@link Store.importFrom} takes: a path, the bytes of a database, or a stream of them. */
+export type ImportSource =
+  string | URL | BytesLike | ReadableStream<BytesLike> | AsyncIterable<BytesLike> | Iterable<BytesLike>;
+
+/** What {@link Store.exportTo} takes: a path or a stream. */
+export type ExportTarget = string | URL | NodeJS.WritableStream | WritableStream<Uint8Array>;
+
+/** How to export. */
+export interface ExportOptions {
+  /**
+   * Whether a file that is there is replaced. Without it such a name is refused. Not for a stream.
+   *
+   * @default false
+   */
+  overwrite?: boolean;
+  /**
+   * Ends an export to a stream, which is then destroyed or aborted: `ERR_ABORTED`. With a file it ends the waiting only,
+   * and the file may still appear.
+   */
+  signal?: AbortSignal;
+}
+
+/** How to serialize. */
+export interface SerializeOptions {
+  /** Ends it: `ERR_ABORTED`. */
+  signal?: AbortSignal;
 }
 
 /** How to copy an actor. */
@@ -1542,6 +1608,16 @@ export declare class Database implements AsyncDisposable {
    * @throws {BatonError} `ERR_CLOSED`.
    */
   stats(): DatabaseStats;
+
+  /**
+   * The database as the bytes of a SQLite file, as `serialize()` of better-sqlite3: after the calls that were made before,
+   * with what an open transaction of `BEGIN` has changed so far. An empty database is no bytes. It waits for its turn
+   * like every call, and transactions of `transaction(fn)` come first.
+   *
+   * @throws {BatonError} `ERR_TOO_LARGE`: it has more than 2 GiB; `store.exportTo` takes a file or a stream. `ERR_ABORTED`,
+   * `ERR_FENCE_MISMATCH`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_OVERLOADED`, `ERR_CLOSED`.
+   */
+  serialize(options?: CallOptions): Promise<Uint8Array>;
 
   /**
    * Waits for the calls and transactions under way, then closes the database; for a transaction no longer than

@@ -1,5 +1,8 @@
 'use strict';
 
+// The addon of `npm run build:debug`, here and in the processes and threads that tests start; see lib/addon-file.js.
+process.env.BATON_ADDON ??= 'tests';
+
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
@@ -7,7 +10,7 @@ module.exports = {
   globalTeardown: '<rootDir>/__tests__/cluster/teardown.js',
   testMatch: ['<rootDir>/__tests__/**/*.test.js'],
   // Rust's build directory holds packages' sources, which Jest would walk through; dist has a second batondb.
-  modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/dist/'],
+  modulePathIgnorePatterns: ['<rootDir>/target/(?!addon/)', '<rootDir>/dist/'],
   // Kysely from 0.29 on has ES modules alone.
   transform: { '/node_modules/kysely/.+\\.js$': '<rootDir>/__tests__/esm-transform.js' },
   transformIgnorePatterns: ['/node_modules/(?!kysely/)'],

@@ -50,7 +50,7 @@ onEachBackend((openStore) => {
       'SQLITE_ERROR',
     );
     expect(await db.execute('SELECT x FROM t')).toEqual([{ x: 1 }]);
-    expect(await db.execute('PRAGMA user_version = 3; SELECT 1')).toEqual([]);
+    expect(await db.execute('PRAGMA user_version = 3; SELECT 1')).toEqual([{ 1: 1 }]);
     expect(await db.execute('  -- nothing')).toEqual([]);
   });
 

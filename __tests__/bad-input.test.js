@@ -379,7 +379,12 @@ describe('importFrom and exportTo refuse', () => {
     [undefined, ['undefined']],
     ['', ["''"]],
     [5, ['type number (5)']],
-    [new URL('file:///x'), ['an instance of URL']],
+    [new URL('http://localhost/x'), ['http://localhost/x', 'scheme file']],
+    ['file://elsewhere/x', ['file://elsewhere/x']],
+    [new URL('file:///a%2Fb'), ['file:///a%2fb']],
+    [new URL('file:///a%00b'), ['null']],
+    [{}, ['{}']],
+    [null, ['null']],
     ['a\0b', ['null bytes']],
   ])('a file of %p', async (file, fragments) => {
     await expectRefusal(() => store.importFrom('a', file), INVALID, '"file"', ...fragments);
@@ -390,8 +395,17 @@ describe('importFrom and exportTo refuse', () => {
     [true, ['"options"', 'true']],
     [{ overwrite: true }, ['"options"', "'overwrite'"]],
     [{ replace: 1 }, ['options.replace', '1']],
+    [{ signal: 1 }, ['options.signal', '1']],
   ])('options of %p', (options, fragments) =>
     expectRefusal(() => store.importFrom('a', 'x.sqlite', options), INVALID, ...fragments),
+  );
+
+  test.each([
+    [true, ['"options"', 'true']],
+    [{ replace: true }, ['"options"', "'replace'"]],
+    [{ overwrite: 1 }, ['options.overwrite', '1']],
+  ])('options of an export, %p', (options, fragments) =>
+    expectRefusal(() => store.exportTo('a', 'x.sqlite', options), INVALID, ...fragments),
   );
 });
 

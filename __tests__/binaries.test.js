@@ -6,7 +6,6 @@
 //   zig cc -target aarch64-macos -shared -Os -s -fvisibility=hidden -o addon.dylib addon.c
 //   zig cc -target x86_64-windows-gnu -shared -Os -s -o addon.dll addon.c
 
-const { existsSync } = require('node:fs');
 const { join } = require('node:path');
 
 const { GLIBC_FLOOR, PLATFORMS: NAMES } = require('../lib/platform.js');
@@ -14,7 +13,7 @@ const { problems } = require('../scripts/packages/check-addon.js');
 const { inspect, inspectFile } = require('../scripts/packages/inspect.js');
 const { PLATFORMS } = require('../scripts/packages/platforms.js');
 const { withTable } = require('../scripts/packages/table.js');
-const { ROOT } = require('./helpers.js');
+const { addonUnderTest } = require('./helpers.js');
 const manifest = require('../package.json');
 
 const ENTRY = 'napi_register_module_v1';
@@ -75,8 +74,7 @@ test.each([
 });
 
 test('the addon that was built here is for this machine', () => {
-  const own = NAMES.map((name) => join(ROOT, `batondb.${name}.node`)).find(existsSync);
-  const binary = inspectFile(own);
+  const binary = inspectFile(addonUnderTest());
   expect(binary.arch).toBe(process.arch);
   expect(binary.exports).toContain(ENTRY);
 });

@@ -3,16 +3,32 @@
 const { AsyncResource } = require('node:async_hooks');
 const { execFile } = require('node:child_process');
 const { randomUUID } = require('node:crypto');
-const { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } = require('node:fs');
+const {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+} = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join, resolve } = require('node:path');
 const { promisify } = require('node:util');
 
 const { Store, isBatonError } = require('..');
+const { addonOfTests, builtAddon } = require('../lib/addon-file.js');
+const { PLATFORMS } = require('../lib/platform.js');
 const { canStartCluster } = require('./cluster/server.js');
 
 const ROOT = resolve(__dirname, '..');
 const PAGE_SIZE = 4096;
+
+/** The addon that these tests run on. */
+function addonUnderTest() {
+  return PLATFORMS.map((platform) => addonOfTests(platform) ?? builtAddon(platform)).find(existsSync);
+}
 
 /** A page full of one byte. */
 function page(byte, size = PAGE_SIZE) {
@@ -175,6 +191,7 @@ function projectWith(peers) {
 module.exports = {
   PAGE_SIZE,
   ROOT,
+  addonUnderTest,
   clusterPlace,
   describeOnCluster,
   describeWhere,

@@ -7,7 +7,7 @@ const { promisify } = require('node:util');
 
 const { GLIBC_FLOOR, PLATFORMS, explain, platformOf } = require('../lib/platform.js');
 const manifest = require('../package.json');
-const { ROOT, temporaryDirectory } = require('./helpers.js');
+const { ROOT, addonUnderTest, temporaryDirectory } = require('./helpers.js');
 
 const HERE = platformOf({
   platform: process.platform,
@@ -35,7 +35,7 @@ function install(platform, { version = manifest.version, addon = undefined } = {
   mkdirSync(target);
   writeFileSync(join(target, 'package.json'), JSON.stringify({ name: PACKAGE, version, main: file }));
   if (addon === undefined) {
-    cpSync(join(ROOT, file), join(target, file));
+    cpSync(addonUnderTest(), join(target, file));
   } else {
     writeFileSync(join(target, file), addon);
   }

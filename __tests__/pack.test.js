@@ -1,7 +1,7 @@
 'use strict';
 
 const { execFile } = require('node:child_process');
-const { readFileSync } = require('node:fs');
+const { readFileSync, readdirSync } = require('node:fs');
 const { join } = require('node:path');
 const { promisify } = require('node:util');
 
@@ -48,7 +48,10 @@ test('a pack of the working copy is the same, with the addon of this machine', (
   const addons = /^batondb\.[\w-]+\.node$/;
   const files = packedFiles(ROOT);
   expect(files.filter((file) => !addons.test(file))).toEqual(packedFiles(main));
-  expect(files.filter((file) => addons.test(file)).length).toBeGreaterThan(0);
+  // That of `npm run build`, where there is one: the tests have theirs elsewhere.
+  expect(files.filter((file) => addons.test(file))).toEqual(
+    readdirSync(ROOT).filter((file) => addons.test(file)),
+  );
 });
 
 test.each(PLATFORMS.map(({ name }) => name))('batondb-%s has its addon and nothing that runs', (name) => {

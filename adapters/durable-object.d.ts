@@ -57,7 +57,7 @@ export interface PendingCursor<
 export interface SqlStorage {
   /**
    * Runs SQL. Several statements are one transaction, in which `bindings` are those of the last one, and the cursor
-   * is its, too. The query is under way when this returns, and queries run in the order in which they were made.
+   * is its, too; those before it have no parameters. Where a statement ends SQLite says, also in a trigger. The query is under way when this returns, and queries run in the order in which they were made.
    *
    * @throws {BatonError} The promise rejects as `database.batch` does: `SQLITE_...`, `ERR_INVALID_ARG`,
    * `ERR_FENCE_MISMATCH` and so on.

@@ -11,6 +11,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 
+import { requireRelease } from './release.mjs';
 import { resultOf, writeReport } from './report/results.js';
 import { Complaint, section, table, times, title, whole } from './sql/report.mjs';
 

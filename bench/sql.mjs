@@ -12,6 +12,7 @@ import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { requireRelease } from './release.mjs';
 import { writeReport } from './report/results.js';
 import { loadPeers, PEERS } from './sql/peers.mjs';
 import { Complaint, title } from './sql/report.mjs';
@@ -56,6 +57,7 @@ function numbers(name) {
 }
 
 async function main() {
+  requireRelease();
   const sections = values.only.split(',');
   const unknown = sections.filter((section) => !SECTIONS.includes(section));
   if (unknown.length > 0) {

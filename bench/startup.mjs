@@ -14,6 +14,7 @@ import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { requireRelease } from './release.mjs';
 import { quantile, resultOf, writeReport } from './report/results.js';
 
 const HELP = `Usage: npm run bench:startup -- [options]
@@ -59,6 +60,7 @@ function counts(name) {
 }
 
 async function main() {
+  requireRelease();
   const [rounds] = counts('rounds');
   const sizes = counts('sizes').sort((a, b) => a - b);
   const preloads = counts('preloads');

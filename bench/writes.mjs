@@ -10,6 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { requireRelease } from './release.mjs';
+
 const HELP = `Usage: npm run bench:writes -- [options]
 
   --commits N          one-row commits that a figure is of (default 200)
@@ -77,6 +79,7 @@ async function churn(store, mib) {
 }
 
 async function main() {
+  requireRelease();
   const [commits, mib] = [count('commits'), count('mib')];
   // Imported here, so that --help works before the addon is built.
   const { Store } = await import('../index.mjs');

@@ -196,7 +196,8 @@ function ofStore(raw) {
     actors: [{ prefix: '' }],
     delete: ['gone'],
     importFrom: ['imported', 'exported.sqlite', { replace: true }],
-    exportTo: ['kept', 'exported.sqlite'],
+    exportTo: ['kept', 'exported.sqlite', { overwrite: true }],
+    serialize: ['kept', {}],
     openDatabase: [
       'other',
       { preload, readAhead: true, maxQueuedCalls: 9, transactionTimeoutMs: 300, onFenced() {} },
@@ -278,7 +279,7 @@ class Round {
   #call(label, object, methods, draw) {
     const method = draw.of(Object.keys(methods));
     const args = this.#arguments(methods[method], draw);
-    if (args[0] === 'kept' && !['exportTo', 'inspect', 'copyTo'].includes(method)) {
+    if (args[0] === 'kept' && !['exportTo', 'serialize', 'inspect', 'copyTo'].includes(method)) {
       args[0] = 'not kept';
     }
     current = `${label}.${method}`;

@@ -139,11 +139,31 @@ class QueuedDatabase {
   /**
    * @param {number} scope
    * @param {number} job
+   * @returns {Promise<Uint8Array | Failure>}
+   */
+  serialize(scope, job) {
+    return ask((call) => this.#native.serialize(call, scope, job));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {number} job
    * @param {number} cursor
    * @returns {Promise<Uint8Array | Failure>}
    */
   fetch(scope, job, cursor) {
     return ask((call) => this.#native.fetch(call, scope, job, cursor));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {number} job
+   * @param {number} script
+   * @param {boolean} skip Leaves out the rows that are left of a statement.
+   * @returns {Promise<Uint8Array[] | Failure>}
+   */
+  eachOn(scope, job, script, skip) {
+    return ask((call) => this.#native.eachOn(call, scope, job, script, skip));
   }
 
   /**

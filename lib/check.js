@@ -5,6 +5,7 @@
 
 'use strict';
 
+const { fileURLToPath } = require('node:url');
 const { inspect } = require('node:util');
 
 const { BatonError } = require('./error.js');
@@ -170,16 +171,58 @@ function nonEmptyString(value, name) {
 }
 
 /**
- * The name of a file or directory.
+ * The name of a file or directory: a path, or a URL of one, as an object or as its text.
  *
  * @param {unknown} value
  * @param {string} name
  * @returns {string}
  */
 function path(value, name) {
-  const text = nonEmptyString(value, name);
+  const text = isUrl(value) ? pathOfUrl(value, name) : nonEmptyString(value, name);
+  if (/^file:\/\//i.test(text)) {
+    return pathOfUrl(value, name);
+  }
   if (text.includes('\0')) {
     throw invalid(name, 'a path without null bytes', value);
+  }
+  return text;
+}
+
+/**
+ * By what it has, as Node does: those of another realm are of another class.
+ *
+ * @param {any} value
+ */
+function isUrl(value) {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof value.href === 'string' &&
+    typeof value.protocol === 'string'
+  );
+}
+
+/**
+ * @param {any} value
+ * @param {string} name
+ * @returns {string}
+ */
+function pathOfUrl(value, name) {
+  /** @type {string} */
+  let text;
+  try {
+    text = fileURLToPath(typeof value === 'string' ? value : value.href);
+  } catch (error) {
+    const { message } = /** @type {Error} */ (error);
+    const shown = typeof value === 'string' ? value : value.href;
+    throw new BatonError(
+      'ERR_INVALID_ARG',
+      `${subject(name)} must be a path or a file: URL of one. Received ${show(shown)}: ${message}`,
+      { cause: error },
+    );
+  }
+  if (text.includes('\0')) {
+    throw invalid(name, 'a path without null bytes', text);
   }
   return text;
 }
@@ -261,6 +304,7 @@ module.exports = {
   U32_MAX,
   boolean,
   integer,
+  isUrl,
   invalid,
   list,
   nonEmptyString,

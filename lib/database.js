@@ -5,6 +5,7 @@
 const { Connection } = require('./connection.js');
 const { BatonError } = require('./error.js');
 const { Queries } = require('./queries.js');
+const { limitOptions } = require('./query-options.js');
 const { runTransaction } = require('./transaction.js');
 
 class Database extends Queries {
@@ -53,6 +54,13 @@ class Database extends Queries {
    */
   async transaction(fn, options) {
     return await runTransaction(this.#connection, this.#connection.scope, fn, options);
+  }
+
+  /** @param {import('../index.js').CallOptions} [options] */
+  async serialize(options) {
+    const limits = limitOptions(options);
+    const { scope } = this.#connection;
+    return await this.#connection.call(scope, (native, id, job) => native.serialize(id, job), limits);
   }
 
   stats() {

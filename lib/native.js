@@ -4,8 +4,8 @@
 'use strict';
 
 const { existsSync } = require('node:fs');
-const { join } = require('node:path');
 
+const { VARIABLE, addonOfTests, builtAddon } = require('./addon-file.js');
 const { PLATFORMS, explain, packageOf, platformOf } = require('./platform.js');
 
 /** @typedef {typeof import('../binding.js')} Binding */
@@ -33,11 +33,6 @@ function glibc() {
   }
 }
 
-/** @param {string} platform */
-function localAddon(platform) {
-  return join(__dirname, '..', `batondb.${platform}.node`);
-}
-
 /** @param {string} platform @returns {string | undefined} */
 function installedVersion(platform) {
   try {
@@ -49,7 +44,7 @@ function installedVersion(platform) {
 
 /** What the system's loader says to the addon, undefined where there is none. @param {string} platform */
 function refusal(platform) {
-  const local = localAddon(platform);
+  const local = builtAddon(platform);
   try {
     require(existsSync(local) ? local : packageOf(platform));
   } catch (error) {
@@ -89,7 +84,7 @@ function isOfThisVersion() {
   const candidates = PLATFORMS.filter((platform) =>
     platform.startsWith(`${process.platform}-${process.arch}`),
   );
-  if (process.env.NAPI_RS_NATIVE_LIBRARY_PATH || candidates.some((each) => existsSync(localAddon(each)))) {
+  if (process.env.NAPI_RS_NATIVE_LIBRARY_PATH || candidates.some((each) => existsSync(builtAddon(each)))) {
     return true;
   }
   // Linux has two candidates, and finding out which of them was loaded would cost every start.
@@ -97,9 +92,20 @@ function isOfThisVersion() {
   return versions.length === 0 || versions.includes(version);
 }
 
+/** What the tests of a clone run on. @returns {Binding | undefined} */
+function ofTests() {
+  if (process.env[VARIABLE] === undefined) return undefined;
+  const file = addonOfTests(platformOf(machine()));
+  return file === undefined ? undefined : require(file);
+}
+
 /** @returns {Binding} */
 function load() {
   try {
+    const own = ofTests();
+    if (own) {
+      return own;
+    }
     const binding = require('../binding.js');
     if (isOfThisVersion()) {
       return binding;

@@ -155,8 +155,27 @@ function listOptions(value) {
 
 /** @param {unknown} value */
 function importOptions(value) {
-  const options = check.object(value ?? {}, 'options', ['replace']);
-  return { replace: check.boolean(options.replace ?? false, 'options.replace') };
+  const options = check.object(value ?? {}, 'options', ['replace', 'signal']);
+  return {
+    replace: check.boolean(options.replace ?? false, 'options.replace'),
+    signal: check.signal(options.signal, 'options.signal'),
+  };
+}
+
+/** @param {unknown} value */
+function exportOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['overwrite', 'signal']);
+  const { overwrite } = options;
+  return {
+    overwrite: overwrite === undefined ? undefined : check.boolean(overwrite, 'options.overwrite'),
+    signal: check.signal(options.signal, 'options.signal'),
+  };
+}
+
+/** @param {unknown} value */
+function serializeOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['signal']);
+  return { signal: check.signal(options.signal, 'options.signal') };
 }
 
 /**
@@ -290,6 +309,7 @@ module.exports = {
   copyOptions,
   databaseOptions,
   deleteOptions,
+  exportOptions,
   file,
   importOptions,
   listOptions,
@@ -297,6 +317,7 @@ module.exports = {
   pingOptions,
   readRequest,
   renameOptions,
+  serializeOptions,
   startupOptions,
   verifyOptions,
 };

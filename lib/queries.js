@@ -8,6 +8,7 @@
 const { observed } = require('./channels.js');
 const { iterateRows } = require('./cursor.js');
 const { batchStatements, limitOptions, queryOptions, sqlText } = require('./query-options.js');
+const { INSIDE } = require('./scripts.js');
 const { encodeParams, encodeParamsList } = require('./sql-params.js');
 const { allRows, batchResults, firstRow, runResult } = require('./sql-results.js');
 const { Statement } = require('./statement.js');
@@ -29,6 +30,15 @@ const OPERATIONS = ['exec', 'run', 'get', 'all'];
 class Queries {
   #connection;
   #scope;
+
+  static {
+    Object.defineProperty(this.prototype, INSIDE, {
+      /** @this {Queries} */
+      value() {
+        return { connection: this.#connection, scope: this.#scope };
+      },
+    });
+  }
 
   /**
    * @param {Connection} connection

@@ -7,7 +7,7 @@
 //   24  u32 byte length of the columns; 0 where an earlier chunk of the answer had them
 //   28  u32 number of columns
 //   32  u32 byte length of the text
-//   36  u8 1 if the text is ASCII; u8 1 if the list is; two zeros
+//   36  u8 1 if the text is ASCII; u8 1 if the list is; u8 flags (see src/database/session/wire.rs); a zero
 //   40  u32 byte length of the list
 //   44  the columns, a JSON array of strings; then the text, all short text values one after the other; then the list,
 //       a JSON array of those of middle length; then the cells, row by row, each a tag and a value (see the constants)
@@ -94,6 +94,10 @@ class ChunkHeader {
 
   get changes() {
     return this.view.getFloat64(8);
+  }
+
+  get flags() {
+    return this.view.getUint8(38);
   }
 
   /**

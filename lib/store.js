@@ -22,6 +22,7 @@ const options = require('./options.js');
 const { PageSet } = require('./page-set.js');
 const { rename } = require('./rename.js');
 const { toStatus } = require('./status.js');
+const { Transfers, receive, send, serialize, sourceArgument, targetArgument } = require('./transfers.js');
 const { storeOptions } = require('./store-options.js');
 const { toInspection, verify } = require('./verify.js');
 
@@ -34,6 +35,7 @@ class Store {
   #databases = new OpenDatabases();
   /** @type {Set<import('../binding.js').NativeV1Migration>} */
   #migrations = new Set();
+  #transfers = new Transfers();
   #inFlight = 0;
   /** @type {() => void} */
   #onIdle = () => {};
@@ -159,26 +161,58 @@ class Store {
 
   /**
    * @param {string} actorId
-   * @param {string} file
+   * @param {import('../index.js').ImportSource} file
    * @param {import('../index.js').ImportOptions} [importOptions]
    */
   async importFrom(actorId, file, importOptions) {
     const id = options.actorId(actorId);
-    const path = options.file(file);
-    const { replace } = options.importOptions(importOptions);
-    const meta = toMeta(await this.#call((native) => native.importFrom(id, path, replace)));
+    const source = sourceArgument(file, 'file');
+    const path = source ? '' : options.file(file);
+    const { replace, signal } = options.importOptions(importOptions);
+    const imported = source
+      ? await this.#transfer(signal, async (stopped) => {
+          const receiving = await this.#call((native) => native.receive(id, replace));
+          return await receive(receiving, source, stopped);
+        })
+      : await this.#call((native) => native.importFrom(id, path, replace), signal);
+    const meta = toMeta(imported);
     this.#databases.takenOver(id, meta.generation);
     return meta;
   }
 
   /**
    * @param {string} actorId
-   * @param {string} file
+   * @param {import('../index.js').ExportTarget} file
+   * @param {import('../index.js').ExportOptions} [exportOptions]
    */
-  async exportTo(actorId, file) {
+  async exportTo(actorId, file, exportOptions) {
     const id = options.actorId(actorId);
-    const path = options.file(file);
-    return toMeta(await this.#call((native) => native.exportTo(id, path)));
+    const kind = targetArgument(file, 'file');
+    const path = kind ? '' : options.file(file);
+    const { overwrite, signal } = options.exportOptions(exportOptions);
+    if (kind && overwrite !== undefined) {
+      throw check.invalid('options.overwrite', 'absent where a stream is written', overwrite);
+    }
+    const meta = kind
+      ? await this.#transfer(signal, async (stopped) => {
+          const sending = await this.#call((native) => native.send(id, false));
+          return await send(sending, file, kind, stopped);
+        })
+      : await this.#call((native) => native.exportTo(id, path, overwrite ?? false), signal);
+    return toMeta(meta);
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {import('../index.js').SerializeOptions} [serializeOptions]
+   */
+  async serialize(actorId, serializeOptions) {
+    const id = options.actorId(actorId);
+    const { signal } = options.serializeOptions(serializeOptions);
+    return await this.#transfer(signal, async (stopped) => {
+      const sending = await this.#call((native) => native.send(id, true));
+      return await serialize(sending, stopped);
+    });
   }
 
   /**
@@ -342,6 +376,7 @@ class Store {
   }
 
   async #close() {
+    this.#transfers.close();
     const closed = this.#databases.close();
     if (this.#inFlight > 0) {
       await new Promise((resolve) => {
@@ -357,6 +392,16 @@ class Store {
     if (errors.length > 0) {
       throw errors[0];
     }
+  }
+
+  /**
+   * @template T
+   * @param {AbortSignal | undefined} signal
+   * @param {(stopped: AbortSignal) => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  async #transfer(signal, work) {
+    return await this.#keepOpen(() => this.#transfers.run(signal, work));
   }
 
   /**

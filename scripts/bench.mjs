@@ -9,6 +9,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { requireRelease } from '../bench/release.mjs';
 import { page, plots } from '../bench/report/page.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -17,7 +18,7 @@ const HELP = `Usage: npm run bench -- [options]
   --quick           a few turns of each: whether everything runs, not how fast it is
   --only A,B        sql, startup, peers (default all)
   --out DIR         where the page goes (default docs/benchmarks)
-  --no-build        measure the addon that is there
+  --no-build        measure the addon that is there, which must be a release build
   --help            this text`;
 
 /** @type {Record<string, { full: string, quick: string }>} */
@@ -94,6 +95,7 @@ function main() {
   if (options.build) {
     must('npm run --silent build');
   }
+  requireRelease();
   // Where a peer cannot be installed, its column is left out, and the page says so.
   run('npm install --prefix bench --no-audit --no-fund --no-package-lock --loglevel=error');
   const directory = mkdtempSync(join(tmpdir(), 'batondb-bench-results-'));

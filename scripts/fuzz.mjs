@@ -40,7 +40,9 @@ function stop(message) {
 /** @param {string} command @param {string[]} args */
 function run(command, args) {
   console.log(`\n> ${command} ${args.join(' ')}`);
-  return spawnSync(command, args, { cwd: root, stdio: 'inherit' }).status === 0;
+  // The addon of `npm run build:debug`.
+  const env = { ...process.env, BATON_ADDON: 'tests' };
+  return spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status === 0;
 }
 
 /** @param {string[]} args */

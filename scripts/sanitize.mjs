@@ -7,14 +7,15 @@
 // has one.
 
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const target = 'x86_64-unknown-linux-gnu';
 const build = `${process.env.CARGO_TARGET_DIR ?? `${root}/target`}/asan`;
-/** Where the package looks for its addon. One that is there already comes back afterwards. */
-const addon = `${root}/batondb.linux-x64-gnu.node`;
+/** Where Jest looks for its addon. One that is there already comes back afterwards. */
+const addon = `${root}/target/addon/batondb.linux-x64-gnu.node`;
 const aside = `${addon}.aside`;
 const PARTS = ['rust', 'addon'];
 /** Which Rust tests: those that go through SQLite, its VFS or LMDB, and the corpora of the fuzz targets. */
@@ -105,6 +106,7 @@ function jest() {
   if (!run('cargo', ['+nightly', 'build', '--target', target, '--lib'], sanitized)) {
     return false;
   }
+  mkdirSync(dirname(addon), { recursive: true });
   if (existsSync(addon)) {
     renameSync(addon, aside);
   }

@@ -1,5 +1,5 @@
-// All tests of a fresh clone: installs, builds, then cargo, tsc and Jest. A failing suite does not keep the
-// others from running; the last lines say how each went.
+// All tests of a fresh clone: installs, builds a debug addon of their own, then cargo, tsc and Jest. A failing suite does
+// not keep the others from running; the last lines say how each went.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

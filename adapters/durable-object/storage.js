@@ -9,9 +9,10 @@
 const { AsyncLocalStorage } = require('node:async_hooks');
 
 const check = require('../../lib/check.js');
-const { statementsOf } = require('../../lib/cli/sql-text.js');
 const { BatonError } = require('../../lib/error.js');
 const { sqlText } = require('../../lib/query-options.js');
+const { runScript } = require('../../lib/scripts.js');
+const { isBlank } = require('../../lib/sql-state.js');
 const { largeIntegers, narrowRow, queries, readOptions } = require('../arguments.js');
 const { PendingCursor, SqlCursor } = require('./cursor.js');
 const { KeyValues } = require('./key-values.js');
@@ -56,27 +57,23 @@ class SqlStorage {
    * @param {unknown[]} bindings
    */
   async #exec(query, bindings) {
-    const statements = statementsOf(sqlText(query, 'query')).map((sql) => ({
-      sql,
-      params: /** @type {any[]} */ ([]),
-    }));
-    const last = statements.at(-1);
-    if (last === undefined) {
+    const sql = sqlText(query, 'query');
+    if (isBlank(sql)) {
       throw check.invalid('query', 'SQL with at least one statement', query);
     }
-    last.params = bindings.map((value) => (value === undefined ? null : value));
+    const params = bindings.map((value) => (value === undefined ? null : value));
     const options = readOptions(this.#largeIntegers, 'durableObjectStorage(database, options)');
-    const results = await this.#scope().batch(statements, { rowMode: 'array', ...options });
-    const { columns, rows } = results[results.length - 1];
+    const format = /** @type {const} */ ({ rowMode: 'array', ...options });
+    const { columns, rows, changes } = await runScript(this.#scope(), 'together', sql, params, format);
     for (const row of options.readBigInts ? rows.map(narrowRow) : rows) {
-      row.forEach((value, index) => {
+      row.forEach((/** @type {unknown} */ value, /** @type {number} */ index) => {
         row[index] = asDurableObject(value);
       });
     }
     return new SqlCursor({
       columnNames: columns,
       rows: /** @type {any[][]} */ (rows),
-      rowsWritten: results.reduce((sum, { changes }) => sum + changes, 0),
+      rowsWritten: changes,
     });
   }
 

@@ -4,7 +4,7 @@
 
 const check = require('../../lib/check.js');
 const { BatonError } = require('../../lib/error.js');
-const { statementsOf } = require('../../lib/cli/sql-text.js');
+const { runScript } = require('../../lib/scripts.js');
 
 /** @typedef {import('../../index.js').Database} Database */
 /** @typedef {import('../../index.js').Queries} Queries */
@@ -12,10 +12,6 @@ const { statementsOf } = require('../../lib/cli/sql-text.js');
 /** @typedef {import('../../index.js').SqlParams} SqlParams */
 /** @typedef {import('../rivetkit.js').RawClient} RawClient */
 /** @typedef {Record<string, import('../../index.js').SqlValue>} Row */
-
-// Statements that cannot stand inside of a batch, which is a transaction.
-const OUTSIDE_OF_BATCHES =
-  /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(?:BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE|VACUUM|PRAGMA|ATTACH|DETACH)\b/i;
 
 /** The longest that a timer waits. */
 const TIMEOUT_MS_MAX = 2 ** 31 - 1;
@@ -53,25 +49,6 @@ function paramsOf(args) {
 }
 
 /**
- * Several statements in one string, which take no parameters. The answer has the rows of the last one that has any
- * columns.
- *
- * @param {Queries} queries
- * @param {string} sql
- * @param {string[]} statements
- * @returns {Promise<Row[]>}
- */
-async function executeScript(queries, sql, statements) {
-  if (statements.length === 0) return [];
-  if (statements.some((statement) => OUTSIDE_OF_BATCHES.test(statement))) {
-    await queries.exec(sql);
-    return [];
-  }
-  const results = await queries.batch(statements, { readBigInts: true });
-  return results.findLast(({ columns }) => columns.length > 0)?.rows ?? [];
-}
-
-/**
  * @param {Queries} queries
  * @returns {(sql: string, ...args: unknown[]) => Promise<any[]>}
  */
@@ -79,8 +56,9 @@ function executeOn(queries) {
   return async (sql, ...args) => {
     // A call with parameters is one statement; and what is no string is for the database to refuse.
     if (args.length === 0 && typeof sql === 'string') {
-      const statements = statementsOf(sql);
-      if (statements.length !== 1) return withNumbers(await executeScript(queries, sql, statements));
+      // The rows are those of the last statement that has any columns.
+      const { rows } = await runScript(queries, 'asFarAsMayBe', sql, [], { readBigInts: true });
+      return withNumbers(rows);
     }
     return withNumbers(await queries.all(sql, paramsOf(args), { readBigInts: true }));
   };

@@ -4,6 +4,8 @@
 
 const { randomBytes, randomUUID } = require('node:crypto');
 
+const { VARIABLE } = require('../addon-file.js');
+const { NativeStore } = require('../native.js');
 const { count, table } = require('./output.js');
 const { option: progressOption } = require('./progress.js');
 const { whole } = require('./usage.js');
@@ -37,6 +39,11 @@ store must be there. Each figure takes --seconds; other load on the machine show
   async run({ values, out, open, progress, signal, note }) {
     const seconds = whole(values.seconds ?? '2', 'seconds', 1, 60) ?? 2;
     const store = await open();
+    const profile = NativeStore.buildProfile();
+    // Whoever asks for the addon of the tests knows.
+    if (profile !== 'release' && process.env[VARIABLE] === undefined) {
+      note(`batondb: this addon is a ${profile} build, several times as slow as a release: npm run build`);
+    }
     const prefix = `batondb-bench-${randomUUID()}-`;
     const actors = Array.from({ length: ACTORS }, (_, index) => new BenchActor(store, `${prefix}${index}`));
     /** @type {Measured[]} */

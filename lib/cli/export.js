@@ -5,6 +5,7 @@
 const { existsSync } = require('node:fs');
 
 const { BatonError } = require('../error.js');
+const options = require('../options.js');
 const { count, plain, size } = require('./output.js');
 
 /** @type {import('./usage.js').Command} */
@@ -23,11 +24,11 @@ const command = {
   ],
   changes: true,
   async run({ values, args: [, actorId, file], out, open }) {
-    if (existsSync(file) && !values.force) {
+    if (existsSync(options.file(file)) && !values.force) {
       throw new BatonError('ERR_INVALID_ARG', `${file} is there already; pass --force to replace it`);
     }
     const store = await open(undefined, { readOnly: true });
-    const meta = await store.exportTo(actorId, file);
+    const meta = await store.exportTo(actorId, file, { overwrite: values.force ?? false });
     const bytes = meta.sizePages * meta.pageSize;
     if (values.json) {
       await out.json({ actorId, file, bytes, ...meta });

@@ -2,10 +2,11 @@
 
 'use strict';
 
+const { eachStatement } = require('../scripts.js');
 const { json, plain, table } = require('./output.js');
 
 const MODES = ['table', 'json', 'csv'];
-/** Rows of a table that are laid out together. */
+/** Rows that are laid out and written together. */
 const ROWS_TOGETHER = 500;
 
 /** @typedef {InstanceType<typeof import('./output.js').Output>} Output */
@@ -78,13 +79,19 @@ async function printJson(columns, rows, out) {
     names.push(name);
   }
   let first = true;
+  /** @type {string[]} */
+  let waiting = [];
   for await (const row of rows) {
     if (out.closed) return;
     const entries = names.map((name, column) => [name, jsonValue(row[column])]);
-    await out.text(`${first ? '[' : ','}\n  ${json(Object.fromEntries(entries), 0)}`);
+    waiting.push(`${first ? '[' : ','}\n  ${json(Object.fromEntries(entries), 0)}`);
     first = false;
+    if (waiting.length >= ROWS_TOGETHER) {
+      await out.text(waiting.join(''));
+      waiting = [];
+    }
   }
-  await out.line(first ? '[]' : '\n]');
+  await out.line(`${waiting.join('')}${first ? '[]' : '\n]'}`);
 }
 
 /**
@@ -93,17 +100,22 @@ async function printJson(columns, rows, out) {
  * @param {Output} out
  */
 async function printCsv(columns, rows, out) {
-  await out.line(columns.map(csvCell).join(','));
+  let waiting = [columns.map(csvCell).join(',')];
   for await (const row of rows) {
     if (out.closed) return;
-    await out.line(row.map(csvCell).join(','));
+    waiting.push(row.map(csvCell).join(','));
+    if (waiting.length >= ROWS_TOGETHER) {
+      await out.line(waiting.join('\n'));
+      waiting = [];
+    }
   }
+  if (waiting.length > 0) await out.line(waiting.join('\n'));
 }
 
 const PRINTERS = { table: printTable, json: printJson, csv: printCsv };
 
 /**
- * Runs a statement and prints what it answers.
+ * Runs the statements of a text and prints what each of them answers.
  *
  * @param {InstanceType<typeof import('../database.js').Database>} database
  * @param {string} sql
@@ -112,21 +124,15 @@ const PRINTERS = { table: printTable, json: printJson, csv: printCsv };
  * @param {AbortSignal} [signal]
  */
 async function runAndPrint(database, sql, mode, out, signal) {
-  const statement = await database.prepare(sql);
-  const columns = statement.columns().map(({ name }) => name);
-  if (columns.length === 0) {
-    const { changes } = await database.run(sql, [], { signal });
-    if (!statement.readonly && mode === 'table') await out.line(`${changes} changed`);
-    return;
+  for await (const answer of eachStatement(database, sql, { signal })) {
+    if (Array.isArray(answer)) {
+      const told = mode === 'table' ? answer.filter(({ readonly }) => !readonly) : [];
+      if (told.length > 0) await out.line(told.map(({ changes }) => `${changes} changed`).join('\n'));
+    } else {
+      await PRINTERS[mode](answer.columns, answer.rows, out);
+    }
+    signal?.throwIfAborted();
   }
-  if (!statement.readonly) {
-    // Run to its end before anything is printed, so that a reader who goes away does not cut it off.
-    const rows = await database.all(sql, [], { rowMode: 'array', readBigInts: true, signal });
-    await PRINTERS[mode](columns, /** @type {any} */ (rows), out);
-    return;
-  }
-  const rows = database.iterate(sql, [], { rowMode: 'array', readBigInts: true, signal });
-  await PRINTERS[mode](columns, rows, out);
 }
 
 module.exports = { MODES, runAndPrint };

@@ -5,10 +5,10 @@
 const { createInterface } = require('node:readline');
 
 const { BatonError, isBatonError } = require('../error.js');
+const { isBlank, isComplete } = require('../sql-state.js');
 const { plain } = require('./output.js');
 const { isDotCommand, runDotCommand } = require('./sql-dot.js');
 const { MODES, runAndPrint } = require('./sql-print.js');
-const { isEmpty, split, statementsOf } = require('./sql-text.js');
 const { UsageError } = require('./usage.js');
 
 const FOREVER_MS = 2 ** 31 - 1;
@@ -109,16 +109,42 @@ function chosenMode({ mode = 'table', json }) {
  * @param {AbortSignal} signal
  */
 async function runScript(shell, text, signal) {
-  let rest = text;
-  // Commands with a dot stand in lines of their own, in front of statements or between them.
-  for (let line = /^\s*(\.[^\n]*)(?:\n|$)/.exec(rest); line; line = /^\s*(\.[^\n]*)(?:\n|$)/.exec(rest)) {
-    if (await runDotCommand(shell, line[1])) return;
-    rest = rest.slice(line[0].length);
+  for (const part of partsOf(text)) {
+    if (isDotCommand(part)) {
+      if (await runDotCommand(shell, part)) return;
+    } else {
+      await runAndPrint(shell.database, part, shell.mode, shell.out, signal);
+    }
   }
-  for (const sql of statementsOf(rest)) {
-    await runAndPrint(shell.database, sql, shell.mode, shell.out, signal);
-    signal.throwIfAborted();
+}
+
+/**
+ * The statements of a script and its commands with a dot, which stand in lines of their own, in front of statements or
+ * between them.
+ *
+ * @param {string} text
+ */
+function* partsOf(text) {
+  let start = 0;
+  for (const { 0: line, index } of text.matchAll(/^[ \t]*\.[^\n]*(?:\n|$)/gm)) {
+    const before = text.slice(start, index);
+    // Otherwise it is a line of a statement, in a text perhaps.
+    if (!mayEnd(before) || !(isBlank(before) || isComplete(before))) continue;
+    if (before !== '') yield before;
+    yield line;
+    start = index + line.length;
   }
+  if (start < text.length) yield text.slice(start);
+}
+
+/**
+ * Whether it is worth asking SQLite if a text is at its end: its last line says whether it can be.
+ *
+ * @param {string} text
+ */
+function mayEnd(text) {
+  const trimmed = text.trimEnd();
+  return trimmed === '' || /;|--|\*\//.test(trimmed.slice(trimmed.lastIndexOf('\n') + 1));
 }
 
 /** @param {NodeJS.ReadStream} stream */
@@ -161,9 +187,10 @@ async function converse(shell, streams = { input: process.stdin, output: process
       if (pending === '' && isDotCommand(line)) {
         if (await runDotCommand(shell, line)) break;
       } else {
-        const { statements, rest } = split(`${pending}${line}\n`);
-        pending = isEmpty(rest) ? '' : rest;
-        for (const sql of statements) {
+        pending += `${line}\n`;
+        if (mayEnd(pending) && (isBlank(pending) || isComplete(pending))) {
+          const sql = pending;
+          pending = '';
           await runAndPrint(shell.database, sql, shell.mode, shell.out, running.signal);
         }
       }

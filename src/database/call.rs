@@ -36,6 +36,16 @@ const SUBJECT_CHARS_MAX: usize = 80;
 /// A statement and its parameters, in the form of `wire`.
 pub type Sql = (String, Option<Vec<u8>>);
 
+/// How the statements of a script are run, and which rows are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScriptKind {
+    /// All of them as one transaction; the rows of the last one.
+    Together,
+    /// As one transaction up to the first that cannot stand inside of one, and each by itself from there on; the rows
+    /// of the last one that has columns.
+    AsFarAsMayBe,
+}
+
 /// What can be asked.
 #[derive(Debug)]
 pub enum Call {
@@ -43,6 +53,14 @@ pub enum Call {
     Run(Kind, Sql),
     /// Run several statements as one transaction.
     Batch(Vec<Sql>),
+    /// Run the statements of one text; its parameters are those of the last one.
+    Script(ScriptKind, Sql),
+    /// Run the statements of one text, each by itself, and hand over what each of them answers: some at a time.
+    Each(String),
+    /// Go on with that; `true` leaves out what is left of the rows of the statement that is open.
+    EachOn(u32, bool),
+    /// Hand over the database as a file's bytes.
+    Serialize,
     /// Say what a statement takes and gives.
     Describe(String),
     /// Begin a transaction, which is rolled back if it is not over after so many milliseconds.
@@ -60,13 +78,26 @@ pub enum Call {
 impl Call {
     /// Whether it runs statements of its caller's.
     pub(crate) fn runs_sql(&self) -> bool {
-        matches!(self, Self::Run(..) | Self::Batch(_) | Self::Fetch(_))
+        matches!(
+            self,
+            Self::Run(..)
+                | Self::Batch(_)
+                | Self::Script(..)
+                | Self::Each(_)
+                | Self::EachOn(..)
+                | Self::Serialize
+                | Self::Fetch(_)
+        )
     }
 
     /// What it is, in some words for a message.
     pub(super) fn subject(&self) -> String {
         match self {
-            Self::Run(_, (sql, _)) | Self::Describe(sql) => shortened(sql),
+            Self::Run(_, (sql, _)) | Self::Script(_, (sql, _)) | Self::Each(sql) | Self::Describe(sql) => {
+                shortened(sql)
+            }
+            Self::EachOn(..) => "a script".to_owned(),
+            Self::Serialize => "a serialization".to_owned(),
             Self::Batch(statements) => {
                 let first = statements.first().map(|(sql, _)| shortened(sql)).unwrap_or_default();
                 format!("a batch that begins with {first}")
@@ -116,9 +147,9 @@ pub struct Description {
 /// What is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Chunks of rows, in the form of `wire`.
+    /// Chunks of rows, in the form of `wire`; of a database that is handed over, its bytes.
     Rows(Vec<Vec<u8>>),
-    /// Of each statement of a batch one chunk.
+    /// Of each statement of a batch one chunk; of a script that is run statement by statement, as far as it has come.
     Batch(Vec<Vec<u8>>),
     /// What a statement takes and gives.
     Description(Description),

@@ -34,6 +34,31 @@ pub(crate) fn ends_transaction(sql: &str) -> bool {
     matches!(ending(sql), Some(Ending::Commit | Ending::Rollback))
 }
 
+/// Whether a statement cannot stand inside of a transaction, or does nothing there: it begins or ends one, or sets what
+/// is set outside of them only.
+pub(super) fn stands_alone(sql: &str) -> bool {
+    const WORDS: [&str; 10] = [
+        "begin",
+        "commit",
+        "end",
+        "rollback",
+        "savepoint",
+        "release",
+        "vacuum",
+        "pragma",
+        "attach",
+        "detach",
+    ];
+    let first = first_word(sql);
+    WORDS.iter().any(|word| word.eq_ignore_ascii_case(first))
+}
+
+/// Whether there is no statement in it: nothing but spaces, semicolons and comments.
+pub fn is_blank(sql: &str) -> bool {
+    let (word, rest) = next_word(sql);
+    word.is_empty() && rest.is_empty()
+}
+
 /// The first word of a statement, after spaces and comments.
 pub(crate) fn first_word(sql: &str) -> &str {
     next_word(sql).0
@@ -73,6 +98,26 @@ mod tests {
             ("(select 1)", ""),
         ] {
             assert_eq!(first_word(sql), word, "{sql:?}");
+        }
+    }
+
+    #[test]
+    fn what_holds_no_statement_is_blank() {
+        for sql in ["", " ;\n; ", "-- SELECT 1", "/* SELECT */ ; -- x\n", "/* never ends"] {
+            assert!(is_blank(sql), "{sql:?}");
+        }
+        for sql in ["SELECT 1", " (", "; 'x'", "-- x\ny"] {
+            assert!(!is_blank(sql), "{sql:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_alone_is_told_by_its_first_word() {
+        for sql in ["PRAGMA x", " -- a\nBegin; SELECT 1", "vacuum", "END", "SAVEPOINT s"] {
+            assert!(stands_alone(sql), "{sql:?}");
+        }
+        for sql in ["SELECT 1; COMMIT", "ENDS", "", "INSERT INTO pragma VALUES (1)"] {
+            assert!(!stands_alone(sql), "{sql:?}");
         }
     }
 

@@ -21,14 +21,15 @@ mod sqlite;
 mod stats;
 mod vfs;
 
-pub use call::{Answer, Behavior, Call, Column, Description, Kind};
+pub use call::{Answer, Behavior, Call, Column, Description, Kind, ScriptKind};
 pub use error::DatabaseError;
+pub use keywords::is_blank;
 pub use open::{DatabaseOptions, Databases, ReadOnlyOptions};
 pub use pages::cache::PageCache;
 pub use recover::recover;
 pub use schedule::handle::Database;
 pub use schedule::pool::Pool;
-pub use sqlite::SqlError;
+pub use sqlite::{SqlError, is_complete};
 pub use stats::DatabaseStats;
 #[cfg(feature = "testing")]
 pub use vfs::testing;

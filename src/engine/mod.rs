@@ -32,7 +32,9 @@ pub use error::{StoreError, surface};
 pub use inspect::verify::{Verification, VerifiedActor, VerifyScope, VerifyStep};
 pub use read::peek::Peek;
 pub use transfer::copy::{Copied, Copying};
+pub use transfer::receive::Receiving;
 pub use transfer::scratch::clear_scratch;
+pub use transfer::send::{Sending, Sent};
 pub use transfer::v1::files::V1Entry;
 pub use transfer::v1::{V1Begun, V1Import};
 

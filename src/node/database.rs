@@ -18,7 +18,8 @@ use super::options::{NativePageRange, PreloadRequest};
 use super::runtime::answer;
 use super::traceparent::span;
 use crate::database::{
-    Behavior, Call, Database, DatabaseError, DatabaseOptions, DatabaseStats, Databases, Kind, ReadOnlyOptions,
+    Behavior, Call, Database, DatabaseError, DatabaseOptions, DatabaseStats, Databases, Kind,
+    ReadOnlyOptions, ScriptKind, is_blank, is_complete,
 };
 use crate::engine::{Outcome, StoreError};
 use crate::types::ActorId;
@@ -177,6 +178,17 @@ impl NativeDatabase {
 
 #[napi]
 impl NativeDatabase {
+    /// What a text of SQL is that somebody types: 0 without a statement, 1 with one that is not at its end, 2 complete.
+    #[napi]
+    pub fn sql_state(sql: String) -> u32 {
+        let has_none = is_blank(&sql);
+        match (has_none, is_complete(sql)) {
+            (true, _) => 0,
+            (false, false) => 1,
+            (false, true) => 2,
+        }
+    }
+
     /// How the start went.
     #[napi]
     pub fn startup(&self) -> NativeOpened {
@@ -188,7 +200,8 @@ impl NativeDatabase {
         }
     }
 
-    /// Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate.
+    /// Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate; of several statements 5 as one transaction, 6 as one as
+    /// far as that may be, 7 each by itself.
     #[napi]
     pub fn run(
         &self,
@@ -200,21 +213,36 @@ impl NativeDatabase {
         params: Option<Uint8ArraySlice<'_>>,
         traceparent: Option<String>,
     ) {
-        let kind = match kind {
-            0 => Kind::Exec,
-            1 => Kind::Run,
-            2 => Kind::Get,
-            3 => Kind::All,
-            _ => Kind::Iterate,
-        };
         let params = params.map(|params| params.to_vec());
-        self.submit(call, (scope, job), Call::Run(kind, (sql, params)), traceparent);
+        let what = match kind {
+            0 => Call::Run(Kind::Exec, (sql, params)),
+            1 => Call::Run(Kind::Run, (sql, params)),
+            2 => Call::Run(Kind::Get, (sql, params)),
+            3 => Call::Run(Kind::All, (sql, params)),
+            4 => Call::Run(Kind::Iterate, (sql, params)),
+            5 => Call::Script(ScriptKind::Together, (sql, params)),
+            6 => Call::Script(ScriptKind::AsFarAsMayBe, (sql, params)),
+            _ => Call::Each(sql),
+        };
+        self.submit(call, (scope, job), what, traceparent);
+    }
+
+    /// Goes on with a script that is run statement by statement. `skip` leaves out the rows that are left of a statement.
+    #[napi]
+    pub fn each_on(&self, call: u32, scope: u32, job: u32, script: u32, skip: bool) {
+        self.submit(call, (scope, job), Call::EachOn(script, skip), None);
     }
 
     /// What a statement takes and gives.
     #[napi]
     pub fn describe(&self, call: u32, scope: u32, job: u32, sql: String) {
         self.submit(call, (scope, job), Call::Describe(sql), None);
+    }
+
+    /// Hands over the bytes of the database's file.
+    #[napi]
+    pub fn serialize(&self, call: u32, scope: u32, job: u32) {
+        self.submit(call, (scope, job), Call::Serialize, None);
     }
 
     /// Runs statements as one transaction. `params` runs beside `sqls`.

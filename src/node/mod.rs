@@ -24,6 +24,7 @@ mod options;
 mod runtime;
 mod status;
 mod store;
+mod streams;
 mod tenants;
 mod traceparent;
 mod wake_queue;

@@ -35,12 +35,18 @@ use crate::types::{ActorId, Generation, PageCount, Txid};
 /// An opened store. Users see `Store`, which checks every argument first.
 #[napi]
 pub struct NativeStore {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
     databases: Arc<Databases>,
 }
 
 #[napi]
 impl NativeStore {
+    /// How the addon was built: `release`, or `debug` for one that is several times as slow.
+    #[napi]
+    pub fn build_profile() -> &'static str {
+        if cfg!(debug_assertions) { "debug" } else { "release" }
+    }
+
     /// Opens a store.
     #[napi]
     pub fn open(
@@ -226,11 +232,17 @@ impl NativeStore {
         env: &'env Env,
         actor_id: String,
         file: String,
+        overwrite: bool,
     ) -> napi::Result<PromiseRaw<'env, Either<NativeMeta, Failure>>> {
         let engine = Arc::clone(&self.engine);
         let work = async move {
-            let actor = ActorId::new(actor_id)?;
-            Ok(engine.export_to(&actor, &PathBuf::from(file)).await?.into())
+            let (actor, file) = (ActorId::new(actor_id)?, PathBuf::from(file));
+            let exported = if overwrite {
+                engine.export_to(&actor, &file).await
+            } else {
+                engine.export_to_new(&actor, &file).await
+            };
+            Ok(exported?.into())
         };
         answer(env, work, StoreError::Unavailable)
     }

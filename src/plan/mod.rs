@@ -30,7 +30,7 @@ pub use migrate::{
 };
 pub use preload::{PreloadRequest, preload};
 pub use sqlite_file::{
-    FILE_HEADER_BYTES, NotADatabase, SQLITE_MAGIC, SqliteFile, is_hot_journal, sqlite_file,
+    FILE_HEADER_BYTES, NotADatabase, SQLITE_MAGIC, SqliteFile, SqliteHeader, is_hot_journal, sqlite_file,
 };
 pub use stage::{FinalizeRequest, StagePlan, StageRequest, check_part, finalize, open_stage};
 pub use takeover::{TakeoverPlan, TakeoverRequest, takeover};

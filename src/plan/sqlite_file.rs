@@ -22,66 +22,85 @@ pub struct SqliteFile {
 /// Why a file is not a database that can be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotADatabase {
-    /// No byte in it.
-    #[error("it is empty")]
-    Empty,
     /// Something else.
     #[error("it does not begin with \"SQLite format 3\"")]
     Magic,
     /// A size that SQLite does not know.
     #[error("its header says that a page has {0} bytes")]
     PageSize(usize),
-    /// Part of a page at its end.
-    #[error("its {file_bytes} bytes are not a whole number of pages of {page_bytes} bytes: it is cut short")]
-    PartialPage {
-        /// The length of the file.
-        file_bytes: u64,
-        /// The size of a page.
-        page_bytes: usize,
-    },
-    /// Fewer pages than its header says.
-    #[error("its header says {header_pages} pages and it has {file_pages}: it is cut short")]
+    /// Fewer bytes than its header says.
+    #[error(
+        "its header says {header_pages} pages of {page_bytes} bytes and it has {file_bytes} bytes: it is cut short"
+    )]
     CutShort {
         /// What the header says.
         header_pages: u32,
-        /// What is there.
-        file_pages: u32,
+        /// The size of a page.
+        page_bytes: usize,
+        /// The length of the file.
+        file_bytes: u64,
     },
     /// More pages than a page number can name.
     #[error("it has {0} pages, more than SQLite can number")]
     TooManyPages(u64),
 }
 
-/// Reads the first bytes of a file of `file_bytes` bytes as the header of a SQLite database.
+/// What the header of a database file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SqliteHeader {
+    /// The size of a page.
+    pub page_size: PageSize,
+    /// How many pages there are, if that can be believed.
+    pub size_pages: Option<PageCount>,
+}
+
+impl SqliteHeader {
+    /// Reads it, from the first bytes of a file that is not empty.
+    pub fn read(bytes: &[u8]) -> Result<Self, NotADatabase> {
+        let Some((header, _)) = bytes.split_first_chunk::<FILE_HEADER_BYTES>() else {
+            return Err(NotADatabase::Magic);
+        };
+        if !header.starts_with(SQLITE_MAGIC) {
+            return Err(NotADatabase::Magic);
+        }
+        // Section 1.3.2: 1 stands for 65,536.
+        let page_bytes = match u16::from_be_bytes([header[16], header[17]]) {
+            1 => 65_536,
+            bytes => usize::from(bytes),
+        };
+        let page_size = PageSize::new(page_bytes).map_err(|_| NotADatabase::PageSize(page_bytes))?;
+        let field =
+            |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let (change_counter, pages, valid_for) = (field(24), field(28), field(92));
+        // Section 1.3.7: the size in the header counts only if the change counter agrees with the counter that was
+        // current when the size was written.
+        let is_valid = pages > 0 && change_counter == valid_for;
+        Ok(Self { page_size, size_pages: is_valid.then_some(PageCount(pages)) })
+    }
+
+    /// How many pages a file of `file_bytes` bytes with this header has. As SQLite has it, bytes behind the last page
+    /// do not matter where the header knows which one that is; elsewhere a part of a page is a page that ends in zeros.
+    pub fn size(self, file_bytes: u64) -> Result<PageCount, NotADatabase> {
+        let page_bytes = self.page_size.bytes();
+        let pages = file_bytes.div_ceil(page_bytes as u64);
+        match self.size_pages {
+            Some(PageCount(header_pages)) if u64::from(header_pages) * page_bytes as u64 > file_bytes => {
+                Err(NotADatabase::CutShort { header_pages, page_bytes, file_bytes })
+            }
+            Some(known) => Ok(known),
+            None => u32::try_from(pages).map(PageCount).map_err(|_| NotADatabase::TooManyPages(pages)),
+        }
+    }
+}
+
+/// Reads the first bytes of a file of `file_bytes` bytes as the header of a SQLite database. An empty file is an empty
+/// database.
 pub fn sqlite_file(header: &[u8], file_bytes: u64) -> Result<SqliteFile, NotADatabase> {
     if file_bytes == 0 {
-        return Err(NotADatabase::Empty);
+        return Ok(SqliteFile { page_size: PageSize::DEFAULT, size_pages: PageCount(0) });
     }
-    let Some((header, _)) = header.split_first_chunk::<FILE_HEADER_BYTES>() else {
-        return Err(NotADatabase::Magic);
-    };
-    if !header.starts_with(SQLITE_MAGIC) {
-        return Err(NotADatabase::Magic);
-    }
-    // Section 1.3.2: 1 stands for 65,536.
-    let page_bytes = match u16::from_be_bytes([header[16], header[17]]) {
-        1 => 65_536,
-        bytes => usize::from(bytes),
-    };
-    let page_size = PageSize::new(page_bytes).map_err(|_| NotADatabase::PageSize(page_bytes))?;
-    if !file_bytes.is_multiple_of(page_bytes as u64) {
-        return Err(NotADatabase::PartialPage { file_bytes, page_bytes });
-    }
-    let pages = file_bytes / page_bytes as u64;
-    let file_pages = u32::try_from(pages).map_err(|_| NotADatabase::TooManyPages(pages))?;
-    // Section 1.3.7: the size in the header counts only if the change counter agrees with the counter
-    // that was current when the size was written.
-    let field = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-    let (change_counter, header_pages, valid_for) = (field(24), field(28), field(92));
-    if header_pages > file_pages && change_counter == valid_for {
-        return Err(NotADatabase::CutShort { header_pages, file_pages });
-    }
-    Ok(SqliteFile { page_size, size_pages: PageCount(file_pages) })
+    let header = SqliteHeader::read(header)?;
+    Ok(SqliteFile { page_size: header.page_size, size_pages: header.size(file_bytes)? })
 }
 
 /// Whether a rollback journal with these first bytes has to be replayed before its database can be read.
@@ -116,19 +135,35 @@ mod tests {
 
     #[test]
     fn what_is_no_database_is_told_why() {
-        assert_eq!(sqlite_file(&[], 0), Err(NotADatabase::Empty));
         assert_eq!(sqlite_file(b"SQLite format 3\0", 16), Err(NotADatabase::Magic));
         assert_eq!(sqlite_file(&[0; 100], 4096), Err(NotADatabase::Magic));
-        assert!(matches!(sqlite_file(&header(4096, 1), 4097), Err(NotADatabase::PartialPage { .. })));
-        let cut = NotADatabase::CutShort { header_pages: 3, file_pages: 2 };
-        assert_eq!(sqlite_file(&header(4096, 3), 8192), Err(cut));
-        assert!(matches!(sqlite_file(&header(512, 1), 1 << 41), Err(NotADatabase::TooManyPages(_))));
+        for file_bytes in [4097, 8192, 12_287] {
+            let cut = NotADatabase::CutShort { header_pages: 3, page_bytes: 4096, file_bytes };
+            assert_eq!(sqlite_file(&header(4096, 3), file_bytes), Err(cut));
+        }
+        assert!(matches!(sqlite_file(&header(512, 0), 1 << 41), Err(NotADatabase::TooManyPages(_))));
+    }
+
+    #[test]
+    fn an_empty_file_is_an_empty_database() {
+        assert_eq!(sqlite_file(&[], 0).unwrap().size_pages, PageCount(0));
+    }
+
+    #[test]
+    fn bytes_behind_the_last_page_do_not_count_where_the_header_knows_the_size() {
+        for file_bytes in [8192, 8193, 12_288, 1 << 41] {
+            assert_eq!(sqlite_file(&header(4096, 2), file_bytes).unwrap().size_pages, PageCount(2));
+        }
     }
 
     #[test]
     fn a_stale_size_in_the_header_does_not_count() {
-        let mut bytes = header(4096, 9);
-        bytes[24..28].copy_from_slice(&7u32.to_be_bytes());
-        assert_eq!(sqlite_file(&bytes, 8192).unwrap().size_pages, PageCount(2));
+        let mut stale = header(4096, 9);
+        stale[24..28].copy_from_slice(&7u32.to_be_bytes());
+        for bytes in [&stale, &header(4096, 0)] {
+            assert_eq!(sqlite_file(bytes, 8192).unwrap().size_pages, PageCount(2));
+            // As SQLite, which reads zeros where a page ends early.
+            assert_eq!(sqlite_file(bytes, 8193).unwrap().size_pages, PageCount(3));
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! not there nothing is seen before all of it is there.
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 
 use batondb::codec::{ActorKeys, PreparedPage};
@@ -9,7 +10,7 @@ use batondb::engine::{Commit, Copied, Copying, Engine, ListRequest, PageWrite, S
 use batondb::env::SystemEnv;
 use batondb::kv::Kv;
 use batondb::kv::faulty::{Fault, FaultyKv};
-use batondb::types::{ActorId, Generation, PageCount, PageNumber, PageSize, Txid};
+use batondb::types::{ActorId, Generation, Meta, PageCount, PageNumber, PageSize, Txid};
 
 use crate::support::{Place, commit, content, id, on_every_backend, page, put_row, rows, start, tags};
 
@@ -24,6 +25,7 @@ on_every_backend!(
     an_actor_is_copied_to_another_id_of_its_store,
     one_fault_at_any_operation_changes_no_answer,
     an_import_cut_off_at_any_operation_shows_nothing,
+    an_import_in_pieces_cut_off_at_any_operation_shows_nothing,
 );
 
 async fn nothing_is_wrong(engine: &Engine) {
@@ -368,6 +370,26 @@ async fn one_fault_at_any_operation_changes_no_answer(place: Place) {
 }
 
 async fn an_import_cut_off_at_any_operation_shows_nothing(place: Place) {
+    imports_cut_off(place, false).await;
+}
+
+async fn an_import_in_pieces_cut_off_at_any_operation_shows_nothing(place: Place) {
+    imports_cut_off(place, true).await;
+}
+
+async fn import(engine: &Engine, actor: &ActorId, file: &Path, in_pieces: bool) -> Result<Meta, StoreError> {
+    if !in_pieces {
+        return engine.import_from(actor, file, false).await;
+    }
+    let mut receiving = engine.receive(actor, false);
+    // No whole number of pages, and more than one transaction takes.
+    for piece in std::fs::read(file).unwrap().chunks(1_500_000) {
+        receiving.take(piece).await?;
+    }
+    receiving.finish().await
+}
+
+async fn imports_cut_off(place: Place, in_pieces: bool) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("one.sqlite");
     let fill = "CREATE TABLE t (v BLOB); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)
@@ -376,7 +398,7 @@ async fn an_import_cut_off_at_any_operation_shows_nothing(place: Place) {
     let (file, actor) = (&file, &id("a"));
     at_every_operation(&place, Fault::Unavailable, |target, place| async move {
         let other = place.open().await;
-        match target.import_from(actor, file, false).await {
+        match import(&target, actor, file, in_pieces).await {
             Ok(meta) => assert_eq!(other.stat(actor).await, Ok(Some(meta))),
             Err(error) => {
                 assert_eq!(error.code(), "ERR_UNAVAILABLE");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use batondb::engine::Outcome;
+use batondb::engine::{Outcome, Sent};
 use batondb::types::Txid;
 use rusqlite::Connection;
 use tempfile::{TempDir, tempdir};
@@ -18,6 +18,8 @@ on_every_backend!(
     an_import_takes_the_actor_over_and_replaces_only_when_told,
     an_export_replaces_a_file_whole_or_not_at_all,
     pages_written_by_commits_are_exported_as_a_database,
+    a_database_in_pieces_is_the_same_as_its_file_at_every_page_size,
+    an_import_in_pieces_that_is_given_up_leaves_nothing,
 );
 
 /// A database with a table of `rows` rows.
@@ -90,8 +92,7 @@ async fn what_is_no_database_is_refused_and_changes_nothing(place: Place) {
     let good = fs::read(files.path("good.sqlite")).unwrap();
     let mut odd_page_size = good.clone();
     odd_page_size[16..18].copy_from_slice(&3_000u16.to_be_bytes());
-    let cases: [(&str, Vec<u8>, &str); 6] = [
-        ("empty", Vec::new(), "it is empty"),
+    let cases: [(&str, Vec<u8>, &str); 5] = [
         ("text", b"not a database at all, only some text. ".repeat(9), "does not begin with"),
         ("short", b"SQLite format 3\0".to_vec(), "does not begin with"),
         ("part of a page", good[..good.len() - 1].to_vec(), "cut short"),
@@ -224,4 +225,48 @@ async fn pages_written_by_commits_are_exported_as_a_database(place: Place) {
     engine.export_to(&actor, &copy).await.unwrap();
     assert!(fs::read(&copy).unwrap() == fs::read(&scratch).unwrap());
     assert_eq!(integrity(&copy), "ok");
+}
+
+async fn a_database_in_pieces_is_the_same_as_its_file_at_every_page_size(place: Place) {
+    let (engine, files) = (place.open().await, Files::new());
+    for (log2, piece_bytes) in (9..=16).zip([1_000_000, 99, 512, 4_095, 70_000, 1 << 20, 131_072, 65_537]) {
+        let (page_size, file) = (1 << log2, files.path(&format!("{log2}.sqlite")));
+        database(&file, page_size, 3_000);
+        let (bytes, actor) = (fs::read(&file).unwrap(), id(&format!("pages of {page_size}")));
+        let mut receiving = engine.receive(&actor, false);
+        for piece in bytes.chunks(piece_bytes) {
+            receiving.take(piece).await.unwrap();
+        }
+        let meta = receiving.finish().await.unwrap();
+        assert_eq!((meta.page_size.bytes(), engine.stat(&actor).await), (page_size, Ok(Some(meta))));
+        let mut sending = engine.send(&actor, false).await.unwrap();
+        assert_eq!(sending.meta(), meta);
+        let mut sent = Vec::new();
+        while let Sent::Bytes(piece) = sending.next().await.unwrap() {
+            sent.extend(piece);
+        }
+        assert!(sent == bytes, "a database of pages of {page_size} bytes has changed");
+    }
+}
+
+async fn an_import_in_pieces_that_is_given_up_leaves_nothing(place: Place) {
+    let (engine, files) = (place.open().await, Files::new());
+    database(&files.path("one.sqlite"), 4096, 9_000);
+    let (bytes, actor) = (fs::read(files.path("one.sqlite")).unwrap(), id("a"));
+    let mut receiving = engine.receive(&actor, false);
+    receiving.take(&bytes[..99]).await.unwrap();
+    drop(receiving);
+    assert_eq!(engine.inspect(&actor).await.unwrap(), None, "nothing is written before the header is there");
+    let mut receiving = engine.receive(&actor, false);
+    receiving.take(&bytes[..500_000]).await.unwrap();
+    drop(receiving);
+    engine.idle().await;
+    assert_eq!(engine.stat(&actor).await, Ok(None));
+    let mut receiving = engine.receive(&actor, false);
+    receiving.take(&bytes).await.unwrap();
+    // Whoever comes meanwhile comes after it.
+    let started = start(&engine, &actor).await;
+    let refused = receiving.finish().await.unwrap_err();
+    assert!(["ERR_FENCE_MISMATCH", "ERR_CONCURRENT_TAKEOVER"].contains(&refused.code()), "{refused}");
+    assert_eq!(engine.stat(&actor).await.unwrap().unwrap().generation, started.meta.generation);
 }

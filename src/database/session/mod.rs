@@ -1,9 +1,12 @@
 //! A connection and what is open on it: compiled statements, cursors, transactions. Its methods run on one
 //! worker at a time and block until the store has answered.
 
+mod each;
 mod following;
 mod limited;
 mod queries;
+mod scripts;
+mod serialize;
 pub(crate) mod statements;
 mod transactions;
 pub(crate) mod wire;
@@ -21,6 +24,7 @@ use crate::database::vfs::{self, Announced, MainFile, Signals};
 use crate::engine::StoreError;
 use crate::types::PageRange;
 
+use self::each::Each;
 use self::statements::StatementCache;
 
 /// What SQLite is told once, before the first statement. A lock that is never given back lets it keep its
@@ -71,6 +75,7 @@ impl Hooks for SessionHooks {
 /// A statement that is stepped by several calls.
 struct Cursor {
     statement: Statement,
+    /// Empty for one of a script, which is not kept.
     sql: String,
     /// How deep in transactions it was opened; it ends with that transaction.
     depth: usize,
@@ -80,6 +85,8 @@ struct Cursor {
 pub(crate) struct Session {
     // Cursors and statements are finalized before the connection is closed.
     cursors: HashMap<u32, Cursor>,
+    /// Scripts that are run statement by statement. Their numbers are those of cursors.
+    scripts: HashMap<u32, Each>,
     next_cursor: u32,
     statements: StatementCache,
     connection: Connection,
@@ -130,6 +137,7 @@ impl Session {
         let (connection, name) = connect(&file, &signals, &interrupt, read_only)?;
         Ok(Self {
             cursors: HashMap::new(),
+            scripts: HashMap::new(),
             next_cursor: 1,
             statements: StatementCache::default(),
             connection,

@@ -61,7 +61,7 @@ impl Session {
     }
 
     /// Steps as far as the kind of call wants it. The last chunk is left in the writer.
-    fn step_through(
+    pub(super) fn step_through(
         &mut self,
         kind: Kind,
         statement: &mut Statement,
@@ -86,11 +86,11 @@ impl Session {
     }
 
     /// The first chunk of several was made before the statement was through: it gets the final numbers.
-    fn restate(&self, first: &mut [u8], before: i64) {
+    pub(super) fn restate(&self, first: &mut [u8], before: i64) {
         wire::restate(first, self.summary(before));
     }
 
-    fn summary(&self, before: i64) -> Summary {
+    pub(super) fn summary(&self, before: i64) -> Summary {
         let changed = self.connection.total_changes() != before;
         Summary {
             cursor: 0,
@@ -137,10 +137,16 @@ impl Session {
         Ok(end)
     }
 
-    fn iterate(&mut self, cursor: Cursor, before: i64) -> Result<Vec<Vec<u8>>, DatabaseError> {
+    pub(super) fn iterate(&mut self, cursor: Cursor, before: i64) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        let id = self.new_cursor();
+        self.advance(id, cursor, before, true).map(|chunk| vec![chunk])
+    }
+
+    /// A number for something that is open between calls.
+    pub(super) fn new_cursor(&mut self) -> u32 {
         let id = self.next_cursor;
         self.next_cursor = self.next_cursor.checked_add(1).unwrap_or(1);
-        self.advance(id, cursor, before, true).map(|chunk| vec![chunk])
+        id
     }
 
     /// The next rows of a cursor, which is put back if there may be more.
@@ -196,6 +202,9 @@ impl Session {
 
     /// Ends an iteration early. A cursor that is gone already is none to complain about.
     pub(in crate::database) fn close_cursor(&mut self, id: u32) -> Result<(), DatabaseError> {
+        if let Some(script) = self.scripts.remove(&id) {
+            return script.open_cursor().map_or(Ok(()), |cursor| self.close_cursor(cursor));
+        }
         let Some(cursor) = self.cursors.remove(&id) else {
             self.forget_cursor(id);
             return Ok(());

@@ -21,7 +21,7 @@ impl StatementCache {
     /// Whether a statement may be run again. Some pragmas do their work while they are compiled, so a
     /// compiled one would do nothing the second time (<https://sqlite.org/pragma.html>).
     pub(crate) fn is_worth_keeping(sql: &str) -> bool {
-        sql.len() <= SQL_BYTES_MAX && !first_word(sql).eq_ignore_ascii_case("pragma")
+        !sql.is_empty() && sql.len() <= SQL_BYTES_MAX && !first_word(sql).eq_ignore_ascii_case("pragma")
     }
 
     /// Takes the statement of this text out.
@@ -55,6 +55,7 @@ mod tests {
     fn pragmas_and_very_long_texts_are_not_kept() {
         assert!(StatementCache::is_worth_keeping("select 1"));
         assert!(!StatementCache::is_worth_keeping("/* x */ Pragma foreign_keys = on"));
+        assert!(!StatementCache::is_worth_keeping(""));
         assert!(!StatementCache::is_worth_keeping(&"x".repeat(SQL_BYTES_MAX + 1)));
     }
 }

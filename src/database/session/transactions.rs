@@ -47,10 +47,7 @@ impl Session {
         depth: usize,
     ) -> Result<Vec<Vec<u8>>, DatabaseError> {
         self.stop_if_asked()?;
-        if keywords::ends_transaction(&sql) {
-            let message = "a batch is a transaction, which none of its statements may end";
-            return Err(DatabaseError::Invalid(message.to_owned()));
-        }
+        refuse_in_batch(&sql)?;
         self.run_once(Kind::Whole, sql, params, depth)
     }
 
@@ -66,7 +63,7 @@ impl Session {
         self.at_one_head(|session| session.begin_once(depth, behavior))
     }
 
-    fn begin_once(&mut self, depth: usize, behavior: Behavior) -> Result<(), DatabaseError> {
+    pub(super) fn begin_once(&mut self, depth: usize, behavior: Behavior) -> Result<(), DatabaseError> {
         self.enter()?;
         if depth == 0 {
             self.is_nested = !self.is_autocommit();
@@ -83,6 +80,7 @@ impl Session {
     /// Ends what was begun at this depth.
     pub(in crate::database) fn end(&mut self, depth: usize, commit: bool) -> Result<(), DatabaseError> {
         self.cursors.retain(|_, cursor| cursor.depth <= depth);
+        self.scripts.retain(|_, script| script.depth <= depth);
         self.enter()?;
         if self.is_autocommit() {
             if commit {
@@ -111,6 +109,7 @@ impl Session {
     /// Undoes all that is open, whoever has begun it.
     pub(in crate::database) fn roll_back(&mut self) -> Result<(), DatabaseError> {
         self.cursors.clear();
+        self.scripts.clear();
         if self.is_autocommit() { Ok(()) } else { self.execute("ROLLBACK") }
     }
 
@@ -123,6 +122,15 @@ impl Session {
         self.signals.reset();
         self.connection.execute(sql).map_err(|error| self.failed(error))
     }
+}
+
+/// Refuses what cannot be meant in a batch. `sql` begins with the statement, and more may follow it.
+pub(super) fn refuse_in_batch(sql: &str) -> Result<(), DatabaseError> {
+    if keywords::ends_transaction(sql) {
+        let message = "a batch is a transaction, which none of its statements may end";
+        return Err(DatabaseError::Invalid(message.to_owned()));
+    }
+    Ok(())
 }
 
 fn savepoint(verb: &str, depth: usize) -> String {

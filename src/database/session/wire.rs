@@ -7,7 +7,9 @@
 //!             name: length:u32 UTF-8          value: tag:u8 and
 //!             0 null   1 integer i64   2 real f64   3 text length:u32 UTF-8   4 blob length:u32 bytes
 //! chunk       rows:u32 cursor:u32 changes:f64 last-insert-rowid:i64
-//!             columns-bytes:u32 columns:u32 text-bytes:u32 text-is-ascii:u8 list-is-ascii:u8 0000 list-bytes:u32
+//!             columns-bytes:u32 columns:u32 text-bytes:u32 text-is-ascii:u8 list-is-ascii:u8 flags:u8 00 list-bytes:u32
+//!             flags, of scripts that are run statement by statement: 1 the statement changes nothing
+//!             2 its rows go on in the next chunk   4 a row for each statement without columns
 //!             columns: a JSON array of names   text: of all short texts, one after the other
 //!             list: a JSON array of the texts of middle length
 //!             cells, row by row: tag:u8 and
@@ -18,7 +20,9 @@
 
 mod rows;
 
-pub(crate) use self::rows::{RowWriter, Summary, restate};
+pub(crate) use self::rows::{
+    CHANGES, GOES_ON, READONLY, RowWriter, Summary, cursor, mark, restate, set_cursor,
+};
 use crate::database::error::DatabaseError;
 use crate::database::sqlite::{Statement, Value};
 

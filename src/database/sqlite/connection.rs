@@ -71,11 +71,22 @@ impl Context {
 
 /// SQL of several statements, with the NUL at its end by which SQLite knows that it may read it where it is. Without one
 /// it copies all that is left, for each of them.
-pub(crate) struct Script(Vec<u8>);
+pub(crate) struct Script(String);
 
 impl Script {
     pub(crate) fn new(sql: &str) -> Self {
-        Self([sql.as_bytes(), b"\0"].concat())
+        Self([sql, "\0"].concat())
+    }
+
+    /// The same, where the text can be taken.
+    pub(crate) fn from(mut sql: String) -> Self {
+        sql.push('\0');
+        Self(sql)
+    }
+
+    /// What it was made of.
+    pub(crate) fn text(&self) -> &str {
+        &self.0[..self.0.len() - 1]
     }
 }
 
@@ -144,7 +155,8 @@ impl Connection {
         script: &Script,
         start: usize,
     ) -> Result<(Option<Statement>, usize), SqlError> {
-        self.compile(&script.0[start.min(script.0.len() - 1)..], 0)
+        let bytes = script.0.as_bytes();
+        self.compile(&bytes[start.min(bytes.len() - 1)..], 0)
     }
 
     fn compile(&self, sql: &[u8], flags: c_uint) -> Result<(Option<Statement>, usize), SqlError> {
@@ -190,6 +202,21 @@ impl Connection {
             )
         };
         if code == ffi::SQLITE_OK { Ok(()) } else { Err(self.error(code)) }
+    }
+
+    /// The bytes of the main database; none where a page cannot be read or memory is short.
+    pub(crate) fn serialize(&self) -> Option<Vec<u8>> {
+        let mut length = 0;
+        // SAFETY: the connection is open, the name is a text, and the length is written to.
+        let bytes = unsafe { ffi::sqlite3_serialize(self.db(), c"main".as_ptr(), &raw mut length, 0) };
+        let bytes = NonNull::new(bytes)?;
+        let length = usize::try_from(length).ok()?;
+        // SAFETY: SQLite answers memory of this length, which is the caller's to free.
+        unsafe {
+            let copied = std::slice::from_raw_parts(bytes.as_ptr(), length).to_vec();
+            ffi::sqlite3_free(bytes.as_ptr().cast());
+            Some(copied)
+        }
     }
 
     /// The error of the last call.

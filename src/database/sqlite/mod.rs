@@ -4,11 +4,13 @@
 //! It is not `rusqlite`, because a statement here outlives the call that made it (a cursor is stepped by
 //! many calls) and its rows are written straight into an answer; see docs/dependencies.md.
 
+mod complete;
 mod connection;
 mod error;
 mod handle;
 mod statement;
 
+pub use complete::is_complete;
 pub(crate) use connection::{Asked, Connection, Denied, Hooks, Script};
 pub use error::SqlError;
 pub(crate) use statement::{Statement, Step, Value};

@@ -5,6 +5,8 @@ use std::path::Path;
 use crate::engine::error::StoreError;
 use crate::engine::runtime::metrics;
 use crate::engine::transfer::copy::{self, Copying};
+use crate::engine::transfer::receive::Receiving;
+use crate::engine::transfer::send::Sending;
 use crate::engine::transfer::v1::{self, V1Begun};
 use crate::engine::transfer::{export, import};
 use crate::types::{ActorId, Meta};
@@ -21,7 +23,24 @@ impl Engine {
     /// Writes an actor's database to a file, whole or not at all. On a backend that keeps states for a limited
     /// time, it begins again when the head moves, and ends as unavailable when that happens each time.
     pub async fn export_to(&self, actor: &ActorId, file: &Path) -> Result<Meta, StoreError> {
-        metrics::exporting(&self.core, export::export_to(&self.core, actor, file).await)
+        metrics::exporting(&self.core, export::export_to(&self.core, actor, file, true).await)
+    }
+
+    /// As [`export_to`](Self::export_to), to a file that is not there yet; one that is there is refused.
+    pub async fn export_to_new(&self, actor: &ActorId, file: &Path) -> Result<Meta, StoreError> {
+        metrics::exporting(&self.core, export::export_to(&self.core, actor, file, false).await)
+    }
+
+    /// As [`import_from`](Self::import_from), from bytes that come in pieces.
+    pub fn receive(&self, id: &ActorId, replace: bool) -> Receiving {
+        Receiving::new(&self.core, id, replace)
+    }
+
+    /// Reads an actor's database in pieces, from one committed head. On a backend that keeps states for a limited time,
+    /// it begins again when the head moves; a caller that cannot take back what it was handed over is told that as an
+    /// error.
+    pub async fn send(&self, id: &ActorId, may_begin_again: bool) -> Result<Sending, StoreError> {
+        Sending::begin(&self.core, id, may_begin_again).await
     }
 
     /// Begins to copy an actor, which takes `to` of the target over; one that is not there yet is seen by nobody before

@@ -172,7 +172,7 @@ pub(crate) fn importing(core: &Core, answer: Result<Meta, StoreError>) -> Result
 }
 
 /// That of an export.
-pub(crate) fn exporting(core: &Core, answer: Result<Meta, StoreError>) -> Result<Meta, StoreError> {
+pub(crate) fn exporting<T>(core: &Core, answer: Result<T, StoreError>) -> Result<T, StoreError> {
     core.metrics.exported(answer.is_ok());
     told(core, answer)
 }

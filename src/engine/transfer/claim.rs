@@ -32,11 +32,12 @@ pub(crate) struct Claimed {
 }
 
 impl Claimed {
-    /// Opens the stage of the content. Every page is written, so they may be of another size than before.
-    pub(crate) async fn stage(&self, size_pages: PageCount) -> Result<StageWriter, StoreError> {
+    /// Opens the stage of the content, whose size may be known at its end only. Every page is written, so they may be
+    /// of another size than before.
+    pub(crate) async fn stage(&self, size_pages: Option<PageCount>) -> Result<StageWriter, StoreError> {
         let Meta { generation, head_txid, .. } = self.meta;
         let held = Held { generation, head_txid: Some(head_txid) };
-        let request = StageRequest { held, size_pages: Some(size_pages), page_size: None, token: self.token };
+        let request = StageRequest { held, size_pages, page_size: None, token: self.token };
         StageWriter::open(&self.core, &self.actor, request).await
     }
 }

@@ -24,7 +24,7 @@ use crate::plan;
 use crate::types::{ActorId, Meta, PageCount, PageNumber, PageRange, Txid, runs};
 
 use super::import::refuse_sidecars;
-use super::partial::Partial;
+use super::partial::{Partial, refuse_present};
 
 /// One slice of an export.
 struct Export {
@@ -140,27 +140,35 @@ impl Target {
     }
 
     /// Makes the file durable under its final name.
-    fn finish(self) -> Result<(), StoreError> {
+    fn finish(self, replaces: bool) -> Result<(), StoreError> {
         let Self { partial, file, .. } = self;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error);
         let file = file.map_err(|error| partial.failed(&error))?;
-        partial.finish(&file)
+        if replaces { partial.finish(&file) } else { partial.finish_new(&file) }
     }
 }
 
-/// Writes an actor's database to `path`. A file that is there is replaced, unless a journal beside it would
-/// then be applied to the new one.
-pub(crate) async fn export_to(core: &Arc<Core>, id: &ActorId, path: &Path) -> Result<Meta, StoreError> {
+/// Writes an actor's database to `path`. A file that is there is replaced if that is said, unless a journal beside it
+/// would then be applied to the new one.
+pub(crate) async fn export_to(
+    core: &Arc<Core>,
+    id: &ActorId,
+    path: &Path,
+    replaces: bool,
+) -> Result<Meta, StoreError> {
     let (core, env) = (Arc::clone(core), Arc::clone(&core.env));
     let actor = Actor::new(id);
     let path = path.to_owned();
     let runtime = Handle::current();
     let work = move || {
+        if !replaces {
+            refuse_present(&path)?;
+        }
         refuse_sidecars(&path)?;
         refuse_own_file(&core, &path)?;
         let target = Arc::new(Mutex::new(Some(Target::create(&path)?)));
         let meta = runtime.block_on(write_all(&core, &actor, &target))?;
-        take(&target).finish()?;
+        take(&target).finish(replaces)?;
         Ok(meta)
     };
     blocking(&*env, work).await

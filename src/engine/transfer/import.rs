@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use crate::codec::PreparedPage;
 use crate::engine::commit::batch::{Batch, Room};
-use crate::engine::commit::cleanup;
-use crate::engine::commit::stage::{End, StageWriter};
+use crate::engine::commit::stage::StageWriter;
 use crate::engine::error::StoreError;
 use crate::engine::runtime::blocking::{blocking, failed};
 use crate::engine::runtime::core::Core;
@@ -16,6 +15,7 @@ use crate::plan::{self, FILE_HEADER_BYTES, SqliteFile};
 use crate::types::{ActorId, Meta, PageNumber};
 
 use super::claim::{Claimed, claim, displaced};
+use super::receive::finish;
 
 /// Imports a file. The actor is taken over first, so that no owner writes in between; the content it had is
 /// replaced only if `replace` says so. One that is not there is seen by nobody before all of it is in.
@@ -32,14 +32,16 @@ pub(crate) async fn import_from(
 
 async fn import_into(claimed: &Claimed, source: Source) -> Result<Meta, StoreError> {
     let SqliteFile { page_size, size_pages } = source.file;
-    let mut stage = claimed.stage(size_pages).await?;
+    if size_pages.0 == 0 && claimed.meta.size_pages.0 == 0 && !claimed.is_new {
+        // It is empty already, and no commit is needed to make it so.
+        return Ok(claimed.meta);
+    }
+    let mut stage = claimed.stage(Some(size_pages)).await?;
     let mut left = Some(source);
     while let Some(source) = left {
         left = stage_batch(&mut stage, source).await?;
     }
-    let committed = stage.finalize(End { rewrites_all: true, ..End::new(size_pages, page_size) }).await?;
-    cleanup::after_commit(&claimed.core, &claimed.actor, claimed.meta.generation, &committed.head);
-    Ok(Meta { head_txid: committed.txid, size_pages, page_size, ..claimed.meta })
+    finish(claimed, stage, (size_pages, page_size)).await
 }
 
 /// Opens a database file that nothing has to be replayed into.
@@ -115,7 +117,12 @@ impl Source {
         let mut page_bytes = vec![0; self.file.page_size.bytes()];
         let mut pages = std::iter::from_fn(|| {
             let page = self.next.filter(|page| self.file.size_pages.contains(*page))?;
-            if let Err(error) = self.handle.read_exact(&mut page_bytes) {
+            // The last page may end early, and is zeros from there on.
+            let start = u64::from(page.get() - 1) * page_bytes.len() as u64;
+            let there = self.metadata.len().saturating_sub(start).min(page_bytes.len() as u64);
+            let (there, behind) = page_bytes.split_at_mut(usize::try_from(there).unwrap_or(usize::MAX));
+            behind.fill(0);
+            if let Err(error) = self.handle.read_exact(there) {
                 failed = Some(unreadable(&self.path, &error));
                 return None;
             }

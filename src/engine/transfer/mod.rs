@@ -5,5 +5,7 @@ pub(crate) mod copy;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod partial;
+pub(crate) mod receive;
 pub(crate) mod scratch;
+pub(crate) mod send;
 pub(crate) mod v1;

@@ -54,6 +54,23 @@ impl Partial {
         finished.map_err(|error| self.failed(&error))
     }
 
+    /// The same under a name that nothing else has.
+    pub(crate) fn finish_new(mut self, file: &File) -> Result<(), StoreError> {
+        let given = self.mode.give_to(file).and_then(|()| file.sync_all());
+        given.map_err(|error| self.failed(&error))?;
+        match fs::hard_link(&self.path, &self.target) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(present(&self.target)),
+            // Not every file system has links. There, what came in this very moment is replaced.
+            Err(_) => {
+                refuse_present(&self.target)?;
+                fs::rename(&self.path, &self.target).map_err(|error| self.failed(&error))?;
+                self.is_finished = true;
+            }
+        }
+        sync_directory(&self.target).map_err(|error| self.failed(&error))
+    }
+
     pub(crate) fn failed(&self, error: &io::Error) -> StoreError {
         cannot_write(&self.target, error)
     }
@@ -66,6 +83,16 @@ impl Drop for Partial {
             let _removed = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Refuses a name that something has.
+pub(crate) fn refuse_present(path: &Path) -> Result<(), StoreError> {
+    if fs::symlink_metadata(path).is_ok() { Err(present(path)) } else { Ok(()) }
+}
+
+fn present(path: &Path) -> StoreError {
+    let path = path.display();
+    StoreError::InvalidArg(format!("{path} is there already; pass {{ overwrite: true }} to replace it"))
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> StoreError {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 
-use super::call::{Behavior, Description, Kind, Sql};
+use super::call::{Behavior, Description, Kind, ScriptKind, Sql};
 use super::error::DatabaseError;
 use super::interrupt::Interrupt;
 use crate::sync::point;
@@ -131,6 +131,28 @@ impl Session {
     pub(crate) fn batch(&mut self, sqls: Vec<Sql>, depth: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {
         sqls.into_iter().try_for_each(|(sql, _)| self.run(Kind::Run, sql, None, depth).map(drop))?;
         Ok(Vec::new())
+    }
+
+    pub(crate) fn script(
+        &mut self,
+        _: ScriptKind,
+        sql: &str,
+        _: Option<&[u8]>,
+        depth: usize,
+    ) -> Result<Vec<u8>, DatabaseError> {
+        self.run(Kind::Run, sql.to_owned(), None, depth).map(|_| Vec::new())
+    }
+
+    pub(crate) fn each(&mut self, sql: String, depth: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        self.run(Kind::Run, sql, None, depth)
+    }
+
+    pub(crate) fn each_on(&mut self, id: u32, _: bool) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        self.stay(Event::Ran(format!("each {id}"))).map(|()| Vec::new())
+    }
+
+    pub(crate) fn serialize(&mut self) -> Result<Vec<u8>, DatabaseError> {
+        self.stay(Event::Ran("serialize".to_owned())).map(|()| Vec::new())
     }
 
     pub(crate) fn describe(&mut self, sql: String) -> Result<Description, DatabaseError> {

@@ -84,12 +84,15 @@ impl Database {
         let mut state = self.state();
         let Stage::Lost { .. } = state.loose.stage else { return Ok(()) };
         let ending = match call {
-            Call::Run(_, (sql, _)) => keywords::ending(sql),
-            Call::Batch(_) | Call::Begin(..) => None,
+            Call::Run(_, (sql, _)) | Call::Script(_, (sql, _)) | Call::Each(sql) => keywords::ending(sql),
+            Call::Batch(_) | Call::Begin(..) | Call::Serialize => None,
             // An iteration ended with the transaction, and the rest has no part in one.
-            Call::Describe(_) | Call::End(_) | Call::Fetch(_) | Call::CloseCursor(_) | Call::Close => {
-                return Ok(());
-            }
+            Call::EachOn(..)
+            | Call::Describe(_)
+            | Call::End(_)
+            | Call::Fetch(_)
+            | Call::CloseCursor(_)
+            | Call::Close => return Ok(()),
         };
         if ending.is_some() {
             state.loose.end();

@@ -107,6 +107,12 @@ impl Database {
             Call::Batch(statements) => {
                 self.on_session(|session| session.batch(statements, depth)).map(Answer::Batch)
             }
+            Call::Script(kind, (sql, params)) => self
+                .on_session(|session| session.script(kind, &sql, params.as_deref(), depth))
+                .map(|chunk| Answer::Rows(vec![chunk])),
+            Call::Each(sql) => self.on_session(|session| session.each(sql, depth)).map(Answer::Batch),
+            Call::EachOn(id, skip) => self.on_session(|session| session.each_on(id, skip)).map(Answer::Batch),
+            Call::Serialize => self.on_session(Session::serialize).map(|bytes| Answer::Rows(vec![bytes])),
             Call::Describe(sql) => self.on_session(|session| session.describe(sql)).map(Answer::Description),
             Call::Begin(behavior, timeout_ms) => {
                 self.on_session(|session| session.begin(depth, behavior))?;

@@ -13,6 +13,16 @@ use crate::database::sqlite::{Statement, Value};
 const CHUNK_BYTES: usize = 64 << 10;
 const CHUNK_ROWS: u32 = 512;
 const HEADER_BYTES: usize = 44;
+/// Flags of a chunk: its statement changes nothing.
+pub(crate) const READONLY: u8 = 1;
+/// The rows of its statement go on in the next chunk.
+pub(crate) const GOES_ON: u8 = 2;
+/// It has a row for each statement without columns: how many rows it changed, and 1 if it changes nothing.
+pub(crate) const CHANGES: u8 = 4;
+/// Where the header has the cursor.
+const CURSOR: std::ops::Range<usize> = 4..8;
+/// Where it has the flags.
+const FLAGS: usize = 38;
 /// Where the header has changes and last rowid.
 const NUMBERS: std::ops::Range<usize> = 8..24;
 /// From so many UTF-16 units on a part of a string is a view of it (`SlicedString::kMinLength` in V8).
@@ -60,6 +70,28 @@ impl RowWriter {
             list_is_ascii: true,
             cells: Vec::new(),
         }
+    }
+
+    /// A writer of what statements without columns have changed.
+    pub(crate) fn of_changes() -> Self {
+        Self { columns: 2, ..Self::new(None, false) }
+    }
+
+    /// Adds what one of them has changed.
+    pub(crate) fn push_change(&mut self, changes: i64, is_readonly: bool) {
+        self.integer(changes);
+        self.integer(i64::from(is_readonly));
+        self.rows += 1;
+    }
+
+    /// Whether it holds no row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// How much it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len() + self.list.len() + self.cells.len()
     }
 
     /// Adds the row that the statement stands on.
@@ -126,7 +158,7 @@ impl RowWriter {
 
     /// Whether it is time to close the chunk.
     pub(crate) fn is_full(&self) -> bool {
-        self.rows >= CHUNK_ROWS || self.text.len() + self.list.len() + self.cells.len() >= CHUNK_BYTES
+        self.rows >= CHUNK_ROWS || self.bytes() >= CHUNK_BYTES
     }
 
     /// The chunk. The writer is empty afterwards.
@@ -152,6 +184,25 @@ impl RowWriter {
         self.text_is_ascii = true;
         self.list_is_ascii = true;
         chunk
+    }
+}
+
+/// The cursor of a chunk.
+pub(crate) fn cursor(chunk: &[u8]) -> u32 {
+    chunk.get(CURSOR).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes)
+}
+
+/// Puts another cursor into a chunk.
+pub(crate) fn set_cursor(chunk: &mut [u8], cursor: u32) {
+    if let Some(place) = chunk.get_mut(CURSOR) {
+        place.copy_from_slice(&cursor.to_be_bytes());
+    }
+}
+
+/// Sets the flags of a chunk.
+pub(crate) fn mark(chunk: &mut [u8], flags: u8) {
+    if let Some(place) = chunk.get_mut(FLAGS) {
+        *place = flags;
     }
 }
 

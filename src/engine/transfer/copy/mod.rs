@@ -4,7 +4,7 @@
 //! there as one commit, or, if the copy ends before, not at all.
 
 mod read_back;
-mod reading;
+pub(crate) mod reading;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -215,7 +215,7 @@ impl Copying {
 
     async fn stage(&mut self) -> Result<&mut StageWriter, StoreError> {
         if self.stage.is_none() {
-            self.stage = Some(self.target.stage(self.meta.size_pages).await?);
+            self.stage = Some(self.target.stage(Some(self.meta.size_pages)).await?);
         }
         Ok(self.stage.as_mut().expect("it was just opened"))
     }

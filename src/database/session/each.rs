@@ -1,0 +1,230 @@
+//! Scripts that are run statement by statement, each by itself, and that hand over what each of them answers, some
+//! statements at a time.
+//!
+//! An answer is a list of chunks. A statement with columns has one or more of its own; those without share one, with a row
+//! for each of them. `wire::Kind` says which it is, and the last chunk of an answer whether the script goes on.
+
+use std::mem::replace;
+
+use crate::database::call::Kind;
+use crate::database::error::DatabaseError;
+use crate::database::sqlite::{Script, Statement};
+
+use super::wire::{self, RowWriter, Summary};
+use super::{Cursor, Session, placed};
+
+/// An answer ends at about this size or after so many statements. The first one has but one, so that what takes long
+/// does not keep what came before it, and each has twice as many as the one before.
+const ANSWER_BYTES: usize = 64 << 10;
+const STATEMENTS_MAX: usize = 4_096;
+
+/// A script that is run.
+pub(super) struct Each {
+    script: Script,
+    start: usize,
+    statements: usize,
+    /// The statement whose rows are handed over, if it is not through.
+    open: Option<u32>,
+    /// What the next answer is.
+    failed: Option<DatabaseError>,
+    /// How deep in transactions it was begun; it ends with that transaction.
+    pub(super) depth: usize,
+}
+
+impl Each {
+    /// The cursor that it has left open.
+    pub(super) fn open_cursor(&self) -> Option<u32> {
+        self.open
+    }
+
+    /// Adds what came of a statement to an answer.
+    fn take(&mut self, piece: Piece, gathered: &mut Gathered) {
+        match piece {
+            Piece::Nothing => {}
+            Piece::Changes(changes, is_readonly) => gathered.changes.push_change(changes, is_readonly),
+            Piece::Rows(mut chunk, flags) => {
+                let cursor = wire::cursor(&chunk);
+                self.open = (cursor != 0).then_some(cursor);
+                wire::set_cursor(&mut chunk, 0);
+                wire::mark(&mut chunk, flags | if cursor == 0 { 0 } else { wire::GOES_ON });
+                gathered.push(chunk);
+            }
+            Piece::Whole(chunks) => {
+                let last = chunks.len().saturating_sub(1);
+                for (index, mut chunk) in chunks.into_iter().enumerate() {
+                    wire::mark(&mut chunk, if index < last { wire::GOES_ON } else { 0 });
+                    gathered.push(chunk);
+                }
+            }
+        }
+    }
+}
+
+/// What came of a statement.
+enum Piece {
+    /// There was but space and comments.
+    Nothing,
+    /// It has no columns, and changed so many rows; whether it changes nothing.
+    Changes(i64, bool),
+    /// Rows, of which there are more where the chunk has a cursor; with flags.
+    Rows(Vec<u8>, u8),
+    /// All its rows.
+    Whole(Vec<Vec<u8>>),
+}
+
+/// The chunks of one answer.
+struct Gathered {
+    chunks: Vec<Vec<u8>>,
+    bytes: usize,
+    /// What was changed by statements without columns.
+    changes: RowWriter,
+}
+
+impl Gathered {
+    fn new() -> Self {
+        Self { chunks: Vec::new(), bytes: 0, changes: RowWriter::of_changes() }
+    }
+
+    fn push(&mut self, chunk: Vec<u8>) {
+        self.flush();
+        self.bytes += chunk.len();
+        self.chunks.push(chunk);
+    }
+
+    fn flush(&mut self) {
+        if !self.changes.is_empty() {
+            let mut chunk = replace(&mut self.changes, RowWriter::of_changes()).finish(Summary::default());
+            wire::mark(&mut chunk, wire::CHANGES);
+            self.bytes += chunk.len();
+            self.chunks.push(chunk);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.chunks.is_empty() && self.changes.is_empty()
+    }
+
+    fn finish(mut self, more: u32) -> Vec<Vec<u8>> {
+        self.flush();
+        if self.chunks.is_empty() {
+            let mut chunk = self.changes.finish(Summary::default());
+            wire::mark(&mut chunk, wire::CHANGES);
+            self.chunks.push(chunk);
+        }
+        if let Some(last) = self.chunks.last_mut() {
+            wire::set_cursor(last, more);
+        }
+        self.chunks
+    }
+}
+
+impl Session {
+    /// Begins to run a script.
+    pub(crate) fn each(&mut self, sql: String, depth: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        let script = Script::from(sql);
+        let each = Each { script, start: 0, statements: 1, open: None, failed: None, depth };
+        let id = self.new_cursor();
+        self.some_of(id, each)
+    }
+
+    /// Goes on with a script. `skip` leaves out what is left of the rows of the statement that is open.
+    pub(crate) fn each_on(&mut self, id: u32, skip: bool) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        let Some(mut each) = self.scripts.remove(&id) else {
+            let message = "the script is over: its transaction has ended or it was closed";
+            return Err(DatabaseError::Closed(message.to_owned()));
+        };
+        if skip && let Some(cursor) = each.open.take() {
+            self.close_cursor(cursor)?;
+        }
+        self.some_of(id, each)
+    }
+
+    fn some_of(&mut self, id: u32, mut each: Each) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        if let Some(error) = each.failed.take() {
+            return Err(error);
+        }
+        let mut gathered = Gathered::new();
+        let ran = self.gather(&mut each, &mut gathered);
+        let goes_on = match ran {
+            Ok(goes_on) => goes_on,
+            Err(error) if gathered.is_empty() => return Err(error),
+            Err(error) => {
+                // What came before it has taken effect, and is told first.
+                each.failed = Some(error);
+                true
+            }
+        };
+        if goes_on {
+            each.statements = (2 * each.statements).min(STATEMENTS_MAX);
+            self.scripts.insert(id, each);
+        }
+        Ok(gathered.finish(if goes_on { id } else { 0 }))
+    }
+
+    /// Runs statements until the answer is full. Whether there is more.
+    fn gather(&mut self, each: &mut Each, gathered: &mut Gathered) -> Result<bool, DatabaseError> {
+        let mut statements = 0;
+        loop {
+            self.stop_if_asked()?;
+            if let Some(cursor) = each.open.take() {
+                let chunk = self.fetch(cursor)?;
+                each.take(Piece::Rows(chunk, 0), gathered);
+            } else if each.start >= each.script.text().len() {
+                return Ok(false);
+            } else if statements == each.statements {
+                return Ok(true);
+            } else {
+                let (piece, length) = if self.following.is_none() {
+                    self.enter()?;
+                    self.next_of_each(each)?
+                } else {
+                    self.at_one_head(|session| {
+                        session.enter()?;
+                        session.next_of_each(each)
+                    })?
+                };
+                if length == 0 {
+                    return Ok(false);
+                }
+                each.take(piece, gathered);
+                each.start += length;
+                statements += 1;
+            }
+            if gathered.bytes + gathered.changes.bytes() >= ANSWER_BYTES {
+                return Ok(each.open.is_some() || each.start < each.script.text().len());
+            }
+        }
+    }
+
+    /// Runs the next statement. The answer is what came of it, and how long it is.
+    fn next_of_each(&mut self, each: &Each) -> Result<(Piece, usize), DatabaseError> {
+        let (text, start) = (each.script.text(), each.start);
+        let prepared = self.connection.prepare_next(&each.script, start);
+        let (statement, length) = prepared.map_err(|error| self.failed(placed(error, text, start)))?;
+        let Some(mut statement) = statement else { return Ok((Piece::Nothing, length)) };
+        wire::bind(&mut statement, None)?;
+        self.signals.reset();
+        let before = self.connection.total_changes();
+        let piece = if statement.column_count() == 0 {
+            self.step_through(Kind::Run, &mut statement)?;
+            Piece::Changes(self.summary(before).changes, statement.is_readonly())
+        } else if statement.is_readonly() {
+            let cursor = Cursor { statement, sql: String::new(), depth: each.depth };
+            Piece::Rows(self.iterate(cursor, before)?.pop().unwrap_or_default(), wire::READONLY)
+        } else {
+            Piece::Whole(self.whole_of(statement, before)?)
+        };
+        Ok((piece, length))
+    }
+
+    /// Runs a statement that writes and has rows to its end before any of them is handed over.
+    fn whole_of(&mut self, mut statement: Statement, before: i64) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        let (mut chunks, mut writer) = self.step_through(Kind::All, &mut statement)?;
+        statement.reset().map_err(|error| self.failed(error))?;
+        chunks.push(writer.finish(self.summary(before)));
+        if let [first, .., _] = chunks.as_mut_slice() {
+            self.restate(first, before);
+        }
+        Ok(chunks)
+    }
+}

@@ -1,0 +1,50 @@
+//! A whole database as the bytes of its file, as the connection sees it.
+
+use libsqlite3_sys as ffi;
+
+use crate::database::error::DatabaseError;
+use crate::database::sqlite::{SqlError, Value};
+use crate::engine::StoreError;
+
+use super::Session;
+
+/// What SQLite allocates at once, at most.
+const BYTES_MAX: i64 = 2_147_483_391;
+
+impl Session {
+    /// The bytes of the database, with what an open transaction has changed so far.
+    pub(crate) fn serialize(&mut self) -> Result<Vec<u8>, DatabaseError> {
+        if self.following.is_none() {
+            return self.serialize_once();
+        }
+        self.at_one_head(Self::serialize_once)
+    }
+
+    fn serialize_once(&mut self) -> Result<Vec<u8>, DatabaseError> {
+        self.enter()?;
+        let bytes = self.number("PRAGMA page_count")?.saturating_mul(self.number("PRAGMA page_size")?);
+        if bytes == 0 {
+            // SQLite would make the first page, which is a commit.
+            return Ok(Vec::new());
+        }
+        if bytes > BYTES_MAX {
+            let message = format!(
+                "the database has {bytes} bytes, more than the {BYTES_MAX} that are handed over at once; \
+                 store.exportTo writes it to a file or a stream"
+            );
+            return Err(StoreError::TooLarge(message).into());
+        }
+        self.connection.serialize().ok_or_else(|| {
+            let failure = self.file().take_failure();
+            let no_memory = || SqlError::new(ffi::SQLITE_NOMEM, "out of memory").into();
+            self.dead().or(failure).map_or_else(no_memory, DatabaseError::from)
+        })
+    }
+
+    fn number(&mut self, pragma: &str) -> Result<i64, DatabaseError> {
+        let (statement, _) = self.connection.prepare(pragma, false).map_err(|error| self.failed(error))?;
+        let Some(mut statement) = statement else { return Ok(0) };
+        statement.step().map_err(|error| self.failed(error))?;
+        Ok(if let Value::Integer(number) = statement.column(0) { number } else { 0 })
+    }
+}
