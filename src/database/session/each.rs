@@ -6,7 +6,7 @@
 
 use std::mem::replace;
 
-use super::{Cursor, Session, placed};
+use super::{Cursor, Session};
 use crate::database::Kind;
 use crate::database::error::DatabaseError;
 use crate::database::sqlite::{Script, Statement};
@@ -205,9 +205,7 @@ impl Session {
 
     /// Runs the next statement. The answer is what came of it, and how long it is.
     fn next_of_each(&mut self, each: &Each) -> Result<(Piece, usize), DatabaseError> {
-        let (text, start) = (each.script.text(), each.start);
-        let prepared = self.connection.prepare_next(&each.script, start);
-        let (statement, length) = prepared.map_err(|error| self.failed(placed(error, text, start)))?;
+        let (statement, length) = self.compile_next(&each.script, each.start)?;
         let Some(mut statement) = statement else { return Ok((Piece::Nothing, length)) };
         wire::bind(&mut statement, None)?;
         self.signals.reset();

@@ -1,7 +1,7 @@
 //! Scripts whose statements take place together, and that answer with the rows of one of them.
 
+use super::Session;
 use super::transactions::refuse_in_batch;
-use super::{Session, placed};
 use crate::database::error::DatabaseError;
 use crate::database::sqlite::{Script, Statement};
 use crate::database::wire::{self, RowWriter};
@@ -141,8 +141,7 @@ impl Session {
         {
             return Ok((Some(statement), script.text().len()));
         }
-        let next = self.connection.prepare_next(script, start);
-        next.map_err(|error| self.failed(placed(error, script.text(), start)))
+        self.compile_next(script, start)
     }
 
     fn one_of_script(
