@@ -7,8 +7,8 @@
 //   24  u32 byte length of the columns; 0 where an earlier chunk of the answer had them
 //   28  u32 number of columns
 //   32  u32 byte length of the text
-//   36  u8 1 if the text is ASCII
-//   37  u8 flags (see src/database/wire.rs); two zeros
+//   36  u8 1 if the text is ASCII; a zero
+//   38  u8 flags (see src/database/wire.rs); a zero
 //   40  the columns, a JSON array of strings; then the text, all text values one after the other; then the
 //       cells, row by row, each a tag and a value (see the constants)
 //
@@ -93,7 +93,7 @@ class ChunkHeader {
   }
 
   get flags() {
-    return this.view.getUint8(37);
+    return this.view.getUint8(38);
   }
 
   /**

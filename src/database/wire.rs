@@ -7,7 +7,7 @@
 //!             name: length:u32 UTF-8          value: tag:u8 and
 //!             0 null   1 integer i64   2 real f64   3 text length:u32 UTF-8   4 blob length:u32 bytes
 //! chunk       rows:u32 cursor:u32 changes:f64 last-insert-rowid:i64
-//!             columns-bytes:u32 columns:u32 text-bytes:u32 text-is-ascii:u8 flags:u8 0000
+//!             columns-bytes:u32 columns:u32 text-bytes:u32 text-is-ascii:u8 00 flags:u8 00
 //!             flags, of scripts that are run statement by statement: 1 the statement changes nothing
 //!             2 its rows go on in the next chunk   4 a row for each statement without columns
 //!             columns: a JSON array of names   text: of all text values, one after the other
@@ -36,7 +36,7 @@ pub(super) const CHANGES: u8 = 4;
 /// Where the header has the cursor.
 const CURSOR: std::ops::Range<usize> = 4..8;
 /// Where it has the flags.
-const FLAGS: usize = 37;
+const FLAGS: usize = 38;
 /// Where the header has changes and last rowid.
 const NUMBERS: std::ops::Range<usize> = 8..24;
 
