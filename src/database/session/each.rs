@@ -11,7 +11,7 @@ use crate::database::error::DatabaseError;
 use crate::database::sqlite::{Script, Statement};
 
 use super::wire::{self, RowWriter, Summary};
-use super::{Cursor, Session, placed};
+use super::{Cursor, Session};
 
 /// An answer ends at about this size or after so many statements. The first one has but one, so that what takes long
 /// does not keep what came before it, and each has twice as many as the one before.
@@ -198,9 +198,7 @@ impl Session {
 
     /// Runs the next statement. The answer is what came of it, and how long it is.
     fn next_of_each(&mut self, each: &Each) -> Result<(Piece, usize), DatabaseError> {
-        let (text, start) = (each.script.text(), each.start);
-        let prepared = self.connection.prepare_next(&each.script, start);
-        let (statement, length) = prepared.map_err(|error| self.failed(placed(error, text, start)))?;
+        let (statement, length) = self.compile_next(&each.script, each.start)?;
         let Some(mut statement) = statement else { return Ok((Piece::Nothing, length)) };
         wire::bind(&mut statement, None)?;
         self.signals.reset();

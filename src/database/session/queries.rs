@@ -105,12 +105,12 @@ impl Session {
         while start < sql.len() {
             self.stop_if_asked()?;
             let end = if self.following.is_none() {
-                self.exec_next(sql, &script, start)?
+                self.exec_next(&script, start)?
             } else {
                 // Each statement by itself: those before it may have changed temporary tables.
                 self.at_one_head(|session| {
                     session.enter()?;
-                    session.exec_next(sql, &script, start)
+                    session.exec_next(&script, start)
                 })?
             };
             if end == 0 {
@@ -121,12 +121,22 @@ impl Session {
         Ok(vec![RowWriter::new(None, false).finish(Summary::default())])
     }
 
-    /// Runs the statement at `start`. The answer is how long it is.
-    fn exec_next(&mut self, sql: &str, script: &Script, start: usize) -> Result<usize, DatabaseError> {
+    /// Compiles the statement of a script at `start`. The answer is also how long it is.
+    pub(super) fn compile_next(
+        &mut self,
+        script: &Script,
+        start: usize,
+    ) -> Result<(Option<Statement>, usize), DatabaseError> {
         self.file().pins().take_instead();
         let prepared = self.connection.prepare_next(script, start);
-        let (statement, end) = prepared.or_else(|error| self.or_limited(error, sql, start))?;
-        if let Some(mut statement) = self.or_instead(statement)? {
+        let (statement, end) = prepared.or_else(|error| self.or_limited(error, script.text(), start))?;
+        Ok((self.or_instead(statement)?, end))
+    }
+
+    /// Runs the statement at `start`. The answer is how long it is.
+    fn exec_next(&mut self, script: &Script, start: usize) -> Result<usize, DatabaseError> {
+        let (statement, end) = self.compile_next(script, start)?;
+        if let Some(mut statement) = statement {
             if statement.parameter_count() > 0 {
                 let message = "exec takes no parameters; run, get and all do";
                 return Err(DatabaseError::Invalid(message.to_owned()));

@@ -5,9 +5,9 @@ use crate::database::error::DatabaseError;
 use crate::database::keywords;
 use crate::database::sqlite::{Script, Statement};
 
+use super::Session;
 use super::transactions::refuse_in_batch;
 use super::wire::{self, RowWriter};
-use super::{Session, placed};
 
 /// Whether statements belong to a transaction that was begun for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,8 +142,7 @@ impl Session {
         {
             return Ok((Some(statement), script.text().len()));
         }
-        let next = self.connection.prepare_next(script, start);
-        next.map_err(|error| self.failed(placed(error, script.text(), start)))
+        self.compile_next(script, start)
     }
 
     fn one_of_script(
