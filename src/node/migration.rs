@@ -9,9 +9,55 @@ use tokio::sync::Mutex;
 use super::convert::NativeMeta;
 use super::error::Failure;
 use super::runtime::answer;
+use super::store::NativeStore;
 use crate::database::recover;
-use crate::engine::{StoreError, V1Entry, V1Import};
+use crate::engine::{StoreError, V1Begun, V1Entry, V1Import};
 use crate::types::ActorId;
+
+#[napi]
+impl NativeStore {
+    /// Reserves an actor for an import of v1 data that is to come.
+    #[napi]
+    pub fn prepare_v1_migration<'env>(
+        &self,
+        env: &'env Env,
+        actor_id: String,
+    ) -> napi::Result<PromiseRaw<'env, Either<NativeMeta, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let work = async move { Ok(engine.prepare_v1_migration(&ActorId::new(actor_id)?).await?.into()) };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Resets an unfinished import of v1 data.
+    #[napi]
+    pub fn invalidate_v1_migration<'env>(
+        &self,
+        env: &'env Env,
+        actor_id: String,
+    ) -> napi::Result<PromiseRaw<'env, Either<bool, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let work = async move { engine.invalidate_v1_migration(&ActorId::new(actor_id)?).await };
+        answer(env, work, StoreError::Unavailable)
+    }
+
+    /// Begins an import of v1 data. Where one was finished before, the answer is the actor's state.
+    #[napi]
+    pub fn begin_v1_migration<'env>(
+        &self,
+        env: &'env Env,
+        actor_id: String,
+    ) -> napi::Result<PromiseRaw<'env, Either<Either<NativeV1Migration, NativeMeta>, Failure>>> {
+        let engine = Arc::clone(&self.engine);
+        let work = async move {
+            let actor = ActorId::new(actor_id)?;
+            Ok(match engine.begin_v1_import(&actor).await? {
+                V1Begun::Import(import) => Either::A(NativeV1Migration::new(actor, import)),
+                V1Begun::Finished(meta) => Either::B(NativeMeta::from(meta)),
+            })
+        };
+        answer(env, work, StoreError::Unavailable)
+    }
+}
 
 /// An import under way. Calls wait for each other.
 #[napi]

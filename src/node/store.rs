@@ -19,15 +19,12 @@ use super::database::{NativeDatabase, NativeDatabaseOptions, OpenRequest};
 use super::error::Failure;
 use super::inspection::{NativeCopying, NativeInspection, NativeVerification};
 use super::metrics::NativeMetricFamily;
-use super::migration::NativeV1Migration;
 use super::options::{NativePageRange, NativeStoreOptions, PreloadRequest};
 use super::runtime::{answer, sql_pool};
 use super::status::{NativeStatus, milliseconds};
 use super::traceparent::within;
 use crate::database::{DatabaseError, Databases};
-use crate::engine::{
-    Commit, Engine, Held, ListRequest, Preload, StoreError, V1Begun, VerifyScope, clear_scratch,
-};
+use crate::engine::{Commit, Engine, Held, ListRequest, Preload, StoreError, VerifyScope, clear_scratch};
 use crate::env::{Env as _, SystemEnv};
 use crate::kv::foundationdb::stop_with_main_thread;
 use crate::types::{ActorId, Generation, PageCount, Txid};
@@ -243,48 +240,6 @@ impl NativeStore {
                 engine.export_to_new(&actor, &file).await
             };
             Ok(exported?.into())
-        };
-        answer(env, work, StoreError::Unavailable)
-    }
-
-    /// Reserves an actor for an import of v1 data that is to come.
-    #[napi]
-    pub fn prepare_v1_migration<'env>(
-        &self,
-        env: &'env Env,
-        actor_id: String,
-    ) -> napi::Result<PromiseRaw<'env, Either<NativeMeta, Failure>>> {
-        let engine = Arc::clone(&self.engine);
-        let work = async move { Ok(engine.prepare_v1_migration(&ActorId::new(actor_id)?).await?.into()) };
-        answer(env, work, StoreError::Unavailable)
-    }
-
-    /// Resets an unfinished import of v1 data.
-    #[napi]
-    pub fn invalidate_v1_migration<'env>(
-        &self,
-        env: &'env Env,
-        actor_id: String,
-    ) -> napi::Result<PromiseRaw<'env, Either<bool, Failure>>> {
-        let engine = Arc::clone(&self.engine);
-        let work = async move { engine.invalidate_v1_migration(&ActorId::new(actor_id)?).await };
-        answer(env, work, StoreError::Unavailable)
-    }
-
-    /// Begins an import of v1 data. Where one was finished before, the answer is the actor's state.
-    #[napi]
-    pub fn begin_v1_migration<'env>(
-        &self,
-        env: &'env Env,
-        actor_id: String,
-    ) -> napi::Result<PromiseRaw<'env, Either<Either<NativeV1Migration, NativeMeta>, Failure>>> {
-        let engine = Arc::clone(&self.engine);
-        let work = async move {
-            let actor = ActorId::new(actor_id)?;
-            Ok(match engine.begin_v1_import(&actor).await? {
-                V1Begun::Import(import) => Either::A(NativeV1Migration::new(actor, import)),
-                V1Begun::Finished(meta) => Either::B(NativeMeta::from(meta)),
-            })
         };
         answer(env, work, StoreError::Unavailable)
     }

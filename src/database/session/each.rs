@@ -4,13 +4,12 @@
 //! An answer is a list of chunks. A statement with columns has one or more of its own; those without share one, with a row
 //! for each of them. `wire::Kind` says which it is, and the last chunk of an answer whether the script goes on.
 
-use std::mem::replace;
-
 use crate::database::call::Kind;
 use crate::database::error::DatabaseError;
 use crate::database::sqlite::{Script, Statement};
 
-use super::wire::{self, RowWriter, Summary};
+use super::running_script::{Gathered, Piece, RunningScript};
+use super::wire;
 use super::{Cursor, Session};
 
 /// An answer ends at about this size or after so many statements. The first one has but one, so that what takes long
@@ -18,111 +17,11 @@ use super::{Cursor, Session};
 const ANSWER_BYTES: usize = 64 << 10;
 const STATEMENTS_MAX: usize = 4_096;
 
-/// A script that is run.
-pub(super) struct Each {
-    script: Script,
-    start: usize,
-    statements: usize,
-    /// The statement whose rows are handed over, if it is not through.
-    open: Option<u32>,
-    /// What the next answer is.
-    failed: Option<DatabaseError>,
-    /// How deep in transactions it was begun; it ends with that transaction.
-    pub(super) depth: usize,
-}
-
-impl Each {
-    /// The cursor that it has left open.
-    pub(super) fn open_cursor(&self) -> Option<u32> {
-        self.open
-    }
-
-    /// Adds what came of a statement to an answer.
-    fn take(&mut self, piece: Piece, gathered: &mut Gathered) {
-        match piece {
-            Piece::Nothing => {}
-            Piece::Changes(changes, is_readonly) => gathered.changes.push_change(changes, is_readonly),
-            Piece::Rows(mut chunk, flags) => {
-                let cursor = wire::cursor(&chunk);
-                self.open = (cursor != 0).then_some(cursor);
-                wire::set_cursor(&mut chunk, 0);
-                wire::mark(&mut chunk, flags | if cursor == 0 { 0 } else { wire::GOES_ON });
-                gathered.push(chunk);
-            }
-            Piece::Whole(chunks) => {
-                let last = chunks.len().saturating_sub(1);
-                for (index, mut chunk) in chunks.into_iter().enumerate() {
-                    wire::mark(&mut chunk, if index < last { wire::GOES_ON } else { 0 });
-                    gathered.push(chunk);
-                }
-            }
-        }
-    }
-}
-
-/// What came of a statement.
-enum Piece {
-    /// There was but space and comments.
-    Nothing,
-    /// It has no columns, and changed so many rows; whether it changes nothing.
-    Changes(i64, bool),
-    /// Rows, of which there are more where the chunk has a cursor; with flags.
-    Rows(Vec<u8>, u8),
-    /// All its rows.
-    Whole(Vec<Vec<u8>>),
-}
-
-/// The chunks of one answer.
-struct Gathered {
-    chunks: Vec<Vec<u8>>,
-    bytes: usize,
-    /// What was changed by statements without columns.
-    changes: RowWriter,
-}
-
-impl Gathered {
-    fn new() -> Self {
-        Self { chunks: Vec::new(), bytes: 0, changes: RowWriter::of_changes() }
-    }
-
-    fn push(&mut self, chunk: Vec<u8>) {
-        self.flush();
-        self.bytes += chunk.len();
-        self.chunks.push(chunk);
-    }
-
-    fn flush(&mut self) {
-        if !self.changes.is_empty() {
-            let mut chunk = replace(&mut self.changes, RowWriter::of_changes()).finish(Summary::default());
-            wire::mark(&mut chunk, wire::CHANGES);
-            self.bytes += chunk.len();
-            self.chunks.push(chunk);
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.chunks.is_empty() && self.changes.is_empty()
-    }
-
-    fn finish(mut self, more: u32) -> Vec<Vec<u8>> {
-        self.flush();
-        if self.chunks.is_empty() {
-            let mut chunk = self.changes.finish(Summary::default());
-            wire::mark(&mut chunk, wire::CHANGES);
-            self.chunks.push(chunk);
-        }
-        if let Some(last) = self.chunks.last_mut() {
-            wire::set_cursor(last, more);
-        }
-        self.chunks
-    }
-}
-
 impl Session {
     /// Begins to run a script.
     pub(crate) fn each(&mut self, sql: String, depth: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {
         let script = Script::from(sql);
-        let each = Each { script, start: 0, statements: 1, open: None, failed: None, depth };
+        let each = RunningScript { script, start: 0, statements: 1, open: None, failed: None, depth };
         let id = self.new_cursor();
         self.some_of(id, each)
     }
@@ -139,7 +38,7 @@ impl Session {
         self.some_of(id, each)
     }
 
-    fn some_of(&mut self, id: u32, mut each: Each) -> Result<Vec<Vec<u8>>, DatabaseError> {
+    fn some_of(&mut self, id: u32, mut each: RunningScript) -> Result<Vec<Vec<u8>>, DatabaseError> {
         if let Some(error) = each.failed.take() {
             return Err(error);
         }
@@ -162,7 +61,7 @@ impl Session {
     }
 
     /// Runs statements until the answer is full. Whether there is more.
-    fn gather(&mut self, each: &mut Each, gathered: &mut Gathered) -> Result<bool, DatabaseError> {
+    fn gather(&mut self, each: &mut RunningScript, gathered: &mut Gathered) -> Result<bool, DatabaseError> {
         let mut statements = 0;
         loop {
             self.stop_if_asked()?;
@@ -197,7 +96,7 @@ impl Session {
     }
 
     /// Runs the next statement. The answer is what came of it, and how long it is.
-    fn next_of_each(&mut self, each: &Each) -> Result<(Piece, usize), DatabaseError> {
+    fn next_of_each(&mut self, each: &RunningScript) -> Result<(Piece, usize), DatabaseError> {
         let (statement, length) = self.compile_next(&each.script, each.start)?;
         let Some(mut statement) = statement else { return Ok((Piece::Nothing, length)) };
         wire::bind(&mut statement, None)?;

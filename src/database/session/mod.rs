@@ -5,6 +5,7 @@ mod each;
 mod following;
 mod limited;
 mod queries;
+mod running_script;
 mod scripts;
 mod serialize;
 pub(crate) mod statements;
@@ -24,7 +25,7 @@ use crate::database::vfs::{self, Announced, MainFile, Signals};
 use crate::engine::StoreError;
 use crate::types::PageRange;
 
-use self::each::Each;
+use self::running_script::RunningScript;
 use self::statements::StatementCache;
 
 /// What SQLite is told once, before the first statement. A lock that is never given back lets it keep its
@@ -86,7 +87,7 @@ pub(crate) struct Session {
     // Cursors and statements are finalized before the connection is closed.
     cursors: HashMap<u32, Cursor>,
     /// Scripts that are run statement by statement. Their numbers are those of cursors.
-    scripts: HashMap<u32, Each>,
+    scripts: HashMap<u32, RunningScript>,
     next_cursor: u32,
     statements: StatementCache,
     connection: Connection,

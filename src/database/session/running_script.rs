@@ -1,0 +1,108 @@
+//! A script that runs statement by statement, and the chunks in which it answers.
+
+use std::mem::replace;
+
+use crate::database::error::DatabaseError;
+use crate::database::sqlite::Script;
+
+use super::wire::{self, RowWriter, Summary};
+
+/// A script that is run.
+pub(super) struct RunningScript {
+    pub(super) script: Script,
+    pub(super) start: usize,
+    pub(super) statements: usize,
+    /// The statement whose rows are handed over, if it is not through.
+    pub(super) open: Option<u32>,
+    /// What the next answer is.
+    pub(super) failed: Option<DatabaseError>,
+    /// How deep in transactions it was begun; it ends with that transaction.
+    pub(super) depth: usize,
+}
+
+impl RunningScript {
+    /// The cursor that it has left open.
+    pub(super) fn open_cursor(&self) -> Option<u32> {
+        self.open
+    }
+
+    /// Adds what came of a statement to an answer.
+    pub(super) fn take(&mut self, piece: Piece, gathered: &mut Gathered) {
+        match piece {
+            Piece::Nothing => {}
+            Piece::Changes(changes, is_readonly) => gathered.changes.push_change(changes, is_readonly),
+            Piece::Rows(mut chunk, flags) => {
+                let cursor = wire::cursor(&chunk);
+                self.open = (cursor != 0).then_some(cursor);
+                wire::set_cursor(&mut chunk, 0);
+                wire::mark(&mut chunk, flags | if cursor == 0 { 0 } else { wire::GOES_ON });
+                gathered.push(chunk);
+            }
+            Piece::Whole(chunks) => {
+                let last = chunks.len().saturating_sub(1);
+                for (index, mut chunk) in chunks.into_iter().enumerate() {
+                    wire::mark(&mut chunk, if index < last { wire::GOES_ON } else { 0 });
+                    gathered.push(chunk);
+                }
+            }
+        }
+    }
+}
+
+/// What came of a statement.
+pub(super) enum Piece {
+    /// There was but space and comments.
+    Nothing,
+    /// It has no columns, and changed so many rows; whether it changes nothing.
+    Changes(i64, bool),
+    /// Rows, of which there are more where the chunk has a cursor; with flags.
+    Rows(Vec<u8>, u8),
+    /// All its rows.
+    Whole(Vec<Vec<u8>>),
+}
+
+/// The chunks of one answer.
+pub(super) struct Gathered {
+    chunks: Vec<Vec<u8>>,
+    pub(super) bytes: usize,
+    /// What was changed by statements without columns.
+    pub(super) changes: RowWriter,
+}
+
+impl Gathered {
+    pub(super) fn new() -> Self {
+        Self { chunks: Vec::new(), bytes: 0, changes: RowWriter::of_changes() }
+    }
+
+    pub(super) fn push(&mut self, chunk: Vec<u8>) {
+        self.flush();
+        self.bytes += chunk.len();
+        self.chunks.push(chunk);
+    }
+
+    pub(super) fn flush(&mut self) {
+        if !self.changes.is_empty() {
+            let mut chunk = replace(&mut self.changes, RowWriter::of_changes()).finish(Summary::default());
+            wire::mark(&mut chunk, wire::CHANGES);
+            self.bytes += chunk.len();
+            self.chunks.push(chunk);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.chunks.is_empty() && self.changes.is_empty()
+    }
+
+    pub(super) fn finish(mut self, more: u32) -> Vec<Vec<u8>> {
+        self.flush();
+        if self.chunks.is_empty() {
+            let mut chunk = self.changes.finish(Summary::default());
+            wire::mark(&mut chunk, wire::CHANGES);
+            self.chunks.push(chunk);
+        }
+        if let Some(last) = self.chunks.last_mut() {
+            wire::set_cursor(last, more);
+        }
+        self.chunks
+    }
+}
