@@ -9,7 +9,7 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
-/** Where the answers of databases arrive. `lib/answer-queue.js` has one for each copy of itself. */
+/** Where the answers of databases arrive. `lib/addon/answer-queue.js` has one for each copy of itself. */
 export declare class NativeAnswerQueue {
   /** `wake` is called when there is something to take. */
   constructor(wake: () => void)
@@ -105,6 +105,12 @@ export declare class NativeSending {
 
 /** An opened store. Users see `Store`, which checks every argument first. */
 export declare class NativeStore {
+  /** Reserves an actor for an import of v1 data that is to come. */
+  prepareV1Migration(actorId: string): Promise<NativeMeta | Failure>
+  /** Resets an unfinished import of v1 data. */
+  invalidateV1Migration(actorId: string): Promise<boolean | Failure>
+  /** Begins an import of v1 data. Where one was finished before, the answer is the actor's state. */
+  beginV1Migration(actorId: string): Promise<NativeV1Migration | NativeMeta | Failure>
   /** How the addon was built: `release`, or `debug` for one that is several times as slow. */
   static buildProfile(): string
   /** Opens a store. */
@@ -125,12 +131,6 @@ export declare class NativeStore {
   importFrom(actorId: string, file: string, replace: boolean): Promise<NativeMeta | Failure>
   /** Writes an actor's database as a SQLite file. */
   exportTo(actorId: string, file: string, overwrite: boolean): Promise<NativeMeta | Failure>
-  /** Reserves an actor for an import of v1 data that is to come. */
-  prepareV1Migration(actorId: string): Promise<NativeMeta | Failure>
-  /** Resets an unfinished import of v1 data. */
-  invalidateV1Migration(actorId: string): Promise<boolean | Failure>
-  /** Begins an import of v1 data. Where one was finished before, the answer is the actor's state. */
-  beginV1Migration(actorId: string): Promise<NativeV1Migration | NativeMeta | Failure>
   /** Whether another handle is on the same store. */
   isSameAs(other: NativeStore): boolean
   /** Takes an actor over in another store, or under another id, or claims it there, to copy it. */

@@ -2,12 +2,12 @@
 
 'use strict';
 
-const { Database } = require('./lib/database.js');
+const { Database } = require('./lib/database/database.js');
 const { BatonError, isBatonError } = require('./lib/error.js');
-const { setLogger } = require('./lib/logger.js');
-const { PageSet } = require('./lib/page-set.js');
-const { Statement } = require('./lib/statement.js');
-const { Store } = require('./lib/store.js');
-const { Transaction } = require('./lib/transaction.js');
+const { setLogger } = require('./lib/observe/logger.js');
+const { PageSet } = require('./lib/results/page-set.js');
+const { Statement } = require('./lib/database/statement.js');
+const { Store } = require('./lib/store/store.js');
+const { Transaction } = require('./lib/database/transaction.js');
 
 module.exports = { BatonError, Database, PageSet, Statement, Store, Transaction, isBatonError, setLogger };

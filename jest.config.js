@@ -1,6 +1,6 @@
 'use strict';
 
-// The addon of `npm run build:debug`, here and in the processes and threads that tests start; see lib/addon-file.js.
+// The addon of `npm run build:debug`, here and in the processes and threads that tests start; see lib/addon/addon-file.js.
 process.env.BATON_ADDON ??= 'tests';
 
 /** @type {import('jest').Config} */

@@ -18,8 +18,8 @@ const { join, resolve } = require('node:path');
 const { promisify } = require('node:util');
 
 const { Store, isBatonError } = require('..');
-const { addonOfTests, builtAddon } = require('../lib/addon-file.js');
-const { PLATFORMS } = require('../lib/platform.js');
+const { addonOfTests, builtAddon } = require('../lib/addon/addon-file.js');
+const { PLATFORMS } = require('../lib/addon/platform.js');
 const { canStartCluster } = require('./cluster/server.js');
 
 const ROOT = resolve(__dirname, '..');

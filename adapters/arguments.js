@@ -2,9 +2,9 @@
 
 'use strict';
 
-const check = require('../lib/check.js');
+const check = require('../lib/arguments/check.js');
 const { BatonError } = require('../lib/error.js');
-const { HINT } = require('../lib/query-options.js');
+const { HINT } = require('../lib/arguments/query-options.js');
 
 /** @typedef {import('../index.js').Queries} Queries */
 

@@ -19,7 +19,7 @@ export function refusal(profile, file) {
 
 /** Ends the process where the addon is not one to be measured. */
 export function requireRelease() {
-  const { NativeStore } = require('../lib/native.js');
+  const { NativeStore } = require('../lib/addon/native.js');
   const file = Object.keys(require.cache).find((path) => path.endsWith('.node')) ?? 'the addon';
   const reason = refusal(NativeStore.buildProfile?.(), basename(file));
   if (reason !== undefined) {

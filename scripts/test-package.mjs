@@ -19,7 +19,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { PLATFORMS as SUPPORTED, packageOf, platformOf } from '../lib/platform.js';
+import { PLATFORMS as SUPPORTED, packageOf, platformOf } from '../lib/addon/platform.js';
 import { ROOT, addonName } from './packages/platforms.js';
 import { bundlers } from './packages/bundlers.js';
 import { managers, managerTools, startRegistry } from './packages/managers.js';

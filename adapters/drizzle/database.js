@@ -2,7 +2,7 @@
 
 'use strict';
 
-const check = require('../../lib/check.js');
+const check = require('../../lib/arguments/check.js');
 const { largeIntegers, peer: checkedPeer, queries } = require('../arguments.js');
 const { makeMigrate } = require('./migrator.js');
 const { makeSession } = require('./session.js');

@@ -8,7 +8,7 @@ const { readFile } = require('node:fs/promises');
 const { join } = require('node:path');
 const { fileURLToPath } = require('node:url');
 
-const check = require('../../lib/check.js');
+const check = require('../../lib/arguments/check.js');
 const { BatonError } = require('../../lib/error.js');
 
 /** @typedef {{ tag: string, when: number, hash: string, statements: string[] }} Migration */

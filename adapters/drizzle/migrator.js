@@ -13,7 +13,7 @@
 
 'use strict';
 
-const check = require('../../lib/check.js');
+const check = require('../../lib/arguments/check.js');
 const { BatonError } = require('../../lib/error.js');
 const { queries } = require('../arguments.js');
 const { givenMigrations, migrationsIn, missingOf } = require('./migration-files.js');

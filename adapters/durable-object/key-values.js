@@ -8,7 +8,7 @@
 
 const { deserialize, serialize } = require('node:v8');
 
-const check = require('../../lib/check.js');
+const check = require('../../lib/arguments/check.js');
 const { BatonError } = require('../../lib/error.js');
 
 /** @typedef {import('../../index.js').Queries} Queries */

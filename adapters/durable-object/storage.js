@@ -8,11 +8,11 @@
 
 const { AsyncLocalStorage } = require('node:async_hooks');
 
-const check = require('../../lib/check.js');
+const check = require('../../lib/arguments/check.js');
 const { BatonError } = require('../../lib/error.js');
-const { sqlText } = require('../../lib/query-options.js');
-const { runScript } = require('../../lib/scripts.js');
-const { isBlank } = require('../../lib/sql-state.js');
+const { sqlText } = require('../../lib/arguments/query-options.js');
+const { runScript } = require('../../lib/database/scripts.js');
+const { isBlank } = require('../../lib/addon/sql-state.js');
 const { largeIntegers, narrowRow, queries, readOptions } = require('../arguments.js');
 const { PendingCursor, SqlCursor } = require('./cursor.js');
 const { KeyValues } = require('./key-values.js');

@@ -3,7 +3,7 @@
 
 'use strict';
 
-const check = require('../../lib/check.js');
+const check = require('../../lib/arguments/check.js');
 const { BatonError } = require('../../lib/error.js');
 const { largeIntegers, peer, queries } = require('../arguments.js');
 const { BatonConnection, Lock } = require('./connection.js');

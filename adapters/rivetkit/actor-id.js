@@ -5,7 +5,7 @@
 
 const { createHash } = require('node:crypto');
 
-const check = require('../../lib/check.js');
+const check = require('../../lib/arguments/check.js');
 const { BatonError, isBatonError } = require('../../lib/error.js');
 
 /** @typedef {import('../../index.js').Store} Store */

@@ -2,9 +2,9 @@
 
 'use strict';
 
-const check = require('../../lib/check.js');
+const check = require('../../lib/arguments/check.js');
 const { BatonError } = require('../../lib/error.js');
-const { runScript } = require('../../lib/scripts.js');
+const { runScript } = require('../../lib/database/scripts.js');
 
 /** @typedef {import('../../index.js').Database} Database */
 /** @typedef {import('../../index.js').Queries} Queries */

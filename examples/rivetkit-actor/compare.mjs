@@ -1,4 +1,4 @@
-// Makes the calls of __tests__/rivetkit-calls.js in two actors, one with rivetkit's own database and one with Baton's,
+// Makes the calls of __tests__/adapters/rivetkit-calls.js in two actors, one with rivetkit's own database and one with Baton's,
 // and says where an answer is not the expected one. Run by `npm run test:rivetkit`.
 //
 //   node compare.mjs [port of rivetkit's engine]
@@ -13,7 +13,7 @@ import { db } from 'rivetkit/db';
 import { Store } from 'batondb';
 import { batonDatabase } from 'batondb/rivetkit';
 
-const { CALLS, answerOf, isAsExpected } = createRequire(import.meta.url)('../../__tests__/rivetkit-calls.js');
+const { CALLS, answerOf, isAsExpected } = createRequire(import.meta.url)('../../__tests__/adapters/rivetkit-calls.js');
 
 const [port = '16420'] = process.argv.slice(2);
 const READY_ATTEMPTS = 600;

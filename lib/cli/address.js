@@ -2,7 +2,7 @@
 
 'use strict';
 
-const { Store } = require('../store.js');
+const { Store } = require('../store/store.js');
 const { UsageError, suggestion } = require('./usage.js');
 
 const CLUSTER = 'foundationdb:';

@@ -4,8 +4,8 @@
 
 const { randomBytes, randomUUID } = require('node:crypto');
 
-const { VARIABLE } = require('../addon-file.js');
-const { NativeStore } = require('../native.js');
+const { VARIABLE } = require('../addon/addon-file.js');
+const { NativeStore } = require('../addon/native.js');
 const { count, table } = require('./output.js');
 const { option: progressOption } = require('./progress.js');
 const { whole } = require('./usage.js');
@@ -90,7 +90,7 @@ class BenchActor {
   #headTxid = 0n;
 
   /**
-   * @param {InstanceType<typeof import('../store.js').Store>} store
+   * @param {InstanceType<typeof import('../store/store.js').Store>} store
    * @param {string} id
    */
   constructor(store, id) {

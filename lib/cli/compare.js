@@ -11,8 +11,8 @@ const BYTES_TOGETHER = 1024 * 1024;
  * what was copied is not there any more to compare with.
  *
  * @param {{
- *   source: InstanceType<typeof import('../store.js').Store>,
- *   target: InstanceType<typeof import('../store.js').Store>,
+ *   source: InstanceType<typeof import('../store/store.js').Store>,
+ *   target: InstanceType<typeof import('../store/store.js').Store>,
  *   actorId: string,
  *   signal: AbortSignal,
  * }} what
@@ -55,7 +55,7 @@ async function compare({ source, target, actorId, signal }, heads) {
 /**
  * Pages of a head, or nothing once the owner has moved on.
  *
- * @param {InstanceType<typeof import('../store.js').Store>} store
+ * @param {InstanceType<typeof import('../store/store.js').Store>} store
  * @param {string} actorId
  * @param {import('../../index.js').Meta} meta
  * @param {Uint32Array} pages

@@ -115,7 +115,7 @@ function hash(text) {
 }
 
 /**
- * @param {InstanceType<typeof import('../store.js').Store>} source
+ * @param {InstanceType<typeof import('../store/store.js').Store>} source
  * @param {string | undefined} actorId
  * @param {string | undefined} prefix
  */
@@ -148,8 +148,8 @@ class Job {
 
   /**
    * @param {Pick<import('./main.js').Call, 'values' | 'signal' | 'note' | 'progress'> & {
-   *   source: InstanceType<typeof import('../store.js').Store>,
-   *   target: InstanceType<typeof import('../store.js').Store>,
+   *   source: InstanceType<typeof import('../store/store.js').Store>,
+   *   target: InstanceType<typeof import('../store/store.js').Store>,
    *   state: InstanceType<typeof CopyState>,
    * }} settings
    */

@@ -5,7 +5,7 @@
 const { existsSync } = require('node:fs');
 
 const { BatonError } = require('../error.js');
-const options = require('../options.js');
+const options = require('../arguments/options.js');
 const { count, plain, size } = require('./output.js');
 
 /** @type {import('./usage.js').Command} */

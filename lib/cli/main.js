@@ -40,7 +40,7 @@ const COMMANDS = [
  * @property {InstanceType<typeof Progress>} progress
  * @property {AbortSignal} signal aborted by Ctrl-C
  * @property {(text: string) => void} note tells something on stderr
- * @property {(address?: string, how?: { create?: boolean, readOnly?: boolean }) => Promise<InstanceType<typeof import('../store.js').Store>>} open
+ * @property {(address?: string, how?: { create?: boolean, readOnly?: boolean }) => Promise<InstanceType<typeof import('../store/store.js').Store>>} open
  *   the store of the first argument unless told another one; closed when the command ends
  */
 
@@ -155,7 +155,7 @@ function checkArguments(command, args) {
 async function run(command, values, args, out, interrupted) {
   const maxSizeBytes = maxSize(command, values, args);
   const progress = new Progress(values);
-  /** @type {InstanceType<typeof import('../store.js').Store>[]} */
+  /** @type {InstanceType<typeof import('../store/store.js').Store>[]} */
   const opened = [];
   const onInterrupt = () => {
     progress.clear();

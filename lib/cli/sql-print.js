@@ -2,7 +2,7 @@
 
 'use strict';
 
-const { eachStatement } = require('../scripts.js');
+const { eachStatement } = require('../database/scripts.js');
 const { json, plain, table } = require('./output.js');
 
 const MODES = ['table', 'json', 'csv'];
@@ -117,7 +117,7 @@ const PRINTERS = { table: printTable, json: printJson, csv: printCsv };
 /**
  * Runs the statements of a text and prints what each of them answers.
  *
- * @param {InstanceType<typeof import('../database.js').Database>} database
+ * @param {InstanceType<typeof import('../database/database.js').Database>} database
  * @param {string} sql
  * @param {keyof typeof PRINTERS} mode
  * @param {Output} out

@@ -5,7 +5,7 @@
 const { createInterface } = require('node:readline');
 
 const { BatonError, isBatonError } = require('../error.js');
-const { isBlank, isComplete } = require('../sql-state.js');
+const { isBlank, isComplete } = require('../addon/sql-state.js');
 const { plain } = require('./output.js');
 const { isDotCommand, runDotCommand } = require('./sql-dot.js');
 const { MODES, runAndPrint } = require('./sql-print.js');
@@ -15,7 +15,7 @@ const FOREVER_MS = 2 ** 31 - 1;
 
 /**
  * @typedef {object} Shell
- * @property {InstanceType<typeof import('../database.js').Database>} database
+ * @property {InstanceType<typeof import('../database/database.js').Database>} database
  * @property {'table' | 'json' | 'csv'} mode
  * @property {InstanceType<typeof import('./output.js').Output>} out
  * @property {(text: string) => void} note

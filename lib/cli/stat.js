@@ -46,7 +46,7 @@ itself; the exit code is 1 if it is not available.`,
 };
 
 /**
- * @param {InstanceType<typeof import('../store.js').Store>} store
+ * @param {InstanceType<typeof import('../store/store.js').Store>} store
  * @param {boolean | undefined} asJson
  * @param {InstanceType<typeof import('./output.js').Output>} out
  */

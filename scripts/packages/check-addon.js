@@ -2,7 +2,7 @@
 
 'use strict';
 
-const { GLIBC_FLOOR } = require('../../lib/platform.js');
+const { GLIBC_FLOOR } = require('../../lib/addon/platform.js');
 
 /** @typedef {import('./inspect.js').Binary} Binary */
 /** @typedef {import('./platforms.js').Platform} Platform */

@@ -4,7 +4,7 @@
 
 const { join, resolve } = require('node:path');
 
-const { GLIBC_FLOOR } = require('../../lib/platform.js');
+const { GLIBC_FLOOR } = require('../../lib/addon/platform.js');
 
 const ROOT = resolve(__dirname, '../..');
 

@@ -2,7 +2,7 @@
 //!
 //! A promise of Node-API costs a handle of the event loop each, and all that are ready are resolved in one
 //! turn of it: when one flush of the store answers 64 commits, whatever 64 callers do next holds up the
-//! loop in one piece. So answers wait in a queue, one wake-up a turn tells JavaScript, and `lib/answer-queue.js`
+//! loop in one piece. So answers wait in a queue, one wake-up a turn tells JavaScript, and `lib/addon/answer-queue.js`
 //! takes as many as fit a turn.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::tenants::Tenants;
 use super::wake_queue::WakeQueue;
 use crate::database::{Answer, DatabaseError, Description};
 
-/// Weak: a queue does not keep the process alive; `lib/answer-queue.js` does while calls are under way.
+/// Weak: a queue does not keep the process alive; `lib/addon/answer-queue.js` does while calls are under way.
 type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 
 /// What an answer is in JavaScript.
@@ -41,7 +41,7 @@ impl AnswerQueue {
     }
 }
 
-/// Where the answers of databases arrive. `lib/answer-queue.js` has one for each copy of itself.
+/// Where the answers of databases arrive. `lib/addon/answer-queue.js` has one for each copy of itself.
 #[napi]
 pub struct NativeAnswerQueue {
     answers: Arc<AnswerQueue>,

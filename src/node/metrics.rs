@@ -1,4 +1,4 @@
-//! A store's metrics, as JavaScript values. `lib/metrics.js` makes an object and a text of them.
+//! A store's metrics, as JavaScript values. `lib/observe/metrics.js` makes an object and a text of them.
 
 use napi_derive::napi;
 

@@ -8,7 +8,7 @@ use tracing::{Instrument, Span};
 /// The target of that span, which filters do not concern.
 pub(super) const TARGET: &str = "baton::trace";
 
-/// Runs a call below the span that `traceparent` names. `lib/traceparent.js` has checked it.
+/// Runs a call below the span that `traceparent` names. `lib/arguments/traceparent.js` has checked it.
 pub(super) fn within<F: Future>(traceparent: Option<String>, work: F) -> Instrumented<F> {
     work.instrument(span(traceparent))
 }

@@ -12,7 +12,7 @@ pub mod scenarios {
 
     use super::wake_queue::WakeQueue;
 
-    /// As in `lib/answer-queue.js`.
+    /// As in `lib/addon/answer-queue.js`.
     const ANSWERS_A_TURN: usize = 2;
 
     fn put(wake_queue: &WakeQueue<(u8, u8)>, wake: &Sender<()>, item: (u8, u8)) {

@@ -1,5 +1,5 @@
 //! Parameters and rows as bytes, the form in which they cross to and from JavaScript: one buffer for many
-//! values costs less than a call of the boundary for each. `lib/sql-params.js` and `lib/sql-rows.js` are the
+//! values costs less than a call of the boundary for each. `lib/arguments/parameters.js` and `lib/results/rows.js` are the
 //! other ends. All numbers are big-endian.
 //!
 //! ```text

@@ -1,6 +1,0 @@
-'use strict';
-
-const { temporaryDirectory } = require('./helpers.js');
-const { testExamples } = require('./doc-examples.js');
-
-testExamples('docs/observability.md', temporaryDirectory());

@@ -1,6 +1,0 @@
-'use strict';
-
-const { testExamples } = require('./doc-examples.js');
-const { temporaryDirectory } = require('./helpers.js');
-
-testExamples('README.md', temporaryDirectory());

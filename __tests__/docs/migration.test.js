@@ -1,0 +1,6 @@
+'use strict';
+
+const { testExamples } = require('./doc-examples.js');
+const { temporaryDirectory } = require('../helpers.js');
+
+testExamples('docs/migration.md', temporaryDirectory());

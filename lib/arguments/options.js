@@ -1,0 +1,323 @@
+// From what a caller passes to a store's methods to what the addon takes, one function each.
+
+'use strict';
+
+const { resolve } = require('node:path');
+
+const check = require('./check.js');
+const { traceparent } = require('./traceparent.js');
+
+const PRELOAD_BYTES_DEFAULT = 1024 * 1024;
+const QUEUED_CALLS_DEFAULT = 1_024;
+const TRANSACTION_TIMEOUT_MS_DEFAULT = 30_000;
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {Uint32Array}
+ */
+function pageNumbers(value, name) {
+  /** @param {unknown} page @param {string} at */
+  const number = (page, at) => check.integer(page, at, 1, check.U32_MAX);
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
+    const numbers = /** @type {ArrayLike<unknown>} */ (/** @type {unknown} */ (value));
+    return Uint32Array.from(numbers, (page, index) => number(page, `${name}[${index}]`));
+  }
+  return Uint32Array.from(check.list(value, name, 'an array of page numbers', number));
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {import('../../binding.js').NativePageRange[]}
+ */
+function pageRanges(value, name) {
+  return check.list(value, name, 'an array of ranges', (each, at) => {
+    const range = check.object(each, at, ['start', 'end']);
+    const start = check.integer(range.start, `${at}.start`, 1, check.U32_MAX);
+    const end = check.integer(range.end, `${at}.end`, 1, check.U32_MAX);
+    if (end < start) {
+      throw check.outOfRange(`${at}.end`, `at least the start of the range, ${start}`, end);
+    }
+    return { start, end };
+  });
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ */
+function preload(value, name) {
+  const chosen = check.object(value ?? {}, name, ['pages', 'ranges', 'hints', 'maxBytes']);
+  return {
+    pages: pageNumbers(chosen.pages ?? [], `${name}.pages`),
+    ranges: pageRanges(chosen.ranges ?? [], `${name}.ranges`),
+    hints: check.boolean(chosen.hints ?? true, `${name}.hints`),
+    maxBytes: check.integer(chosen.maxBytes ?? PRELOAD_BYTES_DEFAULT, `${name}.maxBytes`, 0, check.U32_MAX),
+  };
+}
+
+/** @param {unknown} value */
+function startupOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['preload', 'signal', 'traceparent']);
+  return {
+    ...preload(options.preload, 'options.preload'),
+    traceparent: traceparent(options.traceparent, 'options.traceparent'),
+    signal: check.signal(options.signal, 'options.signal'),
+  };
+}
+
+const DATABASE_OPTIONS = [
+  'preload',
+  'readOnly',
+  'readAhead',
+  'maxQueuedCalls',
+  'transactionTimeoutMs',
+  'onFenced',
+  'signal',
+  'traceparent',
+];
+
+/**
+ * Options that go with owning an actor.
+ *
+ * @param {{ [name: string]: unknown }} options
+ */
+function refuseToOwn(options) {
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined) {
+      throw check.invalid(`options.${name}`, 'left out of options with readOnly: true', value);
+    }
+  }
+}
+
+/** @param {unknown} value */
+function databaseOptions(value) {
+  const options = check.object(value ?? {}, 'options', DATABASE_OPTIONS);
+  const { maxQueuedCalls = QUEUED_CALLS_DEFAULT, transactionTimeoutMs = TRANSACTION_TIMEOUT_MS_DEFAULT } =
+    options;
+  // Read once: a getter could answer with another value than the one that was checked.
+  const { onFenced, preload: preloaded } = options;
+  const readOnly = check.boolean(options.readOnly ?? false, 'options.readOnly');
+  if (readOnly) {
+    refuseToOwn({ onFenced, preload: preloaded });
+  }
+  if (onFenced !== undefined && typeof onFenced !== 'function') {
+    throw check.invalid('options.onFenced', 'a function', onFenced);
+  }
+  const timeoutMs = check.timeoutMs(transactionTimeoutMs, 'options.transactionTimeoutMs');
+  return {
+    native: {
+      ...preload(preloaded, 'options.preload'),
+      readOnly,
+      readAhead: check.boolean(options.readAhead ?? true, 'options.readAhead'),
+      queueMax: check.integer(maxQueuedCalls, 'options.maxQueuedCalls', 1, check.U32_MAX),
+      transactionTimeoutMs: timeoutMs,
+    },
+    transactionTimeoutMs: timeoutMs,
+    readOnly,
+    traceparent: traceparent(options.traceparent, 'options.traceparent'),
+    onFenced: /** @type {import('../../index.js').DatabaseOptions['onFenced']} */ (onFenced),
+    signal: check.signal(options.signal, 'options.signal'),
+  };
+}
+
+/** @param {unknown} value */
+function readRequest(value) {
+  const request = check.object(value, 'request', [
+    'generation',
+    'headTxid',
+    'pages',
+    'signal',
+    'traceparent',
+  ]);
+  return {
+    traceparent: traceparent(request.traceparent, 'request.traceparent'),
+    generation: check.u64(request.generation, 'request.generation'),
+    headTxid: request.headTxid === undefined ? undefined : check.u64(request.headTxid, 'request.headTxid'),
+    pages: pageNumbers(request.pages, 'request.pages'),
+    signal: check.signal(request.signal, 'request.signal'),
+  };
+}
+
+/** @param {unknown} value */
+function listOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['prefix', 'after', 'limit']);
+  return {
+    prefix: check.string(options.prefix ?? '', 'options.prefix'),
+    after: options.after === undefined ? undefined : check.string(options.after, 'options.after'),
+    limit:
+      options.limit === undefined
+        ? undefined
+        : check.integer(options.limit, 'options.limit', 1, check.U32_MAX),
+  };
+}
+
+/** @param {unknown} value */
+function importOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['replace', 'signal']);
+  return {
+    replace: check.boolean(options.replace ?? false, 'options.replace'),
+    signal: check.signal(options.signal, 'options.signal'),
+  };
+}
+
+/** @param {unknown} value */
+function exportOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['overwrite', 'signal']);
+  const { overwrite } = options;
+  return {
+    overwrite: overwrite === undefined ? undefined : check.boolean(overwrite, 'options.overwrite'),
+    signal: check.signal(options.signal, 'options.signal'),
+  };
+}
+
+/** @param {unknown} value */
+function serializeOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['signal']);
+  return { signal: check.signal(options.signal, 'options.signal') };
+}
+
+/**
+ * @param {any} value
+ * @param {string} name
+ */
+function callback(value, name) {
+  if (value !== undefined && typeof value !== 'function') {
+    throw check.invalid(name, 'a function', value);
+  }
+  return /** @type {any} */ (value);
+}
+
+/**
+ * @typedef {object} VerifySettings
+ * @property {string | undefined} actorId
+ * @property {string} prefix
+ * @property {boolean} deep
+ * @property {AbortSignal | undefined} signal
+ * @property {import('../../index.js').VerifyOptions['onProgress']} onProgress
+ */
+
+/**
+ * @param {unknown} value
+ * @returns {VerifySettings}
+ */
+function verifyOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['actorId', 'prefix', 'deep', 'signal', 'onProgress']);
+  const { actorId: id, prefix } = options;
+  if (id !== undefined && prefix !== undefined) {
+    throw check.invalid('options.prefix', 'absent where "actorId" is given', prefix);
+  }
+  const { onProgress } = options;
+  return {
+    actorId: id === undefined ? undefined : check.nonEmptyString(id, 'options.actorId'),
+    prefix: check.string(prefix ?? '', 'options.prefix'),
+    deep: check.boolean(options.deep ?? true, 'options.deep'),
+    signal: check.signal(options.signal, 'options.signal'),
+    onProgress: callback(onProgress, 'options.onProgress'),
+  };
+}
+
+/**
+ * @typedef {object} CopySettings
+ * @property {boolean} replace
+ * @property {boolean} verify
+ * @property {AbortSignal | undefined} signal
+ * @property {import('../../index.js').CopyOptions['onProgress']} onProgress
+ * @property {string | undefined} as
+ */
+
+/** @typedef {Pick<CopySettings, 'signal' | 'onProgress'>} RenameSettings */
+
+/**
+ * @param {unknown} value
+ * @returns {CopySettings}
+ */
+function copyOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['as', 'replace', 'verify', 'signal', 'onProgress']);
+  const { as, onProgress } = options;
+  return {
+    as: as === undefined ? undefined : actorId(as, 'options.as'),
+    replace: check.boolean(options.replace ?? false, 'options.replace'),
+    verify: check.boolean(options.verify ?? false, 'options.verify'),
+    signal: check.signal(options.signal, 'options.signal'),
+    onProgress: callback(onProgress, 'options.onProgress'),
+  };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {RenameSettings}
+ */
+function renameOptions(value) {
+  const { signal, onProgress } = check.object(value ?? {}, 'options', ['signal', 'onProgress']);
+  return {
+    signal: check.signal(signal, 'options.signal'),
+    onProgress: callback(onProgress, 'options.onProgress'),
+  };
+}
+
+/**
+ * What the caller holds of an actor that it deletes as its owner.
+ *
+ * @param {unknown} value
+ */
+function deleteOptions(value) {
+  const { generation, headTxid } = check.object(value ?? {}, 'options', ['generation', 'headTxid']);
+  if (generation === undefined && headTxid !== undefined) {
+    throw check.invalid('options.headTxid', 'given together with options.generation', headTxid);
+  }
+  return {
+    generation: generation === undefined ? undefined : check.u64(generation, 'options.generation'),
+    headTxid: headTxid === undefined ? undefined : check.u64(headTxid, 'options.headTxid'),
+  };
+}
+
+/** @param {unknown} value */
+function migrateOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['signal']);
+  return { signal: check.signal(options.signal, 'options.signal') };
+}
+
+/** @param {unknown} value */
+function pingOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['signal']);
+  return { signal: check.signal(options.signal, 'options.signal') };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {string}
+ */
+function file(value) {
+  return resolve(check.path(value, 'file'));
+}
+
+/**
+ * Its length in bytes is the engine's to check: it counts UTF-8.
+ *
+ * @param {unknown} value
+ * @param {string} [name]
+ * @returns {string}
+ */
+function actorId(value, name = 'actorId') {
+  return check.nonEmptyString(value, name);
+}
+
+module.exports = {
+  actorId,
+  copyOptions,
+  databaseOptions,
+  deleteOptions,
+  exportOptions,
+  file,
+  importOptions,
+  listOptions,
+  migrateOptions,
+  pingOptions,
+  readRequest,
+  renameOptions,
+  serializeOptions,
+  startupOptions,
+  verifyOptions,
+};

@@ -1,0 +1,115 @@
+// Checks of what the methods of databases, transactions and statements are given.
+
+'use strict';
+
+const check = require('./check.js');
+const { traceparent } = require('./traceparent.js');
+
+/** @typedef {import('../results/rows.js').RowFormat & import('../database/connection.js').Limits} Query */
+
+/**
+ * What an adapter has its callers told about integers that a number cannot hold: the option is the adapter's then. A
+ * symbol that all copies of this package share, and that no caller comes upon.
+ */
+const HINT = Symbol.for('batondb.integerHint');
+
+const QUERY_OPTIONS = ['rowMode', 'readBigInts', 'signal', 'timeoutMs', 'traceparent'];
+const BEHAVIORS = ['deferred', 'immediate', 'exclusive'];
+
+/** @type {Query} */
+const QUERY_DEFAULT = Object.freeze({
+  rowMode: 'object',
+  readBigInts: false,
+  integerHint: undefined,
+  signal: undefined,
+  timeoutMs: undefined,
+  traceparent: undefined,
+});
+
+/**
+ * @param {unknown} value
+ * @param {string} [name]
+ * @returns {string}
+ */
+function sqlText(value, name = 'sql') {
+  const text = check.string(value, name);
+  // SQLite would end there, and pass over the rest in silence.
+  if (text.includes('\0')) {
+    throw check.invalid(name, 'SQL without null bytes', value);
+  }
+  return text;
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Query}
+ */
+function queryOptions(value) {
+  if (value === undefined) {
+    return QUERY_DEFAULT;
+  }
+  const options = check.object(value, 'options', QUERY_OPTIONS);
+  const { rowMode = 'object' } = options;
+  if (rowMode !== 'object' && rowMode !== 'array') {
+    throw check.invalid('options.rowMode', "'object' or 'array'", rowMode);
+  }
+  return {
+    rowMode,
+    readBigInts: check.boolean(options.readBigInts ?? false, 'options.readBigInts'),
+    integerHint: /** @type {any} */ (options)[HINT],
+    ...limits(options),
+  };
+}
+
+/** @param {unknown} value */
+function limitOptions(value) {
+  return limits(check.object(value ?? {}, 'options', ['signal', 'timeoutMs', 'traceparent']));
+}
+
+/** @param {unknown} value */
+function transactionOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['behavior', 'timeoutMs', 'signal', 'traceparent']);
+  const { behavior = 'deferred' } = options;
+  const mode = BEHAVIORS.indexOf(behavior);
+  if (mode === -1) {
+    throw check.invalid('options.behavior', "'deferred', 'immediate' or 'exclusive'", behavior);
+  }
+  return { mode, ...limits(options) };
+}
+
+/** @param {Record<string, unknown>} options */
+function limits({ signal, timeoutMs, traceparent: trace }) {
+  return {
+    traceparent: traceparent(trace, 'options.traceparent'),
+    signal: check.signal(signal, 'options.signal'),
+    timeoutMs: timeoutMs === undefined ? undefined : check.timeoutMs(timeoutMs, 'options.timeoutMs'),
+  };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {{ sqls: string[], params: unknown[] }}
+ */
+function batchStatements(value) {
+  if (!Array.isArray(value)) {
+    throw check.invalid('statements', 'an array of SQL strings or { sql, params }', value);
+  }
+  /** @type {string[]} */
+  const sqls = [];
+  const params = [];
+  for (let index = 0; index < value.length; index += 1) {
+    const name = `statements[${index}]`;
+    const each = value[index];
+    if (typeof each === 'string') {
+      sqls.push(sqlText(each, name));
+      params.push(undefined);
+    } else {
+      const statement = check.object(each, name, ['sql', 'params']);
+      sqls.push(sqlText(statement.sql, `${name}.sql`));
+      params.push(statement.params);
+    }
+  }
+  return { sqls, params };
+}
+
+module.exports = { HINT, batchStatements, limitOptions, queryOptions, sqlText, transactionOptions };

@@ -1,0 +1,249 @@
+// One open database of the addon: makes its calls, cancels them, and knows when it is closed or fenced.
+// `Database` and all its transactions and statements share it.
+
+'use strict';
+
+const { Cancellation, throwIfAborted } = require('../abort.js');
+const { BatonError, fromFailure, isFailure } = require('../error.js');
+const { FenceWatch } = require('./fence-watch.js');
+const { refuseIfWaiting, waitsForItself } = require('./inside.js');
+const { toMeta } = require('../results/meta.js');
+const { ShapeCache } = require('../results/rows.js');
+
+const JOB_MAX = 2 ** 32 - 1;
+
+/** @typedef {InstanceType<typeof import('../addon/answer-queue.js').QueuedDatabase>} NativeDatabase */
+/** @typedef {import('../../binding.js').Failure} Failure */
+
+/**
+ * What a call belongs to: the database itself, or an open transaction.
+ *
+ * @typedef {object} Scope
+ * @property {number} id
+ * @property {boolean} isOver
+ * @property {Scope | undefined} outer What the transaction was begun in; none for the database itself.
+ * @property {readonly AbortSignal[]} signals Those of the transaction and the ones around it.
+ */
+
+/** @typedef {{ signal?: AbortSignal | undefined, timeoutMs?: number | undefined, traceparent?: string | undefined }} Limits */
+
+/** @typedef {{ transactionTimeoutMs: number, readOnly: boolean, onFenced: ((error: import('./fence-watch.js').FenceError) => void) | undefined }} Settings */
+
+class Connection {
+  #native;
+  /** What notices that the actor is lost; none where it is not owned. */
+  #fence;
+  #jobs = 0;
+  #callsUnderWay = 0;
+  /**
+   * The open transactions and when the addon is going to roll them back.
+   *
+   * @type {Map<Scope, number>}
+   */
+  #transactions = new Map();
+  /** @type {() => void} */
+  #onChange = () => {};
+  /** @type {Promise<void> | undefined} */
+  #closing;
+  #isClosed = false;
+  /** @type {() => void} */
+  onClosed = () => {};
+  shapes = new ShapeCache();
+  /** @type {Scope} */
+  scope = { id: 0, isOver: false, outer: undefined, signals: [] };
+
+  /**
+   * @param {string} actorId
+   * @param {NativeDatabase} native
+   * @param {Settings} settings
+   */
+  constructor(actorId, native, { transactionTimeoutMs, readOnly, onFenced }) {
+    this.actorId = actorId;
+    this.transactionTimeoutMs = transactionTimeoutMs;
+    this.#native = native;
+    this.#fence = readOnly ? undefined : new FenceWatch(native, onFenced);
+    const { won, meta, preloadedPages } = native.startup();
+    /** @type {import('../../index.js').DatabaseStartup} */
+    this.startup = {
+      outcome: won === undefined ? 'read-only' : won ? 'won' : 'lost',
+      generation: meta.generation,
+      meta: toMeta(meta),
+      preloadedPages,
+    };
+  }
+
+  get isClosing() {
+    return this.#closing !== undefined;
+  }
+
+  get isTransaction() {
+    return !this.#isClosed && this.#native.isTransaction();
+  }
+
+  get fencedBy() {
+    return this.#fence?.error;
+  }
+
+  checkOwnership() {
+    this.#fence?.check();
+  }
+
+  stats() {
+    this.refuseIfOver(this.scope);
+    return this.#native.stats();
+  }
+
+  /**
+   * @template T
+   * @param {Scope} scope
+   * @param {(native: NativeDatabase, scopeId: number, job: number) => Promise<T | Failure>} dispatch
+   * @param {Limits} limits
+   * @returns {Promise<Exclude<T, Failure>>}
+   */
+  async call(scope, dispatch, { signal, timeoutMs }) {
+    this.refuseIfOver(scope);
+    refuseIfWaiting(this, scope);
+    if (signal === undefined && timeoutMs === undefined && scope.signals.length === 0) {
+      return this.#result(await this.#answer(dispatch(this.#native, scope.id, 0)));
+    }
+    const signals = signal === undefined ? scope.signals : [signal, ...scope.signals];
+    signals.forEach(throwIfAborted);
+    this.#jobs = (this.#jobs % JOB_MAX) + 1;
+    const job = this.#jobs;
+    const answer = this.#answer(dispatch(this.#native, scope.id, job));
+    const cancellation = new Cancellation(() => this.#native.cancel(job), signals, timeoutMs);
+    try {
+      return this.#result(await answer, cancellation);
+    } finally {
+      cancellation.end();
+    }
+  }
+
+  /**
+   * Ends a scope. Not cancelled by any signal: it is the end that signals lead to.
+   *
+   * @param {Scope} scope
+   * @param {boolean} commit
+   * @param {string} [traceparent]
+   */
+  async end(scope, commit, traceparent) {
+    this.#result(await this.#answer(this.#native.end(scope.id, commit, traceparent)));
+  }
+
+  /**
+   * What it answers is of no interest: a cursor that cannot be closed is gone already.
+   *
+   * @param {Scope} scope
+   * @param {number} cursor
+   */
+  async closeCursor(scope, cursor) {
+    if (!this.#isClosed) {
+      const closed = this.#answer(this.#native.closeCursor(scope.id, cursor));
+      // It ends in its turn, for which whoever is inside of a transaction would wait in vain.
+      await (waitsForItself(this, scope) ? undefined : closed);
+    }
+  }
+
+  /** @param {Scope} scope */
+  refuseIfOver(scope) {
+    if (scope.isOver) {
+      throw new BatonError('ERR_CLOSED', 'The transaction is over');
+    }
+    // While the database waits for a transaction to end, the calls of the transaction go on.
+    if (this.#isClosed || (this.#closing && scope === this.scope)) {
+      throw new BatonError('ERR_CLOSED', 'The database is closed');
+    }
+  }
+
+  /**
+   * @param {Scope} scope
+   * @param {number} timeoutMs Counted from now; Infinity while the transaction waits for its turn.
+   */
+  transactionOpen(scope, timeoutMs) {
+    this.#transactions.set(scope, performance.now() + timeoutMs);
+    this.#onChange();
+  }
+
+  /**
+   * Whether a transaction has begun and neither ended nor reached its deadline, and so with all around it.
+   *
+   * @param {Scope} scope
+   * @returns {boolean}
+   */
+  isOpen(scope) {
+    const until = this.#transactions.get(scope) ?? 0;
+    return !scope.isOver && until > performance.now() && (!scope.outer?.outer || this.isOpen(scope.outer));
+  }
+
+  /** @param {Scope} scope */
+  transactionOver(scope) {
+    this.#transactions.delete(scope);
+    this.#onChange();
+  }
+
+  close() {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close() {
+    await this.#fence?.stop();
+    await this.#quiet();
+    this.#isClosed = true;
+    const answer = await this.#native.close();
+    this.onClosed();
+    this.#result(answer);
+  }
+
+  /** Waits for the calls and transactions under way; for a transaction no longer than to its deadline. */
+  async #quiet() {
+    while (this.#callsUnderWay > 0 || this.#transactions.size > 0) {
+      const deadline = Math.min(...this.#transactions.values());
+      /** @type {NodeJS.Timeout | undefined} */
+      let timer;
+      await new Promise((resolve) => {
+        this.#onChange = () => resolve(undefined);
+        if (deadline < Infinity) {
+          timer = setTimeout(resolve, deadline - performance.now());
+        }
+      });
+      clearTimeout(timer);
+      for (const [scope, until] of this.#transactions) {
+        if (until <= performance.now()) {
+          this.#transactions.delete(scope);
+        }
+      }
+    }
+  }
+
+  /**
+   * @template T
+   * @param {Promise<T>} answer
+   */
+  async #answer(answer) {
+    this.#callsUnderWay += 1;
+    try {
+      return await answer;
+    } finally {
+      this.#callsUnderWay -= 1;
+      this.#onChange();
+    }
+  }
+
+  /**
+   * @template T
+   * @param {T | Failure} answer
+   * @param {InstanceType<typeof Cancellation>} [cancellation]
+   * @returns {Exclude<T, Failure>}
+   */
+  #result(answer, cancellation) {
+    if (!isFailure(answer)) {
+      return /** @type {Exclude<T, Failure>} */ (answer);
+    }
+    const error = fromFailure(answer);
+    this.#fence?.hear(error);
+    throw cancellation?.explain(error) ?? error;
+  }
+}
+
+module.exports = { Connection };

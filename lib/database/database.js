@@ -1,0 +1,79 @@
+// The `Database` class: the SQLite database of one actor.
+
+'use strict';
+
+const { Connection } = require('./connection.js');
+const { BatonError } = require('../error.js');
+const { Queries } = require('./queries.js');
+const { limitOptions } = require('../arguments/query-options.js');
+const { runTransaction } = require('./transaction.js');
+
+class Database extends Queries {
+  #connection;
+
+  /** @param {InstanceType<typeof Connection>} connection */
+  constructor(connection) {
+    if (!(connection instanceof Connection)) {
+      const message = 'A database is made by store.openDatabase(actorId), not by new Database()';
+      throw new BatonError('ERR_INVALID_ARG', message);
+    }
+    super(connection, connection.scope);
+    this.#connection = connection;
+    this.actorId = connection.actorId;
+    this.startup = connection.startup;
+  }
+
+  get closed() {
+    return this.#connection.isClosing;
+  }
+
+  get open() {
+    return !this.closed;
+  }
+
+  get isOpen() {
+    return !this.closed;
+  }
+
+  get isTransaction() {
+    return this.#connection.isTransaction;
+  }
+
+  get inTransaction() {
+    return this.isTransaction;
+  }
+
+  get fencedBy() {
+    return this.#connection.fencedBy;
+  }
+
+  /**
+   * @template T
+   * @param {(tx: InstanceType<typeof import('./transaction.js').Transaction>) => T | Promise<T>} fn
+   * @param {import('../../index.js').TransactionOptions} [options]
+   */
+  async transaction(fn, options) {
+    return await runTransaction(this.#connection, this.#connection.scope, fn, options);
+  }
+
+  /** @param {import('../../index.js').CallOptions} [options] */
+  async serialize(options) {
+    const limits = limitOptions(options);
+    const { scope } = this.#connection;
+    return await this.#connection.call(scope, (native, id, job) => native.serialize(id, job), limits);
+  }
+
+  stats() {
+    return this.#connection.stats();
+  }
+
+  async close() {
+    await this.#connection.close();
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.close();
+  }
+}
+
+module.exports = { Database };

@@ -1,0 +1,88 @@
+// Knows which transactions a call is made in, by its asynchronous context: to find out at once that a call would wait
+// for the end of a transaction whose function waits for the call.
+
+'use strict';
+
+const { AsyncLocalStorage } = require('node:async_hooks');
+
+const { BatonError } = require('../error.js');
+
+/** @typedef {InstanceType<typeof import('./connection.js').Connection>} Connection */
+/** @typedef {import('./connection.js').Scope} Scope */
+/**
+ * A transaction whose function is running, and the one in whose function it was begun, of whatever database.
+ *
+ * @typedef {{ connection: Connection, scope: Scope, around: Inside | undefined }} Inside
+ */
+
+/** @type {AsyncLocalStorage<Inside | undefined>} */
+const context = new AsyncLocalStorage();
+let running = 0;
+
+/**
+ * Runs the function of a transaction.
+ *
+ * @template T
+ * @param {Connection} connection
+ * @param {Scope} scope
+ * @param {() => T | Promise<T>} fn
+ * @returns {Promise<T>}
+ */
+async function inside(connection, scope, fn) {
+  running += 1;
+  try {
+    return await context.run({ connection, scope, around: context.getStore() }, fn);
+  } finally {
+    running -= 1;
+    if (running === 0) {
+      // Before Node 24 a context that is followed costs every promise of the process.
+      context.disable();
+    }
+  }
+}
+
+/**
+ * Whether a call would wait for the end of a transaction in whose function it is made. Work that began there and goes
+ * on after the transaction's end is outside again.
+ *
+ * @param {Connection} connection
+ * @param {Scope} scope What the call belongs to.
+ */
+function waitsForItself(connection, scope) {
+  for (let at = context.getStore(); at; at = at.around) {
+    if (at.connection === connection && connection.isOpen(at.scope)) {
+      return isAround(scope, at.scope);
+    }
+  }
+  return false;
+}
+
+/**
+ * @param {Scope} scope
+ * @param {Scope} inner
+ */
+function isAround(scope, inner) {
+  for (let at = inner.outer; at; at = at.outer) {
+    if (at === scope) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/**
+ * @param {Connection} connection
+ * @param {Scope} scope
+ */
+function refuseIfWaiting(connection, scope) {
+  if (waitsForItself(connection, scope)) {
+    const what = scope.outer ? 'a call of the transaction around it' : 'a call of the database';
+    throw new BatonError(
+      'ERR_DEADLOCK',
+      `In the function of a transaction ${what} would wait for the transaction to end, and so for itself; nothing was ` +
+        'done. Use the transaction that the function is given: tx.run, tx.prepare, tx.transaction and so on',
+    );
+  }
+}
+
+module.exports = { inside, refuseIfWaiting, waitsForItself };

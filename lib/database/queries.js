@@ -1,0 +1,239 @@
+// What a database and a transaction have in common: the methods that run SQL.
+//
+// Each one dispatches before its first `await`, so that calls run in the order they were made, and whatever
+// a method was given is copied when it returns.
+
+'use strict';
+
+const { observed } = require('../observe/channels.js');
+const { iterateRows } = require('./cursor.js');
+const { batchStatements, limitOptions, queryOptions, sqlText } = require('../arguments/query-options.js');
+const { INSIDE } = require('./scripts.js');
+const { encodeParams, encodeParamsList } = require('../arguments/parameters.js');
+const { allRows, batchResults, firstRow, runResult } = require('../results/results.js');
+const { Statement } = require('./statement.js');
+
+const EXEC = 0;
+const RUN = 1;
+const GET = 2;
+const ALL = 3;
+/** By kind. */
+const OPERATIONS = ['exec', 'run', 'get', 'all'];
+
+/** @typedef {InstanceType<typeof import('./connection.js').Connection>} Connection */
+/** @typedef {import('./connection.js').Scope} Scope */
+/** @typedef {import('../results/results.js').Seen} Seen */
+/** @typedef {import('../arguments/query-options.js').Query} Query */
+/** @typedef {import('../../index.js').SqlParams | object} Params Checked when they are encoded. */
+/** @typedef {import('../../index.js').QueryOptions} QueryOptions */
+
+class Queries {
+  #connection;
+  #scope;
+
+  static {
+    Object.defineProperty(this.prototype, INSIDE, {
+      /** @this {Queries} */
+      value() {
+        return { connection: this.#connection, scope: this.#scope };
+      },
+    });
+  }
+
+  /**
+   * @param {Connection} connection
+   * @param {Scope} scope
+   */
+  constructor(connection, scope) {
+    this.#connection = connection;
+    this.#scope = scope;
+  }
+
+  /**
+   * @param {string} sql
+   * @param {import('../../index.js').CallOptions} [options]
+   */
+  async exec(sql, options) {
+    await this.#call(EXEC, sqlText(sql), undefined, limitOptions(options));
+  }
+
+  /**
+   * @param {string} sql
+   * @param {Params} [params]
+   * @param {QueryOptions} [options]
+   */
+  async run(sql, params, options) {
+    const query = queryOptions(options);
+    return runResult(one(await this.#call(RUN, sqlText(sql), params, query)), query);
+  }
+
+  /**
+   * @param {string} sql
+   * @param {Params} [params]
+   * @param {QueryOptions} [options]
+   * @returns {Promise<any>}
+   */
+  get(sql, params, options) {
+    return this.#get(sql, params, options);
+  }
+
+  /**
+   * @param {string} sql
+   * @param {Params} [params]
+   * @param {QueryOptions} [options]
+   * @returns {Promise<any[]>}
+   */
+  all(sql, params, options) {
+    return this.#all(sql, params, options);
+  }
+
+  /**
+   * @param {string} sql
+   * @param {Params} [params]
+   * @param {QueryOptions} [options]
+   * @returns {AsyncGenerator<any, void, void>}
+   */
+  iterate(sql, params, options) {
+    return this.#iterate(sql, params, options);
+  }
+
+  /**
+   * @param {string} sql
+   * @param {Params} [params]
+   * @param {QueryOptions} [options]
+   * @param {Seen} [seen]
+   * @returns {AsyncGenerator<any, void, void>}
+   */
+  #iterate(sql, params, options, seen) {
+    /** @type {() => import('./cursor.js').Iteration} */
+    let arguments_;
+    try {
+      const iteration = {
+        query: queryOptions(options),
+        sql: sqlText(sql),
+        // A copy, because the iteration begins later, and the bytes are good for this moment only.
+        params: encodeParams(params)?.slice(),
+      };
+      arguments_ = () => iteration;
+    } catch (error) {
+      // Told at the first step, as by every other async generator.
+      arguments_ = () => {
+        throw error;
+      };
+    }
+    return iterateRows(this.#connection, this.#scope, arguments_, seen);
+  }
+
+  /**
+   * @param {string} sql
+   * @param {import('../../index.js').CallOptions} [options]
+   */
+  async prepare(sql, options) {
+    const limits = limitOptions(options);
+    const text = sqlText(sql);
+    const calls = {
+      /** @type {import('./statement.js').Calls['describe']} */
+      describe: (within) => this.#describe(text, within),
+      /** @type {import('./statement.js').Calls['run']} */
+      run: (params, query) => this.run(text, params, query),
+      /** @type {import('./statement.js').Calls['get']} */
+      get: (params, query, seen) => this.#get(text, params, query, seen),
+      /** @type {import('./statement.js').Calls['all']} */
+      all: (params, query, seen) => this.#all(text, params, query, seen),
+      /** @type {import('./statement.js').Calls['iterate']} */
+      iterate: (params, query, seen) => this.#iterate(text, params, query, seen),
+    };
+    return new Statement(calls, text, await this.#describe(text, limits));
+  }
+
+  /**
+   * @param {string} sql
+   * @param {import('./connection.js').Limits} limits
+   */
+  async #describe(sql, limits) {
+    const connection = this.#connection;
+    return await observed({ connection, operation: 'prepare', sql }, () =>
+      connection.call(this.#scope, (native, scope, job) => native.describe(scope, job, sql), limits),
+    );
+  }
+
+  /**
+   * @param {string} sql
+   * @param {Params} [params]
+   * @param {QueryOptions} [options]
+   * @param {Seen} [seen]
+   * @returns {Promise<any>}
+   */
+  async #get(sql, params, options, seen) {
+    const query = queryOptions(options);
+    const answer = one(await this.#call(GET, sqlText(sql), params, query));
+    return firstRow(answer, this.#connection.shapes, query, seen);
+  }
+
+  /**
+   * @param {string} sql
+   * @param {Params} [params]
+   * @param {QueryOptions} [options]
+   * @param {Seen} [seen]
+   * @returns {Promise<any[]>}
+   */
+  async #all(sql, params, options, seen) {
+    const query = queryOptions(options);
+    const answer = await this.#call(ALL, sqlText(sql), params, query);
+    return await allRows(answer, this.#connection.shapes, query, seen);
+  }
+
+  /**
+   * @param {readonly (string | import('../../index.js').BatchStatement)[]} statements
+   * @param {QueryOptions} [options]
+   * @returns {Promise<any[]>}
+   */
+  async batch(statements, options) {
+    const query = queryOptions(options);
+    const { sqls, params } = batchStatements(statements);
+    const connection = this.#connection;
+    const answers = await observed({ connection, operation: 'batch', sql: sqls.join(';\n') }, () =>
+      connection.call(
+        this.#scope,
+        (native, scope, job) =>
+          native.batch(
+            scope,
+            job,
+            sqls,
+            encodeParamsList(params, (index) => `statements[${index}].params`),
+            query.traceparent,
+          ),
+        query,
+      ),
+    );
+    return await batchResults(answers, this.#connection.shapes, query);
+  }
+
+  /**
+   * @param {number} kind
+   * @param {string} sql
+   * @param {unknown} params
+   * @param {import('./connection.js').Limits} limits
+   */
+  async #call(kind, sql, params, limits) {
+    const connection = this.#connection;
+    return await observed({ connection, operation: OPERATIONS[kind], sql }, () =>
+      connection.call(
+        this.#scope,
+        (native, scope, job) => native.call(scope, job, kind, sql, encodeParams(params), limits.traceparent),
+        limits,
+      ),
+    );
+  }
+}
+
+/**
+ * The one chunk of an answer that has no more.
+ *
+ * @param {Uint8Array | Uint8Array[]} answer
+ */
+function one(answer) {
+  return Array.isArray(answer) ? answer[0] : answer;
+}
+
+module.exports = { Queries };

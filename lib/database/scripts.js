@@ -1,0 +1,234 @@
+// Texts of several statements. Where each of them ends SQLite says, when it has compiled it; so they are run in the addon,
+// and what they answer comes back. Not part of what users see: the adapters and the command line use it.
+
+'use strict';
+
+const { observed } = require('../observe/channels.js');
+const { limitOptions, queryOptions, sqlText } = require('../arguments/query-options.js');
+const { encodeParams } = require('../arguments/parameters.js');
+const { batchResults } = require('../results/results.js');
+const { ChunkHeader, RowReader } = require('../results/rows.js');
+
+/**
+ * What of a database and a transaction their class hides. By name and not by identity, so that the database of another
+ * copy of this package does.
+ */
+const INSIDE = Symbol.for('batondb.inside');
+
+/** How the addon numbers them; see `ScriptKind` in src/database/call.rs. */
+const SCRIPT_KINDS = { together: 5, asFarAsMayBe: 6 };
+const EACH_KIND = 7;
+
+// The flags of a chunk.
+const READONLY = 1;
+const GOES_ON = 2;
+const CHANGES = 4;
+
+/** @typedef {InstanceType<typeof import('./connection.js').Connection>} Connection */
+/** @typedef {import('./connection.js').Scope} Scope */
+/** @typedef {import('./connection.js').Limits} Limits */
+
+/**
+ * What comes of a script: of a statement with columns its rows, to be read before the next step; of statements in a row
+ * that have none, what each has changed.
+ *
+ * @typedef {{ columns: string[], readonly: boolean, rows: AsyncIterable<unknown[]> }} StatementRows
+ * @typedef {{ changes: number, readonly: boolean }[]} StatementChanges
+ */
+
+/** @type {import('../results/rows.js').RowFormat} */
+const FORMAT = { rowMode: 'array', readBigInts: true };
+
+/** The chunks of a script, an answer of the addon after the other. */
+class Chunks {
+  #connection;
+  #scope;
+  #limits;
+  /** @type {Uint8Array[]} */
+  #waiting = [];
+  /** Where the script goes on; 0 where it does not. */
+  #script = 0;
+  /** @type {Promise<Uint8Array[]> | undefined} */
+  #first;
+
+  /**
+   * @param {Connection} connection
+   * @param {Scope} scope
+   * @param {string} sql
+   * @param {Limits} limits
+   */
+  constructor(connection, scope, sql, limits) {
+    this.#connection = connection;
+    this.#scope = scope;
+    this.#limits = limits;
+    this.#first = /** @type {Promise<Uint8Array[]>} */ (
+      connection.call(
+        scope,
+        (native, id, job) => native.call(id, job, EACH_KIND, sql, undefined, limits.traceparent),
+        limits,
+      )
+    );
+  }
+
+  /**
+   * @param {boolean} skip Whether the rest of the statement that is open is not wanted.
+   * @returns {Promise<InstanceType<typeof ChunkHeader> | undefined>}
+   */
+  async next(skip = false) {
+    if (this.#waiting.length === 0) {
+      if (this.#first) {
+        const first = this.#first;
+        this.#first = undefined;
+        this.#waiting = await first;
+      } else if (this.#script === 0) {
+        return undefined;
+      } else {
+        const script = this.#script;
+        this.#script = 0;
+        this.#waiting = await this.#connection.call(
+          this.#scope,
+          (native, id, job) => native.eachOn(id, job, script, skip),
+          this.#limits,
+        );
+      }
+      this.#script = new ChunkHeader(/** @type {Uint8Array} */ (this.#waiting.at(-1))).cursor;
+      this.#waiting.reverse();
+    }
+    const chunk = this.#waiting.pop();
+    return chunk && new ChunkHeader(chunk);
+  }
+
+  /** Whether what comes next is still to be asked for. */
+  get isEmpty() {
+    return this.#waiting.length === 0;
+  }
+
+  async end() {
+    if (this.#script !== 0) await this.#connection.closeCursor(this.#scope, this.#script);
+  }
+}
+
+/**
+ * Runs the statements of a text as a batch, of which the last one has the parameters. The answer is that of the last
+ * one, or of the last one that has columns, with what all of them have changed.
+ *
+ * @param {import('../../index.js').Queries} queries
+ * @param {keyof typeof SCRIPT_KINDS} kind
+ * @param {string} sql
+ * @param {any} params
+ * @param {import('../../index.js').QueryOptions} options
+ * @returns {Promise<any>}
+ */
+async function runScript(queries, kind, sql, params, options) {
+  const inside = insideOf(queries);
+  if (!inside) {
+    // What somebody has made around a database has its methods, and with them one statement at a time.
+    const [result] = await queries.batch([{ sql, params }], /** @type {any} */ (options));
+    return result;
+  }
+  const { connection, scope } = inside;
+  const query = queryOptions(options);
+  const text = sqlText(sql);
+  const answer = await observed({ connection, operation: 'batch', sql: text }, () =>
+    connection.call(
+      scope,
+      (native, id, job) =>
+        native.call(id, job, SCRIPT_KINDS[kind], text, encodeParams(params), query.traceparent),
+      query,
+    ),
+  );
+  const [result] = await batchResults([/** @type {Uint8Array} */ (answer)], connection.shapes, query);
+  return result;
+}
+
+/**
+ * Runs the statements of a text one after the other, each by itself.
+ *
+ * @param {InstanceType<typeof import('./queries.js').Queries>} queries
+ * @param {string} sql
+ * @param {import('../../index.js').CallOptions} [options]
+ * @returns {AsyncGenerator<StatementRows | StatementChanges, void, void>}
+ */
+async function* eachStatement(queries, sql, options) {
+  const { connection, scope } = /** @type {Inside} */ (insideOf(queries));
+  const chunks = new Chunks(connection, scope, sqlText(sql), limitOptions(options));
+  try {
+    let header = await chunks.next();
+    while (header) {
+      if (header.flags & CHANGES) {
+        yield changesOf(header);
+        header = await chunks.next();
+        continue;
+      }
+      const statement = new StatementReader(connection, chunks, header);
+      yield { columns: statement.columns, readonly: (header.flags & READONLY) !== 0, rows: statement.rows() };
+      header = await statement.skip();
+    }
+  } finally {
+    await chunks.end();
+  }
+}
+
+/**
+ * @typedef {{ connection: Connection, scope: Scope }} Inside
+ * @param {any} queries
+ * @returns {Inside | undefined}
+ */
+function insideOf(queries) {
+  return queries[INSIDE]?.();
+}
+
+/** The rows of one statement. */
+class StatementReader {
+  #chunks;
+  #shape;
+  /** @type {InstanceType<typeof ChunkHeader>} */
+  #header;
+
+  /**
+   * @param {Connection} connection
+   * @param {Chunks} chunks
+   * @param {InstanceType<typeof ChunkHeader>} header
+   */
+  constructor(connection, chunks, header) {
+    this.#chunks = chunks;
+    this.#header = header;
+    this.#shape = connection.shapes.get(header);
+    this.columns = [...this.#shape.names];
+  }
+
+  async *rows() {
+    for (;;) {
+      const reader = new RowReader(this.#header, this.#shape, FORMAT);
+      while (reader.rowsLeft > 0) yield /** @type {unknown[]} */ (reader.next());
+      if (!(this.#header.flags & GOES_ON)) return;
+      this.#header = /** @type {InstanceType<typeof ChunkHeader>} */ (await this.#chunks.next());
+    }
+  }
+
+  /** Goes on behind the rows that nobody has read. The answer is the chunk of the next statement. */
+  async skip() {
+    while (this.#header.flags & GOES_ON) {
+      if (this.#chunks.isEmpty) return await this.#chunks.next(true);
+      this.#header = /** @type {InstanceType<typeof ChunkHeader>} */ (await this.#chunks.next());
+    }
+    return await this.#chunks.next();
+  }
+}
+
+/**
+ * @param {InstanceType<typeof ChunkHeader>} header
+ * @returns {StatementChanges}
+ */
+function changesOf(header) {
+  const shape = { names: ['changes', 'readonly'], hasProto: false };
+  const reader = new RowReader(header, shape, { rowMode: 'array', readBigInts: false });
+  const statements = [];
+  while (reader.rowsLeft > 0) {
+    const [changes, readonly] = /** @type {[number, number]} */ (reader.next());
+    statements.push({ changes, readonly: readonly === 1 });
+  }
+  return statements;
+}
+
+module.exports = { INSIDE, eachStatement, runScript };

@@ -1,0 +1,118 @@
+// The `Statement` class: SQL that was checked once, with what is known of its columns and parameters. The
+// addon keeps compiled statements by their text, so that there is nothing here to be freed.
+
+'use strict';
+
+/** @typedef {import('../../index.js').SqlParams | object} Params */
+/** @typedef {import('../../index.js').QueryOptions} QueryOptions */
+/** @typedef {import('../../index.js').ColumnInfo} ColumnInfo */
+/** @typedef {import('../results/results.js').Seen} Seen */
+/** @typedef {import('../../binding.js').NativeDescription} Description */
+/**
+ * The methods of what has prepared a statement, for its SQL.
+ *
+ * @typedef {object} Calls
+ * @property {(limits: import('./connection.js').Limits) => Promise<Description>} describe
+ * @property {(params?: Params, options?: QueryOptions) => Promise<import('../../index.js').RunResult>} run
+ * @property {(params: Params | undefined, options: QueryOptions | undefined, seen: Seen) => Promise<any>} get
+ * @property {(params: Params | undefined, options: QueryOptions | undefined, seen: Seen) => Promise<any[]>} all
+ * @property {(params: Params | undefined, options: QueryOptions | undefined, seen: Seen) => AsyncGenerator<any, void, void>} iterate
+ */
+
+class Statement {
+  #calls;
+  /** @type {ColumnInfo[]} */
+  #columns;
+  /** Whether an answer had other columns, because the schema has changed. */
+  #isStale = false;
+
+  /**
+   * @param {Calls} calls
+   * @param {string} sql
+   * @param {Description} description
+   */
+  constructor(calls, sql, { columns, parameters, readonly }) {
+    this.#calls = calls;
+    this.#columns = columns.map(toColumn);
+    this.sql = sql;
+    this.parameters = parameters.map((name) => name ?? null);
+    this.readonly = readonly;
+  }
+
+  columns() {
+    return this.#columns.map((column) => ({ ...column }));
+  }
+
+  /**
+   * @param {Params} [params]
+   * @param {QueryOptions} [options]
+   */
+  async run(params, options) {
+    return await this.#calls.run(params, options);
+  }
+
+  /**
+   * @param {Params} [params]
+   * @param {QueryOptions} [options]
+   * @returns {Promise<any>}
+   */
+  async get(params, options) {
+    const row = await this.#calls.get(params, options, this.#seen);
+    await this.#catchUp(options);
+    return row;
+  }
+
+  /**
+   * @param {Params} [params]
+   * @param {QueryOptions} [options]
+   * @returns {Promise<any[]>}
+   */
+  async all(params, options) {
+    const rows = await this.#calls.all(params, options, this.#seen);
+    await this.#catchUp(options);
+    return rows;
+  }
+
+  /**
+   * @param {Params} [params]
+   * @param {QueryOptions} [options]
+   * @returns {AsyncGenerator<any, void, void>}
+   */
+  iterate(params, options) {
+    return this.#calls.iterate(params, options, (names) => {
+      this.#seen(names);
+      // Rows do not wait for it.
+      this.#catchUp();
+    });
+  }
+
+  /** @type {Seen} */
+  #seen = (names) => {
+    const known = this.#columns;
+    this.#isStale ||=
+      names.length !== known.length || names.some((name, index) => name !== known[index].name);
+  };
+
+  /**
+   * Learns the columns anew. It is a help to who asks for them later, and no reason for a call to fail that went well.
+   *
+   * @param {import('./connection.js').Limits} [limits] Those of the call.
+   */
+  async #catchUp({ signal, timeoutMs } = {}) {
+    if (this.#isStale) {
+      const description = await this.#calls.describe({ signal, timeoutMs }).catch(() => undefined);
+      this.#isStale = description === undefined;
+      this.#columns = description?.columns.map(toColumn) ?? this.#columns;
+    }
+  }
+}
+
+/**
+ * @param {Description['columns'][number]} column
+ * @returns {ColumnInfo}
+ */
+function toColumn({ name, column, table, type }) {
+  return { name, column: column ?? null, table: table ?? null, type: type ?? null };
+}
+
+module.exports = { Statement };

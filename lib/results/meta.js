@@ -1,0 +1,13 @@
+// The state of an actor, from what the addon answers to what users see.
+
+'use strict';
+
+/**
+ * @param {import('../../binding.js').NativeMeta} meta
+ * @returns {import('../../index.js').Meta}
+ */
+function toMeta({ createdAtMs, ...meta }) {
+  return { ...meta, createdAt: new Date(createdAtMs) };
+}
+
+module.exports = { toMeta };

@@ -1,0 +1,15 @@
+// How a backend is, from what the addon answers to what users see.
+
+'use strict';
+
+/**
+ * @param {import('../../binding.js').NativeStatus} status
+ * @returns {import('../../index.js').StoreStatus}
+ */
+function toStatus({ foundationdb, ...status }) {
+  return foundationdb
+    ? { ...status, foundationdb: { ...foundationdb, json: JSON.parse(foundationdb.json) } }
+    : status;
+}
+
+module.exports = { toStatus };

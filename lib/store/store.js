@@ -1,0 +1,450 @@
+// The `Store` class: checks arguments, calls the addon, and turns failures into errors.
+//
+// Each method dispatches before its first `await`, so whatever it was given is copied when the call returns.
+
+'use strict';
+
+const { NativeStore } = require('../addon/native.js');
+const { orAborted, throwIfAborted } = require('../abort.js');
+const check = require('../arguments/check.js');
+const { tell } = require('../observe/channels.js');
+const { commitRequest } = require('../arguments/commit-request.js');
+const { Connection } = require('../database/connection.js');
+const { copy } = require('./copy.js');
+const { Database } = require('../database/database.js');
+const { BatonError, isFailure, result } = require('../error.js');
+const { toMeta } = require('../results/meta.js');
+const { entriesArgument, migrate } = require('./migrate.js');
+const { StoreMetrics } = require('../observe/metrics.js');
+const { OpenDatabases } = require('../database/open-databases.js');
+const { QueuedDatabase, inbox } = require('../addon/answer-queue.js');
+const options = require('../arguments/options.js');
+const { PageSet } = require('../results/page-set.js');
+const { rename } = require('./rename.js');
+const { toStatus } = require('../results/status.js');
+const { Transfers, receive, send, serialize, sourceArgument, targetArgument } = require('./transfers.js');
+const { storeOptions } = require('../arguments/store-options.js');
+const { toInspection, verify } = require('./verify.js');
+
+const LIST_PAGE_LENGTH = 1_000;
+
+/** @typedef {import('../../binding.js').Failure} Failure */
+
+class Store {
+  #native;
+  #databases = new OpenDatabases();
+  /** @type {Set<import('../../binding.js').NativeV1Migration>} */
+  #migrations = new Set();
+  #transfers = new Transfers();
+  #inFlight = 0;
+  /** @type {() => void} */
+  #onIdle = () => {};
+  /** @type {Promise<void> | undefined} */
+  #closing;
+
+  /** @param {unknown} native */
+  constructor(native) {
+    if (!(native instanceof NativeStore)) {
+      throw new BatonError('ERR_INVALID_ARG', 'A store is made by Store.open(options), not by new Store()');
+    }
+    this.#native = native;
+  }
+
+  /**
+   * What the addon knows a store by.
+   *
+   * @param {any} store
+   * @param {string} name
+   * @returns {import('../../binding.js').NativeStore}
+   */
+  static #nativeOf(store, name) {
+    if (typeof store !== 'object' || store === null || !(#native in store)) {
+      throw check.invalid(name, 'another Store', store);
+    }
+    return store.#native;
+  }
+
+  /** @param {import('../../index.js').StoreOptions} openOptions */
+  static async open(openOptions) {
+    return new Store(result(await NativeStore.open(storeOptions(openOptions))));
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {import('../../index.js').LoadStartupOptions} [startupOptions]
+   * @returns {Promise<import('../../index.js').Startup>}
+   */
+  async loadStartup(actorId, startupOptions) {
+    const id = options.actorId(actorId);
+    const { pages, ranges, hints, maxBytes, signal, traceparent } = options.startupOptions(startupOptions);
+    const startup = await this.#call(
+      (native) => native.loadStartup(id, pages, ranges, hints, maxBytes, traceparent),
+      signal,
+    );
+    const meta = toMeta(startup.meta);
+    this.#databases.takenOver(id, meta.generation);
+    const outcome = startup.won ? 'won' : 'lost';
+    tell('startup', () => ({ actorId: id, outcome, generation: meta.generation, headTxid: meta.headTxid }));
+    return {
+      outcome,
+      generation: meta.generation,
+      meta,
+      pages: new PageSet(startup.pages),
+    };
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {import('../../index.js').GetPagesRequest} request
+   */
+  async getPages(actorId, request) {
+    const id = options.actorId(actorId);
+    const { generation, headTxid, pages, signal, traceparent } = options.readRequest(request);
+    return new PageSet(
+      await this.#call((native) => native.getPages(id, generation, headTxid, pages, traceparent), signal),
+    );
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {import('../../index.js').CommitRequest} request
+   */
+  async commit(actorId, request) {
+    const id = options.actorId(actorId);
+    const { base, numbers, data, signal, traceparent } = commitRequest(request);
+    const txid = await this.#call((native) => native.commit(id, base, numbers, data, traceparent), signal);
+    tell('commit', () => ({ actorId: id, generation: base.generation, txid, pages: numbers.length }));
+    return { txid };
+  }
+
+  /** @param {string} actorId */
+  async stat(actorId) {
+    const id = options.actorId(actorId);
+    const meta = await this.#call((native) => native.stat(id));
+    return meta ? toMeta(meta) : undefined;
+  }
+
+  /** @param {import('../../index.js').ListOptions} [listOptions] */
+  async list(listOptions) {
+    const { prefix, after, limit } = options.listOptions(listOptions);
+    const actorIds = await this.#call((native) => native.list(prefix, after, limit));
+    return actorIds.map((actorId) => ({ actorId }));
+  }
+
+  /** @param {import('../../index.js').ListOptions} [listOptions] */
+  async *actors(listOptions) {
+    const { prefix, after, limit = Infinity } = options.listOptions(listOptions);
+    let cursor = after;
+    for (let left = limit; left > 0; left -= LIST_PAGE_LENGTH) {
+      const length = Math.min(left, LIST_PAGE_LENGTH);
+      const page = await this.list({ prefix, after: cursor, limit: length });
+      yield* page;
+      if (page.length < length) {
+        return;
+      }
+      cursor = page[length - 1].actorId;
+    }
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {import('../../index.js').DeleteOptions} [deleteOptions]
+   */
+  async delete(actorId, deleteOptions) {
+    const id = options.actorId(actorId);
+    const { generation, headTxid } = options.deleteOptions(deleteOptions);
+    // Not without `await`: the stack of an error would end here.
+    const deleted = await this.#call((native) => native.delete(id, generation, headTxid));
+    this.#databases.deleted(id);
+    return deleted;
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {import('../../index.js').ImportSource} file
+   * @param {import('../../index.js').ImportOptions} [importOptions]
+   */
+  async importFrom(actorId, file, importOptions) {
+    const id = options.actorId(actorId);
+    const source = sourceArgument(file, 'file');
+    const path = source ? '' : options.file(file);
+    const { replace, signal } = options.importOptions(importOptions);
+    const imported = source
+      ? await this.#transfer(signal, async (stopped) => {
+          const receiving = await this.#call((native) => native.receive(id, replace));
+          return await receive(receiving, source, stopped);
+        })
+      : await this.#call((native) => native.importFrom(id, path, replace), signal);
+    const meta = toMeta(imported);
+    this.#databases.takenOver(id, meta.generation);
+    return meta;
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {import('../../index.js').ExportTarget} file
+   * @param {import('../../index.js').ExportOptions} [exportOptions]
+   */
+  async exportTo(actorId, file, exportOptions) {
+    const id = options.actorId(actorId);
+    const kind = targetArgument(file, 'file');
+    const path = kind ? '' : options.file(file);
+    const { overwrite, signal } = options.exportOptions(exportOptions);
+    if (kind && overwrite !== undefined) {
+      throw check.invalid('options.overwrite', 'absent where a stream is written', overwrite);
+    }
+    const meta = kind
+      ? await this.#transfer(signal, async (stopped) => {
+          const sending = await this.#call((native) => native.send(id, false));
+          return await send(sending, file, kind, stopped);
+        })
+      : await this.#call((native) => native.exportTo(id, path, overwrite ?? false), signal);
+    return toMeta(meta);
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {import('../../index.js').SerializeOptions} [serializeOptions]
+   */
+  async serialize(actorId, serializeOptions) {
+    const id = options.actorId(actorId);
+    const { signal } = options.serializeOptions(serializeOptions);
+    return await this.#transfer(signal, async (stopped) => {
+      const sending = await this.#call((native) => native.send(id, true));
+      return await serialize(sending, stopped);
+    });
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {AsyncIterable<import('../../index.js').V1Entry> | Iterable<import('../../index.js').V1Entry>} entries
+   * @param {import('../../index.js').MigrateOptions} [migrateOptions]
+   */
+  async migrateV1(actorId, entries, migrateOptions) {
+    const id = options.actorId(actorId);
+    const iterable = entriesArgument(entries);
+    const { signal } = options.migrateOptions(migrateOptions);
+    return await migrate(
+      id,
+      iterable,
+      (dispatch) => this.#call(dispatch),
+      signal,
+      this.#migrations,
+      (work) => this.#keepOpen(work),
+    );
+  }
+
+  /** @param {string} actorId */
+  async prepareV1Migration(actorId) {
+    const id = options.actorId(actorId);
+    return toMeta(await this.#call((native) => native.prepareV1Migration(id)));
+  }
+
+  /** @param {string} actorId */
+  async invalidateV1Migration(actorId) {
+    const id = options.actorId(actorId);
+    return await this.#call((native) => native.invalidateV1Migration(id));
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {Store} target
+   * @param {import('../../index.js').CopyOptions} [copyOptions]
+   */
+  async copyTo(actorId, target, copyOptions) {
+    const id = options.actorId(actorId);
+    const other = Store.#nativeOf(target, 'target');
+    const settings = options.copyOptions(copyOptions);
+    const { as: to = id, replace, verify: verified, signal } = settings;
+    if (target === this && to === id) {
+      throw check.invalid('target', 'another Store', target);
+    }
+    /** @type {Promise<import('../../binding.js').NativeCopying | Failure> | undefined} */
+    let beginning;
+    // Both stores stay open as long as this lasts.
+    return await this.#keepOpen(() =>
+      target.#keepOpen(async () => {
+        let copying;
+        try {
+          copying = await this.#call(
+            (native) => (beginning = native.beginCopy(id, other, to, replace, verified)),
+            signal,
+          );
+        } catch (error) {
+          // Nobody is going to have it, so nobody else can close it.
+          beginning?.then((late) => (isFailure(late) ? undefined : late.close()));
+          throw error;
+        }
+        const copied = await copy(copying, id, settings);
+        target.#databases.takenOver(to, copied.target.generation);
+        return copied;
+      }),
+    );
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {string} newActorId
+   * @param {import('../../index.js').RenameOptions} [renameOptions]
+   */
+  async rename(actorId, newActorId, renameOptions) {
+    const from = options.actorId(actorId);
+    const to = options.actorId(newActorId, 'newActorId');
+    const settings = options.renameOptions(renameOptions);
+    return await this.#keepOpen(() => rename(this, from, to, settings));
+  }
+
+  /** @param {Store} other */
+  isSameAs(other) {
+    return this.#native.isSameAs(Store.#nativeOf(other, 'other'));
+  }
+
+  /** @param {string} actorId */
+  async inspect(actorId) {
+    const id = options.actorId(actorId);
+    const inspection = await this.#call((native) => native.inspect(id));
+    return inspection ? toInspection(inspection) : undefined;
+  }
+
+  /** @param {import('../../index.js').VerifyOptions} [verifyOptions] */
+  async verify(verifyOptions) {
+    const settings = options.verifyOptions(verifyOptions);
+    const { actorId, prefix, signal } = settings;
+    const verification = await this.#call((native) => native.verify(actorId, prefix), signal);
+    return await verify(this, verification, settings);
+  }
+
+  /**
+   * @param {string} actorId
+   * @param {import('../../index.js').DatabaseOptions} [databaseOptions]
+   */
+  async openDatabase(actorId, databaseOptions) {
+    const id = options.actorId(actorId);
+    const {
+      native: nativeOptions,
+      signal,
+      traceparent,
+      ...settings
+    } = options.databaseOptions(databaseOptions);
+    /** @type {Promise<import('../../binding.js').NativeDatabase | Failure> | undefined} */
+    let opening;
+    let native;
+    try {
+      native = await this.#call(
+        (store) => (opening = store.openDatabase(id, nativeOptions, inbox, traceparent)),
+        signal,
+      );
+    } catch (error) {
+      // Nobody is going to have it, so nobody else can close it.
+      opening?.then((late) => (isFailure(late) ? undefined : new QueuedDatabase(late).close()));
+      throw error;
+    }
+    const connection = new Connection(id, new QueuedDatabase(native), settings);
+    const { outcome, generation, meta } = connection.startup;
+    tell('startup', () => ({ actorId: id, outcome, generation, headTxid: meta.headTxid }));
+    this.#databases.takenOver(id, generation);
+    this.#databases.add(connection);
+    if (this.#closing) {
+      await connection.close();
+    }
+    return new Database(connection);
+  }
+
+  /** @param {import('../../index.js').PingOptions} [pingOptions] */
+  async ping(pingOptions) {
+    const { signal } = options.pingOptions(pingOptions);
+    return { latencyMs: await this.#call((native) => native.ping(), signal) };
+  }
+
+  async status() {
+    return toStatus(await this.#call((native) => native.status()));
+  }
+
+  metrics() {
+    // Not a call: it also answers when the store is closed.
+    const metrics = new StoreMetrics(this.#native.metrics());
+    return /** @type {import('../../index.js').StoreMetrics} */ (/** @type {unknown} */ (metrics));
+  }
+
+  close() {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.close();
+  }
+
+  async #close() {
+    this.#transfers.close();
+    const closed = this.#databases.close();
+    if (this.#inFlight > 0) {
+      await new Promise((resolve) => {
+        this.#onIdle = () => resolve(undefined);
+      });
+    }
+    const errors = await closed;
+    // Their sources may never come to an end.
+    await Promise.allSettled([...this.#migrations].map((migration) => migration.giveUp()));
+    // Those whose opening was under way when the first were closed.
+    errors.push(...(await this.#databases.close()));
+    result(await this.#native.close());
+    if (errors.length > 0) {
+      throw errors[0];
+    }
+  }
+
+  /**
+   * @template T
+   * @param {AbortSignal | undefined} signal
+   * @param {(stopped: AbortSignal) => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  async #transfer(signal, work) {
+    return await this.#keepOpen(() => this.#transfers.run(signal, work));
+  }
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  async #keepOpen(work) {
+    if (this.#closing) {
+      throw new BatonError('ERR_CLOSED', 'The store is closed');
+    }
+    this.#inFlight += 1;
+    try {
+      return await work();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #leave() {
+    this.#inFlight -= 1;
+    if (this.#inFlight === 0) {
+      this.#onIdle();
+    }
+  }
+
+  /**
+   * @template T
+   * @param {(native: NativeStore) => Promise<T | Failure>} dispatch
+   * @param {AbortSignal} [signal]
+   */
+  async #call(dispatch, signal) {
+    if (this.#closing) {
+      throw new BatonError('ERR_CLOSED', 'The store is closed');
+    }
+    throwIfAborted(signal);
+    const answer = dispatch(this.#native);
+    // A call is in flight until the addon has answered it, also when its caller has stopped waiting.
+    this.#inFlight += 1;
+    const leave = () => this.#leave();
+    answer.then(leave, leave);
+    return result(await (signal ? orAborted(answer, signal) : answer));
+  }
+}
+
+module.exports = { Store };

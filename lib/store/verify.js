@@ -1,0 +1,188 @@
+// Checking every row of a store, step by step, and what SQLite says of each database.
+
+'use strict';
+
+const { throwIfAborted } = require('../abort.js');
+const { isBatonError, result } = require('../error.js');
+
+const MAGIC = 'SQLite format 3\0';
+/** Findings of one `PRAGMA integrity_check`, as SQLite itself limits them. */
+const FINDINGS_MAX = 100;
+/** Problems that a report holds; further ones are counted. */
+const PROBLEMS_MAX = 10_000;
+const ATTEMPTS_MAX = 4;
+
+/** @typedef {InstanceType<typeof import('./store.js').Store>} Store */
+/** @typedef {import('../../index.js').VerifyReport} VerifyReport */
+
+/**
+ * @param {import('../../index.js').Problem} problem
+ */
+function toProblem({ actorId, kind, page, txid, severity, detail }) {
+  return {
+    kind,
+    severity,
+    detail,
+    ...(actorId === undefined ? {} : { actorId }),
+    ...(page === undefined ? {} : { page }),
+    ...(txid === undefined ? {} : { txid }),
+  };
+}
+
+/**
+ * @param {import('../../binding.js').NativeInspection} native
+ * @returns {import('../../index.js').Inspection}
+ */
+function toInspection({ fence, problems, ...inspection }) {
+  if (fence === undefined) {
+    return { ...inspection, problems: problems.map(toProblem) };
+  }
+  const { createdAtMs, ...rest } = fence;
+  return {
+    fence: { ...rest, createdAt: new Date(createdAtMs) },
+    ...inspection,
+    problems: problems.map(toProblem),
+  };
+}
+
+/**
+ * @param {Store} store
+ * @param {import('../../binding.js').NativeVerification} verification
+ * @param {import('../arguments/options.js').VerifySettings} settings
+ * @returns {Promise<VerifyReport>}
+ */
+async function verify(store, verification, { deep, signal, onProgress }) {
+  /** @type {VerifyReport} */
+  const report = {
+    ok: true,
+    actors: 0,
+    databases: 0,
+    rows: 0,
+    bytes: 0,
+    problems: [],
+    problemsOmitted: 0,
+    busy: [],
+  };
+  /** @param {import('../../index.js').Problem} problem */
+  const tell = (problem) => {
+    report.ok &&= problem.severity !== 'error';
+    if (report.problems.length < PROBLEMS_MAX) {
+      report.problems.push(toProblem(problem));
+    } else {
+      report.problemsOmitted += 1;
+    }
+  };
+  for (;;) {
+    throwIfAborted(signal);
+    const step = result(await verification.next());
+    if (!step) {
+      return report;
+    }
+    report.rows += step.rows;
+    report.bytes += step.bytes;
+    step.problems.forEach(tell);
+    report.problemsOmitted += step.problemsOmitted;
+    if (step.actor) {
+      report.actors += 1;
+      const { actorId, busy, live, sizePages } = step.actor;
+      if (busy) {
+        report.busy.push(actorId);
+      }
+      const damaged = step.problems.some(({ severity }) => severity === 'error');
+      // What cannot be read as pages cannot be read as a database either, and was told already.
+      if (deep && live && !damaged && sizePages > 0) {
+        const checked = await checkDatabase(store, actorId, tell);
+        report.databases += checked === 'checked' ? 1 : 0;
+        if (checked === 'busy') {
+          report.busy.push(actorId);
+        }
+      }
+    }
+    const { actors, databases, rows, bytes } = report;
+    onProgress?.({
+      actorId: step.actor?.actorId,
+      actors,
+      databases,
+      rows,
+      bytes,
+      problems: report.problems.length,
+    });
+  }
+}
+
+/**
+ * Runs SQLite's own check. Pages that are of something else are no database.
+ *
+ * @param {Store} store
+ * @param {string} actorId
+ * @param {(problem: import('../../index.js').Problem) => void} tell
+ * @returns {Promise<'checked' | 'no database' | 'busy'>}
+ */
+async function checkDatabase(store, actorId, tell) {
+  /** @param {string} detail */
+  const finding = (detail) => tell({ actorId, kind: 'integrity', severity: 'error', detail });
+  try {
+    const first = await firstPage(store, actorId);
+    const magic = Buffer.from(first?.subarray(0, MAGIC.length) ?? MAGIC);
+    if (magic.every((byte) => byte === 0)) {
+      finding('page 1 is empty, so the others are no database; pass deep: false for pages that are none');
+    }
+    if (first === undefined || !magic.equals(Buffer.from(MAGIC))) {
+      return 'no database';
+    }
+    const database = await store.openDatabase(actorId, { readOnly: true });
+    try {
+      const rows = await database.all(`PRAGMA integrity_check(${FINDINGS_MAX})`, [], { rowMode: 'array' });
+      rows.filter(([row]) => row !== 'ok').forEach(([row]) => finding(String(row)));
+    } finally {
+      await database.close();
+    }
+    return 'checked';
+  } catch (thrown) {
+    const error = /** @type {import('../../index.js').BatonError} */ (thrown);
+    if (!isBatonError(error)) {
+      throw error;
+    }
+    if (error.code === 'ERR_NOT_FOUND') {
+      // It was deleted meanwhile.
+      return 'no database';
+    }
+    if (['ERR_FENCE_MISMATCH', 'ERR_UNAVAILABLE', 'SQLITE_BUSY'].includes(error.code)) {
+      // Its head moved each time, unless it is the store that is away.
+      await store.ping();
+      return 'busy';
+    }
+    // A header that does not go with the pages is an argument that is refused.
+    const isDamage =
+      ['ERR_CORRUPT', 'ERR_INVALID_ARG'].includes(error.code) || error.code.startsWith('SQLITE_');
+    if (!isDamage) {
+      throw error;
+    }
+    finding(error.message);
+    return 'checked';
+  }
+}
+
+/**
+ * The first page at some recent head, or nothing where there is none any more.
+ *
+ * @param {Store} store
+ * @param {string} actorId
+ */
+async function firstPage(store, actorId) {
+  for (let attempt = 1; ; attempt += 1) {
+    const meta = await store.stat(actorId);
+    if (!meta || meta.sizePages === 0) {
+      return undefined;
+    }
+    try {
+      return (await store.getPages(actorId, { generation: meta.generation, pages: [1] })).get(1);
+    } catch (error) {
+      if (attempt === ATTEMPTS_MAX || !isBatonError(error, 'ERR_FENCE_MISMATCH')) {
+        throw error;
+      }
+    }
+  }
+}
+
+module.exports = { toInspection, verify };
