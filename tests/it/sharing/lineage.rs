@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::storm::worker::State;
+use crate::ownership::storm::worker::State;
 
 /// A commit that was begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::lineage::{Begun, Damage, Event, Lineage};
 use super::process::{Own, PATIENCE, Process, number_next_thread, try_signal};
 use super::{a_while, remote};
-use crate::storm::worker::{State, read_all_along};
+use crate::ownership::storm::worker::{State, read_all_along};
 use crate::support::{Place, child_arguments, first_page, id, page, tell_parent};
 
 /// Pages of 4 KiB that a commit rewrites: few, or 1.5 MB.

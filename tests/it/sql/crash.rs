@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::support::{Draw, Host, plain};
-use crate::crash::kills;
 use crate::support::{Child, Place, across_processes, child_arguments, tell_parent};
+use crate::survival::crash::kills;
 
 across_processes!(kills_lose_no_transaction_and_leave_none_by_half);
 

@@ -8,7 +8,7 @@ use batondb::kv::Kv;
 use batondb::types::PageRange;
 
 use super::support::{Host, NO_DEADLINE_MS, run, store_error};
-use crate::metrics::{Numbers, assert_grown, numbers_of};
+use crate::inspection::metrics::{Numbers, assert_grown, numbers_of};
 use crate::support::{Place, first_page, on_every_backend, page};
 
 on_every_backend!(

@@ -9,7 +9,9 @@ use batondb::kv::embedded::Durability::{Relaxed, Strict};
 use batondb::kv::{Kv, KvError, transact};
 use futures::executor::block_on;
 
-use super::support::{Increment, MIB, count, directory_of_parent, get, open, put, try_open};
+use crate::backends::embedded::support::{
+    Increment, MIB, count, directory_of_parent, get, open, put, try_open,
+};
 use crate::support::Child;
 
 #[track_caller]
@@ -203,7 +205,7 @@ async fn a_full_store_says_so_and_recovers_by_deleting() {
     assert!(rows > 200, "2 MiB hold more than {rows} rows");
     assert_eq!(get(&kv, &(rows - 1).to_be_bytes()).await.unwrap(), Some(vec![1; 4_105]));
     for row in 0..rows / 2 {
-        super::support::delete(&kv, &row.to_be_bytes()).await.unwrap();
+        crate::backends::embedded::support::delete(&kv, &row.to_be_bytes()).await.unwrap();
     }
     for row in 0..rows / 4 {
         put(&kv, &row.to_be_bytes(), vec![2; 4_105]).await.unwrap();
@@ -232,7 +234,7 @@ fn succeeds_with(limit: &str, test: &str) {
 #[cfg(unix)]
 #[test]
 fn a_store_takes_a_small_part_of_a_small_address_space() {
-    succeeds_with("ulimit -v 8000000", "kv_embedded::opening::opens_with_little_address_space");
+    succeeds_with("ulimit -v 8000000", "backends::embedded::opening::opens_with_little_address_space");
 }
 
 /// A limit on the size of files stands in for a full disk: both fail the write of a page.
@@ -255,12 +257,12 @@ fn fills_the_disk() {
         assert_eq!(found, Some(vec![1; 9_000]), "row {row}");
     }
     assert_eq!(block_on(get(&kv, &rows.to_be_bytes())).unwrap(), None);
-    block_on(super::support::delete(&kv, &0_u32.to_be_bytes())).unwrap();
+    block_on(crate::backends::embedded::support::delete(&kv, &0_u32.to_be_bytes())).unwrap();
 }
 
 #[cfg(unix)]
 #[test]
 fn a_full_disk_says_so_and_loses_nothing() {
     // The signal that comes with the limit would end the process before the write could fail.
-    succeeds_with("trap '' XFSZ && ulimit -f 4096", "kv_embedded::opening::fills_the_disk");
+    succeeds_with("trap '' XFSZ && ulimit -f 4096", "backends::embedded::opening::fills_the_disk");
 }

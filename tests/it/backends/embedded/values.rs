@@ -8,7 +8,7 @@ use batondb::kv::{Kv, KvError, conformance};
 use heed::types::Bytes;
 use heed::{Database, RwTxn};
 
-use super::support::{delete, get, open, put};
+use crate::backends::embedded::support::{delete, get, open, put};
 
 #[tokio::test]
 async fn a_value_takes_as_few_entries_as_it_can() {

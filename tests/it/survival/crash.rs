@@ -67,7 +67,7 @@ async fn two_hundred_kills_lose_nothing_and_leave_nothing_by_half(place: Place) 
     for kill in 0..kills {
         let scratch = file(&format!("scratch {kill}.sqlite"));
         let arguments = [&address, scratch.to_str().unwrap()];
-        let mut child = Child::start("crash::a_child_that_writes_until_it_is_killed", &arguments);
+        let mut child = Child::start("survival::crash::a_child_that_writes_until_it_is_killed", &arguments);
         // Well into its work, then at any moment of it.
         let first = child.hear().expect("the child begins to write");
         note(&first, &mut begun, &mut done);

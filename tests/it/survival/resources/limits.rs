@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use batondb::kv::KvError;
 
-use super::{engine, open, place, run};
 use crate::support::{commit, id, start, tags};
+use crate::survival::resources::{engine, open, place, run};
 
 /// Sets how many files the process may have open.
 fn set_files_max(files: u64) {
@@ -21,8 +21,8 @@ fn set_files_max(files: u64) {
 #[test]
 fn without_file_descriptors_nothing_opens_and_what_is_open_goes_on() {
     run(
-        "resources::limits::without_file_descriptors_nothing_opens_and_what_is_open_goes_on",
-        "resources::limits::a_child_without_file_descriptors",
+        "survival::resources::limits::without_file_descriptors_nothing_opens_and_what_is_open_goes_on",
+        "survival::resources::limits::a_child_without_file_descriptors",
     );
 }
 
@@ -71,8 +71,8 @@ async fn a_child_without_file_descriptors() {
 #[test]
 fn a_directory_that_may_not_be_written_is_named() {
     run(
-        "resources::limits::a_directory_that_may_not_be_written_is_named",
-        "resources::limits::a_child_that_may_not_write",
+        "survival::resources::limits::a_directory_that_may_not_be_written_is_named",
+        "survival::resources::limits::a_child_that_may_not_write",
     );
 }
 

@@ -6,7 +6,7 @@ use batondb::kv::embedded::{Durability, EmbeddedKv};
 use batondb::kv::{Decision, Kv, KvError, Mutations, TransactionFn, View, transact};
 use futures::future::{BoxFuture, FutureExt};
 
-use super::support::{Increment, MIB, Write, get, in_one_batch, open, put, try_open};
+use crate::backends::embedded::support::{Increment, MIB, Write, get, in_one_batch, open, put, try_open};
 
 type Answer = Result<(), KvError>;
 
@@ -123,7 +123,7 @@ async fn a_transaction_that_does_not_fit_fails_alone() {
         async move {
             let mut mutations = Mutations::new();
             (0..100_u8).for_each(|row| mutations.put(vec![b'x', row], vec![row; 90_000]));
-            super::support::write(&kv, mutations).await.map(drop)
+            crate::backends::embedded::support::write(&kv, mutations).await.map(drop)
         }
         .boxed()
     });

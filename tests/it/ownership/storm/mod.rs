@@ -17,8 +17,8 @@ use batondb::kv::Kv;
 use batondb::kv::faulty::{Fault, FaultyKv};
 use tokio::sync::mpsc::unbounded_channel;
 
-use self::audit::Audit;
-use self::worker::{Event, Worker};
+use crate::ownership::storm::audit::Audit;
+use crate::ownership::storm::worker::{Event, Worker};
 use crate::support::{Child, Place, across_processes, child_arguments, on_every_backend, tell_parent};
 
 const PROCESSES: u64 = 4;
@@ -101,7 +101,8 @@ async fn a_minute_of_takeovers_across_processes_loses_and_mixes_nothing(place: P
     let address = place.address();
     let listeners: Vec<_> = (1..=PROCESSES)
         .map(|seed| {
-            let mut child = Child::start("storm::a_child_in_the_storm", &[&address, &seed.to_string()]);
+            let mut child =
+                Child::start("ownership::storm::a_child_in_the_storm", &[&address, &seed.to_string()]);
             std::thread::spawn(move || {
                 let mut events: Vec<Event> = Vec::new();
                 loop {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use batondb::engine::{Engine, StoreError};
 use batondb::types::{Generation, Txid};
 
-use super::{engine, errno, place, run};
-use crate::disk::{ALWAYS, Control, Controls};
 use crate::support::{commit, id, start, tags};
+use crate::survival::disk::{ALWAYS, Control, Controls};
+use crate::survival::resources::{engine, errno, place, run};
 
 /// The head and the generation of an actor with one commit of pages 1 to 3.
 async fn one_commit(engine: &Engine) -> (Generation, Txid) {
@@ -19,8 +19,8 @@ async fn one_commit(engine: &Engine) -> (Generation, Txid) {
 #[test]
 fn a_write_or_a_flush_that_failed_once_costs_nothing() {
     run(
-        "resources::disk::a_write_or_a_flush_that_failed_once_costs_nothing",
-        "resources::disk::a_child_whose_disk_fails_once",
+        "survival::resources::disk::a_write_or_a_flush_that_failed_once_costs_nothing",
+        "survival::resources::disk::a_child_whose_disk_fails_once",
     );
 }
 
@@ -42,8 +42,8 @@ async fn a_child_whose_disk_fails_once() {
 #[test]
 fn a_disk_that_goes_on_failing_is_unknown_and_then_known() {
     run(
-        "resources::disk::a_disk_that_goes_on_failing_is_unknown_and_then_known",
-        "resources::disk::a_child_whose_disk_fails_for_a_while",
+        "survival::resources::disk::a_disk_that_goes_on_failing_is_unknown_and_then_known",
+        "survival::resources::disk::a_child_whose_disk_fails_for_a_while",
     );
 }
 
@@ -70,8 +70,8 @@ async fn a_child_whose_disk_fails_for_a_while() {
 #[test]
 fn a_meta_page_that_failed_asks_for_the_store_to_be_opened_again() {
     run(
-        "resources::disk::a_meta_page_that_failed_asks_for_the_store_to_be_opened_again",
-        "resources::disk::a_child_whose_meta_page_fails",
+        "survival::resources::disk::a_meta_page_that_failed_asks_for_the_store_to_be_opened_again",
+        "survival::resources::disk::a_child_whose_meta_page_fails",
     );
 }
 
@@ -104,8 +104,8 @@ async fn a_child_whose_meta_page_fails() {
 #[test]
 fn a_full_disk_is_told_and_work_goes_on_when_there_is_room() {
     run(
-        "resources::disk::a_full_disk_is_told_and_work_goes_on_when_there_is_room",
-        "resources::disk::a_child_whose_disk_is_full",
+        "survival::resources::disk::a_full_disk_is_told_and_work_goes_on_when_there_is_room",
+        "survival::resources::disk::a_child_whose_disk_is_full",
     );
 }
 
@@ -138,8 +138,8 @@ async fn a_child_whose_disk_is_full() {
 #[test]
 fn reads_go_on_while_a_flush_takes_its_time() {
     run(
-        "resources::disk::reads_go_on_while_a_flush_takes_its_time",
-        "resources::disk::a_child_whose_disk_is_slow",
+        "survival::resources::disk::reads_go_on_while_a_flush_takes_its_time",
+        "survival::resources::disk::a_child_whose_disk_is_slow",
     );
 }
 

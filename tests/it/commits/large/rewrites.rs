@@ -12,7 +12,7 @@ use batondb::types::{PageCount, Txid};
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{begin, piece};
+use crate::commits::large::{begin, piece};
 use crate::support::{Place, id, is_what_inner_is, on_every_backend, page, start, tags, tags_of};
 
 on_every_backend!(one_fault_at_any_operation_changes_no_page, a_rewrite_waits_for_a_part_that_is_held_back,);

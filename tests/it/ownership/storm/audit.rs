@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use batondb::engine::Engine;
 
-use super::worker::{Event, State, contended};
+use crate::ownership::storm::worker::{Event, State, contended};
 use crate::support::{first_page, page};
 
 #[derive(Debug, Clone, Copy)]

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::record::{FileId, Op, Recording};
+use crate::survival::disk::record::{FileId, Op, Recording};
 
 /// The least that a disk writes as one.
 const SECTOR_BYTES: usize = 512;

@@ -2,7 +2,7 @@
 //! left is as good as any other, and the store must be sound on it.
 //!
 //! A recording is made by a child ([`workload`]), cut at a random operation, made into a disk by chance
-//! ([`crate::disk::states`]) and checked in another child ([`check`]). That this would find anything is shown by
+//! ([`crate::survival::disk::states`]) and checked in another child ([`check`]). That this would find anything is shown by
 //! the same run without flushes, and by recordings from which one kind of flush is removed.
 
 mod check;
@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::disk::record::{Op, Recording};
-use crate::disk::states::{Chance, Disk, Loss, disk};
-use crate::disk::{Control, Watched, is_here};
 use crate::support::Child;
+use crate::survival::disk::record::{Op, Recording};
+use crate::survival::disk::states::{Chance, Disk, Loss, disk};
+use crate::survival::disk::{Control, Watched, is_here};
 
 const STATES: u64 = 300;
 const COMMITS: u64 = 40;
@@ -34,7 +34,7 @@ fn variable(name: &str) -> Option<u64> {
 /// A recording of the workload. The disk fails now and then if `faults` is not 0.
 fn record(durability: &str, commits: u64, faults: u64) -> (Watched, Recording) {
     let disk = Watched::new();
-    let child = "power::workload::a_child_that_commits_on_a_recorded_disk";
+    let child = "survival::power::workload::a_child_that_commits_on_a_recorded_disk";
     disk.start(child, true, &[durability, &commits.to_string(), &faults.to_string()]).finish();
     let recording = Recording::read(&disk.log());
     (disk, recording)
@@ -102,8 +102,10 @@ impl Checker {
             _ => {}
         }
         let child = self.child.get_or_insert_with(|| {
-            let mut child =
-                Child::start("power::check::a_child_that_opens_what_a_loss_of_power_left", &["check"]);
+            let mut child = Child::start(
+                "survival::power::check::a_child_that_opens_what_a_loss_of_power_left",
+                &["check"],
+            );
             assert_eq!(child.hear().as_deref(), Some("ready"));
             child
         });
@@ -181,7 +183,9 @@ fn fail(findings: &[String], seed: u64, log: &Path) {
 
 #[test]
 fn whatever_a_loss_of_power_leaves_what_was_acknowledged_is_there_and_nothing_by_half() {
-    if !is_here("power::whatever_a_loss_of_power_leaves_what_was_acknowledged_is_there_and_nothing_by_half") {
+    if !is_here(
+        "survival::power::whatever_a_loss_of_power_leaves_what_was_acknowledged_is_there_and_nothing_by_half",
+    ) {
         return;
     }
     let seed = variable(SEED_VARIABLE).unwrap_or(1);
@@ -216,7 +220,9 @@ fn whatever_a_loss_of_power_leaves_what_was_acknowledged_is_there_and_nothing_by
 /// acknowledged from then on must not rest on that.
 #[test]
 fn a_disk_that_fails_now_and_then_and_loses_power_loses_nothing_that_was_acknowledged() {
-    if !is_here("power::a_disk_that_fails_now_and_then_and_loses_power_loses_nothing_that_was_acknowledged") {
+    if !is_here(
+        "survival::power::a_disk_that_fails_now_and_then_and_loses_power_loses_nothing_that_was_acknowledged",
+    ) {
         return;
     }
     let seed = variable(SEED_VARIABLE).unwrap_or(1);
@@ -241,7 +247,7 @@ fn a_disk_that_fails_now_and_then_and_loses_power_loses_nothing_that_was_acknowl
 #[test]
 fn a_store_that_was_being_made_can_be_made_again() {
     const WAYS: u64 = 25;
-    if !is_here("power::a_store_that_was_being_made_can_be_made_again") {
+    if !is_here("survival::power::a_store_that_was_being_made_can_be_made_again") {
         return;
     }
     let (_disk, recording) = record("strict", 2, 0);
@@ -257,7 +263,7 @@ type Without<'w> = &'w dyn Fn(&Op) -> Option<Op>;
 /// Not one of these may pass: a harness that finds nothing here finds nothing at all.
 #[test]
 fn a_flush_that_is_left_out_is_found() {
-    if !is_here("power::a_flush_that_is_left_out_is_found") {
+    if !is_here("survival::power::a_flush_that_is_left_out_is_found") {
         return;
     }
     let (_disk, recording) = record("strict", COMMITS, 0);
@@ -288,7 +294,7 @@ fn a_flush_that_is_left_out_is_found() {
 
 #[test]
 fn relaxed_durability_loses_what_it_says_it_may_lose() {
-    if !is_here("power::relaxed_durability_loses_what_it_says_it_may_lose") {
+    if !is_here("survival::power::relaxed_durability_loses_what_it_says_it_may_lose") {
         return;
     }
     let (_disk, recording) = record("relaxed", COMMITS / 2, 0);

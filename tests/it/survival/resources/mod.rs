@@ -13,8 +13,8 @@ use batondb::env::SystemEnv;
 use batondb::kv::KvError;
 use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
 
-use crate::disk::{Controls, Watched, is_here};
 use crate::support::child_arguments;
+use crate::survival::disk::{Controls, Watched, is_here};
 
 /// Runs a child on a disk that fails on demand, and expects it to end well.
 fn run(test: &str, child: &str) {

@@ -3,16 +3,16 @@
 use batondb::engine::StoreError;
 use batondb::kv::KvError;
 
-use super::{engine, open, place, run};
-use crate::disk::{ALWAYS, Control};
 use crate::sql::support::{Host, store_error};
 use crate::support::id;
+use crate::survival::disk::{ALWAYS, Control};
+use crate::survival::resources::{engine, open, place, run};
 
 #[test]
 fn without_threads_sql_says_so_and_runs_again_when_there_are_some() {
     run(
-        "resources::threads::without_threads_sql_says_so_and_runs_again_when_there_are_some",
-        "resources::threads::a_child_without_threads",
+        "survival::resources::threads::without_threads_sql_says_so_and_runs_again_when_there_are_some",
+        "survival::resources::threads::a_child_without_threads",
     );
 }
 

@@ -11,7 +11,7 @@ use batondb::kv::{Decision, Isolation, Kv, KvError, Mutations, ReadFn, Transacti
 use futures::executor::block_on;
 use futures::future::{BoxFuture, FutureExt};
 
-use super::support::{Increment, count, directory_of_parent, get, open, put, start};
+use crate::backends::embedded::support::{Increment, count, directory_of_parent, get, open, put, start};
 use crate::support::tell_parent;
 
 const ROUNDS: u64 = 300;
@@ -33,7 +33,7 @@ fn increments() {
 fn processes_take_turns_and_lose_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let children: Vec<_> =
-        (0..2).map(|_| start("kv_embedded::processes::increments", directory.path())).collect();
+        (0..2).map(|_| start("backends::embedded::processes::increments", directory.path())).collect();
     let kv = open(directory.path(), Strict);
     for _ in 0..ROUNDS {
         increment(&kv);
@@ -74,7 +74,7 @@ fn increments_for_ever() {
 
 /// Runs the process above until it has said `lines` counts, kills it, and gives the last count it said.
 fn run_and_kill(directory: &Path, lines: usize) -> u64 {
-    let mut child = start("kv_embedded::processes::increments_for_ever", directory);
+    let mut child = start("backends::embedded::processes::increments_for_ever", directory);
     let count = |line: String| line.parse().expect("a count");
     let said = (0..lines).map(|_| child.hear().expect("the process goes on until it is killed"));
     let last = said.map(count).last().expect("the process has said something");
@@ -182,7 +182,7 @@ fn a_busy_process_cannot_starve_another() {
     const TURNS: usize = 100;
     let directory = tempfile::tempdir().unwrap();
     let kv = open(directory.path(), Relaxed);
-    let mut child = start("kv_embedded::processes::commits_without_a_pause", directory.path());
+    let mut child = start("backends::embedded::processes::commits_without_a_pause", directory.path());
     assert_eq!(child.hear().as_deref(), Some("busy"));
     let waits: Vec<usize> = (0..TURNS)
         .map(|_| {
@@ -230,7 +230,7 @@ fn a_killed_reader_pins_no_space() {
     let kv = open(directory.path(), Relaxed);
     let file_bytes = || std::fs::metadata(directory.path().join("data.mdb")).unwrap().len();
     block_on(put(&kv, b"key", vec![1; 20_000])).unwrap();
-    let mut child = start("kv_embedded::processes::reads_for_ever", directory.path());
+    let mut child = start("backends::embedded::processes::reads_for_ever", directory.path());
     assert_eq!(child.hear().as_deref(), Some("reading"));
     child.kill();
     for _ in 0..1_100 {

@@ -9,12 +9,13 @@ use batondb::engine::Engine;
 use batondb::env::SystemEnv;
 use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
 
-use super::model::{self, RAW_ACTORS, SQL_ACTOR, SQL_TABLES};
-use crate::disk::record::Marks;
-use crate::disk::states::Chance;
-use crate::disk::{Control, Controls};
 use crate::sql::support::{Host, Value};
 use crate::support::{child_arguments, first_page, id, tell_parent};
+use crate::survival::disk::record::Marks;
+use crate::survival::disk::states::Chance;
+use crate::survival::disk::{Control, Controls};
+use crate::survival::power::model;
+use crate::survival::power::model::{RAW_ACTORS, SQL_ACTOR, SQL_TABLES};
 
 /// The store's directory below the disk's. It is made by the store, one in another.
 pub const DIRECTORY: &str = "made/by/baton";

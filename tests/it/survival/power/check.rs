@@ -11,9 +11,10 @@ use batondb::env::SystemEnv;
 use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
 use rusqlite::Connection;
 
-use super::model::{self, RAW_ACTORS, SQL_ACTOR};
 use crate::sql::support::Host;
 use crate::support::{child_arguments, content, first_page, id, page, rows, tell_parent};
+use crate::survival::power::model;
+use crate::survival::power::model::{RAW_ACTORS, SQL_ACTOR};
 
 /// Seconds after which the check of a disk is taken to hang.
 const CHECK_SECONDS_MAX: u32 = 120;

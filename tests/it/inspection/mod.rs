@@ -1,0 +1,8 @@
+//! What a store tells: checks, damage, health, metrics, events, and what operations cost.
+
+mod costs;
+mod damage;
+mod health;
+pub mod metrics;
+mod tracing;
+mod verify;
