@@ -14,7 +14,7 @@ const {
   symlinkSync,
 } = require('node:fs');
 const { tmpdir } = require('node:os');
-const { join, resolve } = require('node:path');
+const { basename, join, resolve } = require('node:path');
 const { promisify } = require('node:util');
 
 const { Store, isBatonError } = require('..');
@@ -178,10 +178,10 @@ function projectWith(peers) {
   for (const part of readdirSync(ROOT)) {
     if (/^(?:adapters|lib|binding\.js|index\..+|package\.json)$/.test(part)) {
       cpSync(join(ROOT, part), join(home, part), { recursive: true });
-    } else if (part.endsWith('.node')) {
-      symlinkSync(join(ROOT, part), join(home, part));
     }
   }
+  const addon = addonUnderTest();
+  symlinkSync(addon, join(home, basename(addon)));
   for (const [name, installed] of Object.entries(peers)) {
     symlinkSync(join(ROOT, 'node_modules', installed), join(directory, 'node_modules', name));
   }

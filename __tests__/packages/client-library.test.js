@@ -46,7 +46,7 @@ function neededLibraries(file) {
 
 // A process loads one client library for good, so none of these runs in a process of Jest's.
 const open = (foundationdb) => `
-  const { Store } = require('../');
+  const { Store } = require('./');
   Store.open({ foundationdb: ${JSON.stringify(foundationdb)} }).catch(({ code, message }) => console.log(code, message));
 `;
 

@@ -39,10 +39,10 @@ test('of the addons of a clone the tests get the one that was built last, and ot
   const [own, built] = [join(directory, 'target', 'addon'), directory].map((folder) =>
     join(folder, 'batondb.x.node'),
   );
-  mkdirSync(join(directory, 'lib'), { recursive: true });
+  mkdirSync(join(directory, 'lib', 'addon'), { recursive: true });
   mkdirSync(join(directory, 'target', 'addon'), { recursive: true });
-  cpSync(join(ROOT, 'lib', 'addon-file.js'), join(directory, 'lib', 'addon-file.js'));
-  const { addonOfTests, VARIABLE } = require(join(directory, 'lib', 'addon-file.js'));
+  cpSync(join(ROOT, 'lib', 'addon', 'addon-file.js'), join(directory, 'lib', 'addon', 'addon-file.js'));
+  const { addonOfTests, VARIABLE } = require(join(directory, 'lib', 'addon', 'addon-file.js'));
   const before = process.env[VARIABLE];
   const found = (/** @type {string | undefined} */ asked) => {
     if (asked === undefined) delete process.env[VARIABLE];

@@ -45,7 +45,7 @@ test('both flavours open stores', async () => {
 });
 
 test('every file that the manifest names is there, and nothing else can be imported', async () => {
-  const named = Object.values(manifest.exports['..']).flatMap((condition) => Object.values(condition));
+  const named = Object.values(manifest.exports['.']).flatMap((condition) => Object.values(condition));
   for (const file of [manifest.main, manifest.types, ...named]) {
     expect(existsSync(join(ROOT, file))).toBe(true);
   }

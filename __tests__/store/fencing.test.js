@@ -172,7 +172,7 @@ onEachSharedBackend((place) => {
 describe('onFenced', () => {
   test('that throws is an uncaught exception, and does not change the answer of the call', async () => {
     const program = `
-      const { Store } = require('../');
+      const { Store } = require('./');
       process.on('uncaughtException', (error) => console.log('uncaught', error.message));
       (async () => {
         const store = await Store.open({ memory: true });
@@ -195,7 +195,7 @@ describe('onFenced', () => {
 
   test('does not keep a process alive', async () => {
     const program = `
-      const { Store } = require('../');
+      const { Store } = require('./');
       Store.open({ memory: true }).then((store) => store.openDatabase('a', { onFenced() {} })).then(() => console.log('open'));
     `;
     expect((await runNode('-e', program)).stdout).toBe('open\n');

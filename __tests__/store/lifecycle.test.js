@@ -210,7 +210,7 @@ describe('a process', () => {
     const { stdout } = await runNode(
       '-e',
       `
-      const { Store } = require('../');
+      const { Store } = require('./');
       (async () => {
         const store = await Store.open({ memory: true });
         try { await store.loadStartup('a'); } finally { await store[Symbol.asyncDispose](); }

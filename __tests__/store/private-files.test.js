@@ -49,7 +49,7 @@ async function kill(child) {
 async function openUntilLeft(count) {
   const program = `
     const { readdirSync } = require('node:fs');
-    const { Store } = require('../');
+    const { Store } = require('./');
     Store.open({ memory: true }).then(() => {
       const timer = setInterval(() => {
         if (readdirSync(process.env.TMPDIR).length <= ${count}) clearInterval(timer);
@@ -112,7 +112,7 @@ describeOnUnix('the note that a copy keeps of how far it is', () => {
     const [from, to] = ['from', 'to'].map((name) => join(directory, name));
     const program = `
       process.umask(0);
-      const { Store } = require('../');
+      const { Store } = require('./');
       Store.open({ path: ${JSON.stringify(from)} })
         .then((store) => store.loadStartup('a').then(() => store.close()))
         .then(() => {

@@ -14,7 +14,7 @@ const NEVER = { code: 'ERR_UNAVAILABLE', retryable: false };
 
 /** A program that opens a store and says how that ended. */
 const opening = (options) => `
-  const { Store } = require('../');
+  const { Store } = require('./');
   const tell = ({ code, retryable, message }) => console.log(JSON.stringify({ code, retryable, message }));
   const open = () => Store.open(${JSON.stringify(options)}).then(() => tell({}), tell);
 `;

@@ -18,7 +18,7 @@ function writeDatabase(name, pageSize = 4096) {
   const insert = database.prepare('INSERT INTO notes (text) VALUES (?)');
   database.exec('BEGIN');
   for (let row = 0; row < 2_000; row += 1) {
-    insert.run(`note ${row} ${'..'.repeat(row % 300)}`);
+    insert.run(`note ${row} ${'.'.repeat(row % 300)}`);
   }
   database.exec('COMMIT');
   database.close();

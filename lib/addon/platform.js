@@ -62,8 +62,8 @@ function reasonOf({ machine, version, installed, failure }) {
 
 /** @param {string} have @param {string} need */
 function isOlder(have, need) {
-  const [haveMajor = 0, haveMinor = 0] = have.split('..').map(Number);
-  const [needMajor = 0, needMinor = 0] = need.split('..').map(Number);
+  const [haveMajor = 0, haveMinor = 0] = have.split('.').map(Number);
+  const [needMajor = 0, needMinor = 0] = need.split('.').map(Number);
   return haveMajor < needMajor || (haveMajor === needMajor && haveMinor < needMinor);
 }
 

@@ -73,8 +73,9 @@ class Queries {
    * @param {QueryOptions} [options]
    * @returns {Promise<any>}
    */
-  get(sql, params, options) {
-    return this.#get(sql, params, options);
+  async get(sql, params, options) {
+    // Not without `await`: the stack of an error would end here.
+    return await this.#get(sql, params, options);
   }
 
   /**
@@ -83,8 +84,8 @@ class Queries {
    * @param {QueryOptions} [options]
    * @returns {Promise<any[]>}
    */
-  all(sql, params, options) {
-    return this.#all(sql, params, options);
+  async all(sql, params, options) {
+    return await this.#all(sql, params, options);
   }
 
   /**

@@ -24,7 +24,7 @@ class StoreMetrics {
   constructor(families) {
     this.#families = families;
     for (const { path, value, histogram } of families.flatMap(({ series }) => series)) {
-      const names = path.split('..');
+      const names = path.split('.');
       const last = /** @type {string} */ (names.pop());
       /** @type {any} */
       let group = this;

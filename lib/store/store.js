@@ -5,14 +5,14 @@
 'use strict';
 
 const { NativeStore } = require('../addon/native.js');
-const { orAborted, throwIfAborted } = require('../abort.js');
 const check = require('../arguments/check.js');
 const { tell } = require('../observe/channels.js');
 const { commitRequest } = require('../arguments/commit-request.js');
 const { Connection } = require('../database/connection.js');
+const { Calls } = require('./calls.js');
 const { copy } = require('./copy.js');
 const { Database } = require('../database/database.js');
-const { BatonError, isFailure, result } = require('../error.js');
+const { BatonError, result } = require('../error.js');
 const { toMeta } = require('../results/meta.js');
 const { entriesArgument, migrate } = require('./migrate.js');
 const { StoreMetrics } = require('../observe/metrics.js');
@@ -28,19 +28,13 @@ const { toInspection, verify } = require('./verify.js');
 
 const LIST_PAGE_LENGTH = 1_000;
 
-/** @typedef {import('../../binding.js').Failure} Failure */
-
 class Store {
   #native;
+  #calls;
   #databases = new OpenDatabases();
   /** @type {Set<import('../../binding.js').NativeV1Migration>} */
   #migrations = new Set();
   #transfers = new Transfers();
-  #inFlight = 0;
-  /** @type {() => void} */
-  #onIdle = () => {};
-  /** @type {Promise<void> | undefined} */
-  #closing;
 
   /** @param {unknown} native */
   constructor(native) {
@@ -48,6 +42,7 @@ class Store {
       throw new BatonError('ERR_INVALID_ARG', 'A store is made by Store.open(options), not by new Store()');
     }
     this.#native = native;
+    this.#calls = new Calls(native);
   }
 
   /**
@@ -77,7 +72,7 @@ class Store {
   async loadStartup(actorId, startupOptions) {
     const id = options.actorId(actorId);
     const { pages, ranges, hints, maxBytes, signal, traceparent } = options.startupOptions(startupOptions);
-    const startup = await this.#call(
+    const startup = await this.#calls.call(
       (native) => native.loadStartup(id, pages, ranges, hints, maxBytes, traceparent),
       signal,
     );
@@ -101,7 +96,10 @@ class Store {
     const id = options.actorId(actorId);
     const { generation, headTxid, pages, signal, traceparent } = options.readRequest(request);
     return new PageSet(
-      await this.#call((native) => native.getPages(id, generation, headTxid, pages, traceparent), signal),
+      await this.#calls.call(
+        (native) => native.getPages(id, generation, headTxid, pages, traceparent),
+        signal,
+      ),
     );
   }
 
@@ -112,7 +110,10 @@ class Store {
   async commit(actorId, request) {
     const id = options.actorId(actorId);
     const { base, numbers, data, signal, traceparent } = commitRequest(request);
-    const txid = await this.#call((native) => native.commit(id, base, numbers, data, traceparent), signal);
+    const txid = await this.#calls.call(
+      (native) => native.commit(id, base, numbers, data, traceparent),
+      signal,
+    );
     tell('commit', () => ({ actorId: id, generation: base.generation, txid, pages: numbers.length }));
     return { txid };
   }
@@ -120,14 +121,14 @@ class Store {
   /** @param {string} actorId */
   async stat(actorId) {
     const id = options.actorId(actorId);
-    const meta = await this.#call((native) => native.stat(id));
+    const meta = await this.#calls.call((native) => native.stat(id));
     return meta ? toMeta(meta) : undefined;
   }
 
   /** @param {import('../../index.js').ListOptions} [listOptions] */
   async list(listOptions) {
     const { prefix, after, limit } = options.listOptions(listOptions);
-    const actorIds = await this.#call((native) => native.list(prefix, after, limit));
+    const actorIds = await this.#calls.call((native) => native.list(prefix, after, limit));
     return actorIds.map((actorId) => ({ actorId }));
   }
 
@@ -154,7 +155,7 @@ class Store {
     const id = options.actorId(actorId);
     const { generation, headTxid } = options.deleteOptions(deleteOptions);
     // Not without `await`: the stack of an error would end here.
-    const deleted = await this.#call((native) => native.delete(id, generation, headTxid));
+    const deleted = await this.#calls.call((native) => native.delete(id, generation, headTxid));
     this.#databases.deleted(id);
     return deleted;
   }
@@ -171,10 +172,10 @@ class Store {
     const { replace, signal } = options.importOptions(importOptions);
     const imported = source
       ? await this.#transfer(signal, async (stopped) => {
-          const receiving = await this.#call((native) => native.receive(id, replace));
+          const receiving = await this.#calls.call((native) => native.receive(id, replace));
           return await receive(receiving, source, stopped);
         })
-      : await this.#call((native) => native.importFrom(id, path, replace), signal);
+      : await this.#calls.call((native) => native.importFrom(id, path, replace), signal);
     const meta = toMeta(imported);
     this.#databases.takenOver(id, meta.generation);
     return meta;
@@ -195,10 +196,10 @@ class Store {
     }
     const meta = kind
       ? await this.#transfer(signal, async (stopped) => {
-          const sending = await this.#call((native) => native.send(id, false));
+          const sending = await this.#calls.call((native) => native.send(id, false));
           return await send(sending, file, kind, stopped);
         })
-      : await this.#call((native) => native.exportTo(id, path, overwrite ?? false), signal);
+      : await this.#calls.call((native) => native.exportTo(id, path, overwrite ?? false), signal);
     return toMeta(meta);
   }
 
@@ -210,7 +211,7 @@ class Store {
     const id = options.actorId(actorId);
     const { signal } = options.serializeOptions(serializeOptions);
     return await this.#transfer(signal, async (stopped) => {
-      const sending = await this.#call((native) => native.send(id, true));
+      const sending = await this.#calls.call((native) => native.send(id, true));
       return await serialize(sending, stopped);
     });
   }
@@ -227,23 +228,23 @@ class Store {
     return await migrate(
       id,
       iterable,
-      (dispatch) => this.#call(dispatch),
+      (dispatch) => this.#calls.call(dispatch),
       signal,
       this.#migrations,
-      (work) => this.#keepOpen(work),
+      (work) => this.#calls.keepOpen(work),
     );
   }
 
   /** @param {string} actorId */
   async prepareV1Migration(actorId) {
     const id = options.actorId(actorId);
-    return toMeta(await this.#call((native) => native.prepareV1Migration(id)));
+    return toMeta(await this.#calls.call((native) => native.prepareV1Migration(id)));
   }
 
   /** @param {string} actorId */
   async invalidateV1Migration(actorId) {
     const id = options.actorId(actorId);
-    return await this.#call((native) => native.invalidateV1Migration(id));
+    return await this.#calls.call((native) => native.invalidateV1Migration(id));
   }
 
   /**
@@ -259,22 +260,14 @@ class Store {
     if (target === this && to === id) {
       throw check.invalid('target', 'another Store', target);
     }
-    /** @type {Promise<import('../../binding.js').NativeCopying | Failure> | undefined} */
-    let beginning;
     // Both stores stay open as long as this lasts.
-    return await this.#keepOpen(() =>
-      target.#keepOpen(async () => {
-        let copying;
-        try {
-          copying = await this.#call(
-            (native) => (beginning = native.beginCopy(id, other, to, replace, verified)),
-            signal,
-          );
-        } catch (error) {
-          // Nobody is going to have it, so nobody else can close it.
-          beginning?.then((late) => (isFailure(late) ? undefined : late.close()));
-          throw error;
-        }
+    return await this.#calls.keepOpen(() =>
+      target.#calls.keepOpen(async () => {
+        const copying = await this.#calls.callForResource(
+          (native) => native.beginCopy(id, other, to, replace, verified),
+          signal,
+          (late) => late.close(),
+        );
         const copied = await copy(copying, id, settings);
         target.#databases.takenOver(to, copied.target.generation);
         return copied;
@@ -291,7 +284,7 @@ class Store {
     const from = options.actorId(actorId);
     const to = options.actorId(newActorId, 'newActorId');
     const settings = options.renameOptions(renameOptions);
-    return await this.#keepOpen(() => rename(this, from, to, settings));
+    return await this.#calls.keepOpen(() => rename(this, from, to, settings));
   }
 
   /** @param {Store} other */
@@ -302,7 +295,7 @@ class Store {
   /** @param {string} actorId */
   async inspect(actorId) {
     const id = options.actorId(actorId);
-    const inspection = await this.#call((native) => native.inspect(id));
+    const inspection = await this.#calls.call((native) => native.inspect(id));
     return inspection ? toInspection(inspection) : undefined;
   }
 
@@ -310,7 +303,7 @@ class Store {
   async verify(verifyOptions) {
     const settings = options.verifyOptions(verifyOptions);
     const { actorId, prefix, signal } = settings;
-    const verification = await this.#call((native) => native.verify(actorId, prefix), signal);
+    const verification = await this.#calls.call((native) => native.verify(actorId, prefix), signal);
     return await verify(this, verification, settings);
   }
 
@@ -326,25 +319,17 @@ class Store {
       traceparent,
       ...settings
     } = options.databaseOptions(databaseOptions);
-    /** @type {Promise<import('../../binding.js').NativeDatabase | Failure> | undefined} */
-    let opening;
-    let native;
-    try {
-      native = await this.#call(
-        (store) => (opening = store.openDatabase(id, nativeOptions, inbox, traceparent)),
-        signal,
-      );
-    } catch (error) {
-      // Nobody is going to have it, so nobody else can close it.
-      opening?.then((late) => (isFailure(late) ? undefined : new QueuedDatabase(late).close()));
-      throw error;
-    }
+    const native = await this.#calls.callForResource(
+      (store) => store.openDatabase(id, nativeOptions, inbox, traceparent),
+      signal,
+      (late) => new QueuedDatabase(late).close(),
+    );
     const connection = new Connection(id, new QueuedDatabase(native), settings);
     const { outcome, generation, meta } = connection.startup;
     tell('startup', () => ({ actorId: id, outcome, generation, headTxid: meta.headTxid }));
     this.#databases.takenOver(id, generation);
     this.#databases.add(connection);
-    if (this.#closing) {
+    if (this.#calls.isClosing) {
       await connection.close();
     }
     return new Database(connection);
@@ -353,11 +338,11 @@ class Store {
   /** @param {import('../../index.js').PingOptions} [pingOptions] */
   async ping(pingOptions) {
     const { signal } = options.pingOptions(pingOptions);
-    return { latencyMs: await this.#call((native) => native.ping(), signal) };
+    return { latencyMs: await this.#calls.call((native) => native.ping(), signal) };
   }
 
   async status() {
-    return toStatus(await this.#call((native) => native.status()));
+    return toStatus(await this.#calls.call((native) => native.status()));
   }
 
   metrics() {
@@ -367,8 +352,7 @@ class Store {
   }
 
   close() {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    return this.#calls.close(() => this.#close());
   }
 
   async [Symbol.asyncDispose]() {
@@ -378,11 +362,7 @@ class Store {
   async #close() {
     this.#transfers.close();
     const closed = this.#databases.close();
-    if (this.#inFlight > 0) {
-      await new Promise((resolve) => {
-        this.#onIdle = () => resolve(undefined);
-      });
-    }
+    await this.#calls.idle();
     const errors = await closed;
     // Their sources may never come to an end.
     await Promise.allSettled([...this.#migrations].map((migration) => migration.giveUp()));
@@ -401,49 +381,7 @@ class Store {
    * @returns {Promise<T>}
    */
   async #transfer(signal, work) {
-    return await this.#keepOpen(() => this.#transfers.run(signal, work));
-  }
-
-  /**
-   * @template T
-   * @param {() => Promise<T>} work
-   * @returns {Promise<T>}
-   */
-  async #keepOpen(work) {
-    if (this.#closing) {
-      throw new BatonError('ERR_CLOSED', 'The store is closed');
-    }
-    this.#inFlight += 1;
-    try {
-      return await work();
-    } finally {
-      this.#leave();
-    }
-  }
-
-  #leave() {
-    this.#inFlight -= 1;
-    if (this.#inFlight === 0) {
-      this.#onIdle();
-    }
-  }
-
-  /**
-   * @template T
-   * @param {(native: NativeStore) => Promise<T | Failure>} dispatch
-   * @param {AbortSignal} [signal]
-   */
-  async #call(dispatch, signal) {
-    if (this.#closing) {
-      throw new BatonError('ERR_CLOSED', 'The store is closed');
-    }
-    throwIfAborted(signal);
-    const answer = dispatch(this.#native);
-    // A call is in flight until the addon has answered it, also when its caller has stopped waiting.
-    this.#inFlight += 1;
-    const leave = () => this.#leave();
-    answer.then(leave, leave);
-    return result(await (signal ? orAborted(answer, signal) : answer));
+    return await this.#calls.keepOpen(() => this.#transfers.run(signal, work));
   }
 }
 
