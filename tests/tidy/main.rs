@@ -2,6 +2,7 @@
 //! searches, so that a newcomer reads from the failure what to change and where.
 
 mod imports;
+mod scripts;
 
 use std::collections::BTreeSet;
 use std::path::Path;
