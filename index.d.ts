@@ -1,21 +1,20 @@
 /// <reference lib="esnext.disposable" />
 
 /**
- * Stores of actors, and the SQLite database of each.
+ * The store, which holds actors, and the SQLite database of each actor.
  *
  * @module batondb
  */
 
 /**
- * An opened store: one backend that holds very many actors.
+ * An open store: one backend that holds any number of actors.
  *
- * Every method returns a promise and rejects with a {@link BatonError}. Arguments are checked before anything
- * is done: `ERR_INVALID_ARG` and `ERR_OUT_OF_RANGE` name the argument and the value received. What a method
- * was given is copied before the call returns, so buffers and objects may be reused at once.
+ * Unless noted otherwise, methods return a promise and reject with a {@link BatonError}. Arguments are checked first:
+ * `ERR_INVALID_ARG` and `ERR_OUT_OF_RANGE` name the argument and the value received. Arguments are copied before the
+ * call returns, so you can reuse buffers and objects immediately.
  *
- * Stores in several worker threads may share one directory, and so may several processes. Within one process
- * all of them must come from one copy of this package's addon: two installed copies that open the same
- * directory in one process do not know of each other.
+ * Several worker threads and several processes can open the same directory. Within one process they must all use the
+ * same installed copy of this package: two copies of the addon in one process cannot see each other.
  *
  * @example
  * ```ts
@@ -41,79 +40,78 @@ export declare class Store implements AsyncDisposable {
   /**
    * Opens a store.
    *
-   * An open store does not keep the process alive; only calls that are under way do.
+   * An open store does not keep the process alive; only calls in progress do.
    *
-   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`: the options are wrong, unknown or do not go
-   * together, or what they name is something else: a path that is a file, a cluster file that is none.
-   * `ERR_UNAVAILABLE`: the directory cannot be made or opened, the cluster does not answer within `timeoutMs`,
-   * or FoundationDB's client library cannot be loaded. `ERR_CORRUPT`: the store is damaged.
+   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`: an option is wrong or unknown, options do not go
+   * together, or a path names the wrong thing (the store's path is a file, or the cluster file is not a cluster file).
+   * `ERR_UNAVAILABLE`: the directory cannot be created or opened, the cluster does not answer within `timeoutMs`, or
+   * FoundationDB's client library cannot be loaded. `ERR_CORRUPT`: the store is damaged.
    */
   static open(options: StoreOptions): Promise<Store>;
 
   /**
-   * Takes an actor over: raises its generation, so that no earlier owner can commit any more, and brings the
-   * first pages along. An actor that does not exist yet is made, with generation `1n` and no pages.
+   * Takes over an actor: raises its generation, so that no earlier owner can commit any more, and returns its first
+   * pages. If the actor does not exist yet, it is created with generation `1n` and no pages.
    *
-   * **Losing a race is an answer, not an error.** When another call took the actor over while this one was
-   * under way, `outcome` is `'lost'`, `generation` is the other owner's (or a later one's) and `pages` is
-   * empty. The caller then does not own the actor and should not start it.
+   * **Losing a race is a result, not an error.** If another call took over the actor while this one was in progress,
+   * `outcome` is `'lost'`, `generation` is the other owner's (or a later one), and `pages` is empty. The caller then
+   * does not own the actor and should not start it.
    *
-   * @param actorId 1 to 256 bytes of UTF-8; any characters, without lone surrogates.
-   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`, `ERR_MIGRATION_INCOMPLETE`,
-   * `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_QUOTA_EXCEEDED`, `ERR_ABORTED`, `ERR_CLOSED`.
+   * @param actorId 1 to 256 bytes of UTF-8. Any characters except lone surrogates.
+   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`, `ERR_MIGRATION_INCOMPLETE`, `ERR_UNAVAILABLE`,
+   * `ERR_CORRUPT`, `ERR_QUOTA_EXCEEDED`, `ERR_ABORTED`, `ERR_CLOSED`.
    */
   loadStartup(actorId: string, options?: LoadStartupOptions): Promise<Startup>;
 
   /**
-   * Reads pages, all from one committed head, which the answer names.
+   * Reads pages. All of them come from one committed head, which the result names.
    *
-   * A page past the end of the database is absent from the answer. A page inside it that was never written
+   * Pages past the end of the database are missing from the result. A page inside the database that was never written
    * reads as zeros.
    *
-   * @throws {BatonError} `ERR_FENCE_MISMATCH`: `generation` is not the current one, or `headTxid` was given
-   * and is not the current head. `ERR_NOT_FOUND`: nobody ever started the actor. `ERR_INVALID_ARG`,
-   * `ERR_OUT_OF_RANGE`, `ERR_TOO_LARGE`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_ABORTED`, `ERR_CLOSED`.
+   * @throws {BatonError} `ERR_FENCE_MISMATCH`: `generation` is not the current one, or `headTxid` was given and is not
+   * the current head. `ERR_NOT_FOUND`: the actor was never started. `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`,
+   * `ERR_TOO_LARGE`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_ABORTED`, `ERR_CLOSED`.
    */
   getPages(actorId: string, request: GetPagesRequest): Promise<PageSet>;
 
   /**
-   * Writes pages as one transaction, of any size. It takes place as a whole or not at all.
+   * Writes pages as one atomic transaction of any size.
    *
-   * The pages' bytes are copied before the call returns. On a store that was opened with
-   * `durability: 'strict'` (the default) a commit that was answered survives `kill -9` and a power loss.
+   * The pages' bytes are copied before the call returns. If the store was opened with `durability: 'strict'` (the
+   * default), a commit that has resolved survives `kill -9` and a power loss.
    *
-   * @returns The new head: the `headTxid` of the next commit.
+   * @returns The new head. Pass it as the `headTxid` of the next commit.
    * @throws {BatonError}
-   * - `ERR_FENCE_MISMATCH`: the actor has another owner (`held` and `current` generation differ) or the head
-   *   is another one (`heldHeadTxid`, `currentHeadTxid`). Nothing was written. Not retryable: this owner is
-   *   done with this state.
-   * - `ERR_COMMIT_UNKNOWN`: the answer was lost and cannot be found again; the commit may be in or not.
-   * - `ERR_NOT_FOUND`: nobody ever started the actor, or it was deleted.
-   * - `ERR_INVALID_ARG`: also pages of different or illegal length, or a page given twice.
-   * - `ERR_OUT_OF_RANGE`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`,
-   *   `ERR_ABORTED`, `ERR_CLOSED`.
+   * - `ERR_FENCE_MISMATCH`: the actor has another owner (the `held` and `current` generations differ), or the head has
+   *   moved (`heldHeadTxid` and `currentHeadTxid` differ). Nothing was written. Not retryable: this owner must discard
+   *   its state.
+   * - `ERR_COMMIT_UNKNOWN`: the answer was lost and could not be recovered. The commit may or may not have taken place.
+   * - `ERR_NOT_FOUND`: the actor was never started, or it was deleted.
+   * - `ERR_INVALID_ARG`: also when pages have different or invalid lengths, or a page is given twice.
+   * - `ERR_OUT_OF_RANGE`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_ABORTED`,
+   *   `ERR_CLOSED`.
    */
   commit(actorId: string, request: CommitRequest): Promise<{ txid: bigint }>;
 
   /**
-   * The state of an actor, without taking it over; `undefined` for an actor that does not exist.
+   * Returns the state of an actor without taking it over, or `undefined` if the actor does not exist.
    *
    * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_CLOSED`.
    */
   stat(actorId: string): Promise<Meta | undefined>;
 
   /**
-   * Lists actors in the byte order of their ids. Without a `limit` the list holds every actor; for more than
-   * a few thousand prefer {@link Store.actors}.
+   * Lists actors in the byte order of their ids. Without a `limit` the list holds every actor. For more than a few
+   * thousand, prefer {@link Store.actors}.
    *
-   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`,
-   * `ERR_CLOSED`.
+   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_CLOSED`.
    */
   list(options?: ListOptions): Promise<ActorEntry[]>;
 
   /**
-   * Iterates over actors in the byte order of their ids, 1,000 to a read. An actor that comes or goes while
-   * the iteration runs may be seen or not; every other one is seen exactly once.
+   * Iterates over actors in the byte order of their ids, reading 1,000 at a time. An actor that is created or deleted
+   * during the iteration may or may not appear. Every other actor appears exactly once.
    *
    * @example
    * ```ts
@@ -121,121 +119,126 @@ export declare class Store implements AsyncDisposable {
    *   console.log(actorId);
    * }
    * ```
-   * @throws {BatonError} As {@link Store.list}, at the first step of the iteration.
+   * @throws {BatonError} The same as {@link Store.list}, at the first step of the iteration.
    */
   actors(options?: ListOptions): AsyncGenerator<ActorEntry, void, void>;
 
   /**
-   * Deletes an actor's data, whoever owns it. An owner that held the actor stays fenced: when the actor is
-   * started again, its generation goes on from where it was.
+   * Deletes an actor's data, whoever owns it. Its owner stays fenced: if the actor is started again, its generation
+   * continues from where it was.
    *
-   * What an import or a copy has written so far of an actor that does not exist yet is cleared as well, whether it
-   * is under way (it then ends with `ERR_CONCURRENT_TAKEOVER`) or its process was killed; the answer is `false`.
+   * An import or a copy may have begun to write an actor that does not exist yet. What it has written is deleted too,
+   * whether its process was killed or it is still running (it then ends with `ERR_CONCURRENT_TAKEOVER`). The result is
+   * then `false`.
    *
-   * @param options With a `generation` the actor is deleted as its owner: fenced, like a commit.
+   * @param options With a `generation`, the call is fenced like a commit: it deletes the actor only as its owner.
    * @returns Whether there was an actor to delete.
-   * @throws {BatonError} `ERR_FENCE_MISMATCH`: `generation` is not the current one, or `headTxid` not the current head.
-   * `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`, `ERR_MIGRATION_INCOMPLETE` (with a `generation`), `ERR_UNAVAILABLE`,
+   * @throws {BatonError} `ERR_FENCE_MISMATCH`: `generation` is not the current one, or `headTxid` is not the current
+   * head. `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`, `ERR_MIGRATION_INCOMPLETE` (with a `generation`), `ERR_UNAVAILABLE`,
    * `ERR_CLOSED`.
    */
   delete(actorId: string, options?: DeleteOptions): Promise<boolean>;
 
   /**
-   * Gives an actor another id. It is taken over, copied page by page to `newActorId`, where every page is read back and
-   * compared, and deleted under its old id: whoever owned it is fenced for good. Generations and txids begin anew, and
-   * what a start should preload is not taken along. The new id shows all of it or nothing; the store needs room for
-   * both until the end.
+   * Gives an actor another id. The actor is taken over, copied page by page to `newActorId` with every page read back
+   * and compared, and then deleted under its old id. Its previous owner is fenced for good. Generations and txids start
+   * over, and preload hints are not copied. The new id appears with all of its data or not at all. The store needs room
+   * for both copies until the end.
    *
-   * A call that fails leaves the actor under its old id, for its next owner. If the process is killed just before the
+   * If the call fails, the actor stays under its old id for its next owner. If the process is killed just before the
    * deletion, both ids have the same pages: delete the old one.
    *
    * @returns The state of the actor under its new id. Start it with {@link Store.openDatabase} or
    * {@link Store.loadStartup}.
    * @throws {BatonError} `ERR_NOT_FOUND`: there is no such actor. `ERR_INVALID_ARG`: both ids are the same, or
-   * `newActorId` has pages already. `ERR_CONCURRENT_TAKEOVER`: one of them was started or deleted meanwhile. And as
-   * {@link Store.loadStartup} and {@link Store.copyTo}.
+   * `newActorId` already has pages. `ERR_CONCURRENT_TAKEOVER`: one of them was started or deleted in the meantime. Also
+   * the errors of {@link Store.loadStartup} and {@link Store.copyTo}.
    */
   rename(actorId: string, newActorId: string, options?: RenameOptions): Promise<Meta>;
 
   /**
-   * Makes an actor from a SQLite database file, of any legal page size. It takes the actor over while it
-   * reads; an owner that held the actor is fenced. An actor that did not exist before is not listed until all of the
-   * file is in, and never if the import fails or its process is killed.
+   * Creates an actor from a SQLite database file of any valid page size. The import takes the actor over while it
+   * reads, so a previous owner is fenced. A new actor is not listed until the whole file is in, and never if the import
+   * fails or its process is killed.
    *
-   * A file without a byte is an empty database, as SQLite takes it. Bytes behind the last page do not matter where the
-   * header knows the size; a file that is cut short is refused.
+   * An empty file is an empty database, as in SQLite. Bytes after the last page are ignored if the header states the
+   * size. A truncated file is refused.
    *
-   * Bytes are copied when this is called. What a stream or an iterable yields is read as fast as it is written to the
-   * store, a few megabytes ahead at most; the actor is taken over once its first 100 bytes are those of a database.
-   * Where it fails, the error is what this rejects with, and nothing of it is visible.
+   * Bytes given directly are copied when you make the call. Streams and iterables are read only as fast as they are
+   * written to the store, at most a few megabytes ahead. The actor is taken over only once the first 100 bytes are a
+   * database header. If the stream fails, this call rejects with the stream's error, and nothing becomes visible.
    *
    * @example
    * ```ts
    * const { body } = await fetch('https://example.com/room.sqlite');
    * if (body) await store.importFrom('room-1', body);
    * ```
-   * @param file Path of the file, as text or a `file:` URL; the bytes of one; or a stream or iterable of such bytes. A
-   * file must be at rest: a hot journal or a WAL beside it is refused.
-   * @throws {BatonError} `ERR_INVALID_ARG`: it is not a SQLite database or not at rest, or the actor
-   * has pages already and `replace` is not set. `ERR_ABORTED`. `ERR_CONCURRENT_TAKEOVER`, `ERR_FENCE_MISMATCH`: the actor
-   * was taken over or deleted meanwhile. `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`,
-   * `ERR_COMMIT_UNKNOWN`, `ERR_CORRUPT`, `ERR_CLOSED`.
+   * @param file The path of the file, as a string or a `file:` URL; the bytes of a file; or a stream or iterable of
+   * bytes. A file must not be in use: one with a hot journal or a WAL beside it is refused.
+   * @throws {BatonError} `ERR_INVALID_ARG`: the file is not a SQLite database or is in use, or the actor already has
+   * pages and `replace` is not set. `ERR_ABORTED`. `ERR_CONCURRENT_TAKEOVER`, `ERR_FENCE_MISMATCH`: the actor was taken
+   * over or deleted in the meantime. `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`, `ERR_COMMIT_UNKNOWN`,
+   * `ERR_CORRUPT`, `ERR_CLOSED`.
    */
   importFrom(actorId: string, file: ImportSource, options?: ImportOptions): Promise<Meta>;
 
   /**
-   * Writes an actor's database as a SQLite file, from one committed head, without taking the actor over.
-   * What {@link Store.importFrom} read and nobody changed comes out byte for byte.
+   * Writes an actor's database as a SQLite file, from one committed head, without taking the actor over. If you import
+   * a file with {@link Store.importFrom} and do not change it, the export is identical byte for byte.
    *
-   * A stream is written as fast as it takes the bytes, and ended. Where this fails, the stream is destroyed or aborted.
-   * While a stream is written on a backend that keeps no older states (FoundationDB, memory), a commit of the actor's owner
-   * ends this with `ERR_UNAVAILABLE`, unless all fits one read (4 MiB); a file is begun again instead.
+   * A stream is written as fast as it accepts bytes, and then ended. If the export fails, the stream is destroyed or
+   * aborted. Some backends keep no older states (FoundationDB, memory). On these, a commit by the actor's owner during
+   * an export to a stream ends the export with `ERR_UNAVAILABLE`, unless everything fits in one read (4 MiB). An export
+   * to a file starts over instead.
    *
-   * @param file Path of the file to write, as text or a `file:` URL, or a stream. Until it is whole and on disk it is beside this path, with the ending
-   * `.baton-partial` and for this user alone; what a killed process leaves of it goes with the next export to the same path.
-   * A file that is there is refused without `overwrite: true`; with it, it is replaced and its mode kept, unless it lies in the directory of the store and is no SQLite
-   * file: such a name is a mistake. A new one has the mode of the umask.
+   * @param file The path of the file to write, as a string or a `file:` URL, or a stream. Until the file is complete
+   * and on disk it has the suffix `.baton-partial`, and only this user can read it. If the process is killed, the next
+   * export to the same path removes the partial file. An existing file is refused unless `overwrite: true` is set. It
+   * is then replaced and keeps its mode. One case is refused even then, because the path is surely a mistake: a file in
+   * the store's own directory that is not a SQLite file. A new file gets its mode from the umask.
    * @returns The state of the actor that the file holds.
-   * @throws {BatonError} `ERR_NOT_FOUND`, `ERR_INVALID_ARG` (also: the file is there already), `ERR_ABORTED`,
-   * `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_CLOSED`. What a stream fails with, as it is.
+   * @throws {BatonError} `ERR_NOT_FOUND`, `ERR_INVALID_ARG` (also if the file already exists), `ERR_ABORTED`,
+   * `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_CLOSED`. Errors of a stream are passed on unchanged.
    */
   exportTo(actorId: string, file: ExportTarget, options?: ExportOptions): Promise<Meta>;
 
   /**
-   * An actor's database as the bytes of a SQLite file, from one committed head, without taking the actor over: what
-   * {@link Store.exportTo} writes. An actor without pages is no bytes. See {@link Database.serialize} for what a
-   * transaction has changed so far.
+   * Returns an actor's database as the bytes of a SQLite file, from one committed head, without taking the actor over.
+   * The bytes are those that {@link Store.exportTo} writes. For an actor without pages the result is empty. To include
+   * the changes of a transaction that is still open, see {@link Database.serialize}.
    *
-   * @throws {BatonError} `ERR_TOO_LARGE`: memory has no room for it. `ERR_NOT_FOUND`, `ERR_INVALID_ARG`, `ERR_ABORTED`,
-   * `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_CLOSED`.
+   * @throws {BatonError} `ERR_TOO_LARGE`: there is not enough memory. `ERR_NOT_FOUND`, `ERR_INVALID_ARG`,
+   * `ERR_ABORTED`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_CLOSED`.
    */
   serialize(actorId: string, options?: SerializeOptions): Promise<Uint8Array>;
 
   /**
-   * Makes an actor from the data that rivetkit v1 kept for it: a SQLite file as rows of the actor's own key-value
-   * store. See docs/migration.md.
+   * Creates an actor from the data that rivetkit v1 kept for it: a SQLite file, stored as rows of the actor's own
+   * key-value store. See docs/migration.md.
    *
-   * From the call on the actor is reserved: {@link Store.loadStartup} answers `ERR_MIGRATION_INCOMPLETE` until the
-   * import has ended, and nobody ever sees half of it. A hot rollback journal is replayed by SQLite, then
-   * `PRAGMA quick_check` must say that the database is whole. A call that fails leaves the actor as it was; one
-   * whose process dies leaves it reserved for the next import, which begins anew 60 s after the last sign of life
-   * (at once after {@link Store.invalidateV1Migration}).
+   * The actor is reserved as soon as the call is made: {@link Store.loadStartup} rejects with
+   * `ERR_MIGRATION_INCOMPLETE` until the import has ended, and a half-imported database is never visible. SQLite
+   * replays a hot rollback journal, and `PRAGMA quick_check` must then pass. If the call fails, the actor is left as it
+   * was. If the process dies, the actor stays reserved for the next import. That import starts over 60 s after the last
+   * sign of life of the first one, or at once after {@link Store.invalidateV1Migration}.
    *
-   * An actor whose import was finished before is left alone: the answer is its state, and `entries` is not read.
+   * If an import of this actor has already finished, the actor is left alone: the call returns its state and does not
+   * read `entries`.
    *
-   * @param entries Key and value of each entry, in any order; those of other keys than v1's SQLite files (which
-   * begin with the byte 8) are passed over. What it yields is copied before it is asked for the next one.
+   * @param entries The key and value of each entry, in any order. Keys that do not belong to v1's SQLite files (those
+   * begin with the byte 8) are skipped. Each entry is copied before the next one is requested.
    * @returns The state of the actor; `origin` is `'migrated-from-v1'`. Start it with {@link Store.loadStartup}.
    * @throws {BatonError}
-   * - `ERR_CONCURRENT_TAKEOVER`: the actor was started without an import, or, while this one was under way,
-   *   another import or {@link Store.invalidateV1Migration} or {@link Store.delete} has come between.
-   * - `ERR_MIGRATION_INCOMPLETE`: another import of this actor is under way, or was less than 60 s ago.
-   * - `ERR_INVALID_ARG`: the entries are not a v1 database: no size, a chunk that is missing, twice or too long, a
-   *   write-ahead log, another layout, not a SQLite file.
-   * - `ERR_TOO_LARGE`: the database, or its journal, has more than 128 MiB.
+   * - `ERR_CONCURRENT_TAKEOVER`: the actor was started without an import; or, during this import, another import,
+   *   {@link Store.invalidateV1Migration} or {@link Store.delete} intervened.
+   * - `ERR_MIGRATION_INCOMPLETE`: another import of this actor is in progress, or was less than 60 s ago.
+   * - `ERR_INVALID_ARG`: the entries are not a v1 database: there is no size; a chunk is missing, duplicate or too
+   *   long; there is a write-ahead log; the layout is different; or it is not a SQLite file.
+   * - `ERR_TOO_LARGE`: the database or its journal is larger than 128 MiB.
    * - `ERR_CORRUPT`: `quick_check` finds the database damaged.
-   * - `ERR_COMMIT_UNKNOWN`: whether the import took place cannot be found out now; the same call again will.
-   * - `ERR_ABORTED`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`, `ERR_CLOSED`. What `entries` throws is thrown as it is.
+   * - `ERR_COMMIT_UNKNOWN`: it is not known yet whether the import took place. Make the same call again to find out.
+   * - `ERR_ABORTED`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`, `ERR_CLOSED`. Errors that `entries` throws are passed on
+   *   unchanged.
    */
   migrateV1(
     actorId: string,
@@ -244,74 +247,72 @@ export declare class Store implements AsyncDisposable {
   ): Promise<Meta>;
 
   /**
-   * Reserves an actor for an import of v1 data that is to come: from now on nobody can start it. It stays so until
-   * {@link Store.migrateV1} has ended or {@link Store.delete} frees it. What an earlier import has left behind is
-   * removed.
+   * Reserves an actor for a later import of v1 data, so that it cannot be started. It stays reserved until
+   * {@link Store.migrateV1} has ended or {@link Store.delete} frees it. Remains of an earlier import are removed.
    *
    * @returns The state of the actor: `origin` is `'migrating-from-v1'`.
    * @throws {BatonError} `ERR_CONCURRENT_TAKEOVER`: the actor has data of its own, or a finished import.
-   * `ERR_MIGRATION_INCOMPLETE`: an import of it is under way. `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`,
+   * `ERR_MIGRATION_INCOMPLETE`: an import of it is in progress. `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`,
    * `ERR_QUOTA_EXCEEDED`, `ERR_CLOSED`.
    */
   prepareV1Migration(actorId: string): Promise<Meta>;
 
   /**
-   * Resets an unfinished import of v1 data that has begun to write, so that the next one need not wait for its lease.
-   * For the actor's new owner, which knows that the earlier importer is gone: one that is not can write nothing any
-   * more, and fails with `ERR_CONCURRENT_TAKEOVER`. The actor stays reserved for an import.
+   * Resets an unfinished import of v1 data that has begun to write, so that the next import need not wait for its
+   * lease. Call it as the actor's new owner, when you know that the earlier importer is gone. If it is not gone, it can
+   * write nothing any more and fails with `ERR_CONCURRENT_TAKEOVER`. The actor stays reserved for an import.
    *
-   * @returns Whether there was one. `false`, and nothing is changed, where there is no data, no import or a finished
-   * one, and where one was only prepared. What an actor without an import holds is never touched.
+   * @returns Whether there was such an import. If there is no data, no import, a finished import, or one that was only
+   * prepared, the result is `false` and nothing changes. The data of an actor without an import is never touched.
    * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_QUOTA_EXCEEDED`, `ERR_CLOSED`.
    */
   invalidateV1Migration(actorId: string): Promise<boolean>;
 
   /**
-   * Copies an actor to another store, or to another id of the same one, page by page, from one committed head. The actor is only read here; there it
-   * is taken over, and everything becomes visible as one commit or not at all: an actor that was not in the target
-   * before is not listed there until the copy is complete, and never if it fails, is aborted or its process is killed.
-   * Generations and txids begin anew there, and what a start should preload is not copied. Memory holds a few
-   * megabytes, whatever the size.
+   * Copies an actor to another store, or to another id in the same store, page by page, from one committed head. The
+   * source is only read. The target actor is taken over, and the copy becomes visible there as one commit or not at
+   * all: a new actor is not listed in the target until the copy is complete, and never if the copy fails, is aborted or
+   * its process is killed. Generations and txids start over in the target, and preload hints are not copied. The copy
+   * holds only a few megabytes in memory, whatever the size.
    *
-   * A store in a directory keeps the head that is being copied until the copy ends, so its owner may go on committing.
-   * The file grows by what is written meanwhile, so `onProgress` should not wait for long. FoundationDB and memory keep
-   * no head for that long: there the copy begins again when the head moves, up to eight times.
+   * A store in a directory keeps the head being copied until the copy ends, so the owner can keep committing. The file
+   * grows by what is written in the meantime, so `onProgress` should not take long. FoundationDB and memory do not keep
+   * a head for that long: if the head moves, the copy starts over, up to eight times.
    *
-   * @param target Another open store, of any kind, or, with `as`, any open store. Without it one that is on the same
-   * directory, or on the same prefix of the same cluster, is refused.
-   * @throws {BatonError} `ERR_NOT_FOUND`: the actor does not exist here. `ERR_INVALID_ARG`: it has pages there and
-   * `replace` is not set, or the target is the actor itself. `ERR_UNAVAILABLE`: also when the actor committed here all
-   * the time, so that no head lasted. `ERR_CONCURRENT_TAKEOVER`, `ERR_FENCE_MISMATCH`: the actor was taken over or
-   * deleted there meanwhile. `ERR_CORRUPT`: a row is damaged, or `verify` finds that the target holds something else
-   * than what was read. `ERR_MIGRATION_INCOMPLETE`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_COMMIT_UNKNOWN`,
-   * `ERR_ABORTED`, `ERR_CLOSED`.
+   * @param target Another open store of any kind. Without `as`, a store on the same directory, or on the same prefix of
+   * the same cluster, is refused; with `as`, any open store will do.
+   * @throws {BatonError} `ERR_NOT_FOUND`: the actor does not exist in the source. `ERR_INVALID_ARG`: it already has
+   * pages in the target and `replace` is not set, or the target is the actor itself. `ERR_UNAVAILABLE`: also when the
+   * source actor committed so often that no copy could finish. `ERR_CONCURRENT_TAKEOVER`, `ERR_FENCE_MISMATCH`: the
+   * target actor was taken over or deleted in the meantime. `ERR_CORRUPT`: a row is damaged, or `verify` finds that the
+   * target differs from what was read. `ERR_MIGRATION_INCOMPLETE`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`,
+   * `ERR_COMMIT_UNKNOWN`, `ERR_ABORTED`, `ERR_CLOSED`.
    */
   copyTo(actorId: string, target: Store, options?: CopyOptions): Promise<CopyResult>;
 
   /**
    * Whether another open store is the same one: the same directory, by whatever path, or the same prefix of the same
-   * cluster. Stores in memory are the same only as the same object.
+   * cluster. Stores in memory are the same only if they are the same object.
    *
-   * @throws {BatonError} `ERR_INVALID_ARG`. Thrown, not rejected.
+   * @throws {BatonError} `ERR_INVALID_ARG`. This method throws; it does not return a promise.
    */
   isSameAs(other: Store): boolean;
 
   /**
-   * What is stored of an actor, row kind by row kind, without taking it over; `undefined` where there is nothing.
-   * Also of actors that were deleted, and of damaged ones: what is wrong is listed, not thrown. It reads every row
-   * of the actor.
+   * Describes what is stored for an actor, by kind of row, without taking it over. The result is `undefined` if nothing
+   * is stored. It also covers deleted and damaged actors: problems are listed, not thrown. It reads every row of the
+   * actor.
    *
-   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`: also when the actor committed all the time.
-   * `ERR_CLOSED`.
+   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`: also when the actor kept committing. `ERR_CLOSED`.
    */
   inspect(actorId: string): Promise<Inspection | undefined>;
 
   /**
-   * Reads every row and checks it: version, checksum and size of each, and whether all of them go together. With
-   * `deep` it also runs SQLite's `PRAGMA integrity_check` on each database. Nothing is taken over or changed, and
-   * owners may go on meanwhile; an actor whose head moved each time is listed as busy.
+   * Reads and checks every row: its version, checksum and size, and whether all rows are consistent with each other.
+   * With `deep` it also runs SQLite's `PRAGMA integrity_check` on each database. It takes nothing over and changes
+   * nothing, and owners can keep working. An actor whose head moved at every attempt is listed as busy.
    *
-   * What is wrong is listed in the report, not thrown.
+   * Problems are listed in the report, not thrown.
    *
    * @example
    * ```ts
@@ -322,14 +323,14 @@ export declare class Store implements AsyncDisposable {
   verify(options?: VerifyOptions): Promise<VerifyReport>;
 
   /**
-   * Takes an actor over, as {@link Store.loadStartup} does, and opens its pages as a SQLite database.
+   * Takes over an actor, as {@link Store.loadStartup} does, and opens its pages as a SQLite database.
    *
-   * **Losing a race is an answer here, too**: `database.startup.outcome` is then `'lost'`. Such a database
-   * works under the generation that it shares with the winner, as long as only one of the two commits; the
-   * other one's next commit fails with `ERR_FENCE_MISMATCH`. Unless you know that the winner is gone, close it.
+   * **Losing a race is a result here, too**: `database.startup.outcome` is then `'lost'`. Such a database shares its
+   * generation with the winner and works as long as only one of the two commits. The next commit of the other one fails
+   * with `ERR_FENCE_MISMATCH`. Close the database unless you know that the winner is gone.
    *
-   * Close a database when its actor stops: the store keeps it open until then. The databases of a worker thread end
-   * with it, however it ends: what runs is interrupted, and open transactions are rolled back.
+   * Close a database when its actor stops: the store keeps it open until then. When a worker thread ends, for whatever
+   * reason, its databases end too: running calls are interrupted, and open transactions are rolled back.
    *
    * @example
    * ```ts
@@ -338,36 +339,36 @@ export declare class Store implements AsyncDisposable {
    * const { lastInsertRowid } = await db.run('INSERT INTO messages (text) VALUES (?)', ['hello']);
    * const messages = await db.all('SELECT id, text FROM messages ORDER BY id DESC LIMIT 10');
    * ```
-   * @param actorId 1 to 256 bytes of UTF-8; any characters, without lone surrogates.
-   * @throws {BatonError} As {@link Store.loadStartup}. With `readOnly` also `ERR_NOT_FOUND`.
+   * @param actorId 1 to 256 bytes of UTF-8. Any characters except lone surrogates.
+   * @throws {BatonError} The same as {@link Store.loadStartup}. With `readOnly` also `ERR_NOT_FOUND`.
    */
   openDatabase(actorId: string, options?: DatabaseOptions): Promise<Database>;
 
   /**
-   * Reads the store's own row once, as every operation on a cluster has to: to find out whether the store
-   * answers, and how fast.
+   * Checks whether the store answers, and how fast. It reads the store's own row once, as every operation on a cluster
+   * must.
    *
-   * @throws {BatonError} `ERR_UNAVAILABLE`: the store does not answer; on a cluster after
-   * `foundationdb.timeoutMs`. `ERR_CORRUPT`: the row is damaged or gone. `ERR_INVALID_ARG`, `ERR_ABORTED`,
-   * `ERR_CLOSED`.
+   * @throws {BatonError} `ERR_UNAVAILABLE`: the store does not answer; on a cluster after `foundationdb.timeoutMs`.
+   * `ERR_CORRUPT`: the row is damaged or gone. `ERR_INVALID_ARG`, `ERR_ABORTED`, `ERR_CLOSED`.
    */
   ping(options?: PingOptions): Promise<PingResult>;
 
   /**
-   * How the backend says it is. A store on this machine is well as long as it is open. A cluster is asked: it
-   * answers also while it takes no transactions, and one that cannot be reached shows as not `available`, after
-   * about two seconds.
+   * Returns the health of the backend. A store on this machine is healthy as long as it is open. A cluster is asked. It
+   * answers even while it accepts no transactions. A cluster that cannot be reached is reported as not `available`,
+   * after about two seconds.
    *
    * @throws {BatonError} `ERR_UNAVAILABLE`: there was no answer within `foundationdb.timeoutMs`. `ERR_CLOSED`.
    */
   status(): Promise<StoreStatus>;
 
   /**
-   * What this store has done since it was opened and how it is now, in numbers. It reads memory alone, and answers at
-   * once; after {@link Store.close} with the last numbers, so that a last scrape of a process that ends fails nobody.
+   * Returns what this store has done since it was opened and its current state, in numbers. It only reads memory and
+   * returns at once. After {@link Store.close} it keeps returning the last numbers, so a last scrape while the process
+   * ends does not fail.
    *
-   * The numbers are this object's: another `Store` has its own, also on the same directory, in another worker or
-   * another process. `docs/observability.md` says what each means and what to alert on.
+   * The numbers belong to this object. Another `Store` has its own, even on the same directory, in another worker or in
+   * another process. `docs/observability.md` says what each number means and what to alert on.
    *
    * @example
    * ```ts
@@ -379,10 +380,11 @@ export declare class Store implements AsyncDisposable {
   metrics(): StoreMetrics;
 
   /**
-   * Closes the store's open databases, waits for the calls under way, then closes the store. Calls made later
-   * reject with `ERR_CLOSED`. Closing again is the same closing.
+   * Closes the store's open databases, waits for the calls in progress, then closes the store. Later calls reject with
+   * `ERR_CLOSED`. Calling `close` again has no further effect and settles like the first call.
    *
-   * @throws {BatonError} As {@link Database.close}, of one of the databases. The store is closed all the same.
+   * @throws {BatonError} An error that {@link Database.close} throws for one of the databases. The store is closed even
+   * then.
    */
   close(): Promise<void>;
 
@@ -390,27 +392,28 @@ export declare class Store implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/**
- * How values are distributed. As JSON the last bound, which is `Infinity`, becomes `null`.
- */
+/** The distribution of values. In JSON the last bound, `Infinity`, becomes `null`. */
 export interface Histogram {
-  /** How many values there are. */
+  /** The number of values. */
   count: number;
-  /** Their sum, in the unit that the histogram's name ends with. */
+  /** Their sum, in the unit at the end of the histogram's name. */
   sum: number;
-  /** For each bound how many values are at it or below, those of the lower bounds included; the last is `Infinity`. */
+  /**
+   * For each bound, the number of values less than or equal to it, as a running total. The last bound is `Infinity`.
+   */
   buckets: { le: number; count: number }[];
 }
 
-/** How to write metrics as text. */
+/** Options of {@link StoreMetrics.toPrometheus}. */
 export interface PrometheusOptions {
   /**
-   * Labels for every line, to tell stores apart: names of letters, digits and `_` that do not begin with a digit or
-   * `__`, none of which a metric has already (`kind`, `le`, `outcome`, `reason`, `state`); values of any text.
+   * Labels for every line, to tell stores apart. Names consist of letters, digits and `_`, do not begin with a digit or
+   * `__`, and are not labels that a metric already has (`kind`, `le`, `outcome`, `reason`, `state`). Values can be any
+   * text.
    */
   labels?: Readonly<Record<string, string>>;
   /**
-   * What the names begin with: letters, digits, `_` and `:`.
+   * The prefix of the names: letters, digits, `_` and `:`.
    *
    * @default 'baton_'
    */
@@ -418,198 +421,203 @@ export interface PrometheusOptions {
 }
 
 /**
- * The numbers of one {@link Store} at one moment: counts since it was opened, except where it says "now". Those that
- * are counted by different threads may be some nanoseconds apart.
+ * The numbers of one {@link Store} at one moment: counts since it was opened, unless marked "now". Counts from
+ * different threads may be some nanoseconds apart.
  */
 export interface StoreMetrics {
-  /** Starts of actors: `loadStartup`, `openDatabase`, and those of imports. */
+  /** Actor starts: `loadStartup`, `openDatabase`, and the starts of imports. */
   startups: {
     won: number;
     lost: number;
     /** Ended with an error. */
     failed: number;
-    /** Pages that they brought along. */
+    /** Pages loaded by starts. */
     pages: number;
-    /** From the call to the answer, of those that won. */
+    /** From the call to its result, for starts that won. */
     takeoverSeconds: Histogram;
   };
-  /** Commits: `commit`, those of SQL, and those of imports. */
+  /** Commits: by `commit`, by SQL, and by imports. */
   commits: {
     /** In one transaction. */
     small: number;
-    /** In parts. */
+    /** In several transactions. */
     staged: number;
-    /** Ended with an error; those of imports are failed imports. */
+    /** Ended with an error. Failed commits of imports count as failed imports instead. */
     failed: number;
-    /** Pages in those that took place; a page that was written twice in one commit counts twice. */
+    /** Pages in successful commits. A page written twice in one commit counts twice. */
     pages: number;
-    /** The bytes of these pages as they were handed in. */
+    /** The bytes of these pages as received. */
     pageBytes: number;
-    /** The bytes of the rows that they became, with their keys. */
+    /** The bytes of the stored rows, keys included. */
     storedBytes: number;
     smallSeconds: Histogram;
-    /** From opening the stage to its end. */
+    /** From opening the stage to the end of the commit. */
     stagedSeconds: Histogram;
-    /** Staged commits that were given up, and whose rows this store has removed. */
+    /** Abandoned staged commits whose rows this store has removed. */
     rollbacks: number;
   };
-  /** Reads of pages: `getPages`, and those of SQL. */
+  /** Page reads: by `getPages`, and by SQL. */
   reads: { answered: number; pages: number; seconds: Histogram };
-  /** What did not succeed at once. */
+  /** Operations that did not succeed at the first attempt. */
   attempts: {
     /** Transactions that conflicted with another one. */
     conflicts: number;
-    /** Transactions and reads that were tried again, by why. */
+    /** Retried transactions and reads, by reason. */
     retries: { conflict: number; lostAnswer: number; tooOld: number; busy: number };
     /** Transactions whose answer was lost. */
     lostAnswers: {
-      /** The call found out what became of it. */
+      /** The call found out whether the transaction took place. */
       resolved: number;
-      /** The call could not, and the next one on its database has. */
+      /** The call could not find out, but the next call on its database did. */
       resolvedLater: number;
-      /** The call could not. A commit ends as `ERR_COMMIT_UNKNOWN` then, another call as `ERR_UNAVAILABLE`. */
+      /**
+       * The call could not find out. A commit then fails with `ERR_COMMIT_UNKNOWN`, any other call with
+       * `ERR_UNAVAILABLE`.
+       */
       unknown: number;
     };
   };
-  /** Calls refused as `ERR_FENCE_MISMATCH`, and databases that noticed it by themselves. */
+  /** Calls refused with `ERR_FENCE_MISMATCH`, and databases that detected the takeover on their own. */
   fenceMismatches: number;
-  /** Actors deleted. */
+  /** Deleted actors. */
   deletions: number;
-  /** Of `importFrom`. */
+  /** Calls of `importFrom`. */
   imports: { completed: number; failed: number };
-  /** Of `exportTo` and `store.serialize`. */
+  /** Calls of `exportTo` and `store.serialize`. */
   exports: { completed: number; failed: number };
   /** Imports of v1 data. */
   migrations: { completed: number; failed: number; invalidated: number };
-  /** The databases of `openDatabase`. */
+  /** Databases opened with `openDatabase`. */
   sql: {
-    /** Calls that ran statements, batches and further rows of iterations. */
+    /** Calls that ran statements or batches, or fetched more rows of an iteration. */
     calls: number;
-    /** Without the wait for their turn. */
+    /** The time that they ran, without the time in the queue. */
     callSeconds: Histogram;
-    /** How many reads of the store each of them waited for. */
+    /** The number of store reads that each of these calls waited for. */
     callRoundTrips: Histogram;
-    /** Calls refused as `ERR_OVERLOADED`. */
+    /** Calls refused with `ERR_OVERLOADED`. */
     overloaded: number;
-    /** Reads of the store, starts not counted. */
+    /** Reads of the store, not counting starts. */
     roundTrips: number;
-    /** Pages that these brought. */
+    /** Pages loaded by these reads. */
     pagesFetched: number;
-    /** Pages among them that nobody had asked for yet. */
+    /** Of these, pages that nothing had asked for yet. */
     pagesReadAhead: number;
-    /** Now. */
+    /** Open databases now. */
     openDatabases: number;
-    /** Calls that wait for their turn now. */
+    /** Calls waiting in a queue now. */
     waiting: number;
-    /** Calls that run now. */
+    /** Calls running now. */
     running: number;
-    /** Bytes of the page caches of SQLite's connections, now. */
+    /** Bytes in the page caches of SQLite's connections, now. */
     memoryBytes: number;
   };
-  /** The page cache that all databases of the store share. */
+  /** The page cache, shared by all databases of the store. */
   cache: {
     hits: number;
     /** Pages that SQLite asked for and that had to be read from the store. */
     misses: number;
-    /** Now. */
+    /** Bytes in the cache now. */
     bytes: number;
   };
-  /** Pages that the starts of databases brought along. */
+  /** Pages loaded by the starts of databases. */
   preload: {
     pages: number;
-    /** Those that SQLite has asked for since. */
+    /** Preloaded pages that SQLite has asked for since. */
     hits: number;
-    /** Those that it had not asked for when their database was closed. */
+    /** Preloaded pages that SQLite had not asked for by the time their database was closed. */
     wasted: number;
   };
-  /** What waits now. */
+  /** What is waiting now. */
   queues: {
     /**
-     * Transactions that wait for the thread that commits, from all stores of this process on the same directory. 0 on
-     * other backends.
+     * Transactions waiting for the commit thread, from all stores of this process on the same directory. 0 on other
+     * backends.
      */
     commit: number;
-    /** Actors that are being tidied up after: rollbacks, trims, sweeps. */
+    /** Actors being cleaned up in the background: rollbacks, trims, sweeps. */
     background: number;
   };
-  /** What a store in a directory uses now, and whom it waits for; zeros on other backends. */
+  /** What a store in a directory uses and waits for, now. All zero on other backends. */
   file: {
-    /** Bytes of the store's file. */
+    /** The size of the store's file in bytes. */
     bytes: number;
-    /** Bytes in it that later writes can use. */
+    /** Bytes in the file that are free for later writes. */
     freeBytes: number;
-    /** Reads that keep a state, of all processes. */
+    /** Open reads that keep a state alive, in all processes. */
     reads: number;
     /**
-     * Seconds for which the oldest state has been kept that is not the newest: the file grows by what is written
-     * meanwhile. One that rises is a stopped process, or an export that nobody ends.
+     * Seconds for which the oldest state, other than the newest, has been kept. The file grows by what is written in
+     * the meantime. If this number keeps rising, a process is suspended or an export was never finished.
      */
     oldestReadSeconds: number;
-    /** Commits that came after that state. */
+    /** Commits made since that state. */
     oldestReadCommits: number;
-    /** Seconds for which the process that may write now has had its turn: a transaction takes milliseconds. */
+    /** Seconds for which the current writer process has held the write lock. A transaction takes milliseconds. */
     writeTurnSeconds: number;
-    /** 1 while this process waits for its turn to write, else 0. */
+    /** 1 while this process waits for the write lock, otherwise 0. */
     writeTurnWaiting: number;
-    /** Places of readers that died, which this process has freed. */
+    /** Reader slots of dead processes that this process has freed. */
     deadReaders: number;
   };
 
   /**
-   * The same numbers as text in Prometheus' format, version 0.0.4: serve it with the content type
-   * `text/plain; version=0.0.4`.
+   * The same numbers in Prometheus' text format, version 0.0.4. Serve it with the content type `text/plain;
+   * version=0.0.4`.
    *
-   * @throws {BatonError} `ERR_INVALID_ARG`: a name or a value in the options.
+   * @throws {BatonError} `ERR_INVALID_ARG`: a name or a value in the options is invalid.
    */
   toPrometheus(options?: PrometheusOptions): string;
 }
 
-/** Which store to open. */
+/** The store to open. */
 export type StoreOptions = EmbeddedStoreOptions | MemoryStoreOptions | FoundationDbStoreOptions;
 
-/** A store in a directory of this machine. */
+/** A store in a directory on this machine. */
 export interface EmbeddedStoreOptions {
   /**
-   * The directory, also as a `file:` URL. It is made if it is not there. Relative paths start at the working directory.
+   * The directory, as a path or a `file:` URL. It is created if it does not exist. Relative paths start at the working
+   * directory.
    */
   path: string | URL;
   /**
-   * Whether a store is made where there is none. Without it such a place is refused with `ERR_INVALID_ARG`.
+   * Whether to create the store if it does not exist. With `false`, opening a missing store fails with
+   * `ERR_INVALID_ARG`.
    *
    * @default true
    */
   create?: boolean;
   /**
-   * What an answered commit survives. `'strict'`: `kill -9` and a power loss. `'relaxed'`: `kill -9` only; a
-   * power loss can cost the whole store, so it is for tests and scratch data.
+   * What a resolved commit survives. `'strict'`: `kill -9` and a power loss. `'relaxed'`: only `kill -9`. A power loss
+   * can then destroy the whole store, so use it for tests and scratch data.
    *
    * @default 'strict'
    */
   durability?: 'strict' | 'relaxed';
   /**
-   * The largest size of the store's file, in bytes, 1048576 to 2^46. A commit that would pass it fails with
-   * `ERR_QUOTA_EXCEEDED`. The next write notes it in the store, where processes that are told none find it.
+   * The maximum size of the store's file in bytes, 1048576 to 2^46. A commit that would exceed it fails with
+   * `ERR_QUOTA_EXCEEDED`. The next write records the limit in the store; processes that do not set one then use it.
    *
-   * @default what the store notes, or else 1 TiB
+   * @default the limit recorded in the store, or else 1 TiB
    */
   maxSizeBytes?: number;
   /**
-   * Whether the store is only read: every call that writes ends with `ERR_READ_ONLY`. Nothing is made but lock files,
-   * where the directory can be written, so there must be a store already. A directory on a read-only mount, a snapshot, a backup or another user's will do. Databases
-   * are opened with {@link DatabaseOptions.readOnly}.
+   * Whether the store is read-only: every call that writes fails with `ERR_READ_ONLY`. The store must already exist.
+   * Only lock files are created, and only if the directory is writable. A directory on a read-only mount, a snapshot, a
+   * backup or another user's directory will do. Open databases with {@link DatabaseOptions.readOnly}.
    *
    * @default false
    */
   readOnly?: boolean;
   /**
-   * The rights of the files that are made, as `chmod` takes them, such as `0o660`; 0o600 at least. A directory
-   * that is made gets them, too, with the right to enter it. Not on Windows.
+   * The permissions of new files, as `chmod` takes them, such as `0o660`; at least `0o600`. A new directory gets them
+   * too, plus the permission to enter it. Not on Windows.
    *
-   * @default those of the directory, without the right to execute
+   * @default those of the directory, without the execute bits
    */
   mode?: number;
   /**
-   * The memory for pages of SQL databases, shared by all databases of the store, in bytes.
+   * The memory for pages of SQL databases in bytes, shared by all databases of the store.
    *
    * @default 67108864
    */
@@ -618,11 +626,11 @@ export interface EmbeddedStoreOptions {
   foundationdb?: undefined;
 }
 
-/** A store in memory, gone when it is closed. Each one opened is a store of its own. */
+/** A store in memory, which is gone when it is closed. Each open call creates a separate store. */
 export interface MemoryStoreOptions {
   memory: true;
   /**
-   * The memory for pages of SQL databases, shared by all databases of the store, in bytes.
+   * The memory for pages of SQL databases in bytes, shared by all databases of the store.
    *
    * @default 67108864
    */
@@ -633,61 +641,63 @@ export interface MemoryStoreOptions {
 }
 
 /**
- * A store on a FoundationDB cluster (7.3 or later), for many machines. It needs FoundationDB's client library
- * on this machine, which is loaded when the first such store is opened; `docs/foundationdb.md` says how to
- * install and run it.
+ * A store on a FoundationDB cluster (7.3 or later), shared by many machines. It needs FoundationDB's client library on
+ * this machine. The library is loaded when the first such store is opened. `docs/foundationdb.md` says how to install
+ * and run it.
  */
 export interface FoundationDbStoreOptions {
   foundationdb: {
     /**
-     * What the keys of the store begin with: 1 to 256 bytes of UTF-8. Stores with different prefixes share a
-     * cluster without seeing each other, also where one prefix is the beginning of the other.
+     * The prefix of the store's keys: 1 to 256 bytes of UTF-8. Stores with different prefixes are separate, even in the
+     * same cluster and even if one prefix is the beginning of the other.
      */
     prefix: string;
     /**
-     * Path of the cluster file; relative paths start at the working directory. The client rewrites this file
-     * when the coordinators change, so it and its directory should be writable.
+     * The path of the cluster file. Relative paths start at the working directory. The client rewrites this file when
+     * the coordinators change, so the file and its directory should be writable.
      *
      * @default where the client looks: `FDB_CLUSTER_FILE`, `./fdb.cluster`, the system's
      */
     clusterFile?: string | URL;
     /**
-     * Path of the client library, `libfdb_c`. A process can load one only: all its stores share it.
+     * The path of the client library, `libfdb_c`. A process can load only one, so all its stores share it.
      *
-     * @default `FDB_CLIENT_LIBRARY`, then where the system's loader and FoundationDB's packages have it
+     * @default `FDB_CLIENT_LIBRARY`, then the paths of the system's loader and of FoundationDB's packages
      */
     clientLibrary?: string | URL;
     /**
-     * How long a call of one transaction may take, in milliseconds, 100 to 600000: waiting for the cluster,
-     * further attempts after conflicts, and asking what became of a commit whose answer was lost. One
-     * transaction has a third of it, so a cluster that is away shows as `ERR_UNAVAILABLE` after that time.
-     * Calls of many transactions (large commits, imports, long reads) take as long as each of them gets on.
+     * How long a call that needs one transaction may take, in milliseconds, 100 to 600000. It includes waiting for the
+     * cluster, retries after conflicts, and finding out what became of a commit whose answer was lost. Each transaction
+     * gets a third of it, so if the cluster is away, the call fails with `ERR_UNAVAILABLE` after that time. Calls that
+     * need many transactions (large commits, imports, long reads) may go on for as long as each transaction makes
+     * progress.
      *
      * @default 30000
      */
     timeoutMs?: number;
     /**
-     * How often one call tries again at most, 0 to 1000.
+     * The maximum number of retries per call, 0 to 1000.
      *
      * @default 63
      */
     retryLimit?: number;
     /**
-     * The bytes that one transaction writes at most, 100000 to 5000000. Larger commits take several, and
-     * become visible as one.
+     * The maximum number of bytes that one transaction writes, 100000 to 5000000. Larger commits take several
+     * transactions and become visible as one.
      *
      * @default 1000000
      */
     transactionBytes?: number;
   };
   /**
-   * The memory for pages of SQL databases, shared by all databases of the store, in bytes.
+   * The memory for pages of SQL databases in bytes, shared by all databases of the store.
    *
    * @default 67108864
    */
   cacheBytes?: number;
   /**
-   * Whether a store is made where there is none. Without it such a place is refused with `ERR_INVALID_ARG`.
+   * Whether to create the store if it does not exist. With `false`, opening a missing store fails with
+   * `ERR_INVALID_ARG`.
    *
    * @default true
    */
@@ -696,101 +706,100 @@ export interface FoundationDbStoreOptions {
   memory?: undefined;
 }
 
-/** How to take an actor over. */
+/** Options of {@link Store.loadStartup}. */
 export interface LoadStartupOptions {
   /**
-   * The W3C trace context that the call belongs to, such as
-   * `'00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'`: log records of the call carry its ids. Another form
-   * is refused with `ERR_INVALID_ARG`.
+   * The W3C trace context of the call, such as `'00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'`. Log records
+   * of the call carry its ids. Any other format is refused with `ERR_INVALID_ARG`.
    */
   traceparent?: string;
-  /** The pages to bring along. Without it: page 1 alone. */
+  /** The pages to load. By default only page 1. */
   preload?: Preload;
   /** See {@link GetPagesRequest.signal}. */
   signal?: AbortSignal;
 }
 
 /**
- * Which pages a {@link Startup} brings along. Page 1 always comes, then the chosen ones in ascending order
- * until `maxBytes` is spent, then the hinted ones. Pages past the end of the database are left out.
+ * The pages that a {@link Startup} returns. Page 1 always comes, then the chosen pages in ascending order until
+ * `maxBytes` is used up, then the hinted ones. Pages past the end of the database are left out.
  */
 export interface Preload {
   /** Single page numbers, each 1 to 4294967295. */
   pages?: readonly number[] | Uint32Array;
-  /** Runs of pages from `start` up to and without `end`, each 1 to 4294967295. */
+  /** Ranges of pages from `start` up to but not including `end`, each 1 to 4294967295. */
   ranges?: readonly { start: number; end: number }[];
   /**
-   * Whether the pages come too that earlier databases of this actor needed soon after their start, as far as
-   * `maxBytes` has room for them. With {@link Store.openDatabase} it also says whether this database notes
-   * its own for the next start. An actor that was only ever used page by page has none.
+   * Whether to include pages that earlier databases of this actor needed soon after their start, as far as `maxBytes`
+   * allows. With {@link Store.openDatabase} it also says whether this database records its own pages for the next
+   * start. An actor that was only used page by page has no hints.
    *
    * @default true
    */
   hints?: boolean;
   /**
-   * At most this many bytes of pages, 0 to 4294967295.
+   * The maximum number of bytes of pages, 0 to 4294967295.
    *
    * @default 1048576
    */
   maxBytes?: number;
 }
 
-/** The answer to {@link Store.loadStartup}. */
+/** The result of {@link Store.loadStartup}. */
 export interface Startup {
-  /** Whether this call raised the generation. Only then does the caller own the actor. */
+  /** Whether this call raised the generation. Only if it is `'won'` does the caller own the actor. */
   outcome: 'won' | 'lost';
-  /** The generation: won, the one now held; lost, the other owner's. */
+  /** The generation. If won, the one that the caller now holds; if lost, the other owner's. */
   generation: bigint;
   /** The state of the actor. */
   meta: Meta;
-  /** The preloaded pages; none when lost. */
+  /** The preloaded pages. None if lost. */
   pages: PageSet;
 }
 
 /** The state of an actor at one moment. */
 export interface Meta {
-  /** Raised by each takeover, from `1n`. */
+  /** Raised by each takeover, starting at `1n`. */
   generation: bigint;
   /** The last commit; `0n` before the first. */
   headTxid: bigint;
-  /** The size of the database in pages; 0 for a fresh actor. */
+  /** The size of the database in pages. 0 for a new actor. */
   sizePages: number;
-  /** The size of a page in bytes; 4096 for a database without pages. */
+  /** The size of a page in bytes. 4096 for a database without pages. */
   pageSize: number;
-  /** When the actor was first owned. */
+  /** When the actor was first started. */
   createdAt: Date;
   /** Where its data came from. */
   origin: 'native' | 'migrating-from-v1' | 'migrated-from-v1';
 }
 
-/** What to read. */
+/** The pages to read. */
 export interface GetPagesRequest {
   /** See {@link LoadStartupOptions.traceparent}. */
   traceparent?: string;
-  /** The generation held. */
+  /** The generation that the caller holds. */
   generation: bigint;
   /** The page numbers, each 1 to 4294967295, in any order. */
   pages: readonly number[] | Uint32Array;
-  /** The head that the pages must come from. Without it: the current one. */
+  /** The head that the pages must come from. By default the current one. */
   headTxid?: bigint;
   /**
-   * Aborted before the call: rejects with `ERR_ABORTED`, and nothing was done. Aborted later: rejects at once
-   * with `ERR_ABORTED`, but the operation is not undone and may still take effect.
+   * If aborted before the call, the call rejects with `ERR_ABORTED` and does nothing. If aborted later, the call
+   * rejects at once with `ERR_ABORTED`, but the operation is not undone and may still take effect.
    */
   signal?: AbortSignal;
 }
 
-/** What to write. */
+/** The pages to write. */
 export interface CommitRequest {
   /** See {@link LoadStartupOptions.traceparent}. */
   traceparent?: string;
-  /** The generation held. */
+  /** The generation that the caller holds. */
   generation: bigint;
-  /** The head that this commit extends: of the start at first, then of the commit before. */
+  /** The head that this commit builds on: the one from the start, then that of the previous commit. */
   headTxid: bigint;
-  /** The size of the database afterwards, in pages, 0 to 4294967295. Pages beyond it are dropped. */
+  /** The size of the database after the commit, in pages, 0 to 4294967295. Pages beyond it are dropped. */
   sizePages: number;
-  /** The changed pages, in any order, each once. */
+  /** The changed pages, in any order. Each page may appear only once. */
   pages: readonly PageWrite[];
   /** See {@link GetPagesRequest.signal}. An abort never means that nothing was committed. */
   signal?: AbortSignal;
@@ -798,11 +807,11 @@ export interface CommitRequest {
 
 /** A page to write. */
 export interface PageWrite {
-  /** Its number, 1 to 4294967295. */
+  /** The page number, 1 to 4294967295. */
   page: number;
   /**
-   * Its bytes: the actor's page size. While the database is empty, a commit sets the page size: a power of
-   * two from 512 to 65536, the same for all its pages.
+   * The page's bytes, as long as the actor's page size. While the database is empty, a commit sets the page size: a
+   * power of two from 512 to 65536, the same for all its pages.
    */
   data: ArrayBufferView;
 }
@@ -815,9 +824,9 @@ export interface ListOptions {
    * @default ''
    */
   prefix?: string;
-  /** Only ids above this one, in byte order; to go on from the last id of the list before. */
+  /** Only ids after this one, in byte order. Pass the last id of the previous list to continue. */
   after?: string;
-  /** At most this many, 1 to 4294967295. Without it: all. */
+  /** The maximum number of actors, 1 to 4294967295. By default all. */
   limit?: number;
 }
 
@@ -826,34 +835,34 @@ export interface ActorEntry {
   actorId: string;
 }
 
-/** An entry of an actor's key-value store, as rivetkit's v1 holds them. */
+/** An entry of an actor's key-value store, as rivetkit v1 keeps it. */
 export interface V1Entry {
   key: ArrayBufferView | ArrayBuffer;
   value: ArrayBufferView | ArrayBuffer;
 }
 
-/** How to migrate. */
+/** Options of {@link Store.migrateV1}. */
 export interface MigrateOptions {
-  /** Ends the import between two entries; the actor is then as it was before. */
+  /** Ends the import between two entries. The actor is then as it was before. */
   signal?: AbortSignal;
 }
 
-/** How to import. */
+/** Options of {@link Store.importFrom}. */
 export interface ImportOptions {
   /**
-   * Whether the pages of an actor that has some are replaced. Without it such an actor is refused.
+   * Whether to replace the pages of an actor that already has some. By default such an actor is refused.
    *
    * @default false
    */
   replace?: boolean;
   /**
-   * Ends an import of a stream or of bytes, and nothing of it is visible: `ERR_ABORTED`. With a file it ends the waiting
-   * only, and the import may still take effect.
+   * Ends an import of a stream or of bytes with `ERR_ABORTED`; nothing becomes visible. With a file it only ends the
+   * waiting, and the import may still take effect.
    */
   signal?: AbortSignal;
 }
 
-/** Bytes, whatever they are viewed by. */
+/** Bytes, in any kind of view or buffer. */
 export type BytesLike = ArrayBufferView | ArrayBufferLike;
 
 /** What {@link Store.importFrom} takes: a path, the bytes of a database, or a stream of them. */
@@ -863,45 +872,45 @@ export type ImportSource =
 /** What {@link Store.exportTo} takes: a path or a stream. */
 export type ExportTarget = string | URL | NodeJS.WritableStream | WritableStream<Uint8Array>;
 
-/** How to export. */
+/** Options of {@link Store.exportTo}. */
 export interface ExportOptions {
   /**
-   * Whether a file that is there is replaced. Without it such a name is refused. Not for a stream.
+   * Whether to replace an existing file. By default an existing file is refused. Not for streams.
    *
    * @default false
    */
   overwrite?: boolean;
   /**
-   * Ends an export to a stream, which is then destroyed or aborted: `ERR_ABORTED`. With a file it ends the waiting only,
-   * and the file may still appear.
+   * Ends an export to a stream with `ERR_ABORTED`; the stream is then destroyed or aborted. With a file it only ends
+   * the waiting, and the file may still appear.
    */
   signal?: AbortSignal;
 }
 
-/** How to serialize. */
+/** Options of {@link Store.serialize}. */
 export interface SerializeOptions {
-  /** Ends it: `ERR_ABORTED`. */
+  /** Ends the call with `ERR_ABORTED`. */
   signal?: AbortSignal;
 }
 
-/** How to copy an actor. */
+/** Options of {@link Store.copyTo}. */
 export interface CopyOptions {
   /**
-   * The id that the copy gets.
+   * The id of the copy.
    *
    * @default the same
    */
   as?: string;
   /**
-   * Whether the pages that the actor has in the target are replaced. Without it such an actor is refused.
+   * Whether to replace the pages that the actor already has in the target. By default such an actor is refused.
    *
    * @default false
    */
   replace?: boolean;
   /**
-   * Whether every page is read back from the target, before any of it becomes visible there, and compared with what was
-   * read here. A difference is `ERR_CORRUPT`, and the copy is rolled back. It compares with the head that is copied,
-   * whatever the owner commits meanwhile.
+   * Whether to read back every page from the target, before the copy becomes visible, and compare it with what was read
+   * from the source. If a page differs, the copy is rolled back and fails with `ERR_CORRUPT`. The comparison is with
+   * the head being copied, whatever the owner commits in the meantime.
    *
    * @default false
    */
@@ -909,54 +918,56 @@ export interface CopyOptions {
   /** Ends the copy between two steps: it rejects with `ERR_ABORTED`, and what was written is rolled back. */
   signal?: AbortSignal;
   /**
-   * Called when the target was taken over and nothing was written yet, and after each step of a few megabytes. A
-   * promise is waited for.
+   * Called after the target was taken over and before anything is written, and then after each step of a few megabytes.
+   * If it returns a promise, the copy waits for it.
    */
   onProgress?: (progress: CopyProgress) => unknown;
 }
 
-/** What an owner holds of an actor that it deletes. */
+/** What the owner of an actor passes to delete it. */
 export interface DeleteOptions {
-  /** The generation of the start: nothing is deleted if somebody has taken the actor over since. */
+  /** The generation from the start. Nothing is deleted if the actor has been taken over since. */
   generation?: bigint;
-  /** The head that was seen, together with `generation`: nothing is deleted if there was a commit since. */
+  /** The last head seen, together with `generation`. Nothing is deleted if there was a commit since. */
   headTxid?: bigint;
 }
 
-/** How to rename an actor. */
+/** Options of {@link Store.rename}. */
 export type RenameOptions = Pick<CopyOptions, 'signal' | 'onProgress'>;
 
-/** How far a copy is. */
+/** The progress of a copy. */
 export interface CopyProgress {
   actorId: string;
-  /** The state that is being read. */
+  /** The state being read. */
   source: Meta;
-  /** The target as it was found, with the generation that the copy holds. */
+  /** The state of the target before the copy, with the generation that the copy holds. */
   target: Meta;
-  /** Pages passed so far. It begins at 0 again where the head of the source moves and is not kept. */
+  /**
+   * Pages processed so far. It starts over at 0 if the source's head moves and the backend does not keep the old one.
+   */
   pagesDone: number;
-  /** Pages read back so far, with `verify`; else 0. */
+  /** Pages read back so far, with `verify`; otherwise 0. */
   pagesVerified: number;
-  /** The pages that there are. */
+  /** The total number of pages. */
   pages: number;
 }
 
-/** The answer to {@link Store.copyTo}. */
+/** The result of {@link Store.copyTo}. */
 export interface CopyResult {
   /** The state that was copied. */
   source: Meta;
-  /** The state that it has become. */
+  /** The state of the copy. */
   target: Meta;
 }
 
 /** What to verify. */
 export interface VerifyOptions {
-  /** This actor alone. */
+  /** Only this actor. */
   actorId?: string;
-  /** Only actors whose ids begin with this. Not together with `actorId`. */
+  /** Only actors whose ids begin with this. Cannot be combined with `actorId`. */
   prefix?: string;
   /**
-   * Whether SQLite checks each database. Pages that are no database are left out.
+   * Whether SQLite checks each database. Pages that are not a database are skipped.
    *
    * @default true
    */
@@ -967,13 +978,13 @@ export interface VerifyOptions {
   onProgress?: (progress: VerifyProgress) => void;
 }
 
-/** How far a verification is. */
+/** The progress of a verification. */
 export interface VerifyProgress {
-  /** The actor that was finished just now. */
+  /** The actor that was just finished. */
   actorId?: string;
-  /** Actors looked at so far, deleted ones included. */
+  /** Actors checked so far, deleted ones included. */
   actors: number;
-  /** Databases that SQLite has checked. */
+  /** Databases checked by SQLite. */
   databases: number;
   /** Rows read. */
   rows: number;
@@ -983,67 +994,70 @@ export interface VerifyProgress {
   problems: number;
 }
 
-/** The answer to {@link Store.verify}. */
+/** The result of {@link Store.verify}. */
 export interface VerifyReport {
-  /** Whether there is no problem of the severity `'error'`. */
+  /** Whether there is no problem of severity `'error'`. */
   ok: boolean;
-  /** Actors looked at, deleted ones included. */
+  /** Actors checked, deleted ones included. */
   actors: number;
-  /** Databases that SQLite has checked. */
+  /** Databases checked by SQLite. */
   databases: number;
   /** Rows read. */
   rows: number;
   /** Bytes of their keys and values. */
   bytes: number;
-  /** What is wrong; of one actor at most 1,000, of all at most 10,000 problems. */
+  /** The problems found: at most 1,000 per actor and 10,000 in total. */
   problems: Problem[];
-  /** How many more there are. */
+  /** The number of problems left out. */
   problemsOmitted: number;
-  /** Actors that committed all the time, so that nothing can be said of them. */
+  /** Actors that kept committing, so that they could not be checked. */
   busy: string[];
 }
 
-/** Something that is not as it should be. */
+/** A problem that verification found. */
 export interface Problem {
-  /** The actor concerned; absent where a row is of none. */
+  /** The actor concerned. Absent if the row belongs to no actor. */
   actorId?: string;
-  /** The kind of row, or `'integrity'` for what SQLite has found. */
+  /** The kind of row, or `'integrity'` for a problem that SQLite found. */
   kind: 'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'unknown' | 'integrity';
-  /** The page, where it is one. */
+  /** The page number, if the row is a page. */
   page?: number;
   /** The commit that wrote it. */
   txid?: bigint;
-  /** `'error'`: data is damaged or will be. `'warning'`: something is left over or ignored, and no data is lost. */
+  /** `'error'`: data is damaged or will be. `'warning'`: something is left over or ignored, but no data is lost. */
   severity: 'error' | 'warning';
-  /** For people. */
+  /** A description for people. */
   detail: string;
 }
 
-/** What is stored of an actor. */
+/** What is stored for an actor. */
 export interface Inspection {
-  /** Who owns it; absent if the row is absent or damaged. */
+  /** Who owns the actor. Absent if the row is absent or damaged. */
   fence?: {
     generation: bigint;
-    /** The generation of the start that made the actor: above 1 if the id was deleted before. */
+    /** The generation of the start that created the actor. Above 1 if the id was deleted before. */
     firstGeneration: bigint;
-    /** Whether this is what a deletion has left. */
+    /** Whether this row is what a deletion left behind. */
     deleted: boolean;
     origin: Meta['origin'];
     createdAt: Date;
   };
-  /** What is committed; absent before the first commit, or if the row is damaged. */
+  /** What is committed. Absent before the first commit, or if the row is damaged. */
   head?: {
     txid: bigint;
     nextTxid: bigint;
     sizePages: number;
     pageSize: number;
-    /** A commit of several transactions that is under way, or was left by an owner that is gone. */
+    /**
+     * A commit of several transactions that is in progress, or that an owner left behind. `doomed`: whether it was
+     * aborted.
+     */
     openStage?: { txid: bigint; doomed: boolean };
-    /** Whether older versions of pages are still to be cleared. */
+    /** Whether older versions of pages still have to be removed. */
     unswept: boolean;
-    /** Pages above this number may have rows from a larger size, which are still to be cleared. */
+    /** Pages above this number may have rows from a larger size that still have to be removed. */
     untrimmedAbove?: number;
-    /** How many commits it remembers for lost answers. */
+    /** How many commits the row records, so that lost answers can be resolved. */
     recentCommits: number;
   };
   rows: {
@@ -1051,7 +1065,7 @@ export interface Inspection {
     head: RowCount;
     /** Pages that a reader sees. */
     pagesLive: RowCount;
-    /** Older versions of them. */
+    /** Older versions of these pages. */
     pagesSuperseded: RowCount;
     /** Pages of the open stage. */
     pagesStaged: RowCount;
@@ -1059,77 +1073,77 @@ export interface Inspection {
     pagesBeyond: RowCount;
     manifests: RowCount;
     hints: RowCount;
-    /** Rows that fit nothing. */
+    /** Rows that belong to nothing. */
     stray: RowCount;
   };
-  /** Pages inside the size without a row: they read as zeros. */
+  /** Pages inside the size that have no row. They read as zeros. */
   pagesNeverWritten: number;
   problems: Problem[];
-  /** How many more there are. */
+  /** The number of problems left out. */
   problemsOmitted: number;
 }
 
-/** How many rows of a kind there are, and how large they are. */
+/** The number and size of the rows of one kind. */
 export interface RowCount {
   rows: number;
   keyBytes: number;
   valueBytes: number;
 }
 
-/** How to ping. */
+/** Options of {@link Store.ping}. */
 export interface PingOptions {
   /** See {@link GetPagesRequest.signal}. */
   signal?: AbortSignal;
 }
 
-/** The answer to {@link Store.ping}. */
+/** The result of {@link Store.ping}. */
 export interface PingResult {
-  /** How long the read took in the addon, attempts that failed included, in milliseconds. */
+  /** How long the read took in the addon, in milliseconds, failed attempts included. */
   latencyMs: number;
 }
 
-/** The answer to {@link Store.status}. */
+/** The result of {@link Store.status}. */
 export interface StoreStatus {
   backend: 'embedded' | 'memory' | 'foundationdb';
-  /** Whether transactions can be made now. */
+  /** Whether transactions are possible now. */
   available: boolean;
-  /** Whether nothing asks for attention. */
+  /** Whether nothing needs attention. */
   healthy: boolean;
-  /** What does, in the backend's words. */
+  /** What needs attention, in the backend's words. */
   messages: string[];
-  /** With the backend `'foundationdb'`: what the cluster says of itself. */
+  /** With the backend `'foundationdb'`: what the cluster reports about itself. */
   foundationdb?: FoundationDbStatus;
 }
 
 /**
- * A selection of FoundationDB's machine-readable status
- * (https://apple.github.io/foundationdb/mr-status.html), and the whole of it. What a release of FoundationDB
- * does not say, or a cluster in trouble does not know, is absent.
+ * A selection from FoundationDB's machine-readable status (https://apple.github.io/foundationdb/mr-status.html), and
+ * the full document. Fields that this release of FoundationDB does not report, or that a cluster in trouble does not
+ * know, are absent.
  */
 export interface FoundationDbStatus {
-  /** The client library in use: its path, or the name by which the system found it. */
+  /** The client library in use: its path, or the name under which the system found it. */
   clientLibrary: string;
-  /** Its release, such as `'7.3.79'`. */
+  /** Its version, such as `'7.3.79'`. */
   clientVersion: string;
-  /** The release of a server. */
+  /** The version of a server. */
   clusterVersion?: string;
-  /** Path of the cluster file in use. */
+  /** The path of the cluster file in use. */
   clusterFile?: string;
-  /** The coordinators that the cluster file names, and whether this client reaches them. */
+  /** The coordinators named in the cluster file, and whether this client can reach them. */
   coordinators: { address: string; reachable: boolean }[];
-  /** Whether an operator, a restore or a switch-over has locked the database: no transaction is taken then. */
+  /** Whether an operator, a restore or a switch-over has locked the database. No transactions are then accepted. */
   locked: boolean;
   /** `'fully_recovered'` when all is well. */
   recoveryState?: string;
-  /** `'healthy'` when every copy of the data is there. */
+  /** `'healthy'` when all copies of the data are there. */
   dataState?: string;
-  /** How many server processes there are. */
+  /** The number of server processes. */
   processes: number;
-  /** What the cluster's own probe measured last, in milliseconds. */
+  /** The last measurements of the cluster's own probe, in milliseconds. */
   latencyMs: { readVersion?: number; read?: number; commit?: number };
-  /** What limits the rate of transactions; `'workload'` when nothing in the cluster does. */
+  /** What limits the rate of transactions. `'workload'` if nothing in the cluster does. */
   limitedBy?: string;
-  /** The whole document, parsed. Its schema is FoundationDB's and changes with its releases. */
+  /** The full document, parsed. Its schema is FoundationDB's and changes between versions. */
   json: unknown;
 }
 
@@ -1145,42 +1159,42 @@ export interface FoundationDbStatus {
  */
 export declare class PageSet implements Iterable<[number, Uint8Array]> {
   private constructor();
-  /** How many pages there are. */
+  /** The number of pages. */
   readonly size: number;
-  /** All pages one after the other, in the order of `pages`. */
+  /** All pages, one after the other, in the order of `pages`. */
   readonly data: Uint8Array;
-  /** The page numbers, ascending. */
+  /** The page numbers, in ascending order. */
   readonly pages: Uint32Array;
   /** The head that all pages come from. */
   readonly headTxid: bigint;
   /** The size of a page in bytes. */
   readonly pageSize: number;
   /**
-   * The bytes of a page, or `undefined` if it is not in the set. They are a view of `data`, not a copy:
-   * keeping one keeps the whole buffer, and writing to it writes to `data`.
+   * The bytes of a page, or `undefined` if it is not in the set. They are a view of `data`, not a copy: keeping one
+   * view keeps the whole buffer in memory, and writing to it writes to `data`.
    */
   get(page: number): Uint8Array | undefined;
   /** Whether a page is in the set. */
   has(page: number): boolean;
-  /** The page numbers, ascending. */
+  /** The page numbers, in ascending order. */
   keys(): IterableIterator<number>;
-  /** Page numbers and bytes, ascending. */
+  /** Page numbers and bytes, in ascending order. */
   [Symbol.iterator](): Generator<[number, Uint8Array], void, undefined>;
 }
 
-/** How to open a database. */
+/** Options of {@link Store.openDatabase}. */
 export interface DatabaseOptions {
   /**
-   * Whether the database only reads, and leaves the actor to whoever owns it: no generation is raised, nothing is
-   * written, and no owner notices. The actor must exist, or opening rejects with `ERR_NOT_FOUND`.
+   * Whether the database is read-only and leaves the actor to its owner: it raises no generation, writes nothing, and
+   * no owner notices it. The actor must exist; otherwise opening rejects with `ERR_NOT_FOUND`.
    *
-   * Each statement and each transaction sees one commit from its beginning to its end; the next one sees the
-   * newest, also after takeovers. While somebody else deletes the actor its calls reject with `ERR_NOT_FOUND`.
-   * What would write rejects with `SQLITE_READONLY`; temporary tables may be made and written. A transaction or
-   * an iteration that needs pages which the owner has replaced meanwhile ends with `SQLITE_BUSY`, extended code
-   * `SQLITE_BUSY_SNAPSHOT`, retryable; a single statement or batch is first run again by itself.
+   * Each statement and each transaction sees one commit from beginning to end. The next one sees the newest commit,
+   * even after a takeover. If the actor is deleted, calls reject with `ERR_NOT_FOUND` until it exists again. Statements
+   * that would write reject with `SQLITE_READONLY`; temporary tables can be created and written. If a transaction or an
+   * iteration needs pages that the owner has replaced in the meantime, it fails with `SQLITE_BUSY`, extended code
+   * `SQLITE_BUSY_SNAPSHOT`, which is retryable. A single statement or batch is first rerun automatically.
    *
-   * `preload` and `onFenced` are for owners: with this option they are `ERR_INVALID_ARG`.
+   * `preload` and `onFenced` are for owners: together with this option they are refused with `ERR_INVALID_ARG`.
    *
    * @default false
    */
@@ -1188,66 +1202,65 @@ export interface DatabaseOptions {
 
   /** See {@link LoadStartupOptions.traceparent}. */
   traceparent?: string;
-  /** The pages to bring along, besides page 1. With its `hints`, they are rarely worth choosing by hand. */
+  /** The pages to load, besides page 1. With the default `hints` it is rarely worth choosing them by hand. */
   preload?: Preload;
   /**
-   * Whether pages are read ahead of a scan or of a walk through a b-tree.
+   * Whether to read pages ahead of a scan or of a walk through a b-tree.
    *
    * @default true
    */
   readAhead?: boolean;
   /**
-   * How many calls may wait for their turn, 1 to 4294967295. One more rejects with `ERR_OVERLOADED`.
+   * How many calls may wait in the queue, 1 to 4294967295. Further calls reject with `ERR_OVERLOADED`.
    *
    * @default 1024
    */
   maxQueuedCalls?: number;
   /**
-   * How long a transaction may be open, in milliseconds, 1 to 2147483647. One that is forgotten, or waits for
-   * something that does not come, is rolled back then, so that the calls behind it go on.
+   * How long a transaction may stay open, in milliseconds, 1 to 2147483647. After that it is rolled back, so that a
+   * forgotten or stuck transaction does not block the calls behind it.
    *
-   * It holds as well for a transaction that `BEGIN` or `SAVEPOINT` has opened as a statement, from the call that left it
-   * open. Calls run inside of it whoever makes them; so when it is rolled back, all calls reject with `ERR_CLOSED` until
-   * one executes `ROLLBACK`.
+   * The limit also applies to a transaction opened by a `BEGIN` or `SAVEPOINT` statement, from the call that left it
+   * open. All calls run inside such a transaction, whoever makes them. After the rollback, all calls therefore reject
+   * with `ERR_CLOSED` until one executes `ROLLBACK`.
    *
    * @default 30000
    */
   transactionTimeoutMs?: number;
   /**
-   * Called once, when this database learns that it has lost the actor: to a later takeover, with the
-   * `ERR_FENCE_MISMATCH`, or because the actor was deleted, with the `ERR_NOT_FOUND` that all its calls reject
-   * with from then on.
+   * Called once, when this database learns that it has lost the actor. After a takeover it receives the
+   * `ERR_FENCE_MISMATCH`; after a deletion it receives the `ERR_NOT_FOUND` with which all calls reject from then on.
    *
-   * With this option the database does not wait for its next commit to learn it: it asks the store every
-   * second, and at once when the takeover was made through the same {@link Store}. What the callback throws
-   * is an uncaught exception of the process.
+   * With this option the database does not wait for its next commit to find out. It asks the store every second, and
+   * learns at once of a takeover through the same {@link Store}. An error thrown by the callback is an uncaught
+   * exception of the process.
    */
   onFenced?: (error: FenceError) => void;
-  /** See {@link GetPagesRequest.signal}. It stops the opening, not the open database. */
+  /** See {@link GetPagesRequest.signal}. It cancels the opening, not the open database. */
   signal?: AbortSignal;
 }
 
-/** What a database knows of its start. */
+/** How a database was started. */
 export interface DatabaseStartup {
   /**
-   * `'won'`: opening it raised the generation; only then does this database own the actor. `'lost'`: another start
-   * did. `'read-only'`: it was not meant to, see {@link DatabaseOptions.readOnly}.
+   * `'won'`: opening it raised the generation. Only then does this database own the actor. `'lost'`: another start won.
+   * `'read-only'`: it did not try, see {@link DatabaseOptions.readOnly}.
    */
   outcome: 'won' | 'lost' | 'read-only';
-  /** The generation: won, the one now held; otherwise the owner's at that moment. */
+  /** The generation. If won, the one that this database holds; otherwise the owner's at that moment. */
   generation: bigint;
   /** The state of the actor when the database was opened. */
   meta: Meta;
-  /** How many pages the start brought along. */
+  /** How many pages the start loaded. */
   preloadedPages: number;
 }
 
-/** A value that SQL can be given. See {@link SqlParams}. */
+/** A value that can be passed to SQL. See {@link SqlParams}. */
 export type SqlParam = null | number | bigint | string | boolean | ArrayBufferView | ArrayBufferLike;
 
 /**
- * The parameters of a statement: an array for `?` and `?1`, a plain object for `:name`, `@name` and `$name`,
- * with or without the prefix in its keys. There must be exactly as many as the SQL has.
+ * The parameters of a statement: an array for `?` and `?1`, a plain object for `:name`, `@name` and `$name`. The
+ * object's keys may have the prefix or not. The number of parameters must match the SQL exactly.
  *
  * | JavaScript | SQLite |
  * |---|---|
@@ -1259,15 +1272,15 @@ export type SqlParam = null | number | bigint | string | boolean | ArrayBufferVi
  * | `boolean` | INTEGER 1 or 0 |
  * | any `ArrayBufferView`, `ArrayBuffer`, `SharedArrayBuffer` | BLOB |
  *
- * Everything else is `ERR_INVALID_ARG`: `undefined` and `NaN` (pass `null`), a `Date` (pass
- * `date.toISOString()` or `date.getTime()`), other objects (pass `JSON.stringify(value)`). A bigint outside
- * its range is `ERR_OUT_OF_RANGE`, more than 1,000,000,000 bytes are `ERR_TOO_LARGE`.
+ * Everything else fails with `ERR_INVALID_ARG`: `undefined` and `NaN` (pass `null`), a `Date` (pass
+ * `date.toISOString()` or `date.getTime()`), other objects (pass `JSON.stringify(value)`). A bigint outside its range
+ * fails with `ERR_OUT_OF_RANGE`, more than 1,000,000,000 bytes with `ERR_TOO_LARGE`.
  */
 export type SqlParams = readonly SqlParam[] | { readonly [name: string]: SqlParam };
 
 /**
- * An object whose properties are all {@link SqlParam}s. An interface has no index signature, so it is no
- * {@link SqlParams}; methods that take these take it by this type.
+ * An object whose properties are all {@link SqlParam}s. A type declared as an interface has no index signature, so it
+ * does not match {@link SqlParams}. Methods that take parameters accept it through this type.
  */
 export type NamedParams<P> = object & { readonly [Name in keyof P]-?: SqlParam } & {
   readonly [Symbol.iterator]?: never;
@@ -1275,8 +1288,8 @@ export type NamedParams<P> = object & { readonly [Name in keyof P]-?: SqlParam }
 };
 
 /**
- * An object as parameters where the type of rows is given as well, and TypeScript therefore infers none for the
- * parameters: what is known to be no such object is refused, and values are checked when the call is made.
+ * Parameters as an object, for calls that also state the type of rows. TypeScript then does not infer the type of the
+ * parameters. Types that are clearly not such an object are refused; values are checked when the call is made.
  */
 export interface UncheckedParams {
   valueOf(): object;
@@ -1287,58 +1300,60 @@ export interface UncheckedParams {
   readonly then?: SqlParam;
 }
 
-/** {@link UncheckedParams} where a type of rows is given; otherwise nothing. */
+/** {@link UncheckedParams} if a type of rows is given; otherwise `never`. */
 export type UncheckedParamsFor<Row> = [Row] extends [never] ? never : UncheckedParams;
 
-/** What rows are like that were asked for with these options. */
+/** The type of a row for these options. */
 export type RowFor<Options> = Options extends { rowMode: 'array' } ? SqlValue[] : SqlRow;
 
-/** A statement of a batch whose parameters may be of an interface. */
+/** A statement of a batch whose parameters may be typed by an interface. */
 export type BatchStatementOf<Each> = Each extends string
   ? string
   : Each extends { params: infer P }
     ? { sql: string; params: P extends SqlParams | NamedParams<P> ? P : SqlParams }
     : BatchStatement;
 
-/** A value that SQL answers. INTEGER is a `number`, or a `bigint` with `readBigInts`; BLOB a copy of its own. */
+/**
+ * A value that SQL returns. An INTEGER is a `number`, or a `bigint` with `readBigInts`. A BLOB is a copy of its own.
+ */
 export type SqlValue = null | number | bigint | string | Uint8Array;
 
-/** A row as an object. Where two columns have one name, the last one counts. */
+/** A row as an object. If two columns have the same name, the last one wins. */
 export type SqlRow = Record<string, SqlValue>;
 
-/** How long to wait for a call. */
+/** Options of every SQL call. */
 export interface CallOptions {
   /** See {@link LoadStartupOptions.traceparent}. */
   traceparent?: string;
   /**
-   * Aborted before the call: rejects with `ERR_ABORTED`, and nothing was done. Aborted later: the call is
-   * taken out of the queue or interrupted, and rejects with `ERR_ABORTED`, by name an `AbortError`; the `cause` is the
-   * signal's reason.
-   * An abort that comes too late to stop the call has no effect, and the call resolves.
+   * If aborted before the call, the call rejects with `ERR_ABORTED` and does nothing. If aborted later, the call is
+   * removed from the queue or interrupted, and rejects with `ERR_ABORTED`. The error's name is `AbortError`, and its
+   * `cause` is the signal's reason. If the abort comes too late to stop the call, it has no effect, and the call
+   * resolves.
    *
-   * A statement that was interrupted has changed nothing. An interrupted write inside a transaction rolls
-   * the whole transaction back, as SQLite has it.
+   * A statement that was interrupted has changed nothing. An interrupted write inside a transaction rolls back the
+   * whole transaction, as in SQLite.
    */
   signal?: AbortSignal;
   /**
-   * How long the call may take, in milliseconds, 1 to 2147483647, the wait for its turn included. It then
-   * rejects as with `signal`; the `cause` is a `DOMException` named `TimeoutError`. In an iteration this is
-   * the time of each single fetch.
+   * How long the call may take, in milliseconds, 1 to 2147483647, including its time in the queue. It then rejects as
+   * with `signal`; the `cause` is a `DOMException` named `TimeoutError`. In an iteration the limit applies to each
+   * single fetch.
    */
   timeoutMs?: number;
 }
 
-/** How to answer a query. */
+/** Options of queries. */
 export interface QueryOptions extends CallOptions {
   /**
-   * Rows as objects by column name, or as arrays in column order.
+   * Whether rows are objects by column name, or arrays in column order.
    *
    * @default 'object'
    */
   rowMode?: 'object' | 'array';
   /**
-   * Whether integers come as `bigint`, all of them. Without it one outside +-(2^53 - 1) is `ERR_OUT_OF_RANGE`
-   * when its row is read; a statement that writes has done so by then.
+   * Whether all integers are returned as `bigint`. By default an integer outside +-(2^53 - 1) fails with
+   * `ERR_OUT_OF_RANGE` when its row is read; a statement that writes has already done so by then.
    *
    * @default false
    */
@@ -1352,9 +1367,11 @@ export interface ArrayQueryOptions extends QueryOptions {
 
 /** What a statement changed. */
 export interface RunResult {
-  /** How many rows it inserted, updated or deleted itself; those of triggers and foreign keys do not count. */
+  /**
+   * How many rows the statement itself inserted, updated or deleted. Changes by triggers and foreign keys do not count.
+   */
   changes: number;
-  /** The rowid of the connection's last insert. A `bigint` past 2^53 - 1 and with `readBigInts`. */
+  /** The rowid of the connection's last insert. A `bigint` if it is above 2^53 - 1, or with `readBigInts`. */
   lastInsertRowid: number | bigint;
 }
 
@@ -1364,33 +1381,33 @@ export interface BatchStatement {
   params?: SqlParams;
 }
 
-/** The answer to one statement of a batch. */
+/** The result of one statement of a batch. */
 export interface BatchResult<Row = SqlRow> extends RunResult {
-  /** The names of the columns; none for a statement without rows. */
+  /** The names of the columns. Empty for a statement without rows. */
   columns: string[];
   rows: Row[];
 }
 
-/** How to run a transaction. */
+/** Options of {@link Queries.transaction}. */
 export interface TransactionOptions {
   /** See {@link LoadStartupOptions.traceparent}. */
   traceparent?: string;
   /**
-   * The kind of `BEGIN`. The database has no other writer, so it makes no difference to what succeeds.
-   * Without meaning for an inner transaction.
+   * The kind of `BEGIN`. The database has no other writer, so the kind does not affect what succeeds. Ignored for an
+   * inner transaction.
    *
    * @default 'deferred'
    */
   behavior?: 'deferred' | 'immediate' | 'exclusive';
   /**
-   * How long the transaction may be open, in milliseconds, 1 to 2147483647, from its begin. It is rolled back
-   * then, and its calls reject with `ERR_CLOSED`, as does the transaction. Without it: {@link DatabaseOptions.transactionTimeoutMs}.
+   * How long the transaction may stay open, in milliseconds, 1 to 2147483647, counted from its begin. After that it is
+   * rolled back, and both its calls and the transaction reject with `ERR_CLOSED`. The default is
+   * {@link DatabaseOptions.transactionTimeoutMs}.
    */
   timeoutMs?: number;
   /**
-   * Aborted while the transaction waits for its turn: rejects with `ERR_ABORTED`, and nothing was done.
-   * Aborted later, before the commit: its calls reject with `ERR_ABORTED`, and it is rolled back when `fn`
-   * is done.
+   * If aborted while the transaction waits in the queue, it rejects with `ERR_ABORTED` and does nothing. If aborted
+   * later, before the commit, its calls reject with `ERR_ABORTED`, and it is rolled back when `fn` has finished.
    */
   signal?: AbortSignal;
 }
@@ -1399,43 +1416,44 @@ export interface TransactionOptions {
 export interface ColumnInfo {
   /** Its name in rows. */
   name: string;
-  /** The column of a table that it is, or `null` for an expression. */
+  /** The table column that it comes from, or `null` for an expression. */
   column: string | null;
   /** The table of that column, or `null`. */
   table: string | null;
-  /** The type that the column was declared with, or `null`. */
+  /** The declared type of the column, or `null`. */
   type: string | null;
 }
 
 /**
- * The methods that run SQL: those of a {@link Database}, and inside its transactions those of a
- * {@link Transaction}.
+ * The methods that run SQL. Both {@link Database} and {@link Transaction} have them.
  *
- * SQL runs off the event loop. The calls of one database run one at a time, in the order they were made.
- * Every method takes exactly one statement, but for `exec`. All reject with a {@link BatonError}:
+ * SQL runs off the event loop. The calls of one database run one at a time, in the order they were made. Every method
+ * except `exec` takes exactly one statement. All methods reject with a {@link BatonError}:
  *
- * - `SQLITE_...`: what SQLite says, with `extendedCode`, `rawCode` and, where the SQL itself is at fault,
- *   the `offset` into it.
- * - `ERR_INVALID_ARG`: the arguments are wrong, or parameters do not go with the SQL.
- * - `ERR_OUT_OF_RANGE`: also an integer past 2^53 - 1 in an answer, without `readBigInts`.
- * - `ERR_FENCE_MISMATCH`: the actor has another owner, or the other database of a shared generation has
- *   committed. This call changed nothing, and this database is done: all its calls reject so.
- * - `ERR_NOT_FOUND`: the actor was deleted. This database is done, as above.
- * - `ERR_COMMIT_UNKNOWN`: the transaction took place or not; the store went away before it could tell. The next call
- *   on the database finds out and goes on from there, so a read shows which it was.
- * - `SQLITE_READONLY`, `SQLITE_BUSY`: of a database that was opened to read only, see
- *   {@link DatabaseOptions.readOnly}. It is never fenced.
- * - `ERR_DEADLOCK`: the call was made in the function of a transaction, on what is around that transaction, and would wait
- *   for its end. Nothing was done.
+ * - `SQLITE_...`: SQLite's own error, with `extendedCode`, `rawCode` and, if the SQL itself is at fault, the `offset`
+ *   of the error in it.
+ * - `ERR_INVALID_ARG`: the arguments are wrong, or the parameters do not match the SQL.
+ * - `ERR_OUT_OF_RANGE`: also an integer above 2^53 - 1 in a result, without `readBigInts`.
+ * - `ERR_FENCE_MISMATCH`: the actor has another owner, or the other database of a shared generation has committed. This
+ *   call changed nothing. The database is of no further use: all its calls reject with this error.
+ * - `ERR_NOT_FOUND`: the actor was deleted. The database is of no further use, as above.
+ * - `ERR_COMMIT_UNKNOWN`: the transaction may or may not have taken place; the store became unavailable before it
+ *   answered. The next call on the database finds out and continues from there, so a read shows which it was.
+ * - `SQLITE_READONLY`, `SQLITE_BUSY`: from a read-only database, see {@link DatabaseOptions.readOnly}. Such a database
+ *   is never fenced.
+ * - `ERR_DEADLOCK`: the call was made inside a transaction function, but on the object that the transaction was started
+ *   on. It would wait for its own transaction to end. Nothing was done.
  * - `ERR_ABORTED`, `ERR_OVERLOADED`, `ERR_CLOSED`, `ERR_TOO_LARGE`, `ERR_QUOTA_EXCEEDED`, `ERR_UNAVAILABLE`,
  *   `ERR_CORRUPT`.
  */
 export interface Queries {
-  /** Runs any number of statements, without parameters and without rows. It stops at the first that fails. */
+  /**
+   * Runs any number of statements, without parameters and without returning rows. It stops at the first that fails.
+   */
   exec(sql: string, options?: CallOptions): Promise<void>;
 
   /**
-   * Runs a statement for what it changes. Rows that it answers are dropped.
+   * Runs a statement and returns what it changed. Any rows are discarded.
    *
    * @example
    * ```ts
@@ -1446,8 +1464,8 @@ export interface Queries {
   run<P extends NamedParams<P>>(sql: string, params: P, options?: QueryOptions): Promise<RunResult>;
 
   /**
-   * The first row, or `undefined` if there is none. A statement that writes, such as one with `RETURNING`, is
-   * run to its end all the same.
+   * Returns the first row, or `undefined` if there is none. A statement that writes, such as one with `RETURNING`,
+   * still runs to its end.
    */
   get<Row = SqlRow>(sql: string, params?: SqlParams, options?: ObjectQueryOptions): Promise<Row | undefined>;
   get<Row = SqlValue[]>(
@@ -1466,7 +1484,7 @@ export interface Queries {
     options?: QueryOptions,
   ): Promise<Row | undefined>;
 
-  /** All rows. For more than fit in memory see {@link Queries.iterate}. */
+  /** Returns all rows. If they do not fit in memory, see {@link Queries.iterate}. */
   all<Row = SqlRow>(sql: string, params?: SqlParams, options?: ObjectQueryOptions): Promise<Row[]>;
   all<Row = SqlValue[]>(
     sql: string,
@@ -1481,11 +1499,11 @@ export interface Queries {
   all<Row = never>(sql: string, params: UncheckedParamsFor<Row>, options?: QueryOptions): Promise<Row[]>;
 
   /**
-   * The rows one after the other, some hundred to a fetch. The query begins at the first step, and errors in
-   * its arguments are told then. Other calls may run between its fetches; whether the iteration sees what
-   * they write is not defined. Leaving the loop ends the query, and so does `iterator.return()`. One that is stepped by
-   * hand and dropped keeps it open until it is collected as garbage: `DROP TABLE` on what it reads fails with
-   * `SQLITE_LOCKED` until then.
+   * Returns the rows one by one, fetching a few hundred at a time. The query begins at the first step, and errors in
+   * its arguments are thrown then. Other calls may run between fetches; whether the iteration sees what they write is
+   * undefined. Leaving the loop ends the query, and so does `iterator.return()`. If you step an iterator by hand and
+   * drop it, the query stays open until the iterator is garbage-collected. Until then, `DROP TABLE` on a table that it
+   * reads fails with `SQLITE_LOCKED`.
    *
    * @example
    * ```ts
@@ -1515,11 +1533,11 @@ export interface Queries {
     options?: QueryOptions,
   ): AsyncGenerator<Row, void, void>;
 
-  /** Checks a statement, and tells its columns and parameters. It belongs to what prepared it. */
+  /** Compiles a statement and reports its columns and parameters. It belongs to the object that prepared it. */
   prepare(sql: string, options?: CallOptions): Promise<Statement>;
 
   /**
-   * Runs statements in one trip and one transaction: all take place, or none and the error names the
+   * Runs statements in one call and one transaction. All of them take place, or none; the error then names the
    * `statement` (from 0) that failed.
    *
    * @example
@@ -1544,12 +1562,15 @@ export interface Queries {
   ): Promise<BatchResult<RowFor<Options>>[]>;
 
   /**
-   * Runs `fn` inside a transaction: committed when it returns, rolled back when it throws, with its error
-   * passed on. It is first come, first served: calls that are made on the database meanwhile wait for the end,
-   * so inside use `tx` alone. A call of the database that is made inside its own transaction rejects at once with
-   * `ERR_DEADLOCK`, since it would wait for itself. (It is known by its asynchronous context. Where that is another one, as
-   * in the callback of an event that somebody else emits, the deadline ends it, and names the call.) `tx.transaction`
-   * nests, as a savepoint. After the end, and after the deadline, `tx` rejects with `ERR_CLOSED`.
+   * Runs `fn` inside a transaction. It commits when `fn` returns. If `fn` throws, it rolls back and rejects with that
+   * error. `tx.transaction` nests as a savepoint. After the end, and after the deadline, `tx` rejects with
+   * `ERR_CLOSED`.
+   *
+   * Transactions run first come, first served. Calls made on the database in the meantime wait for the end, so use only
+   * `tx` inside. A call on the database from inside its own transaction would wait for itself, so it rejects at once
+   * with `ERR_DEADLOCK`. Such a call is recognized by its asynchronous context. In another context, such as the
+   * callback of an event that other code emits, it is not recognized. The deadline then ends the transaction, and the
+   * error names the call.
    *
    * @example
    * ```ts
@@ -1565,67 +1586,67 @@ export interface Queries {
   transaction<T>(fn: (tx: Transaction) => T | PromiseLike<T>, options?: TransactionOptions): Promise<T>;
 }
 
-/** {@link QueryOptions} that ask for rows as objects, or say nothing of it. */
+/** {@link QueryOptions} that ask for rows as objects, or leave the default. */
 export interface ObjectQueryOptions extends QueryOptions {
   rowMode?: 'object';
 }
 
 /**
- * The SQLite database of one actor. Every transaction is one commit of the store, as durable as the store:
- * what was acknowledged is there, and nothing of an earlier owner comes after it.
+ * The SQLite database of one actor. Every transaction is one commit of the store and as durable as the store. Commits
+ * that were acknowledged are there, and an earlier owner can commit nothing after this one has started.
  *
- * Foreign keys are enforced. `journal_mode`, `locking_mode`, `synchronous` and `mmap_size` are given: setting them
+ * Foreign keys are enforced. `journal_mode`, `locking_mode`, `synchronous` and `mmap_size` are fixed: setting them
  * changes nothing.
  */
 export declare class Database implements AsyncDisposable {
   private constructor();
   readonly actorId: string;
-  /** How opening it went. */
+  /** The result of opening it. */
   readonly startup: DatabaseStartup;
   /** Whether {@link Database.close} was called. */
   readonly closed: boolean;
-  /** The contrary of {@link Database.closed}, by the name that it has in `better-sqlite3`. */
+  /** The opposite of {@link Database.closed}, under the name that `better-sqlite3` uses. */
   readonly open: boolean;
-  /** The same by the name that it has in `node:sqlite`. */
+  /** The same, under the name that `node:sqlite` uses. */
   readonly isOpen: boolean;
   /**
-   * Whether a transaction is open now: one of {@link Queries.transaction}, whoever has begun it, or one that `BEGIN` or
-   * `SAVEPOINT` has opened as a statement. As `sqlite3_get_autocommit` has it, and `node:sqlite` by this name. A call that
-   * is made in the same moment may wait behind others, and so find another answer.
+   * Whether a transaction is open now: either one of {@link Queries.transaction}, whoever began it, or one opened by a
+   * `BEGIN` or `SAVEPOINT` statement. It corresponds to `sqlite3_get_autocommit`, and `node:sqlite` has it under this
+   * name. A call made at the same moment may wait behind others, and so find another state.
    */
   readonly isTransaction: boolean;
-  /** The same by the name that it has in `better-sqlite3`. */
+  /** The same, under the name that `better-sqlite3` uses. */
   readonly inTransaction: boolean;
   /**
-   * How this database lost its actor, or `undefined` while it does not know of a later owner or a deletion, and
-   * always for a read-only one, which has none to lose.
+   * How this database lost its actor. `undefined` as long as it does not know of a later owner or a deletion, and
+   * always for a read-only database, which has no actor to lose.
    */
   readonly fencedBy: FenceError | undefined;
 
   /**
-   * What this database has done since it was opened.
+   * Returns what this database has done since it was opened.
    *
    * @throws {BatonError} `ERR_CLOSED`.
    */
   stats(): DatabaseStats;
 
   /**
-   * The database as the bytes of a SQLite file, as `serialize()` of better-sqlite3: after the calls that were made before,
-   * with what an open transaction of `BEGIN` has changed so far. An empty database is no bytes. It waits for its turn
-   * like every call, and transactions of `transaction(fn)` come first.
+   * Returns the database as the bytes of a SQLite file, like `serialize()` of better-sqlite3. The bytes include all
+   * calls made before, and what an open transaction of `BEGIN` has changed so far. An empty database has no bytes. The
+   * call waits in the queue like every call, and transactions of `transaction(fn)` come first.
    *
-   * @throws {BatonError} `ERR_TOO_LARGE`: it has more than 2 GiB; `store.exportTo` takes a file or a stream. `ERR_ABORTED`,
-   * `ERR_FENCE_MISMATCH`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_OVERLOADED`, `ERR_CLOSED`.
+   * @throws {BatonError} `ERR_TOO_LARGE`: the database is larger than 2 GiB; use `store.exportTo` with a file or a
+   * stream. `ERR_ABORTED`, `ERR_FENCE_MISMATCH`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_OVERLOADED`, `ERR_CLOSED`.
    */
   serialize(options?: CallOptions): Promise<Uint8Array>;
 
   /**
-   * Waits for the calls and transactions under way, then closes the database; for a transaction no longer than
-   * to its deadline. Calls made later reject with `ERR_CLOSED`, those of open transactions apart. Closing
-   * again is the same closing.
+   * Waits for the calls and transactions in progress, then closes the database. It waits for a transaction no longer
+   * than until its deadline. Later calls reject with `ERR_CLOSED`, except those of open transactions. Calling `close`
+   * again has no further effect and settles like the first call.
    *
-   * @throws {BatonError} `ERR_CLOSED`: a transaction that `BEGIN` or `SAVEPOINT` had opened as a statement was not ended,
-   * and is rolled back with what was written in it. The database is closed all the same.
+   * @throws {BatonError} `ERR_CLOSED`: a transaction opened by a `BEGIN` or `SAVEPOINT` statement was not ended. It is
+   * rolled back with everything written in it. The database is closed even then.
    */
   close(): Promise<void>;
 
@@ -1634,28 +1655,28 @@ export declare class Database implements AsyncDisposable {
 }
 export interface Database extends Queries {}
 
-/** An open transaction. Its methods are those of a {@link Database}; see {@link Queries.transaction}. */
+/** An open transaction. It has the methods of a {@link Database}; see {@link Queries.transaction}. */
 export declare class Transaction {
   private constructor();
 }
 export interface Transaction extends Queries {}
 
 /**
- * SQL that was checked once; its methods are those of {@link Queries} without the SQL. It needs no closing.
+ * A prepared statement. It has the methods of {@link Queries} without the SQL, and need not be closed.
  *
- * It runs where it was prepared: a statement of the database waits for a transaction to end as any other call
- * of the database, so inside one use `tx.prepare`.
+ * It runs on the object that prepared it. A statement of the database waits for an open transaction to end, like any
+ * other call on the database, so inside a transaction use `tx.prepare`.
  */
 export declare class Statement {
   private constructor();
   readonly sql: string;
-  /** One entry a parameter, in order: its name with the prefix, or `null` for `?`. */
+  /** One entry per parameter, in order: its name with the prefix, or `null` for `?`. */
   readonly parameters: readonly (string | null)[];
-  /** Whether it changes nothing. */
+  /** Whether the statement changes nothing. */
   readonly readonly: boolean;
   /**
-   * Its columns, as of the last time that it was prepared or run; none for a statement without rows. A change of the schema
-   * is seen by the next run, and by a statement that is prepared anew.
+   * Its columns, as of the last time that it was prepared or run. Empty for a statement without rows. A change of the
+   * schema shows after the next run, or in a newly prepared statement.
    */
   columns(): ColumnInfo[];
   /** See {@link Queries.run}. */
@@ -1693,51 +1714,51 @@ export declare class Statement {
   ): AsyncGenerator<Row, void, void>;
 }
 
-/** Counts of one database since it was opened, and two sizes of now. */
+/** Counts for one database since it was opened, and two current sizes. */
 export interface DatabaseStats {
-  /** Reads that went to the store. */
+  /** Reads of the store. */
   roundTrips: number;
-  /** Pages that these reads brought. */
+  /** Pages loaded by these reads. */
   pagesFetched: number;
-  /** Those of them that nobody had asked for yet. */
+  /** Of these, pages that nothing had asked for yet. */
   pagesReadAhead: number;
-  /** Pages that the start brought along. */
+  /** Pages loaded by the start. */
   pagesPreloaded: number;
-  /** Reads that a preloaded page answered. */
+  /** Reads answered by a preloaded page. */
   preloadHits: number;
-  /** Reads that the cache answered. */
+  /** Reads answered by the cache. */
   cacheHits: number;
   /** Commits to the store. */
   commits: number;
-  /** Pages that these commits wrote. */
+  /** Pages written by these commits. */
   pagesCommitted: number;
-  /** Calls that wait for their turn now. */
+  /** Calls waiting in the queue now. */
   queued: number;
-  /** Memory that the database holds now, in bytes. */
+  /** Memory used by the database now, in bytes. */
   memoryBytes: number;
 }
 
 /**
- * The stable name of what went wrong.
+ * The stable code of an error.
  *
  * | code | meaning | retryable |
  * |---|---|---|
  * | `ERR_FENCE_MISMATCH` | the generation or head held is not the current one | no |
- * | `ERR_CONCURRENT_TAKEOVER` | another takeover came between (retryable), or v1 data met an actor that has its own (not) | see `retryable` |
+ * | `ERR_CONCURRENT_TAKEOVER` | another takeover intervened (retryable), or v1 data met an actor that has its own data (not) | see `retryable` |
  * | `ERR_MIGRATION_INCOMPLETE` | an import of v1 data is not finished | yes |
  * | `ERR_NOT_FOUND` | the actor does not exist | no |
- * | `ERR_INVALID_ARG` | a value of the wrong kind or shape | no |
+ * | `ERR_INVALID_ARG` | a value of the wrong type or shape | no |
  * | `ERR_OUT_OF_RANGE` | a number outside its range | no |
- * | `ERR_TOO_LARGE` | more than the store takes | no |
+ * | `ERR_TOO_LARGE` | more than the store accepts | no |
  * | `ERR_QUOTA_EXCEEDED` | no room left | no |
- * | `ERR_COMMIT_UNKNOWN` | a commit took place or not, and nobody can tell | no |
- * | `ERR_UNAVAILABLE` | the store cannot be reached now (retryable), or not used until somebody changes something (not) | see `retryable` |
+ * | `ERR_COMMIT_UNKNOWN` | it is unknown whether a commit took place | no |
+ * | `ERR_UNAVAILABLE` | the store cannot be reached now (retryable), or not until somebody changes something (not) | see `retryable` |
  * | `ERR_READ_ONLY` | the store was opened with `readOnly`, and the call would write | no |
  * | `ERR_CORRUPT` | stored bytes are damaged | no |
  * | `ERR_CLOSED` | the store or database was closed, or the transaction is over | no |
  * | `ERR_ABORTED` | the caller's signal was aborted, or its time was up | no |
- * | `ERR_DEADLOCK` | a call in the function of a transaction would wait for that transaction to end | no |
- * | `ERR_OVERLOADED` | too many calls of a database wait already | yes |
+ * | `ERR_DEADLOCK` | a call in a transaction function would wait for that transaction to end | no |
+ * | `ERR_OVERLOADED` | too many calls of a database are already waiting | yes |
  * | `SQLITE_...` | SQLite's own: `SQLITE_ERROR`, `SQLITE_CONSTRAINT` and the other primary result codes | no |
  */
 export type ErrorCode =
@@ -1759,7 +1780,7 @@ export type ErrorCode =
   | 'ERR_OVERLOADED'
   | `SQLITE_${string}`;
 
-/** What an error knows besides its code and message. */
+/** The fields of an error besides its code and message. */
 export interface BatonErrorFields {
   /** The actor concerned. */
   readonly actor?: string;
@@ -1767,40 +1788,40 @@ export interface BatonErrorFields {
   readonly page?: number;
   /** `ERR_CORRUPT`: the commit that wrote the damaged page. */
   readonly txid?: bigint;
-  /** `ERR_FENCE_MISMATCH`: the generation that the caller named. */
+  /** `ERR_FENCE_MISMATCH`: the generation that the caller passed. */
   readonly held?: bigint;
-  /** `ERR_FENCE_MISMATCH`: the generation of the store. */
+  /** `ERR_FENCE_MISMATCH`: the generation in the store. */
   readonly current?: bigint;
-  /** `ERR_FENCE_MISMATCH`: the head that the caller named; the store's where the caller named none. */
+  /** `ERR_FENCE_MISMATCH`: the head that the caller passed, or the store's if the caller passed none. */
   readonly heldHeadTxid?: bigint;
-  /** `ERR_FENCE_MISMATCH`: the head of the store. */
+  /** `ERR_FENCE_MISMATCH`: the head in the store. */
   readonly currentHeadTxid?: bigint;
   /** `SQLITE_...`: the extended result code, such as `SQLITE_CONSTRAINT_UNIQUE`. */
   readonly extendedCode?: string;
   /** `SQLITE_...`: the extended result code as a number, such as 2067. */
   readonly rawCode?: number;
-  /** `SQLITE_ERROR`: where in the SQL the error is, in UTF-16 units as `sql.slice(offset)` counts. */
+  /** `SQLITE_ERROR`: the position of the error in the SQL, in UTF-16 units, as for `sql.slice(offset)`. */
   readonly offset?: number;
-  /** Which statement of a batch failed, from 0. */
+  /** The index of the statement that failed in a batch, from 0. */
   readonly statement?: number;
 }
 
-/** What a {@link BatonError} is made from, besides its code and message. */
+/** The details from which a {@link BatonError} is made, besides its code and message. */
 export interface BatonErrorDetails extends BatonErrorFields {
   /** @default false */
   readonly retryable?: boolean;
   readonly cause?: unknown;
 }
 
-/** What every operation fails with. Ask {@link isBatonError} rather than `instanceof`. */
+/** The error of every failed operation. Test with {@link isBatonError} rather than `instanceof`. */
 export declare class BatonError extends Error implements BatonErrorFields {
-  /** Makes one, for tests of code that handles them. */
+  /** Makes an error, to test code that handles errors. */
   constructor(code: ErrorCode, message: string, details?: BatonErrorDetails);
-  /** `'BatonError'`; `'AbortError'` where the code is `ERR_ABORTED`, as Node and the web call it. */
+  /** `'BatonError'`, or `'AbortError'` if the code is `ERR_ABORTED`, the name that Node and the web use. */
   name: 'BatonError' | 'AbortError';
-  /** What went wrong; stable, unlike `message`. */
+  /** What went wrong. Stable, unlike `message`. */
   readonly code: ErrorCode;
-  /** Whether the same call may succeed later without anybody changing anything. */
+  /** Whether the same call may succeed later without any other change. */
   readonly retryable: boolean;
   readonly actor?: string;
   readonly page?: number;
@@ -1815,7 +1836,7 @@ export declare class BatonError extends Error implements BatonErrorFields {
   readonly statement?: number;
 }
 
-/** The fields that errors of one code always have. */
+/** The fields that errors with a given code always have. */
 export interface FieldsOfCode {
   ERR_FENCE_MISMATCH: Required<
     Pick<BatonErrorFields, 'actor' | 'held' | 'current' | 'heldHeadTxid' | 'currentHeadTxid'>
@@ -1827,17 +1848,17 @@ export interface FieldsOfCode {
   [sqlite: `SQLITE_${string}`]: Required<Pick<BatonErrorFields, 'extendedCode' | 'rawCode'>>;
 }
 
-/** A {@link BatonError} of one code, with the fields that this code always has. */
+/** A {@link BatonError} with a given code, and the fields that this code always has. */
 export type BatonErrorOf<Code extends ErrorCode> = BatonError & {
   readonly code: Code;
 } & (Code extends keyof FieldsOfCode ? FieldsOfCode[Code] : unknown);
 
-/** How a database lost its actor: to another owner, or because it was deleted. */
+/** How a database lost its actor: to another owner, or by deletion. */
 export type FenceError = BatonErrorOf<'ERR_FENCE_MISMATCH'> | BatonErrorOf<'ERR_NOT_FOUND'>;
 
 /**
- * Whether a value is a {@link BatonError}, of the given code if there is one. Unlike `instanceof` it knows
- * errors of other realms (Jest, `node:vm`) and of other copies of this package.
+ * Whether a value is a {@link BatonError}, with the given code if you pass one. Unlike `instanceof`, it recognizes
+ * errors from other realms (Jest, `node:vm`) and from other copies of this package.
  *
  * @example
  * ```ts
@@ -1856,69 +1877,72 @@ export declare function isBatonError<Code extends ErrorCode>(
   code: Code,
 ): error is BatonErrorOf<Code>;
 
-/** How much a {@link LogRecord} matters: `'error'` asks for somebody to act, `'trace'` tells of every read. */
+/**
+ * The severity of a {@link LogRecord}: from `'error'`, which needs somebody to act, to `'trace'`, which reports every
+ * read.
+ */
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
-/** What {@link setLogger} hands over. */
+/** Options of {@link setLogger}. */
 export interface LoggerOptions {
   /**
-   * Records of this level and of graver ones.
+   * The lowest severity to report.
    *
    * @default 'info'
    */
   level?: LogLevel;
   /**
-   * Directives between commas, instead of `level`: `level` for everything, `target=level` for a target and those
-   * below it, `target` for all of it, with `off` as a further level. The longest target that fits counts, and of
-   * equal ones the last; what none fits is off. `'warn,baton::commit=debug'` is an example. No variable of the
-   * environment is read.
+   * A filter instead of `level`: comma-separated directives. `level` applies to everything, `target=level` to a target
+   * and those below it, and `target` alone enables all of it. `off` is a further level. The longest matching target
+   * wins, and among equal ones the last. Records that match no directive are off. Example:
+   * `'warn,baton::commit=debug'`. No environment variable is read.
    */
   filter?: string;
   /**
-   * How many records wait at most, 1 to 1048576. Further ones are dropped and counted.
+   * How many records may wait in the queue, 1 to 1048576. Further ones are dropped and counted.
    *
    * @default 1024
    */
   capacity?: number;
 }
 
-/** What happened in the addon. `docs/observability.md` lists all of them. */
+/** An event in the addon. `docs/observability.md` lists all of them. */
 export interface LogRecord {
   time: Date;
   level: LogLevel;
-  /** The part of the addon it comes from, such as `'baton::startup'`. */
+  /** The part of the addon that it comes from, such as `'baton::startup'`. */
   target: string;
-  /** What happened; stable, unlike `message`: such as `'startup.lost'`. */
+  /** The event's name, such as `'startup.lost'`. Stable, unlike `message`. */
   name: string;
-  /** The same for people. */
+  /** A description for people. */
   message: string;
-  /** `generation`, `previous`, `current`, `held` and every txid are bigint. */
+  /** `generation`, `previous`, `current`, `held` and every txid are of type bigint. */
   fields: Record<string, string | number | bigint | boolean>;
-  /** The operations it happened in, the outermost first, as far as the filter shows them. */
+  /** The operations in which it happened, outermost first, as far as the filter shows them. */
   spans: { name: string; fields: Record<string, string | number | bigint | boolean> }[];
-  /** The trace of the call, if it was given a `traceparent`: 32 hexadecimal digits. */
+  /** The trace of the call, if it was passed a `traceparent`: 32 hexadecimal digits. */
   traceId?: string;
-  /** The span of the caller in that trace: 16 hexadecimal digits. */
+  /** The caller's span in that trace: 16 hexadecimal digits. */
   spanId?: string;
 }
 
-/** A logger that {@link setLogger} has set. */
+/** A logger set with {@link setLogger}. */
 export interface Logger extends Disposable {
-  /** How many records were dropped because too many waited. */
+  /** How many records were dropped because the queue was full. */
   readonly dropped: number;
-  /** Resolves when the records that wait now were handed over. It keeps the process alive meanwhile. */
+  /** Resolves when the records waiting now have been delivered. It keeps the process alive until then. */
   flush(): Promise<void>;
-  /** Ends it. Records that wait are dropped; `flush` before keeps them. Closing again does nothing. */
+  /** Removes the logger. Waiting records are dropped; call `flush` first to keep them. Closing again does nothing. */
   close(): void;
 }
 
 /**
- * Has what the addon logs handed to a function, for all stores of the process. Each thread of Node may have one
- * logger, with a queue of its own; another call replaces it, and `null` removes it.
+ * Passes the addon's log records to a function, for all stores of the process. Each Node thread can have one logger,
+ * with its own queue. A second call replaces it, and `null` removes it.
  *
- * Logging never waits for the function: what does not fit into the queue is dropped, and a record
- * `logger.dropped` at its place says how many were. A logger does not keep the process alive. What the function
- * throws is reported once, with `process.emitWarning`, and nothing else comes of it.
+ * Logging never waits for the function. Records that do not fit in the queue are dropped, and a record `logger.dropped`
+ * in their place says how many there were. A logger does not keep the process alive. If the function throws, the error
+ * is reported once, with `process.emitWarning`, and otherwise ignored.
  *
  * @example
  * ```ts
@@ -1926,31 +1950,31 @@ export interface Logger extends Disposable {
  *   console.error(level, name, message, fields);
  * });
  * ```
- * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`: an option is wrong; a directive of the filter that is
- * none is named.
+ * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_OUT_OF_RANGE`: an option is wrong. The message names an invalid
+ * directive of the filter.
  */
 export declare function setLogger(options: LoggerOptions, callback: (record: LogRecord) => void): Logger;
 export declare function setLogger(options: null): undefined;
 
 /**
- * The message of the channels `tracing:batondb:sql:start`, `end`, `asyncStart`, `asyncEnd` and `error` of
- * `node:diagnostics_channel`: one object for all events of a call. It has neither parameters nor rows.
+ * The message of the `node:diagnostics_channel` channels `tracing:batondb:sql:start`, `end`, `asyncStart`, `asyncEnd`
+ * and `error`. All events of one call share one object. It contains neither parameters nor rows.
  */
 export interface SqlEvent {
   readonly actorId: string;
   readonly generation: bigint;
   readonly operation:
     'exec' | 'run' | 'get' | 'all' | 'iterate' | 'batch' | 'prepare' | 'begin' | 'commit' | 'rollback';
-  /** The SQL as it was given; statements of a batch with `;` and a line end between. */
+  /** The SQL as it was passed. The statements of a batch are joined by `;` and a line break. */
   readonly sql: string;
-  /** `asyncEnd`: the rows that came, of calls that answer with rows. */
+  /** `asyncEnd`: the number of rows returned, for calls that return rows. */
   readonly rowCount?: number;
-  /** `asyncEnd`: the rows changed, of `run` and `batch`. */
+  /** `asyncEnd`: the number of rows changed, for `run` and `batch`. */
   readonly changes?: number;
-  /** What the call failed with. */
+  /** The error that the call failed with. */
   readonly error?: unknown;
-  /** `asyncEnd`, `error`: from the call to its answer, waiting for its turn included, in milliseconds. */
+  /** `asyncEnd`, `error`: from the call to its result, including its time in the queue, in milliseconds. */
   readonly durationMs?: number;
-  /** The same under the names of OpenTelemetry's conventions for databases. */
+  /** The same information under the names of OpenTelemetry's database conventions. */
   readonly attributes: Record<string, string | number>;
 }
