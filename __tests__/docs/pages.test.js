@@ -54,7 +54,7 @@ test.each(PAGES)('%s: what it links to in the repository is there', (page) => {
 });
 
 test('docs/errors.md has a section for each code', () => {
-  const declarations = readFileSync(join(ROOT, 'index.d.ts'), 'utf8');
+  const declarations = readFileSync(join(ROOT, 'types/errors.d.ts'), 'utf8');
   const [, union] = /export type ErrorCode =([\s\S]*?);/.exec(declarations) ?? [];
   const codes = [...union.matchAll(/'(ERR_\w+)'/g)].map(([, code]) => code);
   const sections = [...readFileSync(join(ROOT, 'docs/errors.md'), 'utf8').matchAll(/^## (ERR_\w+)$/gm)];

@@ -1,0 +1,282 @@
+/// <reference lib="esnext.disposable" />
+
+// A SQLite database for each actor: opening, transactions, prepared statements.
+
+import type { FenceError } from './errors.js';
+import type {
+  ArrayQueryOptions,
+  CallOptions,
+  NamedParams,
+  ObjectQueryOptions,
+  Queries,
+  QueryOptions,
+  RowFor,
+  RunResult,
+  SqlParams,
+  SqlRow,
+  SqlValue,
+  UncheckedParamsFor,
+} from './queries.js';
+import type { GetPagesRequest, LoadStartupOptions, Meta, Preload, Store } from './store.js';
+
+export interface DatabaseOptions {
+  /**
+   * Whether the database is read-only and leaves the actor to its owner: it raises no generation, writes nothing, and
+   * no owner notices it. The actor must exist; otherwise opening rejects with `ERR_NOT_FOUND`.
+   *
+   * Each statement and each transaction sees one commit from beginning to end. The next one sees the newest commit,
+   * even after a takeover. If the actor is deleted, calls reject with `ERR_NOT_FOUND` until it exists again. Statements
+   * that would write reject with `SQLITE_READONLY`; temporary tables can be created and written. If a transaction or an
+   * iteration needs pages that the owner has replaced in the meantime, it fails with `SQLITE_BUSY`, extended code
+   * `SQLITE_BUSY_SNAPSHOT`, which is retryable. A single statement or batch is first rerun automatically.
+   *
+   * `preload` and `onFenced` are for owners: together with this option they are refused with `ERR_INVALID_ARG`.
+   *
+   * @default false
+   */
+  readOnly?: boolean;
+
+  /** See {@link LoadStartupOptions.traceparent}. */
+  traceparent?: string;
+  /** The pages to load, besides page 1. With the default `hints` it is rarely worth choosing them by hand. */
+  preload?: Preload;
+  /**
+   * Whether to read pages ahead of a scan or of a walk through a b-tree.
+   *
+   * @default true
+   */
+  readAhead?: boolean;
+  /**
+   * How many calls may wait in the queue, 1 to 4294967295. Further calls reject with `ERR_OVERLOADED`.
+   *
+   * @default 1024
+   */
+  maxQueuedCalls?: number;
+  /**
+   * How long a transaction may stay open, in milliseconds, 1 to 2147483647. After that it is rolled back, so that a
+   * forgotten or stuck transaction does not block the calls behind it.
+   *
+   * The limit also applies to a transaction opened by a `BEGIN` or `SAVEPOINT` statement, from the call that left it
+   * open. All calls run inside such a transaction, whoever makes them. After the rollback, all calls therefore reject
+   * with `ERR_CLOSED` until one executes `ROLLBACK`.
+   *
+   * @default 30000
+   */
+  transactionTimeoutMs?: number;
+  /**
+   * Called once, when this database learns that it has lost the actor. After a takeover it receives the
+   * `ERR_FENCE_MISMATCH`; after a deletion it receives the `ERR_NOT_FOUND` with which all calls reject from then on.
+   *
+   * With this option the database does not wait for its next commit to find out. It asks the store every second, and
+   * learns at once of a takeover through the same {@link Store}. An error thrown by the callback is an uncaught
+   * exception of the process.
+   */
+  onFenced?: (error: FenceError) => void;
+  /** See {@link GetPagesRequest.signal}. It cancels the opening, not the open database. */
+  signal?: AbortSignal;
+}
+
+/** How a database was started. */
+
+export interface DatabaseStartup {
+  /**
+   * `'won'`: opening it raised the generation. Only then does this database own the actor. `'lost'`: another start won.
+   * `'read-only'`: it did not try, see {@link DatabaseOptions.readOnly}.
+   */
+  outcome: 'won' | 'lost' | 'read-only';
+  /** The generation. If won, the one that this database holds; otherwise the owner's at that moment. */
+  generation: bigint;
+  /** The state of the actor when the database was opened. */
+  meta: Meta;
+  /** How many pages the start loaded. */
+  preloadedPages: number;
+}
+
+/** A value that can be passed to SQL. See {@link SqlParams}. */
+
+export interface TransactionOptions {
+  /** See {@link LoadStartupOptions.traceparent}. */
+  traceparent?: string;
+  /**
+   * The kind of `BEGIN`. The database has no other writer, so the kind does not affect what succeeds. Ignored for an
+   * inner transaction.
+   *
+   * @default 'deferred'
+   */
+  behavior?: 'deferred' | 'immediate' | 'exclusive';
+  /**
+   * How long the transaction may stay open, in milliseconds, 1 to 2147483647, counted from its begin. After that it is
+   * rolled back, and both its calls and the transaction reject with `ERR_CLOSED`. The default is
+   * {@link DatabaseOptions.transactionTimeoutMs}.
+   */
+  timeoutMs?: number;
+  /**
+   * If aborted while the transaction waits in the queue, it rejects with `ERR_ABORTED` and does nothing. If aborted
+   * later, before the commit, its calls reject with `ERR_ABORTED`, and it is rolled back when `fn` has finished.
+   */
+  signal?: AbortSignal;
+}
+
+/** A column of a prepared statement. */
+
+export interface ColumnInfo {
+  /** Its name in rows. */
+  name: string;
+  /** The table column that it comes from, or `null` for an expression. */
+  column: string | null;
+  /** The table of that column, or `null`. */
+  table: string | null;
+  /** The declared type of the column, or `null`. */
+  type: string | null;
+}
+
+/**
+ * The SQLite database of one actor. Every transaction is one commit of the store and as durable as the store. Commits
+ * that were acknowledged are there, and an earlier owner can commit nothing after this one has started.
+ *
+ * Foreign keys are enforced. `journal_mode`, `locking_mode`, `synchronous` and `mmap_size` are fixed: setting them
+ * changes nothing.
+ */
+export declare class Database implements AsyncDisposable {
+  private constructor();
+  readonly actorId: string;
+  /** The result of opening it. */
+  readonly startup: DatabaseStartup;
+  /** Whether {@link Database.close} was called. */
+  readonly closed: boolean;
+  /** The opposite of {@link Database.closed}, under the name that `better-sqlite3` uses. */
+  readonly open: boolean;
+  /** The same, under the name that `node:sqlite` uses. */
+  readonly isOpen: boolean;
+  /**
+   * Whether a transaction is open now: either one of {@link Queries.transaction}, whoever began it, or one opened by a
+   * `BEGIN` or `SAVEPOINT` statement. It corresponds to `sqlite3_get_autocommit`, and `node:sqlite` has it under this
+   * name. A call made at the same moment may wait behind others, and so find another state.
+   */
+  readonly isTransaction: boolean;
+  /** The same, under the name that `better-sqlite3` uses. */
+  readonly inTransaction: boolean;
+  /**
+   * How this database lost its actor. `undefined` as long as it does not know of a later owner or a deletion, and
+   * always for a read-only database, which has no actor to lose.
+   */
+  readonly fencedBy: FenceError | undefined;
+
+  /**
+   * Returns what this database has done since it was opened.
+   *
+   * @throws {BatonError} `ERR_CLOSED`.
+   */
+  stats(): DatabaseStats;
+
+  /**
+   * Returns the database as the bytes of a SQLite file, like `serialize()` of better-sqlite3. The bytes include all
+   * calls made before, and what an open transaction of `BEGIN` has changed so far. An empty database has no bytes. The
+   * call waits in the queue like every call, and transactions of `transaction(fn)` come first.
+   *
+   * @throws {BatonError} `ERR_TOO_LARGE`: the database is larger than 2 GiB; use `store.exportTo` with a file or a
+   * stream. `ERR_ABORTED`, `ERR_FENCE_MISMATCH`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_OVERLOADED`, `ERR_CLOSED`.
+   */
+  serialize(options?: CallOptions): Promise<Uint8Array>;
+
+  /**
+   * Waits for the calls and transactions in progress, then closes the database. It waits for a transaction no longer
+   * than until its deadline. Later calls reject with `ERR_CLOSED`, except those of open transactions. Calling `close`
+   * again has no further effect and settles like the first call.
+   *
+   * @throws {BatonError} `ERR_CLOSED`: a transaction opened by a `BEGIN` or `SAVEPOINT` statement was not ended. It is
+   * rolled back with everything written in it. The database is closed even then.
+   */
+  close(): Promise<void>;
+
+  /** {@link Database.close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface Database extends Queries {}
+
+/** An open transaction. It has the methods of a {@link Database}; see {@link Queries.transaction}. */
+
+export declare class Transaction {
+  private constructor();
+}
+
+export interface Transaction extends Queries {}
+
+/**
+ * A prepared statement. It has the methods of {@link Queries} without the SQL, and need not be closed.
+ *
+ * It runs on the object that prepared it. A statement of the database waits for an open transaction to end, like any
+ * other call on the database, so inside a transaction use `tx.prepare`.
+ */
+export declare class Statement {
+  private constructor();
+  readonly sql: string;
+  /** One entry per parameter, in order: its name with the prefix, or `null` for `?`. */
+  readonly parameters: readonly (string | null)[];
+  /** Whether the statement changes nothing. */
+  readonly readonly: boolean;
+  /**
+   * Its columns, as of the last time that it was prepared or run. Empty for a statement without rows. A change of the
+   * schema shows after the next run, or in a newly prepared statement.
+   */
+  columns(): ColumnInfo[];
+  /** See {@link Queries.run}. */
+  run(params?: SqlParams, options?: QueryOptions): Promise<RunResult>;
+  run<P extends NamedParams<P>>(params: P, options?: QueryOptions): Promise<RunResult>;
+  /** See {@link Queries.get}. */
+  get<Row = SqlRow>(params?: SqlParams, options?: ObjectQueryOptions): Promise<Row | undefined>;
+  get<Row = SqlValue[]>(params: SqlParams | undefined, options: ArrayQueryOptions): Promise<Row | undefined>;
+  get<P extends NamedParams<P>, Options extends QueryOptions>(
+    params: P,
+    options?: Options,
+  ): Promise<RowFor<Options> | undefined>;
+  get<Row = never>(params: UncheckedParamsFor<Row>, options?: QueryOptions): Promise<Row | undefined>;
+  /** See {@link Queries.all}. */
+  all<Row = SqlRow>(params?: SqlParams, options?: ObjectQueryOptions): Promise<Row[]>;
+  all<Row = SqlValue[]>(params: SqlParams | undefined, options: ArrayQueryOptions): Promise<Row[]>;
+  all<P extends NamedParams<P>, Options extends QueryOptions>(
+    params: P,
+    options?: Options,
+  ): Promise<RowFor<Options>[]>;
+  all<Row = never>(params: UncheckedParamsFor<Row>, options?: QueryOptions): Promise<Row[]>;
+  /** See {@link Queries.iterate}. */
+  iterate<Row = SqlRow>(params?: SqlParams, options?: ObjectQueryOptions): AsyncGenerator<Row, void, void>;
+  iterate<Row = SqlValue[]>(
+    params: SqlParams | undefined,
+    options: ArrayQueryOptions,
+  ): AsyncGenerator<Row, void, void>;
+  iterate<P extends NamedParams<P>, Options extends QueryOptions>(
+    params: P,
+    options?: Options,
+  ): AsyncGenerator<RowFor<Options>, void, void>;
+  iterate<Row = never>(
+    params: UncheckedParamsFor<Row>,
+    options?: QueryOptions,
+  ): AsyncGenerator<Row, void, void>;
+}
+
+/** Counts for one database since it was opened, and two current sizes. */
+
+export interface DatabaseStats {
+  /** Reads of the store. */
+  roundTrips: number;
+  /** Pages loaded by these reads. */
+  pagesFetched: number;
+  /** Of these, pages that nothing had asked for yet. */
+  pagesReadAhead: number;
+  /** Pages loaded by the start. */
+  pagesPreloaded: number;
+  /** Reads answered by a preloaded page. */
+  preloadHits: number;
+  /** Reads answered by the cache. */
+  cacheHits: number;
+  /** Commits to the store. */
+  commits: number;
+  /** Pages written by these commits. */
+  pagesCommitted: number;
+  /** Calls waiting in the queue now. */
+  queued: number;
+  /** Memory used by the database now, in bytes. */
+  memoryBytes: number;
+}
