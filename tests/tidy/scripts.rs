@@ -82,13 +82,16 @@ fn scripts() -> Vec<Script> {
     let mut found = Vec::new();
     let mut folders = vec![root.join("lib")];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("cannot read {folder:?}: {error}")) {
-            let path = entry.unwrap_or_else(|error| panic!("cannot read {folder:?}: {error}")).path();
+        for entry in
+            fs::read_dir(&folder).unwrap_or_else(|error| panic!("cannot read {}: {error}", folder.display()))
+        {
+            let path =
+                entry.unwrap_or_else(|error| panic!("cannot read {}: {error}", folder.display())).path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "js") {
-                let text =
-                    fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {path:?}: {error}"));
+                let text = fs::read_to_string(&path)
+                    .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
                 let path = normal(path.strip_prefix(root).unwrap_or(&path));
                 found.push(Script { path, text });
             }

@@ -211,7 +211,7 @@ async fn a_child_whose_writes_are_counted() {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_kernel_counts_pages_and_not_what_lies_beside_them() {
-    let mut child = Child::start("free_list::a_child_whose_writes_are_counted", &[""]);
+    let mut child = Child::start("backends::free_list::a_child_whose_writes_are_counted", &[""]);
     let line = child.hear().expect("the child commits");
     child.finish();
     let bytes: Vec<f64> = line.split(' ').map(|number| number.parse().unwrap()).collect();

@@ -222,7 +222,8 @@ async fn a_child_that_fills_the_store() {
 #[test]
 fn another_process_deletes_also_once_the_one_that_filled_it_is_killed() {
     let directory = TempDir::new().unwrap();
-    let mut child = Child::start("full::a_child_that_fills_the_store", &[directory.path().to_str().unwrap()]);
+    let mut child =
+        Child::start("backends::full::a_child_that_fills_the_store", &[directory.path().to_str().unwrap()]);
     let actors: usize = child.hear().expect("the child fills it").parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {

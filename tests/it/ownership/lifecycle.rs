@@ -73,7 +73,7 @@ fn a_runtime_that_ends_in_the_middle_of_a_large_commit_does_not_panic() {
 
 #[test]
 fn a_runtime_that_ends_in_the_middle_of_a_large_commit_on_a_cluster_does_not_panic() {
-    let test = "lifecycle::a_runtime_that_ends_in_the_middle_of_a_large_commit_on_a_cluster_does_not_panic";
+    let test = "ownership::lifecycle::a_runtime_that_ends_in_the_middle_of_a_large_commit_on_a_cluster_does_not_panic";
     if let Some(place) = Place::foundationdb(test) {
         end_a_runtime_in_the_middle(&place);
     }

@@ -207,7 +207,7 @@ async fn a_thousand_rounds_of_racing_starts_across_four_processes_against_a_comm
     let engine = place.open().await;
     start(&engine, &id("contended")).await;
     let mut children: Vec<Child> =
-        (0..4).map(|_| Child::start("races::a_child_that_races", &[&address])).collect();
+        (0..4).map(|_| Child::start("ownership::races::a_child_that_races", &[&address])).collect();
     for child in &mut children {
         assert_eq!(child.hear().as_deref(), Some("ready"));
     }

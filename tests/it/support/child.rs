@@ -2,12 +2,17 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 const ARGUMENTS: &str = "BATON_TEST_CHILD";
 /// Marks the lines that are meant for the parent among what the test runner prints.
 const MARK: &str = "child> ";
+/// What the test runner says where no test has the name that was asked for. Such a process ends well.
+const NO_TEST: &str = "running 0 tests";
 
 /// A child that is there and says nothing.
 #[derive(Debug)]
@@ -15,9 +20,12 @@ pub struct Silent;
 
 /// A running child. It is killed when dropped.
 pub struct Child {
+    name: String,
     process: std::process::Child,
     input: ChildStdin,
     lines: Receiver<String>,
+    reader: JoinHandle<()>,
+    is_missing: Arc<AtomicBool>,
 }
 
 impl Child {
@@ -52,8 +60,9 @@ impl Child {
         prepare(&mut command);
         let mut process = command.spawn().unwrap();
         let input = process.stdin.take().unwrap();
-        let lines = lines_for_the_parent(process.stdout.take().unwrap());
-        Self { process, input, lines }
+        let is_missing = Arc::new(AtomicBool::new(false));
+        let (lines, reader) = lines_for_the_parent(process.stdout.take().unwrap(), &is_missing);
+        Self { name: name.to_owned(), process, input, lines, reader, is_missing }
     }
 
     /// The process that was started: the child, or the program that runs it.
@@ -69,14 +78,21 @@ impl Child {
 
     /// The child's next line; none once it has ended.
     pub fn hear(&mut self) -> Option<String> {
-        self.lines.recv().ok()
+        let line = self.lines.recv().ok();
+        if line.is_none() {
+            self.assert_that_it_ran();
+        }
+        line
     }
 
     /// The same, but fails where the child says nothing for so long.
     pub fn hear_within(&mut self, patience: Duration) -> Result<Option<String>, Silent> {
         match self.lines.recv_timeout(patience) {
             Ok(line) => Ok(Some(line)),
-            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => {
+                self.assert_that_it_ran();
+                Ok(None)
+            }
             Err(RecvTimeoutError::Timeout) => Err(Silent),
         }
     }
@@ -94,23 +110,46 @@ impl Child {
 
     /// Waits for the child's end. None if a signal ended it.
     pub fn code(mut self) -> Option<i32> {
-        self.process.wait().unwrap().code()
+        let code = self.process.wait().unwrap().code();
+        // Not for ever: what the child has started may still have its output.
+        for _ in 0..100 {
+            if self.reader.is_finished() {
+                break;
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        self.assert_that_it_ran();
+        code
+    }
+
+    /// A test that was renamed would otherwise be a child that does nothing, and succeeds.
+    #[track_caller]
+    fn assert_that_it_ran(&self) {
+        assert!(!self.is_missing.load(Ordering::Acquire), "there is no test {}", self.name);
     }
 }
 
 /// Reads on a thread of its own, so that one can stop waiting for a line.
-fn lines_for_the_parent(output: ChildStdout) -> Receiver<String> {
+fn lines_for_the_parent(
+    output: ChildStdout,
+    is_missing: &Arc<AtomicBool>,
+) -> (Receiver<String>, JoinHandle<()>) {
     let (sender, lines) = channel();
-    std::thread::spawn(move || {
+    let is_missing = Arc::clone(is_missing);
+    let reader = std::thread::spawn(move || {
         // A line that a kill has cut in two has no mark, or is not UTF-8.
         let said = BufReader::new(output).lines().map_while(Result::ok);
-        for line in said.filter_map(|line| Some(line.split_once(MARK)?.1.to_owned())) {
-            if sender.send(line).is_err() {
+        for line in said {
+            if line == NO_TEST {
+                is_missing.store(true, Ordering::Release);
+            }
+            let Some((_, line)) = line.split_once(MARK) else { continue };
+            if sender.send(line.to_owned()).is_err() {
                 return;
             }
         }
     });
-    lines
+    (lines, reader)
 }
 
 impl Drop for Child {

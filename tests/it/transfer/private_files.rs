@@ -40,7 +40,7 @@ async fn made(place: &Place) {
 
 #[test]
 fn an_export_is_private_until_it_is_whole_and_then_as_it_should_be() {
-    Child::start("private_files::a_child_that_exports", &["run"]).finish();
+    Child::start("transfer::private_files::a_child_that_exports", &["run"]).finish();
 }
 
 /// In a process of its own, for all files of a process are made with one mask.
@@ -94,7 +94,8 @@ async fn what_a_killed_export_leaves_goes_with_the_next_one_and_not_before() {
     made(&place).await;
     let engine = place.open().await;
     let arguments = [&place.address(), file.to_str().unwrap()];
-    let mut child = Child::start("private_files::a_child_that_is_killed_while_it_exports", &arguments);
+    let mut child =
+        Child::start("transfer::private_files::a_child_that_is_killed_while_it_exports", &arguments);
     assert_eq!(child.hear().as_deref(), Some("held"));
     assert_eq!(names(), ["copy.baton-partial"]);
     engine.export_to(&id("a"), &file).await.unwrap();
