@@ -37,8 +37,9 @@ export interface RawQueries {
   /**
    * Runs a statement and returns its rows as objects; none for a statement without columns. `args` are the values of
    * `?` in order, or one plain object for `:name`, `@name` and `$name`. Without `args` the string may contain several
-   * statements. They take place all or none, and the rows are those of the last one that has columns. (If one of them
-   * is `BEGIN`, `PRAGMA`, `VACUUM` or the like, the statements run one by one instead, and there are no rows.)
+   * statements, and the rows are those of the last one that has columns. The statements take place all or none, up to
+   * the first that cannot run in a transaction (`BEGIN`, `PRAGMA`, `VACUUM` or the like); from there on each runs by
+   * itself.
    *
    * An integer is a `number`, or a `bigint` past 2^53 - 1; a BLOB is a `Uint8Array`.
    *
