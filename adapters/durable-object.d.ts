@@ -1,7 +1,7 @@
 // Types of batondb/durable-object.
 
 /**
- * `ctx.storage` of Cloudflare's Durable Objects over the database of an actor.
+ * `ctx.storage` of Cloudflare's Durable Objects, on the database of an actor.
  *
  * @module batondb/durable-object
  */
@@ -11,35 +11,37 @@ import type { Database, Transaction } from '../index.js';
 /** A value in a row. Blobs are `ArrayBuffer`s, as in a Durable Object. `bigint` only with `largeIntegers: 'bigint'`. */
 export type SqlStorageValue = ArrayBuffer | string | number | bigint | null;
 
-/** What can be bound. `undefined` is NULL, as in a Durable Object. */
+/** A value that can be bound. `undefined` is NULL, as in a Durable Object. */
 export type SqlStorageBinding =
   ArrayBufferLike | ArrayBufferView | string | number | bigint | boolean | null | undefined;
 
-/** The rows of a query that has run. Its methods answer at once, as those of a Durable Object's cursor. */
+/** The rows of a query that has run. Its methods return at once, as those of a Durable Object's cursor do. */
 export declare class SqlCursor<
   Row extends Record<string, SqlStorageValue> = Record<string, SqlStorageValue>,
 > implements IterableIterator<Row> {
   private constructor();
   readonly columnNames: string[];
-  /** How many rows the last statement answered with; not those that SQLite looked at for it. */
+  /** How many rows the last statement returned, not how many SQLite looked at. */
   readonly rowsRead: number;
-  /** How many rows all statements of the call changed; entries of indexes do not count. */
+  /** How many rows all statements of the call changed, not counting index entries. */
   readonly rowsWritten: number;
   next(): IteratorResult<Row, undefined>;
   [Symbol.iterator](): this;
-  /** The rows that are left. */
+  /** Returns the remaining rows. */
   toArray(): Row[];
-  /** The row, if exactly one is left. @throws {BatonError} `ERR_INVALID_ARG`: there is none, or another one. */
+  /**
+   * Returns the row, if exactly one remains. @throws {BatonError} `ERR_INVALID_ARG`: there is none, or more than one.
+   */
   one(): Row;
-  /** The rows that are left, as arrays. It goes on where the cursor is, and the cursor with it. */
+  /** Returns the remaining rows as arrays. It continues from the cursor's position, and both advance together. */
   raw<Values extends SqlStorageValue[] = SqlStorageValue[]>(): IterableIterator<Values> & {
     toArray(): Values[];
   };
 }
 
 /**
- * What `sql.exec` answers with: a promise of the cursor, with the cursor's methods on it. Await it, or a method of it;
- * a query that fails and that nobody waits for is an unhandled rejection.
+ * The result of `sql.exec`: a promise of the cursor that also has the cursor's methods. Await it, or one of its
+ * methods. If a query fails and nothing awaits it, that is an unhandled rejection.
  */
 export interface PendingCursor<
   Row extends Record<string, SqlStorageValue> = Record<string, SqlStorageValue>,
@@ -56,8 +58,10 @@ export interface PendingCursor<
 /** `ctx.storage.sql`. */
 export interface SqlStorage {
   /**
-   * Runs SQL. Several statements are one transaction, in which `bindings` are those of the last one, and the cursor
-   * is its, too; those before it have no parameters. Where a statement ends SQLite says, also in a trigger. The query is under way when this returns, and queries run in the order in which they were made.
+   * Runs SQL. Several statements run as one transaction. `bindings` are then the parameters of the last statement, and
+   * the cursor has its rows; the statements before it have no parameters. SQLite itself decides where a statement ends,
+   * also in a trigger. The query is already queued or running when this returns, and queries run in the order in which
+   * they were made.
    *
    * @throws {BatonError} The promise rejects as `database.batch` does: `SQLITE_...`, `ERR_INVALID_ARG`,
    * `ERR_FENCE_MISMATCH` and so on.
@@ -66,49 +70,49 @@ export interface SqlStorage {
     query: string,
     ...bindings: SqlStorageBinding[]
   ): PendingCursor<Row>;
-  /** The size of the database, in bytes. */
+  /** The size of the database in bytes. */
   readonly databaseSize: Promise<number>;
 }
 
 /** Which keys to list, and in which order. */
 export interface ListOptions {
-  /** The first key, if it is there. */
+  /** The first key, inclusive. */
   start?: string;
-  /** The key before the first one. Not with `start`. */
+  /** List the keys after this one. Not together with `start`. */
   startAfter?: string;
-  /** The key behind the last one. */
+  /** The last key, exclusive. */
   end?: string;
-  /** What each key begins with. */
+  /** The prefix of each key. */
   prefix?: string;
   /** @default false */
   reverse?: boolean;
-  /** How many keys at most; 1 or more. */
+  /** The maximum number of keys, 1 or more. */
   limit?: number;
 }
 
 /**
- * Keys and values, in a table `_baton_key_values` of the database. Keys sort by the bytes of their UTF-8; values are
- * what `v8.serialize` of Node takes: structured clones.
+ * Keys and values, in a table `_baton_key_values` of the database. Keys are sorted by the bytes of their UTF-8. Values
+ * are whatever Node's `v8.serialize` accepts: structured clones.
  */
 export interface KeyValues {
   get<T = unknown>(key: string): Promise<T | undefined>;
-  /** Of those that are there, in the order of keys. */
+  /** Returns those that exist, in the order of the keys. */
   get<T = unknown>(keys: readonly string[]): Promise<Map<string, T>>;
   /** @throws {BatonError} `ERR_INVALID_ARG`: the value is `undefined` or cannot be cloned. */
   put(key: string, value: unknown): Promise<void>;
   put(entries: Record<string, unknown>): Promise<void>;
-  /** Whether it was there. */
+  /** Returns whether the key existed. */
   delete(key: string): Promise<boolean>;
-  /** How many of them were there. */
+  /** Returns how many of the keys existed. */
   delete(keys: readonly string[]): Promise<number>;
   list<T = unknown>(options?: ListOptions): Promise<Map<string, T>>;
 }
 
-/** What the function of a transaction is given. After the end of the transaction its methods reject with `ERR_CLOSED`. */
+/** The argument of a transaction function. After the end of the transaction its methods reject with `ERR_CLOSED`. */
 export interface DurableObjectTransaction extends KeyValues {
-  /** The same as `storage.sql`, which means the transaction inside of its function. */
+  /** The same as `storage.sql`, which means the transaction inside the transaction function. */
   readonly sql: SqlStorage;
-  /** Has the transaction rolled back when its function returns. Queries made in it later reject with `ERR_CLOSED`. */
+  /** Rolls the transaction back when its function returns. Later queries in it reject with `ERR_CLOSED`. */
   rollback(): void;
 }
 
@@ -117,25 +121,25 @@ export declare class DurableObjectStorage {
   constructor(database: Database | Transaction, options?: DurableObjectStorageOptions);
   readonly sql: SqlStorage;
   /**
-   * Runs `closure` in a transaction: committed when it returns, rolled back when it throws. `storage.sql` means the
-   * transaction in whatever `closure` calls and waits for. Inside of another transaction it is a savepoint. Work that
-   * begins in `closure` and goes on after the end of the transaction runs on the database from then on.
+   * Runs `closure` in a transaction. It commits when `closure` returns, and rolls back when it throws. `storage.sql`
+   * means the transaction in everything that `closure` calls and awaits. Inside another transaction it is a savepoint.
+   * Work that begins in `closure` and continues after the end of the transaction runs on the database from then on.
    */
   transaction<T>(closure: (transaction: DurableObjectTransaction) => T | Promise<T>): Promise<T>;
   /**
-   * @deprecated There is none: use {@link DurableObjectStorage.transaction}.
+   * @deprecated Not available: use {@link DurableObjectStorage.transaction}.
    * @throws {BatonError} `ERR_INVALID_ARG`, always.
    */
   transactionSync(closure: () => unknown): never;
-  /** Resolves when the queries made so far are over. */
+  /** Resolves when all queries made so far have finished. */
   sync(): Promise<void>;
 }
 export interface DurableObjectStorage extends KeyValues {}
 
 export interface DurableObjectStorageOptions {
   /**
-   * How integers outside of ±(2^53 - 1) are read: not at all (`ERR_OUT_OF_RANGE`), or as `bigint`, while all others
-   * stay numbers.
+   * What to do with integers outside ±(2^53 - 1): fail with `ERR_OUT_OF_RANGE`, or read them as `bigint` while all
+   * others stay numbers.
    *
    * @default 'error'
    */
@@ -143,14 +147,14 @@ export interface DurableObjectStorageOptions {
 }
 
 /**
- * Puts `ctx.storage` of Durable Objects over an open database, for code that is ported.
+ * Provides the `ctx.storage` of Durable Objects on an open database, for ported code.
  *
  * @example
  * ```ts
  * const storage = durableObjectStorage(db);
  * const { n } = await storage.sql.exec('SELECT count(*) AS n FROM message').one();
  * ```
- * @throws {BatonError} `ERR_INVALID_ARG`: `database` is none, or an option is wrong or unknown.
+ * @throws {BatonError} `ERR_INVALID_ARG`: `database` is not a database, or an option is wrong or unknown.
  */
 export declare function durableObjectStorage(
   database: Database | Transaction,

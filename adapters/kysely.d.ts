@@ -1,7 +1,7 @@
 // Types of batondb/kysely. kysely.d.mts has the same text: each of the two sees the Kysely of its own module system.
 
 /**
- * A dialect of Kysely over the database of an actor.
+ * A Kysely dialect for the database of an actor.
  *
  * @module batondb/kysely
  */
@@ -9,27 +9,27 @@
 import type { DatabaseIntrospector, Dialect, DialectAdapter, Driver, Kysely, QueryCompiler } from 'kysely';
 import type { Database } from '../index.js';
 
-/** What a {@link BatonDialect} is made from. */
+/** Options of {@link BatonDialect}. */
 export interface BatonDialectConfig {
-  /** An open database, or what opens one when the first query is run. */
+  /** An open database, or a function that opens one for the first query. */
   database: Database | (() => Database | Promise<Database>);
   /**
-   * How long a transaction may be open, in milliseconds, 1 to 2147483647. It is rolled back then, and what is called
-   * on it later rejects with `ERR_CLOSED`. A run of migrations is one transaction, too.
+   * How long a transaction may stay open, in milliseconds, 1 to 2147483647. After that it is rolled back, and later
+   * calls on it reject with `ERR_CLOSED`. A run of migrations is one transaction, too.
    *
-   * @default that of `store.openDatabase`: 30000 unless it was told otherwise
+   * @default that of `store.openDatabase`: 30000 unless set otherwise
    */
   transactionTimeoutMs?: number;
   /**
-   * How integers outside of ±(2^53 - 1) are read: not at all (`ERR_OUT_OF_RANGE`), or as `bigint`, while all others
-   * stay numbers.
+   * What to do with integers outside ±(2^53 - 1): fail with `ERR_OUT_OF_RANGE`, or read them as `bigint` while all
+   * others stay numbers.
    *
    * @default 'error'
    */
   largeIntegers?: 'error' | 'bigint';
   /**
-   * Whether `kysely.destroy()` closes the database, as it does with Kysely's own dialects. (Where no query ever ran,
-   * Kysely has not begun to use the database, and `destroy()` closes nothing.)
+   * Whether `kysely.destroy()` closes the database, as with Kysely's own dialects. (If no query was ever run, Kysely
+   * has not begun to use the database, and `destroy()` closes nothing.)
    *
    * @default true
    */
@@ -39,8 +39,8 @@ export interface BatonDialectConfig {
 /**
  * Kysely's dialect for a Baton database.
  *
- * Errors are Baton's own, unwrapped: `isBatonError(error, 'ERR_FENCE_MISMATCH')` tells that the actor has another
- * owner. A transaction's isolation level may only be `'serializable'`, and its access mode not `'read only'`
+ * Errors are Baton's own, unwrapped: `isBatonError(error, 'ERR_FENCE_MISMATCH')` means that the actor has another
+ * owner. The only isolation level is `'serializable'`, and the access mode `'read only'` is not supported
  * (`ERR_INVALID_ARG`).
  *
  * @example

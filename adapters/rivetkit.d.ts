@@ -1,14 +1,14 @@
 // Types of batondb/rivetkit.
 
 /**
- * The database of a rivetkit actor on a Baton store.
+ * The database of a rivetkit actor, in a Baton store.
  *
  * @module batondb/rivetkit
  */
 
 import type { Database, DatabaseOptions, FenceError, Store, Transaction } from '../index.js';
 
-/** What rivetkit (2.1 and later) tells a provider about the actor that starts. */
+/** What rivetkit (2.1 and later) passes to a provider about the actor that starts. */
 export interface ProviderContext {
   actorId: string;
 }
@@ -19,11 +19,14 @@ export type Execute = <Row extends Record<string, unknown> = Record<string, unkn
   ...args: unknown[]
 ) => Promise<Row[]>;
 
-/** How to run a transaction. */
+/** Options of {@link RawQueries.transaction}. */
 export interface RawTransactionOptions {
-  /** rivetkit's label for its own statistics, not empty; without meaning here. */
+  /** rivetkit's label for its own statistics, not empty. It has no effect here. */
   name?: string;
-  /** In milliseconds, above 0; at most 2147483647 count. Without it: {@link DatabaseOptions.transactionTimeoutMs}. */
+  /**
+   * The timeout in milliseconds, above 0; anything above 2147483647 counts as that. By default
+   * {@link DatabaseOptions.transactionTimeoutMs}.
+   */
   timeout?: number;
   /** `includeState` is refused with `ERR_INVALID_ARG`: rivetkit's state is not part of a Baton transaction. */
   experimental?: { includeState?: boolean };
@@ -32,20 +35,21 @@ export interface RawTransactionOptions {
 /** The queries of rivetkit's raw client. */
 export interface RawQueries {
   /**
-   * Runs a statement and answers its rows as objects; none for a statement without columns. `args` are the values of
-   * `?` in their order, or one plain object for `:name`, `@name` and `$name`. Without `args` the string may hold
-   * several statements: they take place all or none, and the rows are those of the last one that has columns (none
-   * where one of them is `BEGIN`, `PRAGMA`, `VACUUM` or the like, which are then run one by one).
+   * Runs a statement and returns its rows as objects; none for a statement without columns. `args` are the values of
+   * `?` in order, or one plain object for `:name`, `@name` and `$name`. Without `args` the string may contain several
+   * statements, and the rows are those of the last one that has columns. The statements take place all or none, up to
+   * the first that cannot run in a transaction (`BEGIN`, `PRAGMA`, `VACUUM` or the like); from there on each runs by
+   * itself.
    *
    * An integer is a `number`, or a `bigint` past 2^53 - 1; a BLOB is a `Uint8Array`.
    *
-   * @throws {BatonError} As {@link Database.all}: `ERR_FENCE_MISMATCH` once the actor was taken over, `SQLITE_...`,
-   * `ERR_CLOSED` after the actor has stopped.
+   * @throws {BatonError} The same as {@link Database.all}: `ERR_FENCE_MISMATCH` once the actor was taken over,
+   * `SQLITE_...`, `ERR_CLOSED` after the actor has stopped.
    */
   execute: Execute;
   /**
-   * Runs `callback` in a transaction: committed when it returns, rolled back when it throws. Use `tx` alone inside.
-   * `tx.transaction` nests, as a savepoint.
+   * Runs `callback` in a transaction. It commits when `callback` returns, and rolls back when it throws. Use only `tx`
+   * inside. `tx.transaction` nests as a savepoint.
    */
   transaction: <T>(
     callback: (tx: RawTransaction) => Promise<T> | T,
@@ -63,66 +67,69 @@ export interface RawTransaction extends RawQueries {
 
 /** `c.db` of an actor whose `db` is {@link batonDatabase}. */
 export interface RawClient extends RawQueries {
-  /** Answers `null`: these are figures of rivetkit's own engine. See {@link Store.metrics}, {@link Database.stats}. */
+  /**
+   * Returns `null`: these numbers describe rivetkit's own engine. See {@link Store.metrics} and {@link Database.stats}.
+   */
   nativeMetrics: () => null;
-  /** Closes the database. rivetkit does it when the actor stops or sleeps. */
+  /** Closes the database. rivetkit calls it when the actor stops or sleeps. */
   close: () => Promise<void>;
   /** Baton's own database, with parameters as arrays, `iterate`, `prepare`, `batch` and the rest. */
   readonly database: Database;
   /**
-   * Aborted when the actor was taken over by somebody else, or deleted; its `reason` is the {@link FenceError}.
-   * Nothing that this actor does to its database has an effect any more. See {@link sleepWhenFenced}.
+   * Aborted when another start has taken the actor over, or the actor was deleted. Its `reason` is the
+   * {@link FenceError}. From then on this actor can no longer change its database. See {@link sleepWhenFenced}.
    */
   readonly fenced: AbortSignal;
   /**
-   * Closes the database and deletes the actor's data from the store: for the actor's `onDestroy`, because rivetkit
-   * does not tell a provider whether an actor sleeps or is destroyed.
+   * Closes the database and deletes the actor's data from the store. Call it in the actor's `onDestroy`, because
+   * rivetkit does not tell a provider whether an actor sleeps or is destroyed.
    *
    * @returns Whether there was anything to delete.
-   * @throws {BatonError} `ERR_FENCE_MISMATCH`: the actor was taken over, and its data is its new owner's.
+   * @throws {BatonError} `ERR_FENCE_MISMATCH`: the actor was taken over, and its data belongs to its new owner.
    */
   deleteDatabase: () => Promise<boolean>;
 }
 
-/** What {@link batonDatabase} takes. */
+/** Options of {@link batonDatabase}. */
 export interface BatonDatabaseOptions {
   /**
-   * The store, or a function that answers it, called at each start of an actor. The store is the caller's: nobody
-   * closes it here.
+   * The store, or a function that returns it, called at each start of an actor. The store remains yours: it is not
+   * closed here.
    */
   store: Store | (() => Store | Promise<Store>);
   /**
-   * Brings the schema up to date, before the actor starts. It runs in one transaction, of five minutes at most: a
-   * migration that throws leaves nothing behind, and the actor does not start.
+   * Brings the schema up to date before the actor starts. It runs in one transaction, which may take five minutes at
+   * most. A migration that throws leaves nothing behind, and the actor does not start.
    */
   onMigrate?: (db: RawTransaction) => unknown;
   /**
-   * Called once when an actor was taken over or deleted while it runs; see {@link DatabaseOptions.onFenced}. What it
-   * throws is an uncaught exception of the process.
+   * Called once if an actor is taken over or deleted while it runs; see {@link DatabaseOptions.onFenced}. An error that
+   * it throws is an uncaught exception of the process.
    */
   onFenced?: (error: FenceError, actor: { actorId: string }) => void;
   /**
-   * The id of the actor in the store, 1 to 256 bytes, or a promise of it. By default it is rivetkit's own id of the
-   * actor, which does not outlive rivetkit's records of it. {@link byNameAndKey} makes one that does.
+   * Returns the id of the actor in the store, 1 to 256 bytes, or a promise of it. By default it is rivetkit's own id of
+   * the actor, which is lost if rivetkit loses its records. {@link byNameAndKey} makes an id that lasts.
    *
    * @default (ctx) => ctx.actorId
    */
   actorId?: (ctx: ProviderContext) => string | Promise<string>;
   /**
-   * Ids under which the data of this actor may be from earlier. If the store has no pages under `actorId`, the first of
-   * these that has some is renamed to it at the start ({@link Store.rename}), and its former owner is fenced.
+   * Returns ids under which this actor's data may have been stored before. If the store has no pages under `actorId`,
+   * the first of these ids that has some is renamed to it at the start ({@link Store.rename}), and its former owner is
+   * fenced.
    */
   adopt?: (
     ctx: ProviderContext,
   ) => string | readonly string[] | undefined | Promise<string | readonly string[] | undefined>;
-  /** How to open the database. `onFenced` has its own option, and an actor is never `readOnly`. */
+  /** Options for opening the database. `onFenced` has its own option, and an actor is never `readOnly`. */
   databaseOptions?: Omit<DatabaseOptions, 'onFenced' | 'readOnly'>;
 }
 
-/** Where rivetkit's engine is; see {@link byNameAndKey}. */
+/** How to reach rivetkit's engine; see {@link byNameAndKey}. */
 export interface EngineOptions {
   /**
-   * Its URL, as rivetkit takes it: also `https://namespace:token@host`.
+   * The engine's URL, as rivetkit takes it, including `https://namespace:token@host`.
    *
    * @default process.env.RIVET_ENDPOINT ?? 'http://127.0.0.1:6420'
    */
@@ -134,12 +141,12 @@ export interface EngineOptions {
 }
 
 /**
- * For `actorId`: an id made of the actor's name and key, `room/lobby`, so that the same name and key have the same data
- * also when rivetkit has lost its records and calls the actor by a new id. rivetkit tells a provider neither, so its
+ * For `actorId`: makes an id from the actor's name and key, `room/lobby`. The same name and key then have the same data
+ * even if rivetkit loses its records and gives the actor a new id. rivetkit tells a provider neither of them, so its
  * engine is asked at each start, for 10 s at most.
  *
- * The parts of a key are joined as the engine does it: `room/a/b` for `['a', 'b']`, with `\\/` for a slash inside of one.
- * What would be longer than 256 bytes is a hash. An actor without a key keeps rivetkit's id.
+ * The parts of a key are joined as the engine does it: `room/a/b` for `['a', 'b']`, with `\\/` for a slash inside a
+ * part. An id that would be longer than 256 bytes is replaced by a hash. An actor without a key keeps rivetkit's id.
  *
  * @example
  * ```ts
@@ -149,13 +156,13 @@ export interface EngineOptions {
  *   adopt: (ctx) => ctx.actorId, // what was stored under rivetkit's ids before
  * });
  * ```
- * @returns A function that fails with `ERR_UNAVAILABLE` (retryable) if the engine does not answer, or does not know the
+ * @returns A function that fails with `ERR_UNAVAILABLE` (retryable) if the engine does not answer or does not know the
  * actor; the actor then does not start.
  * @throws {BatonError} `ERR_INVALID_ARG`: the options are wrong.
  */
 export declare function byNameAndKey(options?: EngineOptions): (ctx: ProviderContext) => Promise<string>;
 
-/** A `DatabaseProvider` of rivetkit. */
+/** A rivetkit `DatabaseProvider`. */
 export interface BatonDatabaseProvider {
   createClient: (ctx: ProviderContext) => Promise<RawClient>;
   onMigrate: (client: RawClient) => Promise<void>;
@@ -163,8 +170,8 @@ export interface BatonDatabaseProvider {
 }
 
 /**
- * The `db` of a rivetkit actor: each start of the actor takes it over in the store, so that no earlier instance of it
- * can write any more, wherever it runs. The database is closed when the actor sleeps or stops.
+ * The `db` of a rivetkit actor. Each start takes the actor over in the store, so that no earlier instance can write any
+ * more, wherever it runs. The database is closed when the actor sleeps or stops.
  *
  * A start that loses a race fails with `ERR_CONCURRENT_TAKEOVER` (retryable), and the actor does not start here.
  *
@@ -184,7 +191,7 @@ export interface BatonDatabaseProvider {
 export declare function batonDatabase(options: BatonDatabaseOptions): BatonDatabaseProvider;
 
 /**
- * Puts an actor to sleep as soon as it is fenced: for its `onWake`. The next call of it starts it anew, where it is
- * then its platform's turn.
+ * Puts an actor to sleep as soon as it is fenced. Call it in the actor's `onWake`. The next call to the actor starts it
+ * again, wherever rivetkit then places it.
  */
 export declare function sleepWhenFenced(c: { db: { readonly fenced: AbortSignal }; sleep: () => void }): void;
