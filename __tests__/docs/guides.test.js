@@ -15,6 +15,7 @@ for (const page of [
   'docs/moving-in.md',
   'docs/limits.md',
   'docs/database.md',
+  'docs/store.md',
 ]) {
   testExamples(page, temporaryDirectory());
 }
