@@ -19,7 +19,16 @@ const addon = `${root}/target/addon/batondb.linux-x64-gnu.node`;
 const aside = `${addon}.aside`;
 const PARTS = ['rust', 'addon'];
 /** Which Rust tests: those that go through SQLite, its VFS or LMDB, and the corpora of the fuzz targets. */
-const RUST_TESTS = ['sql', 'backends::embedded', 'database::', 'kv::', 'decoders', 'plans', 'arguments', 'vfs'];
+const RUST_TESTS = [
+  'sql',
+  'backends::embedded',
+  'database::',
+  'kv::',
+  'decoders',
+  'plans',
+  'arguments',
+  'vfs',
+];
 /** These measure memory and address space, of which the sanitizer takes very much for itself. */
 const SKIPPED = ['too_little_address_space_is_explained', 'the_memory_of_a_transaction_is_bounded'];
 

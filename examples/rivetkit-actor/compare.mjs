@@ -13,7 +13,9 @@ import { db } from 'rivetkit/db';
 import { Store } from 'batondb';
 import { batonDatabase } from 'batondb/rivetkit';
 
-const { CALLS, answerOf, isAsExpected } = createRequire(import.meta.url)('../../__tests__/adapters/rivetkit-calls.js');
+const { CALLS, answerOf, isAsExpected } = createRequire(import.meta.url)(
+  '../../__tests__/adapters/rivetkit-calls.js',
+);
 
 const [port = '16420'] = process.argv.slice(2);
 const READY_ATTEMPTS = 600;
