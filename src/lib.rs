@@ -1,4 +1,4 @@
-//! Baton: durable storage for actors that changes hands safely.
+//! Baton: a SQLite database for every actor, and never more than one writer.
 //!
 //! This crate is the Rust half of the npm package `batondb`. Its public surface is the Node.js addon in
 //! `src/node`; the modules below are open to the crate's own tests and benches and promise nothing to
