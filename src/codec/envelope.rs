@@ -1,4 +1,4 @@
-//! Version byte and checksum around every row.
+//! The envelope of every row: version byte and checksum.
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 

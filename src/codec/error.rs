@@ -1,4 +1,4 @@
-//! Why stored bytes are not a row.
+//! Why stored bytes are not a valid row.
 
 /// Why stored bytes are not a row of the kind that their key says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! HEAD: what is committed, and what is still to be tidied up. Written by commits and stages.
+//! HEAD: what is committed, and which cleanups are pending. Written by commits and stages.
 
 use super::error::DecodeError;
 use super::reader::Reader;

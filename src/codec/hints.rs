@@ -1,4 +1,4 @@
-//! HINTS: the pages that are worth bringing along when the actor starts.
+//! HINTS: the pages that are worth loading when the actor starts.
 
 use super::error::DecodeError;
 use super::reader::Reader;

@@ -1,4 +1,4 @@
-//! Keys: which rows there are and in which order they sort.
+//! Keys: which rows there are and how they sort.
 //!
 //! ```text
 //! 00                                            STORE
@@ -9,9 +9,9 @@
 //! 02 id 04                                      HINTS
 //! ```
 //!
-//! `id` is the actor id as a string of FoundationDB's tuple layer (design/tuple.md in its repository):
-//! `02`, the bytes with each `00` written as `00 FF`, then `00`. Ids sort as their bytes do, and no id's
-//! rows lie among those of another: after the closing `00` comes a row kind, never `FF`.
+//! `id` is the actor id as a string of FoundationDB's tuple layer (design/tuple.md in its repository): `02`,
+//! the bytes with each `00` written as `00 FF`, then `00`. Ids sort by their bytes, and the rows of one id
+//! are never mixed with those of another: after the closing `00` comes a row kind, never `FF`.
 
 mod walk;
 

@@ -1,4 +1,4 @@
-//! The whole stored format: keys in [`key`], one file a row kind, one encoder and one decoder each.
+//! The whole stored format: keys in [`key`], and one file with one encoder and one decoder for each row kind.
 //!
 //! Every value is an *envelope*: a version byte, a checksum, a body.
 //!
@@ -8,8 +8,8 @@
 //! bytes 9..   body
 //! ```
 //!
-//! The checksum covers the key, so a row that ends up under another key (another actor, page or txid) is
-//! damage too. It is taken over the stored bytes, before decompression. All integers are big-endian.
+//! The checksum covers the key, so a row under the wrong key (another actor, page or txid) counts as damaged,
+//! too. It is computed over the stored bytes, before decompression. All integers are big-endian.
 //! `docs/format.md` lists every row byte by byte.
 
 mod envelope;

@@ -1,4 +1,4 @@
-//! PAGE: one version of one page, compressed where that makes it much smaller.
+//! PAGE: one version of one page, compressed if that makes it much smaller.
 //!
 //! ```text
 //! body byte 0   encoding: 0 raw, 1 LZ4 block (lz4.org, block format, no frame, no size prefix)

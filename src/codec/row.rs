@@ -1,4 +1,4 @@
-//! What every row kind with a few fields has in common.
+//! What all row kinds with a few fields have in common.
 
 use super::error::DecodeError;
 use super::reader::Reader;

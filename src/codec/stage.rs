@@ -1,4 +1,4 @@
-//! STAGE: the manifest of one part of a stage, which names the pages that the part wrote.
+//! STAGE: the manifest of one part of a stage. It lists the pages that the part wrote.
 
 use super::error::DecodeError;
 use super::reader::Reader;

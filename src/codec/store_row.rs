@@ -1,4 +1,4 @@
-//! STORE: the one row that says what this key space is.
+//! STORE: the one row that identifies this key space.
 
 use super::error::DecodeError;
 use super::reader::Reader;

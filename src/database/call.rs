@@ -1,4 +1,4 @@
-//! What can be asked of a database, and what it answers.
+//! The calls that a database accepts, and their answers.
 
 use crate::database::error::DatabaseError;
 

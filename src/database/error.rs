@@ -1,4 +1,4 @@
-//! Why a call on a database has no result.
+//! The errors of calls on a database.
 
 use crate::database::sqlite::SqlError;
 use crate::engine::StoreError;

@@ -1,7 +1,7 @@
-//! Stopping a call that runs, and no other: each call has a number, and the one to stop is named by it.
+//! Stops one running call and no other. Each call has a number, and an interrupt names the call to stop.
 //!
-//! `sqlite3_interrupt` stops whatever runs on a connection, and keeps stopping while a cursor is open; a
-//! flag that the progress handler reads hits the call that was meant.
+//! `sqlite3_interrupt` stops whatever runs on a connection, and stays in effect while a cursor is open. A
+//! flag that the progress handler reads stops only the intended call.
 
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -1,4 +1,4 @@
-//! What the first words of a statement say.
+//! Classifies a statement by its first words.
 
 /// What a statement ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,15 @@
-//! `UPDATE … LIMIT` and `DELETE … ORDER BY … LIMIT`, which the parser of the bundled SQLite does not know: its source
-//! is generated without `SQLITE_ENABLE_UPDATE_DELETE_LIMIT`, and a flag cannot bring the grammar back. A parser that knows
-//! them rewrites them as a subquery (`sqlite3LimitWhere`), and so does this:
+//! `UPDATE … LIMIT` and `DELETE … ORDER BY … LIMIT`, which the bundled SQLite cannot parse: its parser is
+//! generated without `SQLITE_ENABLE_UPDATE_DELETE_LIMIT`, and no compile-time flag restores the grammar. A
+//! parser that knows these statements rewrites them as a subquery (`sqlite3LimitWhere`). This module does the
+//! same:
 //!
 //! ```text
 //! DELETE FROM t WHERE a = 1 ORDER BY b LIMIT 2 RETURNING a
 //! DELETE FROM t WHERE _rowid_ IN (SELECT _rowid_ FROM t WHERE a = 1 ORDER BY b LIMIT 2) RETURNING a
 //! ```
 //!
-//! Only SQL that SQLite has refused comes here, so what is not understood stays refused.
+//! Only SQL that SQLite has refused gets here. A statement that this module does not understand stays
+//! refused.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Opening databases: what those of one store share, and the start of one.
+//! Opens databases, and holds what all databases of a store share.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A database file that somebody else's SQLite left behind: its journal replayed, and looked through.
+//! Recovers a database file that another SQLite left behind: replays its journal and checks the file.
 
 use std::ffi::{CStr, CString};
 use std::path::Path;

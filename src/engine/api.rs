@@ -1,4 +1,4 @@
-//! What callers ask and what they are answered: the words of the operations, without any of them.
+//! The types of requests and answers. They contain no operations.
 
 use crate::engine::error::StoreError;
 use crate::plan::PreloadRequest;

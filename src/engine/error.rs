@@ -1,4 +1,4 @@
-//! What an operation can answer instead of its result.
+//! The errors of operations.
 
 use crate::codec::DecodeError;
 use crate::kv::{KvError, may_pass};

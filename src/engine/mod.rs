@@ -1,11 +1,11 @@
-//! The operations: they open transactions, ask `plan` what to do with what was read, write what it says,
-//! retry what can be retried and resolve lost answers. No rule about who may write lives here.
+//! The operations: they open transactions, ask `plan` what to do with the rows they read, write what it says,
+//! retry what can be retried, and resolve lost answers. No rule about who may write lives here.
 //!
-//! [`Engine`] is the facade: its methods are in `facade/`, each the call of one operation. Folders may use the ones
-//! above them in this list, and nothing below:
+//! [`Engine`] is the facade. Its methods are in `facade/`, and each calls one operation. A folder may use the
+//! folders above it in this list, and none below:
 //!
 //! - `error`, `api`: the vocabulary of requests and answers
-//! - `runtime/`: what every operation needs: the backend, retries, background tasks, events, metrics
+//! - `runtime/`: shared by all operations: the backend, retries, background tasks, events, metrics
 //! - `read/`: rows and pages of one committed head
 //! - `commit/`: commits of any size, stages, and the cleanup after them
 //! - `ownership/`: a start, its preload and its hints; the end of an actor

@@ -1,4 +1,4 @@
-//! Opening: makes sure that the key space is a Baton store, or marks an empty one as one.
+//! Opening a store: checks that the key space is a Baton store, or marks an empty one as such.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -1,5 +1,4 @@
-//! Transactions and reads as values, and how their typed answers pass through a backend that does not
-//! know the types.
+//! Transactions and reads as values. A backend runs them without knowing the types of their answers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

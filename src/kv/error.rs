@@ -1,4 +1,4 @@
-//! What can go wrong below the engine, by what the engine can do about it.
+//! The errors of backends, classified by what the engine can do about them.
 
 use std::io::{self, ErrorKind};
 

@@ -1,8 +1,8 @@
-//! A backend that fails on purpose: wraps another one and makes chosen operations conflict, lose their
+//! A backend that fails on purpose: wraps another backend and makes chosen operations conflict, lose their
 //! answers, wait, or fail. For tests only.
 //!
-//! Faults are decided by a function of the operation's number (from 1, transactions and reads counted
-//! together), so a test can script them and a simulation can draw them from its seed.
+//! A function of the operation's number (from 1, transactions and reads counted together) decides the faults,
+//! so a test can script them and a simulation can draw them from its seed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! What tells one store from another, by whatever name, handle or process it was opened.
+//! The identity of a store, independent of the name, handle or process by which it was opened.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,4 @@
-//! Ranges of keys that say what they cover.
+//! Key ranges, with named constructors for what they cover.
 
 /// The keys from `start` up to and without `end`.
 #[derive(Debug, Clone, PartialEq, Eq)]

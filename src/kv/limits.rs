@@ -1,4 +1,4 @@
-//! What a backend takes at once: the engine cuts its work to measure.
+//! What a backend accepts at once; the engine sizes its work accordingly.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A backend that counts: wraps another one and counts what the engine asks of it. For tests and benches.
+//! A backend that counts: wraps another backend and counts the engine's requests. For tests and benches.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

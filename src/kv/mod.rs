@@ -2,45 +2,47 @@
 //!
 //! # The shape of a transaction
 //!
-//! A transaction is a *read phase that ends in a decision*. A [`TransactionFn`] reads through a [`View`] and returns
-//! a [`Decision`]: the writes to make and the answer for the caller. Nothing is written before the
-//! decision, so a refusal (a decision without writes) leaves nothing to undo; an embedded engine can run
-//! many bodies one after the other inside one write transaction (group commit); an optimistic engine can
-//! run them side by side and let all but one fail.
+//! A transaction is a *read phase that ends in a decision*. A [`TransactionFn`] reads through a [`View`] and
+//! returns a [`Decision`]: the writes to make and the answer for the caller. Nothing is written before the
+//! decision, so a refusal (a decision without writes) leaves nothing to undo. An embedded engine can run many
+//! transaction functions one after the other inside one write transaction (group commit). An optimistic
+//! engine can run them in parallel and let all but one fail.
 //!
 //! # What a backend promises
 //!
-//! 1. **Strict serializability.** If [`Kv::run`] answers `Ok`, the body's reads (those that asked for
-//!    [`Isolation::Serializable`]) and its writes took place at one instant between call and answer.
-//!    A read that begins after an answer sees what that answer acknowledged, from any process.
+//! 1. **Strict serializability.** If [`Kv::run`] returns `Ok`, the reads of the transaction function (those
+//!    that asked for [`Isolation::Serializable`]) and its writes took place at one instant between call and
+//!    answer. A read that begins after an answer sees what that answer acknowledged, from any process.
 //! 2. **All or nothing.** The writes of one decision become visible together or never.
-//! 3. **At most one execution counts.** `run` may execute the body more than once (a group commit that had
-//!    to be repeated), but only the last execution's decision takes effect and is the one returned. A body
-//!    therefore keeps no state of its own between executions, except notes that only ever grow. Where a body
-//!    [allows it](TransactionFn::may_begin_on_a_recent_state), an execution may read a state that is a little older than the call;
-//!    its decision counts only if it writes, and the commit has shown that what it read still holds.
-//! 4. **No retries.** `run` reports a conflict, it does not hide it. Whoever knows what the operation means
-//!    decides what to do about it (`engine::retry`).
-//! 5. **Honest outcomes.** Every [`KvError`] but [`KvError::UnknownOutcome`] says: nothing was written and
-//!    nothing will be. `UnknownOutcome` says: the writes took place, or never will, or (on a cluster) still
-//!    may. The caller finds out by reading its own token back inside a transaction that would conflict
-//!    with the lost one.
-//! 6. **Own snapshot.** [`Kv::read`] runs against one committed state, without writes and without
-//!    conflicts. It may answer [`KvError::TooOld`] when it takes longer than the backend keeps a state
-//!    (FoundationDB: 5 s); the embedded engine keeps it as long as the read lasts. Callers keep to
-//!    [`Limits::read_bytes`], so that a read does not become too old because it is large. Where that is `None`, a
-//!    read's body may wait for its caller between two reads through the view (a copy does); it ends when its future
-//!    is dropped.
-//! 7. **A view never waits for the caller.** Its futures depend on the backend alone, so a backend may
-//!    drive a body to its end on a thread of its own.
+//! 3. **At most one execution counts.** `run` may execute the transaction function more than once (a group
+//!    commit that had to be repeated), but only the decision of the last execution takes effect and is
+//!    returned. A transaction function therefore keeps no state of its own between executions, except notes
+//!    that only ever grow. If a transaction function [allows it](TransactionFn::may_begin_on_a_recent_state),
+//!    an execution may read a state that is a little older than the call. Its decision then counts only if it
+//!    writes and the commit has shown that what it read still holds.
+//! 4. **No retries.** `run` reports a conflict and does not hide it. The caller knows what the operation
+//!    means and decides what to do about it (`engine::runtime::retry`).
+//! 5. **Honest outcomes.** Every [`KvError`] but [`KvError::UnknownOutcome`] means: nothing was written and
+//!    nothing will be. `UnknownOutcome` means: the writes took place, or never will, or (on a cluster) still
+//!    may. The caller finds out by reading its own token back inside a transaction that would conflict with
+//!    the lost one.
+//! 6. **Own snapshot.** [`Kv::read`] runs against one committed state, without writes and without conflicts.
+//!    It may return [`KvError::TooOld`] when it takes longer than the backend keeps a state (FoundationDB: 5
+//!    s); the embedded engine keeps it as long as the read lasts. Callers keep to [`Limits::read_bytes`], so
+//!    that no read becomes too old because it is large. Where that limit is `None`, the read function may
+//!    wait for its caller between two reads through the view (a copy does); it ends when its future is
+//!    dropped.
+//! 7. **A view never waits for the caller.** Its futures depend on the backend alone, so a backend may drive
+//!    a transaction function to its end on a thread of its own.
 //!
 //! # Conflict ranges
 //!
 //! On an [optimistic](Concurrency::Optimistic) backend a transaction fails with [`KvError::Conflict`] if
-//! another one, committed after its reads, wrote with [`WriteConflict::Declared`] into a range it read with
-//! [`Isolation::Serializable`]. Rows that another row guards (pages are guarded by the fence and head rows)
-//! are read with [`Isolation::Snapshot`] and written with [`WriteConflict::Omitted`], so that they cost no
-//! conflict ranges. A [serial](Concurrency::Serial) backend never answers `Conflict` and ignores both.
+//! another transaction that committed after its reads wrote with [`WriteConflict::Declared`] into a range
+//! that it read with [`Isolation::Serializable`]. Rows that another row guards (the fence and head rows guard
+//! the pages) are read with [`Isolation::Snapshot`] and written with [`WriteConflict::Omitted`], so that they
+//! cost no conflict ranges. A [serial](Concurrency::Serial) backend never returns `Conflict` and ignores
+//! both.
 
 mod body;
 #[cfg(feature = "testing")]

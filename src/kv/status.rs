@@ -1,4 +1,4 @@
-//! How a backend is.
+//! The status of a backend.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How a family is written down: one number, several with a label, a distribution.
+//! Builds the metrics of a family: a single number, numbers with a label, a distribution.
 
 use super::counting::Histogram;
 use super::table::{Family, Kind, Series, Value};

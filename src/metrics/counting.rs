@@ -1,6 +1,6 @@
 //! Numbers that many threads add to at once.
 //!
-//! All orderings are relaxed: a number stands for nothing but itself, and no other memory is read because of it.
+//! All orderings are relaxed: each number is independent, and no other memory is read because of it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

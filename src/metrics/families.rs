@@ -1,7 +1,7 @@
-//! Every metric of a store: what it is called, what it means, and where it stands in each form of output.
+//! Every metric of a store: its name, its meaning, and its place in each form of output.
 //!
-//! The names are those that Prometheus expects: base units, `_total` for what only grows. Users put a prefix before
-//! them, by default `baton_`. `docs/observability.md` has the same list for operators, and a test compares the two.
+//! Names follow Prometheus conventions: base units, and `_total` for counters. Users put a prefix in front,
+//! by default `baton_`. `docs/observability.md` has the same list for operators, and a test compares the two.
 
 use super::build::{counter, counters, histogram, several};
 use super::now;

@@ -1,4 +1,4 @@
-//! Metrics of how things are at this moment.
+//! Metrics of the current moment.
 
 use super::build::{counter, gauge, several};
 use super::table::{Family, FileNow, Kind, Now, Value};

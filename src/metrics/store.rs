@@ -1,4 +1,5 @@
-//! The numbers of one store. The layers above say what has happened; which numbers that adds to is said here.
+//! The numbers of one store. The layers above report what has happened; this file decides which numbers to
+//! update.
 
 use std::time::Duration;
 

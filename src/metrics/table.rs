@@ -1,4 +1,4 @@
-//! What a metric is described by, and what is counted elsewhere.
+//! The description of a metric, and the numbers that are counted elsewhere.
 
 use super::counting::Distribution;
 

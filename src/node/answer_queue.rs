@@ -1,9 +1,9 @@
-//! How the answers of databases reach JavaScript: gathered, and taken a few at a time.
+//! The answer queue: collects the answers of databases, and JavaScript takes a few at a time.
 //!
-//! A promise of Node-API costs a handle of the event loop each, and all that are ready are resolved in one
-//! turn of it: when one flush of the store answers 64 commits, whatever 64 callers do next holds up the
-//! loop in one piece. So answers wait in a queue, one wake-up a turn tells JavaScript, and `lib/addon/answer-queue.js`
-//! takes as many as fit a turn.
+//! Each Node-API promise costs a handle of the event loop, and all that are ready are resolved in one turn of
+//! it. When one flush of the store answers 64 commits, the work that 64 callers do next blocks the loop in
+//! one piece. So answers wait in a queue. One wake-up per turn tells JavaScript, and
+//! `lib/addon/answer-queue.js` takes as many as fit a turn.
 
 use std::sync::Arc;
 

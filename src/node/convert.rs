@@ -1,5 +1,5 @@
-//! The engine's words as JavaScript values, and back. Page bytes change hands without a copy on the way out
-//! and with exactly one on the way in.
+//! Converts the engine's types to JavaScript values and back. Page bytes are not copied on the way out, and
+//! copied exactly once on the way in.
 
 use napi::bindgen_prelude::{BigInt, Uint8Array, Uint8ArraySlice, Uint32Array};
 use napi_derive::napi;

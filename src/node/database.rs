@@ -1,5 +1,5 @@
-//! The class behind `Database`. Each method copies what it was given and puts a call in the database's line
-//! before it returns, so calls run in the order in which JavaScript made them.
+//! The class behind `Database`. Each method copies its arguments and queues a call of the database before it
+//! returns, so calls run in the order in which JavaScript made them.
 
 #![expect(
     clippy::too_many_arguments,

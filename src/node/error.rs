@@ -1,7 +1,8 @@
-//! How an error crosses to JavaScript: as a plain object.
+//! Errors cross to JavaScript as plain objects.
 //!
-//! A promise of Node-API rejects with an error that has neither fields nor a JavaScript stack, so methods
-//! resolve to a [`Failure`] and `lib/error.js` makes the `BatonError` where the caller's stack is known.
+//! A Node-API promise rejects with an error that has neither fields nor a JavaScript stack. So methods
+//! resolve to a [`Failure`], and `lib/error.js` turns it into a `BatonError` where the caller's stack is
+//! known.
 
 use napi_derive::napi;
 

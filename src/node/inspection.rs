@@ -1,5 +1,5 @@
-//! Looking inside a store, and copying out of it, as JavaScript values: both go on step by step, so that
-//! JavaScript can tell how far they are and stop.
+//! Inspecting a store and copying out of it, for JavaScript. Both run step by step, so that JavaScript can
+//! report progress and stop.
 
 use std::sync::Arc;
 

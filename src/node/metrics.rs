@@ -1,4 +1,4 @@
-//! A store's metrics, as JavaScript values. `lib/observe/metrics.js` makes an object and a text of them.
+//! A store's metrics as JavaScript values. `lib/observe/metrics.js` turns them into an object and a text.
 
 use napi_derive::napi;
 

@@ -1,4 +1,4 @@
-//! Which backend to open, from what the wrapper checked.
+//! Which backend to open, from options that the wrapper has checked.
 
 use std::path::Path;
 use std::sync::Arc;

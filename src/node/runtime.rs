@@ -1,7 +1,7 @@
-//! The runtime that all stores of the process share, and the way a call gets onto it and back.
+//! The runtime that all stores of the process share, and how calls get onto it and back.
 //!
-//! Reads run inline on the runtime's workers (they take microseconds), so there are a few more of them than
-//! a small machine has cores: a worker that waits for a page from disk does not hold up the others.
+//! Reads run inline on the runtime's workers (they take microseconds), so there are a few more workers than a
+//! small machine has cores: a worker that waits for a page from disk does not block the others.
 
 use std::any::Any;
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! How a backend is, as JavaScript values.
+//! The status of a backend, as JavaScript values.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The class behind `Store`. Each method copies what it was given, then answers from the runtime.
+//! The class behind `Store`. Each method copies its arguments and then answers from the runtime.
 
 #![expect(
     clippy::too_many_arguments,

@@ -1,5 +1,5 @@
-//! Databases that come and go in pieces: the classes behind `importFrom` and `exportTo` of streams, and behind
-//! `serialize`.
+//! Databases that are transferred in pieces: the classes behind `importFrom` and `exportTo` with streams, and
+//! behind `serialize`.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The databases that one environment of Node has open: they end with it, since nobody is left then who could close
-//! them. A worker thread may be terminated at any moment, and a statement of its own could run for ever.
+//! The databases that one Node environment has open. They end with it, since nobody is left to close them: a
+//! worker thread may be terminated at any moment, and one of its statements could run for ever.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

@@ -1,4 +1,4 @@
-//! Which trace a call belongs to, as its caller says: a span around the call that has the ids.
+//! The trace that a call belongs to, as its caller says: a span around the call that carries the ids.
 
 use std::future::Future;
 

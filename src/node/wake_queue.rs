@@ -1,4 +1,4 @@
-//! What waits to be taken by one reader, who is woken for the first of it only.
+//! A queue with one reader, which is woken only when the first item arrives.
 
 use std::collections::VecDeque;
 use std::sync::PoisonError;

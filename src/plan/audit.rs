@@ -1,5 +1,5 @@
-//! Whether the rows of an actor go together: every row against its own checksum, and all of them against fence
-//! and head. Rows are shown in the order of their keys; nothing is kept of them but counts and problems.
+//! Checks that the rows of an actor are consistent: every row against its own checksum, and all rows against
+//! the fence and the head. Rows are passed in key order; only counts and problems are kept.
 
 use crate::codec::{self, ActorKeys, DecodeError, Fence, FenceState, Head, Hints, Place, Row, StagePart};
 use crate::types::{ActorId, Generation, PageBits, PageNumber, PageSize, Txid};

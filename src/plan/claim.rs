@@ -1,9 +1,9 @@
-//! Who brings an actor its whole content: an import of a file, or a copy.
+//! Who may replace the whole content of an actor: an import of a file, or a copy.
 //!
-//! An actor that is there is taken over. One that is not is *claimed*: its fence is a tombstone with a new generation
-//! and the mark of whoever claims it. So nobody sees the actor, any start comes after it and ends the claim, and only
-//! the mark's holder writes. The end of its stage makes the actor live; without one, however it comes to that, the
-//! actor is what it was before: not there.
+//! An existing actor is taken over. A missing one is *claimed*: its fence becomes a tombstone with a new
+//! generation and the mark of the claimant. So nobody sees the actor, any start comes later and ends the
+//! claim, and only the holder of the mark writes. Finalizing its stage makes the actor live. If that never
+//! happens, for whatever reason, the actor is what it was before: missing.
 
 use crate::codec::{Fence, FenceState, Head};
 use crate::types::{Generation, Origin, Token};

@@ -1,4 +1,4 @@
-//! Cleanups: what a head notes as pending, and the head once that is done.
+//! Cleanups: what a head records as pending, and the head after a cleanup is done.
 
 use crate::codec::{Head, OpenStage};
 use crate::planted::{self, Bug};

@@ -1,4 +1,4 @@
-//! Commit: the next head, and the truth about a commit whose answer was lost.
+//! Commit: the next head, and resolving a commit whose answer was lost.
 
 use crate::codec::{CommitMark, Fence, Head, RECENT_COMMITS_MAX};
 use crate::planted::{self, Bug};

@@ -1,4 +1,4 @@
-//! Whether two databases have the same pages, from a number a run of pages instead of the pages.
+//! Compares the pages of two databases by one number for each run of pages, instead of the pages themselves.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Deletion: the actor is gone at once, its rows follow in bounded steps, its generation stays.
+//! Deletion: the actor is gone at once, its rows are deleted in bounded steps, its generation stays.
 
 use crate::codec::{Fence, FenceState, Head};
 use crate::planted::{self, Bug};

@@ -1,9 +1,9 @@
-//! Early reads: which pages to read before anybody knows what is committed, and which of the rows that came
-//! are the committed ones.
+//! Early reads: which pages to read before the committed head is known, and which of the rows that arrive are
+//! the committed ones.
 //!
-//! Over a network the head and the pages cost one round trip each, one behind the other, unless the pages
-//! are asked for at the same time as the head. Their newest versions nearly always are the committed ones;
-//! where they are not, the page is simply read again.
+//! Over a network the head and the pages cost one round trip each, one after the other, unless the pages are
+//! requested together with the head. Their newest versions are nearly always the committed ones. If not, the
+//! page is read again.
 
 use crate::types::{PageCount, PageNumber, PageRange, PageSize, Txid, runs};
 

@@ -1,4 +1,4 @@
-//! The fence: what a caller holds against what the store says.
+//! The fence: compares what a caller holds with what the store says.
 
 use crate::codec::{Fence, FenceState, Head};
 use crate::planted::{self, Bug};

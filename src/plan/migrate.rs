@@ -1,11 +1,11 @@
-//! The import of v1 data: who may begin one, who may reset one, and what an actor is while one is under way.
+//! The import of v1 data: who may begin one, who may reset one, and what an actor is during an import.
 //!
-//! An import reserves the actor: its fence says "migrating", with a generation and a mark of its own, so that nobody
-//! starts the actor, and nobody but this import writes. What it writes is a stage, opened together with the
-//! reservation, so nothing of it is visible before its end.
+//! An import reserves the actor: its fence says "migrating", with a generation and a mark of its own, so that
+//! nobody starts the actor and only this import writes. It writes a stage, which is opened together with the
+//! reservation, so nothing is visible before the end.
 //!
-//! The lease is a courtesy between importers, measured by their clocks. What keeps a second import from damaging the
-//! first is the fence: beginning anew raises the generation.
+//! The lease is a courtesy between importers, measured by their clocks. The fence protects the first import
+//! from a second one: beginning again raises the generation.
 
 use crate::codec::{Fence, FenceState, Head, OpenStage};
 use crate::planted::{self, Bug};

@@ -1,4 +1,4 @@
-//! Which pages a start brings along.
+//! Which pages a startup returns.
 
 use crate::types::{PageCount, PageNumber, PageRange, PageSize, runs};
 

@@ -1,4 +1,4 @@
-//! How rivetkit v1 kept a SQLite file: as rows of the actor's own key-value store.
+//! How rivetkit v1 stored a SQLite file: as rows of the actor's own key-value store.
 //!
 //! ```text
 //! 08 01 00 tag              -> version:u16le = 1, size:u64le      the size of a file in bytes
@@ -6,8 +6,9 @@
 //! tag                          0 the database, 1 its rollback journal, 2 a write-ahead log, 3 its shared memory
 //! ```
 //!
-//! The layout is that of rivetkit's v1 file system (rivet, `engine/packages/pegboard-envoy/src/sqlite_runtime.rs` as
-//! of pull request 4779). Keys that begin otherwise are the actor's own, and none of our business.
+//! The layout is that of rivetkit's v1 file system (rivet,
+//! `engine/packages/pegboard-envoy/src/sqlite_runtime.rs` as of pull request 4779). Keys with another prefix
+//! are the actor's own and are ignored.
 
 use crate::types::{PageBits, PageNumber};
 

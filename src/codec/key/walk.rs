@@ -1,4 +1,4 @@
-//! Going through all keys of a store, also those that no release writes.
+//! Walks over all keys of a store, including keys that no release writes.
 
 use super::{ActorKeys, ESCAPED_NUL, FENCE, HEAD, HINTS, NUL, ROWS, STORE, STRING, escape_into, unescape};
 use crate::codec::DecodeError;

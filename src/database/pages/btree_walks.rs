@@ -1,4 +1,4 @@
-//! Walks through b-trees: the interior pages seen last, and how far their children were asked for in order.
+//! Walks through b-trees: the last interior pages seen, and how far their children were requested in order.
 
 use crate::types::PageNumber;
 

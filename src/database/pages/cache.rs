@@ -1,6 +1,6 @@
-//! Pages in memory, shared by all databases of a store within one budget of bytes.
+//! The page cache: pages in memory, shared by all databases of a store within one byte budget.
 //!
-//! A database has a *space* of its own in the cache, a number that is never used again: pages of an earlier
+//! Each database has its own *space* in the cache, a number that is never reused. Pages from an earlier
 //! opening of the same actor, or from before a commit too large to follow page by page, are in another space
 //! and simply age out.
 

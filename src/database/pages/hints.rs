@@ -1,10 +1,10 @@
-//! Which pages to note as hints for the next start: those that were read soon after this one.
+//! Chooses the pages to store as hints for the next start: those that were read soon after this one.
 //!
-//! Workloads alternate: one start serves a lookup, the next one a report. So hints are not simply what the
-//! last start used. What it used comes first; what earlier starts had noted and this one did not use stays
-//! beside it, as far as the budget has room and up to half of the budget. So two workloads that take turns
-//! keep each other's pages, a preload holds at most half a budget of pages that were of no use to the last
-//! start, and nothing has to be remembered about single pages.
+//! Workloads alternate: one start serves a lookup, the next one a report. So the hints are not just the pages
+//! that the last start used. Those come first. Pages that earlier starts noted and this one did not use are
+//! kept as long as there is room, up to half of the budget. So two alternating workloads keep each other's
+//! pages, a preload holds at most half a budget of pages that the last start did not use, and no state is
+//! needed for single pages.
 
 use std::cmp::Reverse;
 

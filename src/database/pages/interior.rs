@@ -1,4 +1,4 @@
-//! Interior pages of SQLite's b-trees: which pages they point to. See section 1.6 of SQLite's file format,
+//! Interior pages of SQLite's b-trees: the pages that they point to. See section 1.6 of SQLite's file format,
 //! <https://sqlite.org/fileformat2.html>.
 
 use crate::types::PageNumber;

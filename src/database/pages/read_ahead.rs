@@ -1,9 +1,9 @@
-//! Read-ahead: on a page miss, which further pages to fetch in the same round trip.
+//! Read-ahead: on a page miss, decides which further pages to fetch in the same round trip.
 //!
-//! Two patterns are looked for. Pages whose numbers follow each other: overflow chains, and scans of tables
-//! that were filled in order. And children of one interior page in order, forwards or backwards: scans of
-//! any other table or index, whose pages may lie anywhere. A pattern is followed with two pages at first and
-//! twice as many each time, as long as they are being read; point lookups soon fetch nothing ahead.
+//! It looks for two patterns. The first is consecutive page numbers: overflow chains, and scans of tables
+//! that were filled in order. The second is the children of one interior page in order, forwards or
+//! backwards: scans of any other table or index, whose pages may be anywhere. A pattern starts with two pages
+//! and doubles each time while the pages are used. Point lookups soon stop fetching anything ahead.
 
 use crate::types::{PageCount, PageNumber, PageSize};
 

@@ -1,8 +1,8 @@
-//! The committed pages of one opened actor: from the preload and the page cache, else from the store, a few
-//! more at a time than were asked for.
+//! The committed pages of one open actor: from the preload, then the page cache, then the store, which
+//! returns a few more pages than were requested.
 //!
-//! Every read names the generation held and the head that this database last saw. So either all pages of an
-//! answer come from that head, or the read fails: two lineages never mix.
+//! Every read names the generation and the head that this database last saw. So either all pages of an answer
+//! come from that head, or the read fails: two lineages never mix.
 
 // Named because `crates/threads` borrows this file, and would look for it beside this one.
 #[path = "source/following.rs"]

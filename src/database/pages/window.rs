@@ -1,5 +1,6 @@
-//! How far to fetch ahead: each run of reads begins with little, gets more while it is used, and less when it
-//! is not. What all runs together have wasted decides how soon a new one may begin.
+//! The read-ahead window: how far to fetch ahead. Each run of reads starts small, grows while the fetched
+//! pages are used, and shrinks when they are not. The waste of all runs together decides how soon a new run
+//! may start.
 
 use std::collections::VecDeque;
 

@@ -1,5 +1,5 @@
-//! The memory of SQLite's page caches, summed over all databases: beyond a budget those give theirs back
-//! that were not used for longest. So thousands of databases can be open, of which few are busy.
+//! The memory budget of SQLite's page caches, over all databases of a store. Beyond the budget, the least
+//! recently used databases release their caches. So thousands of databases can be open while few are busy.
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, Weak};

@@ -1,7 +1,7 @@
-//! What the databases of a store have done together.
+//! The metrics of all databases of a store.
 //!
-//! Each database counts for itself, on cache lines that nobody else writes. The numbers are added up when somebody
-//! asks for them, and those of a database that is closed are kept.
+//! Each database counts for itself, on cache lines that no other database writes. The numbers are added up
+//! when somebody reads them. Those of a closed database are kept.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, Weak};

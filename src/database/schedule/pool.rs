@@ -1,8 +1,8 @@
-//! The threads on which SQL runs, away from those of the event loop and of the runtime.
+//! The threads that run SQL, separate from those of the event loop and of the runtime.
 //!
-//! A thread runs one call of one database, then takes the next database in line. It blocks while the store
-//! flushes, so there are more of them than cores: as many commits can share one flush of the embedded
-//! engine. Threads begin when all others are busy, and end when they have had nothing to do for a while.
+//! A thread runs one call of one database, then takes the next database from the queue. It blocks while the
+//! store flushes, so there are more threads than cores: that many commits can share one flush of the embedded
+//! engine. A thread is started when all others are busy, and ends after it has been idle for a while.
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,8 +1,8 @@
-//! Who is next on a database: calls wait in one line, first come first served, and while a transaction is
-//! open only its own calls are let forward.
+//! The queue of one database: calls run first come, first served. While a transaction is open, only its own
+//! calls run.
 //!
-//! A *scope* is what a call belongs to: 0 is the database itself, every transaction has a number of its own.
-//! Scopes are open one inside the other, and only calls of the innermost one run.
+//! A call belongs to a *scope*: 0 is the database itself, and every transaction has its own number. Scopes
+//! are nested, and only calls of the innermost one run.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! What the databases of one store share, and how the start of one went.
+//! What the databases of one store share, and the outcome of a database's start.
 
 use std::sync::Arc;
 

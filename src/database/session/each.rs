@@ -1,8 +1,9 @@
-//! Scripts that are run statement by statement, each by itself, and that hand over what each of them answers, some
+//! Scripts that run statement by statement, each as its own transaction, and return the answers of several
 //! statements at a time.
 //!
-//! An answer is a list of chunks. A statement with columns has one or more of its own; those without share one, with a row
-//! for each of them. `wire::Kind` says which it is, and the last chunk of an answer whether the script goes on.
+//! An answer is a list of chunks. A statement with columns has one or more chunks of its own. Statements
+//! without columns share a chunk, with one row for each of them. `wire::Kind` says which kind a chunk is, and
+//! the last chunk of an answer says whether the script goes on.
 
 use crate::database::call::Kind;
 use crate::database::error::DatabaseError;

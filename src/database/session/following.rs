@@ -1,9 +1,9 @@
-//! Sessions that only read: every transaction at one head, and the next one at the newest.
+//! Read-only sessions: each transaction reads one head, and the next transaction reads the newest.
 //!
-//! A session looks for a new head where none of its transactions and iterations is open, and nowhere else: so
-//! whatever SQLite reads in one transaction is of one head, or the read fails. Where it fails because the actor has
-//! moved on, all that SQLite has read of the old head is let go of, and what has told its caller nothing yet
-//! begins again.
+//! A session looks for a new head only when no transaction and no cursor of its own is open. So everything
+//! that SQLite reads in one transaction comes from one head, or the read fails. If it fails because the actor
+//! has moved on, the session drops everything that SQLite has read of the old head. Calls that have not
+//! returned anything yet start again.
 
 use libsqlite3_sys as ffi;
 

@@ -1,4 +1,4 @@
-//! Statements that SQLite's parser refuses for a LIMIT, and that run all the same.
+//! Runs statements that SQLite's parser refuses because of a LIMIT.
 
 use libsqlite3_sys as ffi;
 

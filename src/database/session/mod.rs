@@ -1,5 +1,5 @@
 //! A connection and what is open on it: compiled statements, cursors, transactions. Its methods run on one
-//! worker at a time and block until the store has answered.
+//! worker at a time and block until the store answers.
 
 mod each;
 mod following;

@@ -1,4 +1,4 @@
-//! Running statements: whole answers, cursors, descriptions.
+//! Runs statements: complete answers, cursors, descriptions.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! A script that runs statement by statement, and the chunks in which it answers.
+//! A script that runs statement by statement, and the chunks of its answers.
 
 use std::mem::replace;
 

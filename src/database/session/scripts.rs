@@ -1,4 +1,4 @@
-//! Scripts whose statements take place together, and that answer with the rows of one of them.
+//! Scripts whose statements run as one transaction and that return the rows of one statement.
 
 use crate::database::call::{Behavior, Kind, ScriptKind};
 use crate::database::error::DatabaseError;

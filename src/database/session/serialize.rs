@@ -1,4 +1,4 @@
-//! A whole database as the bytes of its file, as the connection sees it.
+//! Serializes a whole database into the bytes of its file, as the connection sees it.
 
 use libsqlite3_sys as ffi;
 

@@ -1,4 +1,4 @@
-//! Compiled statements that wait to be run again, by their text.
+//! The cache of compiled statements, keyed by their text.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Transactions of a session: begun, ended, and batches, which are both.
+//! Transactions of a session: begin and end, and batches, which do both.
 
 use crate::database::call::{Behavior, Kind};
 use crate::database::error::DatabaseError;

@@ -1,6 +1,6 @@
-//! Parameters and rows as bytes, the form in which they cross to and from JavaScript: one buffer for many
-//! values costs less than a call of the boundary for each. `lib/arguments/parameters.js` and `lib/results/rows.js` are the
-//! other ends. All numbers are big-endian.
+//! Parameters and rows as bytes, the form in which they cross to and from JavaScript. One buffer for many
+//! values costs less than one call across the boundary for each. `lib/arguments/parameters.js` and
+//! `lib/results/rows.js` are the other ends. All numbers are big-endian.
 //!
 //! ```text
 //! parameters  kind:u8 (1 by position, 2 by name) count:u32 then each: [name] value

@@ -1,4 +1,4 @@
-//! Whether a text that somebody types is at its end.
+//! Whether typed SQL text is complete.
 
 use std::ffi::CString;
 

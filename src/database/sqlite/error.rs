@@ -1,4 +1,4 @@
-//! What SQLite says when something goes wrong.
+//! SQLite's errors.
 
 use std::ffi::{CStr, c_int};
 

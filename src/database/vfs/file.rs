@@ -1,4 +1,4 @@
-//! What SQLite asks of a file.
+//! The operations that SQLite needs of a file.
 
 use std::ffi::c_int;
 

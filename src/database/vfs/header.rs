@@ -1,4 +1,4 @@
-//! What the header of a database says (<https://sqlite.org/fileformat2.html>, section 1.3).
+//! The fields of a database header (<https://sqlite.org/fileformat2.html>, section 1.3).
 
 use std::ops::Range;
 

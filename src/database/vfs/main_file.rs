@@ -1,13 +1,13 @@
-//! The main file of a database: an actor's committed pages, and above them what the transaction under way
-//! has written.
+//! The main file of a database: the actor's committed pages and, above them, what the current transaction has
+//! written.
 //!
-//! SQLite writes pages when it commits, or earlier where its cache overflows. They are kept in memory, and
-//! beyond [`TRANSACTION_BYTES_MAX`] in a stage of the store, which nobody else sees. `sync` hands all of it
+//! SQLite writes pages when it commits, or earlier when its cache overflows. They are kept in memory and,
+//! beyond [`TRANSACTION_BYTES_MAX`], in a stage of the store, which nobody else sees. `sync` hands all of it
 //! to the store as one commit.
 //!
-//! SQLite also syncs after it has undone a transaction, with every page written back. That must not become
-//! a commit: what the transaction wrote is dropped instead, since below it the committed pages are what
-//! they were. [`Signals`] tell which of the two it is; neither is ever guessed.
+//! SQLite also syncs after a rollback, with every page written back. That must not become a commit. Instead,
+//! the transaction's writes are dropped, since the committed pages below are unchanged. [`Signals`] tell the
+//! two cases apart; neither is ever guessed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

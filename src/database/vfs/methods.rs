@@ -1,5 +1,5 @@
-//! The functions that SQLite calls on an open file (<https://sqlite.org/c3ref/io_methods.html>), in the
-//! terms of [`VfsFile`].
+//! The functions that SQLite calls on an open file (<https://sqlite.org/c3ref/io_methods.html>), implemented
+//! with [`VfsFile`].
 
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_int, c_void};

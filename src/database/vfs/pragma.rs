@@ -1,9 +1,9 @@
-//! Which pragmas are answered here (<https://sqlite.org/pragma.html>).
+//! The pragmas that are answered here (<https://sqlite.org/pragma.html>).
 //!
-//! Pinned are those that would take the database out of the store's hands: how it journals, locks, syncs
-//! and maps, and the page size of a database that has pages. They answer what holds, and change nothing.
-//! Refused are those that reach beyond the database, into the process; the connection asks for these, since
-//! a pragma on another schema never comes to the main file.
+//! Pinned pragmas would take the database out of the store's hands: how it journals, locks, syncs and maps,
+//! and the page size of a database that has pages. They return the value in force and change nothing. Refused
+//! pragmas reach beyond the database, into the process. The connection checks for these, since a pragma on
+//! another schema never reaches the main file.
 
 use super::file::{Pinned, PragmaAnswer};
 use crate::database::sqlite::Asked;

@@ -1,5 +1,5 @@
-//! Files that nobody else needs: rollback journals, sorters, temporary tables. In memory while they are
-//! small, then in an anonymous file in the system's temporary directory, gone with the process.
+//! Files that only this process needs: rollback journals, sorters, temporary tables. They are in memory while
+//! small, then in an anonymous file in the system's temporary directory, which disappears with the process.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the connection and the journal tell the main file, which sees syncs only.
+//! What the connection and the journal tell the main file, which sees only syncs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

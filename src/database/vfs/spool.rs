@@ -1,4 +1,4 @@
-//! Bytes that are in memory while they are few, and then in a file without a name, for its user alone.
+//! A spool of bytes: in memory while small, then in an unnamed file that only its user can read.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};

@@ -1,5 +1,6 @@
-//! A main file and its journal as SQLite has them, through the functions that SQLite calls, without SQLite above: for
-//! tests that read and write other bytes than SQLite ever would. Only with the `testing` feature.
+//! A main file and its journal as SQLite sees them, driven through the functions that SQLite calls, but
+//! without SQLite: for tests that read and write bytes that SQLite never would. Only with the `testing`
+//! feature.
 
 use std::ffi::{CString, c_int, c_void};
 use std::ptr::{null, null_mut};

@@ -1,4 +1,5 @@
-//! Pages on their way into the store: checked, compressed, and cut into what one transaction takes.
+//! Prepares pages for the store: checks and compresses them, and cuts them into batches that fit one
+//! transaction.
 
 use crate::codec::{ActorKeys, PreparedPage, StagePart};
 use crate::engine::api::{Commit, PageWrite};

@@ -1,8 +1,9 @@
-//! Tidying up: rolling back stages that nobody will finalize, trimming rows beyond the size, sweeping
-//! versions that a finalized stage has superseded. `plan::cleanup` says when each is due, `step` does it.
+//! Cleanup: rolls back stages that nobody will finalize, trims pages beyond the database size, and sweeps
+//! page versions that a finalized stage has superseded. `plan::cleanup` says when each is due; `step` does
+//! the work.
 //!
-//! Each step is one bounded transaction that deletes what it found and, when nothing is left, notes so in
-//! the head. Every step is idempotent, so a kill between two steps and a lost answer cost nothing.
+//! Each step is one bounded transaction. It deletes what it found and, when nothing is left, records that in
+//! the head. Every step is idempotent, so a kill between two steps or a lost answer does no harm.
 
 mod step;
 

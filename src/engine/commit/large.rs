@@ -1,5 +1,6 @@
-//! A commit that is written as it grows: a transaction that outgrows its owner's memory hands its pages over
-//! in pieces, may write a page again, and reads its own pages back. All of it is one stage.
+//! A commit that is written while it grows, for a transaction that outgrows its owner's memory. The owner
+//! hands its pages over in pieces, may write a page again, and reads its own pages back. All of it is one
+//! stage.
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;

@@ -1,4 +1,5 @@
-//! commit: one call, whatever the size. What fits one transaction is one transaction; the rest is staged.
+//! commit: one call for any size. A commit that fits one transaction is one transaction; a larger one is
+//! staged.
 
 pub(crate) mod batch;
 pub(crate) mod cleanup;

@@ -1,4 +1,4 @@
-//! What became of a commit whose outcome was unknown when the store could not be asked any more.
+//! Resolves a commit whose outcome was unknown because the store could no longer be reached.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
-//! Stages: opens one, writes its parts side by side, and makes all of it visible in one small step.
+//! Stages: opens a stage, writes its parts in parallel, and makes all of it visible in one small step.
 //!
-//! A writer that gives up leaves rows that nobody sees. The head notes the open stage, so the next commit,
-//! or a background task, rolls it back.
+//! A writer that gives up leaves rows that nobody can see. The head records the open stage, so the next
+//! commit or a background task rolls it back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

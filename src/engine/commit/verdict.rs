@@ -1,4 +1,4 @@
-//! How a commit ends: what it writes of the head, and what a refusal or an error means after a lost answer.
+//! How a commit ends: what it writes to the head, and what a refusal or an error means after a lost answer.
 
 use crate::codec::Head;
 use crate::engine::error::StoreError;

@@ -1,4 +1,4 @@
-//! The operations of an owner: a start, reads, commits, hints, and the end of an actor.
+//! The operations of an owner: startup, reads, commits, hints, and deletion.
 
 use crate::engine::api::{Commit, PageSet, Preload, Startup};
 use crate::engine::commit::large::{self, LargeCommit, LargeCommitWriter};

@@ -1,4 +1,4 @@
-//! What a store holds, and how it is.
+//! Operations that inspect a store: what it holds, and its health.
 
 use std::time::Duration;
 

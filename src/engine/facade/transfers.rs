@@ -1,4 +1,4 @@
-//! What brings a whole database into the store, out of it, or to another one.
+//! Operations that move a whole database into the store, out of it, or to another store.
 
 use std::path::Path;
 

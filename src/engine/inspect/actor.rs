@@ -1,4 +1,4 @@
-//! inspect: what is stored of one actor, row kind by row kind, whether it can be used or not.
+//! inspect: everything stored for one actor, by row kind, whether the actor is usable or not.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Whether a store can be reached, how its backend says it is, and what it has done.
+//! Health: whether the store can be reached, the status of its backend, and its metrics.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! list: the actors of a store. Fences of all actors lie side by side, so this is one range scan.
+//! list: the actors of a store. The fences of all actors are adjacent, so this is one range scan.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

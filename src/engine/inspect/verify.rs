@@ -1,8 +1,9 @@
-//! verify: every row of a store, against its checksum and against fence and head of its actor. In slices, each a
-//! read of its own, so that no state is held for long and whoever waits learns how far it is.
+//! verify: checks every row of a store against its checksum and against the fence and head of its actor. It
+//! works in slices. Each slice is a separate read, so no state is held for long and the caller sees progress.
 //!
-//! Owners go on committing meanwhile. What is told of an actor comes from reads that all saw the same head; when
-//! it moves, the actor is begun again, and in the end told to be busy, never damaged.
+//! Owners keep committing meanwhile. The report on an actor comes from reads that all saw the same head. When
+//! the head moves, the actor is checked again from the start; if it keeps moving, it is reported as busy,
+//! never as damaged.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! All rows of one actor, shown to an audit in slices that all saw the same head.
+//! Feeds all rows of one actor to an audit, in slices that all saw the same head.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! delete: the actor is gone at once; its rows follow in bounded steps before the call answers.
+//! delete: the actor is gone at once. Its rows are deleted in bounded steps before the call returns.
 
 use std::sync::{Arc, OnceLock};
 

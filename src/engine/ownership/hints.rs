@@ -1,7 +1,7 @@
-//! Hints: the pages that an owner needed soon after its start, for the next one to bring along.
+//! Hints: the pages that an owner needed soon after its start, so that the next start can load them early.
 //!
-//! They are advice. A start reads them beside fence and head and works without; so they take part in no
-//! conflict, and of two writes the later one simply counts.
+//! Hints are advice. A startup reads them along with the fence and the head, and works without them. They
+//! take part in no conflict, and of two writes the later one wins.
 
 use std::sync::Arc;
 

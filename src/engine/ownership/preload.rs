@@ -1,5 +1,5 @@
-//! What a start brings along: read beside fence and head as far as it can be, and behind the fence where it
-//! is more than one transaction should read.
+//! The preload: the pages that a startup returns. They are read along with the fence and the head where
+//! possible, and after the fence is written when they exceed what one transaction should read.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -1,12 +1,12 @@
-//! loadStartup: take the actor over and bring the first pages along.
+//! loadStartup: takes the actor over and returns its first pages.
 //!
-//! The fast way is one transaction: read fence, head and pages, write the fence. A commit of the old owner
-//! that lands in between makes it conflict; after [`CONFLICTS_MAX`] of these the start goes the two-step
-//! way, which no commit can starve: raise the fence alone, then read head and pages behind it. A backend
-//! that serializes has no conflicts, so there a start is always one transaction. Pages that are more than
-//! one transaction should read are read behind the fence too.
+//! The fast path is one transaction: read the fence, the head and the pages, then write the fence. A commit
+//! of the old owner in between makes it conflict. After [`CONFLICTS_MAX`] conflicts the startup takes the
+//! two-step path, which commits cannot starve: it raises the fence alone, then reads the head and the pages.
+//! A serial backend has no conflicts, so there a startup is always one transaction. Pages that exceed what
+//! one transaction should read are also read after the fence is written.
 //!
-//! Losing the race against another start is an answer, not an error.
+//! Losing the race against another startup is an answer, not an error.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};

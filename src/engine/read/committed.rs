@@ -1,4 +1,4 @@
-//! getPages and stat: reads against one committed head.
+//! getPages and stat: reads at one committed head.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Rows of pages that are read beside fence and head, before anybody knows which of them count.
+//! Early reads: page rows that are read along with the fence and the head, before it is known which of them
+//! count.
 
 use std::iter;
 use std::ops::{ControlFlow, Range};

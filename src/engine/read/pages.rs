@@ -1,4 +1,4 @@
-//! Reading pages through a view: each run as one range read, or, over a network, as several side by side.
+//! Reads pages through a view: each run as one range read or, over a network, as several reads in parallel.
 
 use futures::future::{join, try_join_all};
 

@@ -1,4 +1,5 @@
-//! peek: the state of an actor and pages of it, as of one committed head, for who does not own it.
+//! peek: an actor's state and some of its pages at one committed head, for a reader that does not own the
+//! actor.
 
 use futures::future::{BoxFuture, FutureExt};
 

@@ -1,5 +1,5 @@
-//! Reads that outlast a state of the store: in slices, each a read of its own, that go on as long as fence and
-//! head prove that nothing has changed between them.
+//! Reads that take longer than a backend keeps one state. They run in slices, each a separate read, and go on
+//! as long as the fence and the head prove that nothing has changed in between.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

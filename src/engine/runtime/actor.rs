@@ -1,4 +1,4 @@
-//! An actor as an operation sees it: its keys, its fence and head, and what a refusal means to its caller.
+//! An actor as an operation sees it: its keys, its fence and head, and what a refusal means for the caller.
 
 use futures::future::try_join;
 

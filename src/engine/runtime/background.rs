@@ -1,8 +1,8 @@
-//! The one place that owns background work: tidying up after stages, shrinks and deletions.
+//! The one place that owns background work: cleanup after stages, shrinks and deletions.
 //!
-//! An actor with work to do has one worker, and none begins once the store is closing. A worker goes in
-//! bounded steps and looks between two steps whether it should stop; what it leaves undone is noted in the
-//! actor's head, where the next owner finds it. So stopping early, also by kill -9, loses nothing.
+//! Each actor with pending work has one worker, and no worker starts once the store is closing. A worker
+//! proceeds in bounded steps and checks between steps whether it should stop. Unfinished work is recorded in
+//! the actor's head, where the next owner finds it. So stopping early loses nothing, even by kill -9.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;

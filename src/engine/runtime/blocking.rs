@@ -1,4 +1,4 @@
-//! Files of this machine: work on them away from the threads on which tasks run, and what their errors mean.
+//! Work on local files: runs it off the threads that drive tasks, and translates its errors.
 
 use std::io::{self, ErrorKind};
 

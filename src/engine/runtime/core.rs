@@ -1,4 +1,4 @@
-//! What every operation needs: the backend with its limits, the environment.
+//! The parts that every operation needs: the backend with its limits, and the environment.
 
 use std::sync::Arc;
 

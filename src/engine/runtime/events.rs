@@ -1,8 +1,8 @@
-//! What operators see of the engine: spans and events, with names, levels and fields that stay. The whole list is
+//! What operators see of the engine: spans and events with stable names, levels and fields. The full list is
 //! in `docs/observability.md`.
 //!
-//! Every operation has one event at its end. What went as it should is `debug` or below, since a platform starts
-//! actors all the time; [`severity`] has the rest.
+//! Every operation emits one event at its end. Normal outcomes are `debug` or below, since a platform starts
+//! actors all the time; [`severity`] defines the others.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which of the store's numbers an answer adds to. Nothing here changes an answer.
+//! Maps answers to the store's metrics. Nothing here changes an answer.
 
 use std::time::Duration;
 

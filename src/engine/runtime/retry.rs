@@ -1,4 +1,4 @@
-//! One way to try again, for every operation: how often, for how long, and after which pause.
+//! The retry policy of all operations: how often, for how long, and after which pause.
 
 use std::sync::Arc;
 use std::time::Duration;

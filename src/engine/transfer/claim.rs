@@ -1,5 +1,5 @@
-//! The beginning of an import or a copy: the actor is taken over, or, where there is none, claimed, so that nobody sees
-//! it before its content is there. `plan::claim` decides.
+//! The beginning of an import or a copy. An existing actor is taken over. A missing one is claimed, so that
+//! nobody sees it before its content is complete. `plan::claim` decides.
 
 use std::sync::Arc;
 use std::time::Duration;

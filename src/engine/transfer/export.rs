@@ -1,6 +1,6 @@
-//! exportTo: the pages of one committed head as a plain SQLite file.
+//! exportTo: writes the pages of one committed head to a plain SQLite file.
 //!
-//! The file appears under its name only when it is whole and on disk. Memory holds one page at a time.
+//! The file appears under its name only when it is complete and on disk. Memory holds one page at a time.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};

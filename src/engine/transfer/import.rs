@@ -1,4 +1,4 @@
-//! importFrom: a plain SQLite file becomes the content of an actor, in one commit, read in pieces.
+//! importFrom: replaces the content of an actor by a plain SQLite file, in one commit, read in pieces.
 
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};

@@ -1,7 +1,8 @@
-//! The file that is to replace another one, or to appear under its name, once it is whole and on disk.
+//! A partial file: it takes its final name, or replaces the file of that name, only when it is complete and
+//! on disk.
 //!
-//! Until then it lies beside it under a name of its own, readable for its user alone. One that a process has left behind
-//! is removed by the next that writes to the same name.
+//! Until then it is in the same directory under a temporary name, readable only by its user. A partial file
+//! that a dead process left behind is removed by the next writer of the same target.
 
 use std::fs::{self, File};
 use std::io;

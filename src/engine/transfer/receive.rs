@@ -1,5 +1,5 @@
-//! importFrom without a file: the bytes of a SQLite database come in pieces, and become the content of an actor in one
-//! commit at their end.
+//! importFrom without a file: the bytes of a SQLite database arrive in pieces and become the content of an
+//! actor in one commit at the end.
 
 use std::mem::take;
 use std::sync::Arc;

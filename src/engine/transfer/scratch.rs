@@ -1,10 +1,10 @@
-//! Files that hold what is in a database and that nobody else may read, and that go when nobody uses them any more,
-//! however their process ended.
+//! Scratch files: they hold database content, nobody else may read them, and they are removed when they are
+//! no longer in use, however their process ended.
 //!
-//! A file of this kind is made for its user alone, and locked as long as it is in use; the system drops the lock of a
-//! process that dies. So whoever gets the lock of such a file knows that it was left behind. Between making a
-//! file and locking it somebody else may do so: therefore its maker looks, once it has the lock, whether
-//! the file is still the one of that name, and begins anew if not.
+//! A scratch file is readable only by its user and is locked while in use. The operating system drops the
+//! lock when the process dies, so a file whose lock is free was left behind. Between creating a file and
+//! locking it, another process may get the lock first. Therefore the creator checks, once it has the lock,
+//! that the file is still the one of that name, and starts again if it is not.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};

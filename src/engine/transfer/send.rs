@@ -1,4 +1,4 @@
-//! exportTo and serialize without a file: the bytes of one committed head, in pieces.
+//! exportTo and serialize without a file: returns the bytes of one committed head in pieces.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Conflict ranges, for optimistic backends.
 //!
-//! The second transaction runs inside the body of the first, so that it commits after the reads of the
-//! first and before its writes. A serial backend would wait for itself there, and promises nothing about
-//! conflicts: on one, these properties hold without being tried.
+//! The second transaction runs inside the transaction function of the first, so that it commits after the
+//! reads of the first and before its writes. A serial backend would wait for itself there, and promises
+//! nothing about conflicts, so on a serial backend these properties are skipped.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Short words for the suite: bodies from closures, and single reads and writes.
+//! Helpers for the suite: transaction functions from closures, and single reads and writes.
 
 use std::future::Future;
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! Transactions among others: nothing acknowledged is missed, nothing read is lost.
+//! Concurrent transactions: they see everything that was acknowledged, and their reads hold.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Rows: what was put comes back, in order, and nothing else does.
+//! Rows: what was written can be read back, in order, and nothing else can.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

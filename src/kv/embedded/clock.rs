@@ -1,4 +1,4 @@
-//! Time, as the embedded backend needs it: to wait for other processes, which no simulation owns.
+//! Real time, for waiting on other processes, which no simulation controls.
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -1,4 +1,4 @@
-//! Waiting until an environment has closed.
+//! Waits until an environment has closed.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,19 +1,20 @@
 //! The thread that writes: group commit.
 //!
-//! One thread for each opened directory takes transactions from a queue, runs as many as wait, one after
-//! the other, inside one LMDB transaction, commits once and only then answers all of them.
+//! One thread for each open directory takes transactions from a queue. It runs all that wait, one after the
+//! other, inside one LMDB transaction, commits once, and only then answers all of them.
 //!
-//! - A body reads what the bodies before it in the batch decided. Therefore a refusal too is answered after
-//!   the commit, for it may rest on a write that is not durable before.
-//! - A body only reads; its writes are checked for size and then applied. A body that panics or asks for too
-//!   much has touched nothing, and fails alone.
-//! - What takes more room than is left is refused before it is applied, so that deletions always find some.
-//! - If applying fails half way, or the commit finds no room, the batch is undone and each of its
-//!   transactions is run again on its own, so that only the guilty one fails.
-//! - A transaction whose caller has gone takes effect all the same: nobody can tell whether it had begun. One that its
-//!   caller has called off, which is something else, is not begun.
-//! - Other processes write, too. While one of them has the turn, jobs wait, but not for ever: a stopped process
-//!   fails them, with its name.
+//! - A transaction function reads what those before it in the batch decided. Therefore even a refusal is
+//!   answered only after the commit: it may depend on a write that is not durable before.
+//! - A transaction function only reads; its writes are checked for size and then applied. One that panics or
+//!   writes too much has changed nothing, and fails alone.
+//! - A transaction that needs more room than is left is refused before it is applied, so that deletions
+//!   always find some.
+//! - If applying fails half way, or the commit finds no room, the batch is rolled back and each of its
+//!   transactions is run again on its own, so that only the faulty one fails.
+//! - A transaction whose caller has gone still takes effect: nobody can tell whether it had begun. A
+//!   transaction that its caller has cancelled, which is something else, is not begun.
+//! - Other processes write, too. While one of them has the write turn, jobs wait, but not for ever: if that
+//!   process is stopped, they fail with an error that names it.
 //! - The thread ends when all senders of its queue are gone and the queue is empty.
 
 use std::any::Any;

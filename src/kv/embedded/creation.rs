@@ -1,12 +1,12 @@
-//! A `data.mdb` that is not made yet, or only half, because the power was lost meanwhile.
+//! A `data.mdb` that is missing or incomplete because power was lost while it was created.
 //!
-//! LMDB writes both meta pages of a new file at once and does not flush them. After a loss of power the file may
-//! have any of their sectors, the others being zeros, and LMDB then takes it for somebody else's. Nothing was ever
-//! committed to such a file: a commit flushes pages of its own first, and they are not zeros. So it is emptied, and
-//! LMDB makes an empty file anew.
+//! LMDB writes both meta pages of a new file at once and does not flush them. After a loss of power the file
+//! may contain any of their sectors, the others being zeros, and LMDB then takes it for a foreign file.
+//! Nothing was ever committed to such a file: a commit flushes pages of its own first, and they are not
+//! zeros. So the file is truncated, and LMDB creates an empty file again.
 //!
-//! Whoever opens a directory is alone in doing so. So what looks torn then is not a file that another process is just
-//! making.
+//! Only one process at a time opens a directory. So a file that looks torn then is not one that another
+//! process is creating.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

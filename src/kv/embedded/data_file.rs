@@ -1,12 +1,13 @@
-//! `data.mdb`, read without LMDB: whose it is, and whether all of it is there.
+//! Reads `data.mdb` without LMDB: to whom it belongs, and whether it is complete.
 //!
-//! LMDB maps the file and trusts it. A file that was cut short (a copy that ran out of disk) would end the process at
-//! the first page that is not there, and a file of somebody else's would get our lock files beside it. So it is looked
-//! at before: both meta pages, the page with the tables' names, and, where the file ends early, the list of free
-//! pages, since LMDB does not write pages at the end that are free.
+//! LMDB maps the file and trusts it. With a file that was cut short (a copy that ran out of disk), the
+//! process would die at the first missing page, and a foreign file would get our lock files beside it. So the
+//! file is checked first: both meta pages, the page with the names of the tables and, if the file ends early,
+//! the list of free pages, since LMDB does not write free pages at the end.
 //!
-//! Others may commit meanwhile, and a page that was read may be another one by then; what does not fit is read again.
-//! The layout is that of LMDB 0.9 on machines of 64 bits (`MDB_meta`, `MDB_page`, `MDB_node` in its `mdb.c`).
+//! Other processes may commit meanwhile and replace a page that was read. If something does not fit, it is
+//! read again. The layout is that of LMDB 0.9 on 64-bit machines (`MDB_meta`, `MDB_page`, `MDB_node` in its
+//! `mdb.c`).
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -1,9 +1,9 @@
-//! Names that last: a file that was flushed is lost all the same if a loss of power takes its name.
+//! Makes file names durable: even a flushed file is lost if a loss of power takes its name.
 //!
-//! POSIX promises that the name of a new file or directory is on the disk only once the directory that holds it
-//! was flushed. So whoever opens a store strictly flushes the store's directory and all those above it before it
-//! writes: the store may have just been made, with its directories, by a process that did not get as far. Flushing
-//! what was not changed costs next to nothing.
+//! POSIX promises that the name of a new file or directory is on disk only once its parent directory was
+//! flushed. So whoever opens a store in strict mode flushes the store's directory and all directories above
+//! it before writing: the process that created them may not have got that far. Flushing an unchanged
+//! directory costs next to nothing.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};

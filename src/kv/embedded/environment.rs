@@ -1,8 +1,8 @@
-//! An opened store: reads, writes in turn with other processes, and the room that both need.
+//! An open store: reads, writes that take turns with other processes, and the room that both need.
 //!
-//! The directory holds `data.mdb` and `lock.mdb` (LMDB's own names) and the files of `locks`. LMDB's main database
-//! holds the format's version and the two databases of [`Tables`], all made in one transaction. Anything
-//! else found there belongs to somebody else and is left alone, byte for byte.
+//! The directory holds `data.mdb` and `lock.mdb` (LMDB's own names) and the files of `locks`. LMDB's main
+//! database holds the format version and the two databases of [`Tables`], all created in one transaction.
+//! Anything else found there belongs to somebody else and is left alone, byte for byte.
 
 use std::cell::Cell;
 use std::fs::File;

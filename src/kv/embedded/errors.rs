@@ -1,7 +1,7 @@
-//! What LMDB and the operating system say, as what the engine can do about it.
+//! Translates the errors of LMDB and the operating system into what the engine can do about them.
 //!
-//! Every LMDB error is named here once. Opening has meanings of its own (a file that is not ours); they stand in
-//! `opening`.
+//! Every LMDB error is named here once. Opening has its own interpretations (a file that is not ours); they
+//! are in `opening`.
 
 use std::io::{self, ErrorKind};
 use std::time::SystemTime;

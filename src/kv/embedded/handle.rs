@@ -1,4 +1,4 @@
-//! What one user of an opened directory does with it: queues transactions, waits for their answers, closes.
+//! A handle of an open directory: queues transactions, waits for their answers, closes.
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError};

@@ -1,8 +1,9 @@
-//! How much address space the map of the file takes, and when it takes more.
+//! How much address space the map of the file takes, and when it grows.
 //!
-//! The map is not the limit of the file: that is `maxSizeBytes`, a terabyte unless told otherwise, and a process that
-//! reserved so much for each store could open a hundred of them. A map begins at some multiple of the file and grows
-//! by itself, in good time, while nobody reads; only where that did not succeed does a write wait for reads to end.
+//! The map is not the limit of the file. That is `maxSizeBytes`, one terabyte by default; a process that
+//! reserved that much for each store could open only about a hundred of them. A map starts at a multiple of
+//! the file size and grows early, at a moment when nobody reads. Only if that did not work does a write wait
+//! for reads to end.
 
 use std::time::Duration;
 

@@ -1,32 +1,32 @@
 //! The embedded backend: LMDB in a directory.
 //!
-//! - `handle`: what one user of an opened directory does with it
-//! - `registry`: one environment a directory and process, shared by its handles
-//! - `environment`: an opened store; `opening` and `data_file`: what is refused to be one; `place`: whether it is
-//!   still where it was
-//! - `creation`: a file that a loss of power left half made
-//! - `directory_sync`: what keeps a loss of power from taking the files' names
+//! - `handle`: what one user of an open directory does with it
+//! - `registry`: one environment for each directory in a process, shared by its handles
+//! - `environment`: an open store; `opening` and `data_file`: what is refused as a store; `place`: whether
+//!   the store is still where it was
+//! - `creation`: a file that a loss of power left incomplete
+//! - `directory_sync`: makes the names of the files durable
 //! - `committer`: the thread that runs and commits transactions, many at once
-//! - `locks`: what orders the processes that have the directory open
-//! - `map`: how much address space the file's map takes
-//! - `room`: what a store that is nearly full still takes
+//! - `locks`: coordinates the processes that have the directory open
+//! - `map`: how much address space the map of the file takes
+//! - `room`: what a nearly full store still accepts
 //! - `values`: rows of any size in small LMDB values
-//! - `watch`, `told`: what an operator should know, and what the log was told
+//! - `watch`, `told`: what an operator should know, and what was already logged
 //! - `options`: how a directory is opened
-//! - `view`, `errors`: LMDB's transactions and errors in the contract's words
+//! - `view`, `errors`: LMDB's transactions and errors in the terms of the contract
 //! - `lmdb`: LMDB's own interface
-//! - `planted`: faults that tests plant
+//! - `planted`: faults that tests inject
 //! - `probe`: whether the disk is full
 //!
 //! Any number of processes may open one directory at the same time; their transactions take turns.
 //!
 //! # Limits
 //!
-//! Keys hold 1 to 1,024 bytes, values up to 100,000, the file up to `size_bytes_max`. A decision's size is
-//! bounded by memory alone. Reads run on the thread that polls them: microseconds as long as the pages are
-//! in memory, the disk's time if not, so a long one belongs on a thread that may block. A state that is
-//! being read is kept, and the file grows by what is written meanwhile. On a network file system LMDB's
-//! locks do not hold.
+//! Keys hold 1 to 1,024 bytes, values up to 100,000, the file up to `size_bytes_max`. The size of a decision
+//! is limited only by memory. Reads run on the thread that polls them. They take microseconds if the pages
+//! are in memory, and the disk's time if not, so a long read belongs on a thread that may block. A state that
+//! is being read is kept, and the file grows by what is written meanwhile. LMDB's locks do not work on a
+//! network file system.
 
 mod clock;
 mod closing;

@@ -1,8 +1,8 @@
-//! Opening a directory: what is refused, what is made, and in which order.
+//! Opening a directory: what is refused, what is created, and in which order.
 //!
-//! Nothing is made beside files of somebody else, nothing is mapped that is not there, and only one process at a time
-//! opens a directory. Where the lock file cannot be written (a read-only mount, another user's directory), a
-//! store is read without LMDB's locks; `locks::presence` says how those who write learn of it.
+//! Nothing is created beside foreign files, nothing is mapped that does not exist, and only one process at a
+//! time opens a directory. If the lock file cannot be written (a read-only mount, another user's directory),
+//! a store is read without LMDB's locks; `locks::presence` says how writers find out about such a reader.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};

@@ -1,4 +1,4 @@
-//! How a directory is opened: what callers say, checked.
+//! How a directory is opened: the options of callers, checked.
 
 use std::fmt;
 use std::path::PathBuf;

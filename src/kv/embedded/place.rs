@@ -1,8 +1,8 @@
-//! Where a store is: the directory and the files that its name led to when it was opened.
+//! Where a store is: the directory and the files that its path led to when it was opened.
 //!
-//! A name can come to mean something else while a store is open: the directory is deleted, or another one is put in its
-//! place. What is committed then goes into files that nobody will find. So the files are compared with what the
-//! name leads to, now and then.
+//! A path can come to mean something else while a store is open: the directory is deleted, or replaced by
+//! another one. Commits then go into files that nobody will find. So the open files are compared, now and
+//! then, with the files that the path leads to.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! Faults on purpose: `tests/it/sharing` plants each in processes of its own, and must find what comes of it. They exist
-//! with the `testing` feature only.
+//! Deliberate faults: `tests/it/sharing` plants each in separate processes and must detect the consequences.
+//! They exist only with the `testing` feature.
 
 #[cfg(feature = "testing")]
 use std::sync::atomic::{AtomicU8, Ordering};

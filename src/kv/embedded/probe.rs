@@ -1,5 +1,5 @@
-//! Whether the disk is full. LMDB reports a write that the disk took only in part, which is how most disks fill up, as an
-//! input/output error; this tells the two apart.
+//! Whether the disk is full. LMDB reports a partial write as an input/output error, although that is how most
+//! disks fill up. This tells the two apart.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Seek, SeekFrom, Write};

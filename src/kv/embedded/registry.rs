@@ -1,10 +1,11 @@
 //! One environment for each directory in a process.
 //!
-//! LMDB must not be opened twice in a process on one file (closing either one would free the places of both in the
-//! table of readers), but worker threads and module realms of one Node.js process do not know of each other. So
-//! handles share what is open, and the last one to go closes it. A store is found by what its data file is, its device and
-//! inode, since it may have many names: links, mounts. Opening a directory that is just closing waits until that is done.
-//! A store whose files were deleted or replaced is not joined: what is there now is another one.
+//! LMDB must not open a file twice in one process: closing either environment would free the slots of both in
+//! the reader table. But worker threads and module realms of one Node.js process do not know of each other.
+//! So handles share an open environment, and the last handle closes it. A store is identified by its data
+//! file, that is by device and inode, since it may have many names: links, mounts. Opening a directory that
+//! is being closed waits until it is closed. A store whose files were deleted or replaced is not joined: the
+//! files that are there now are another store.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,11 +1,12 @@
-//! The room that is left: what a store that is nearly full still takes.
+//! The room that is left: what a nearly full store still accepts.
 //!
-//! Deleting takes room first. LMDB writes the pages of its trees anew, and what they replaced is free only for the
-//! transaction after the next. So the last pages up to the limit are kept back: what grows is refused before them, what
-//! replaces rows may use half of them, and what only deletes, or lets an owner get on, all.
+//! Deleting needs room first. LMDB writes the pages of its trees anew, and the replaced pages become free
+//! only for the transaction after the next. So the last pages before the limit are held back. Growth is
+//! refused before them. Writes that replace rows may use half of them. Writes that only delete, or let an
+//! owner go on, may use all of them.
 //!
-//! Pages are left at the end of the file, and in the list of free ones, as far as no read can still see what they held.
-//! The list is counted only where the end alone is not enough, and only as far as it takes.
+//! Room is left at the end of the file and in the list of free pages, as far as no reader can still see their
+//! former content. The list is counted only if the end alone is not enough, and only as far as needed.
 
 use super::environment::Store;
 use super::errors::kv_error;

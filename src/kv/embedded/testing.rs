@@ -1,4 +1,4 @@
-//! What tests and benches want to know of a store's file.
+//! What tests and benches need to know about a store's file.
 
 use super::EmbeddedKv;
 use super::errors::kv_error;

@@ -1,4 +1,4 @@
-//! What the log was told already, so that it is told once.
+//! Remembers what was already logged, so that it is logged once.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;

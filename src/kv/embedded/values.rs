@@ -9,9 +9,9 @@
 //! parts   key part: u8  -> the bytes that follow, part 1 first
 //! ```
 //!
-//! All but the last part are full, so a row's shape follows from its length alone. The suffix of a part's key
-//! has one width, so different rows never share a part, but the parts of `"a"` and of `"a\x01"` interleave:
-//! parts are only ever reached through their row, never by range.
+//! All parts but the last are full, so the shape of a row follows from its length alone. The suffix of a
+//! part's key has a fixed width, so different rows never share a part. But the parts of `"a"` and of
+//! `"a\x01"` interleave: parts are only ever reached through their row, never by range.
 
 use bytes::Bytes;
 

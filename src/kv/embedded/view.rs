@@ -1,8 +1,9 @@
 //! LMDB transactions as views.
 //!
-//! An LMDB transaction may move between threads but not be used by two at once, while a [`View`] may be
-//! shared: a lock stands between them. It is never contended, since whoever polls a body polls all of it.
-//! It is held while a scan's visitor runs, so a visitor must not read through the view it was called from.
+//! An LMDB transaction may move between threads, but two threads must not use it at once. A [`View`] may be
+//! shared, so a lock protects the transaction. The lock is never contended, since a transaction function is
+//! polled by one thread at a time. It is held while a scan's visitor runs, so a visitor must not read through
+//! the view that called it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

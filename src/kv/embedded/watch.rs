@@ -1,8 +1,9 @@
-//! What an operator should know of a store that several processes share: who keeps an old state, who does not let
-//! others write, how the file fills up.
+//! What an operator should know about a store that several processes share: who holds an old state, who
+//! blocks writes, and how the file fills up.
 //!
-//! A state that somebody reads is kept whole, so pages that were freed since cannot be used again and the file grows.
-//! A read takes moments; one that lasts is a process that was stopped, or an export that somebody forgot.
+//! A state that somebody reads is kept whole, so pages that were freed since cannot be reused and the file
+//! grows. A read takes moments; one that lasts belongs to a process that was stopped, or to an export that
+//! somebody forgot.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};

@@ -1,4 +1,4 @@
-//! The cluster file, and errors in the words of somebody who has to find out what is wrong with a cluster.
+//! The cluster file, and errors worded for somebody who has to find out what is wrong with a cluster.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,10 +1,10 @@
-//! Has the client's network thread stopped when the process ends: one that still runs while the library's statics are
-//! torn down crashes, and with it the exit code that the process was to have.
+//! Stops the client's network thread when the process ends. A thread that still runs while the library's
+//! statics are torn down crashes, and the exit code of the process is lost.
 //!
-//! `atexit` runs first what was registered last, and the library registers the ends of its statics whenever it comes to
-//! need another one, most of them early. So the stop is registered again after the first transactions, ever more
-//! rarely. What a thread has for itself ends before all that, so the main thread can be sure of it
-//! ([`stop_with_main_thread`]).
+//! `atexit` runs handlers in reverse order of registration, and the library registers destructors of its
+//! statics whenever it first needs them, most of them early. So the stop is registered again after the first
+//! transactions, at ever longer intervals. Thread-local values are destroyed before all of these handlers, so
+//! on the main thread the order is certain ([`stop_with_main_thread`]).
 
 /// Stops the network thread, once.
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! What FoundationDB's errors mean for an operation: by their numbers, as
+//! What FoundationDB's error codes mean for an operation.
 //! <https://apple.github.io/foundationdb/api-error-codes.html> lists them.
 
 use foundationdb::FdbError;

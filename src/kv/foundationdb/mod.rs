@@ -1,12 +1,13 @@
 //! FoundationDB: the store on a cluster, for many machines.
 //!
-//! The client library is loaded at run time ([`network`]), so the addon needs none to start. All rows of a
-//! store lie below its prefix, packed as a tuple's string: no prefix is the beginning of another one.
+//! The client library is loaded at run time ([`network`]), so the addon starts without one. All rows of a
+//! store are below its prefix, packed as a tuple string: no packed prefix is a prefix of another one.
 //!
-//! Transactions are FoundationDB's own. They read without "read your writes", since a body writes only once
-//! it has read, and write conflict ranges only for what asks for them. Nothing is retried here: a conflict or
-//! an unknown outcome goes up to the engine, which knows what the operation means. `database.run` of the
-//! client would execute a body again after an unknown outcome, and a takeover would then lose against itself.
+//! Transactions are FoundationDB's own. They read without "read your writes", since a transaction function
+//! writes only after all its reads, and they add write conflict ranges only where asked to. Nothing is
+//! retried here: a conflict or an unknown outcome goes up to the engine, which knows what the operation
+//! means. The client's `database.run` would execute a transaction function again after an unknown outcome,
+//! and a takeover would then lose against itself.
 
 mod cluster;
 mod ending;

@@ -1,7 +1,8 @@
-//! The client's network thread: started once a process by whoever opens the first store, shared by all (worker threads
-//! and module registries included, since they share this library's statics), stopped when the process ends.
+//! The client's network thread: started once per process when the first store is opened, shared by all stores
+//! (worker threads and module registries included, since they share this library's statics), stopped when the
+//! process ends.
 //!
-//! The C API can be started once and never again, so nothing stops it earlier.
+//! The C API can be started only once, so nothing stops it earlier.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};

@@ -1,12 +1,14 @@
-//! Recent versions, by the rows that a transaction of this process has read when it committed at one.
+//! Recent read versions, keyed by the rows that a transaction of this process has read before it committed.
 //!
-//! An owner that commits again and again need not ask for a read version each time: its next transaction takes the one of
-//! its last commit, reads the rows as they are at that version, and saves a round trip. The resolvers check, as always,
-//! that nobody has changed them since, and a transaction that fails the check is executed again on the newest state.
+//! An owner that commits again and again need not ask for a read version each time. Its next transaction uses
+//! the version of its last commit and reads the rows at that version, which saves a round trip. The resolvers
+//! check, as always, that nobody has changed the rows since. A transaction that fails the check is executed
+//! again on the newest state.
 //!
-//! The rows themselves are read and never remembered. Transactions that commit side by side get one version, in an order
-//! that only the servers know: a row which was read and did not conflict can have been written by one that came later at
-//! the same version, which a check of later versions cannot see. A takeover beside a commit is such a pair.
+//! The rows themselves are read and never cached. Transactions that commit in parallel get one version, in an
+//! order that only the servers know. A row that was read without a conflict may have been written by a later
+//! transaction at the same version, which a check of later versions cannot see. A takeover beside a commit is
+//! such a pair.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! The cluster's own account of itself: the JSON document that `fdbcli` prints as `status json`, which a client reads like
-//! a key (<https://apple.github.io/foundationdb/mr-status.html>).
+//! The cluster's own status: the JSON document that `fdbcli` prints as `status json`, which a client reads
+//! like a key (<https://apple.github.io/foundationdb/mr-status.html>).
 
 use foundationdb::Database;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! One transaction of the cluster, as a body sees it.
+//! One transaction of the cluster, as a transaction function sees it.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

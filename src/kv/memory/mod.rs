@@ -1,12 +1,12 @@
-//! The reference model: everything in memory, to FoundationDB's rules.
+//! The reference model: everything in memory, under FoundationDB's rules.
 //!
-//! Transactions run side by side against the state at their start and are checked for conflicts when they
+//! Transactions run concurrently against the state at their start and are checked for conflicts when they
 //! commit: multi-version concurrency control with real conflict ranges, and FoundationDB's limits and error
-//! kinds. Simulation and the model tests run on it, and the conformance suite ties the real engines to it.
-//! Nothing survives the last handle.
+//! kinds. Simulation and the model tests run on it, and the conformance suite holds the real engines to it.
+//! Nothing outlives the last handle.
 //!
-//! Reads yield to the scheduler once each, so that tasks of one thread interleave where a network would
-//! let them.
+//! Each read yields to the scheduler once, so that tasks of one thread interleave where a network would let
+//! them.
 
 mod state;
 mod view;

@@ -1,4 +1,4 @@
-//! Rows with their versions, and the log of what was written when.
+//! Rows with their versions, and the log of writes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;

@@ -1,4 +1,4 @@
-//! One transaction: reads at its version and notes what it read.
+//! One transaction: reads at its version and records what it read.
 
 use std::future::poll_fn;
 use std::ops::ControlFlow;

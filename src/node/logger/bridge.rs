@@ -1,6 +1,7 @@
-//! The one subscriber of the process: hands what is logged to every logger that wants it.
+//! The one subscriber of the process: passes records to every logger that wants them.
 //!
-//! Where nobody wants a span or an event, `tracing` learns so once, and its callsite costs a load and a branch.
+//! If no logger wants a span or an event, `tracing` caches that once, and its callsite costs a load and a
+//! branch.
 
 use std::sync::{Arc, PoisonError, RwLock};
 

@@ -1,6 +1,6 @@
-//! The bridge from `tracing` to JavaScript: each thread of Node may have a logger, with a filter and a bounded queue
-//! of its own. Whoever logs puts a record in and goes on; JavaScript is woken once for many, and takes them a few
-//! at a time.
+//! The bridge from `tracing` to JavaScript. Each thread of Node may have a logger with its own filter and its
+//! own bounded queue. Logging puts a record in the queue and does not wait. JavaScript is woken once for many
+//! records, and takes a few at a time.
 
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands strings over by value")]
 

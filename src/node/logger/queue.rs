@@ -1,4 +1,4 @@
-//! What waits for one logger: bounded, because whoever logs must not wait, and memory is not for logs.
+//! The queue of one logger: bounded, because logging must neither wait nor fill the memory.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! What is kept of a span or an event: its fields, as values that do not belong to whoever logged.
+//! A record of a span or an event: its fields, as owned values.
 
 use std::fmt;
 

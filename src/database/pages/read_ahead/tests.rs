@@ -1,4 +1,4 @@
-//! Read-ahead against a store that counts round trips.
+//! Tests read-ahead against a store that counts round trips.
 
 use std::collections::{HashMap, VecDeque};
 

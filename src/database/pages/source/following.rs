@@ -1,9 +1,10 @@
-//! Reading an actor without owning it: going on at each new head, and getting through where heads come fast.
+//! Reads an actor without owning it: continues at each new head, and makes progress even when heads change
+//! fast.
 //!
-//! Every read names the generation and head that were seen last, as those of an owner do. Where another commit
-//! has come between, the read fails, and the statement begins again at the new head. So that it gets anywhere
-//! beside an owner that never rests, what it has asked for in vain comes along in the very read that tells the
-//! next head: one state of the store, which nobody can take away any more.
+//! Like the reads of an owner, every read names the generation and the head that were last seen. If a commit
+//! has come in between, the read fails, and the statement starts again at the new head. To make progress
+//! beside an owner that never pauses, the read that fetches the next head also fetches the pages that failed
+//! reads had asked for. All of them come from one state of the store, which no commit can invalidate.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The end of a database whose callers are gone without having closed it, such as a thread of Node that was
+//! The end of a database whose callers are gone without closing it, for example a Node worker thread that was
 //! terminated.
 
 use crate::database::error::DatabaseError;

@@ -1,9 +1,10 @@
-//! Transactions that a statement has begun, `BEGIN` or `SAVEPOINT`, and that are open between calls.
+//! Loose transactions: opened by a statement (`BEGIN` or `SAVEPOINT`) and still open between calls.
 //!
-//! Nobody knows whose they are: all calls on the database run inside, and what they are answered is worth no more
-//! than the `COMMIT` that is still to come. So such a transaction has a deadline, too. When it comes, the
-//! transaction is rolled back, and from then on every call is refused: one that believes itself inside
-//! would otherwise be a transaction of its own. Whoever ends what is gone has taken note, and the database goes on.
+//! No caller owns such a transaction. All calls on the database run inside it, and their answers are worth no
+//! more than the `COMMIT` that is still to come. So a loose transaction has a deadline, too. When it expires,
+//! the transaction is rolled back and every call is refused from then on: a call that believes it is inside
+//! would otherwise run as a transaction of its own. Once a caller ends the lost transaction, it has seen the
+//! error, and the database accepts calls again.
 
 use std::sync::{PoisonError, Weak};
 use std::time::Duration;

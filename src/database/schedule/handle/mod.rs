@@ -1,4 +1,4 @@
-//! A database as its callers have it: they put calls in its line, cancel them, and ask how it is.
+//! The handle that callers have of a database: they queue calls, cancel them, and ask for its state.
 
 mod abandon;
 mod loose;

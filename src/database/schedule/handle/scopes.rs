@@ -1,4 +1,4 @@
-//! Transactions that callers hold: how they open and end, and what those are told who come late.
+//! Transactions that callers hold: how they open and end, and how late calls are refused.
 
 use std::sync::Weak;
 use std::time::Duration;

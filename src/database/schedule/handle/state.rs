@@ -1,4 +1,4 @@
-//! What changes of a database while it is open: its calls, its transactions, and how it ends.
+//! The state that changes while a database is open: its calls, its transactions, and how it ends.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! How a turn on a thread of the pool takes one call of a database through.
+//! One turn on a pool thread: runs one call of a database.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,9 +1,10 @@
-//! Rows of an answer, gathered into chunks.
+//! Collects the rows of an answer into chunks.
 //!
-//! How a text travels is decided by its length, for the sake of what JavaScript makes of it. A string that is cut out
-//! of a longer one is a view of it in V8, unless it is very short; whoever keeps one such view keeps all the text that
-//! came with it. `JSON.parse` makes strings that stand on their own, at the price of a view, but looks at every
-//! character; a call of Node's decoder does too, and costs some hundred nanoseconds whatever the length.
+//! The length of a text decides how it is encoded, because of how JavaScript handles strings. V8 makes a
+//! string that is cut from a longer one a view of it, unless it is very short; keeping one such view keeps
+//! all the text that came with it. `JSON.parse` makes independent strings at the price of a view, but looks
+//! at every character. A call of Node's decoder also makes independent strings, and costs a few hundred
+//! nanoseconds whatever the length.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! One step of tidying up: a transaction that deletes a bounded number of rows.
+//! One step of a cleanup: a transaction that deletes a bounded number of rows.
 
 use std::ops::ControlFlow;
 

@@ -1,7 +1,7 @@
-//! copy: an actor becomes an actor of another store, or of another id, from one committed head, in pieces.
+//! copy: copies one committed head of an actor to another store or another id, in pieces.
 //!
-//! The source is only read. The target is taken over, or claimed where there is none, and everything becomes visible
-//! there as one commit, or, if the copy ends before, not at all.
+//! The source is only read. The target is taken over, or claimed if it does not exist. All content becomes
+//! visible there as one commit or, if the copy ends early, not at all.
 
 mod read_back;
 pub(crate) mod reading;

@@ -1,4 +1,4 @@
-//! What a copy has written, read back before anybody sees it.
+//! Reads back what a copy has written, before it becomes visible.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

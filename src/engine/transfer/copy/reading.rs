@@ -1,9 +1,10 @@
-//! The source of a copy, piece by piece.
+//! Reads the source of a copy, piece by piece.
 //!
-//! A backend that keeps a state as long as it is read is read once: the one read goes on whenever the copy asks for
-//! more, so that no commit of the owner disturbs it. It is a future that the copy polls, on no thread of its own, and
-//! ends when it is dropped. Elsewhere each piece is a read of its own, and fence and head prove that all of them come
-//! from one head; when it moves, the copy begins again.
+//! If the backend keeps a state for as long as it is read, the whole source is one read, which continues
+//! whenever the copy asks for more. Commits of the owner do not disturb it. The read is a future that the
+//! copy polls, on no thread of its own, and it ends when it is dropped. On other backends each piece is a
+//! separate read, and the fence and the head prove that all pieces come from one head. If the head moves, the
+//! copy starts again.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

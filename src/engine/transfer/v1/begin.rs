@@ -1,4 +1,4 @@
-//! The beginning of an import: the actor is reserved, and the stage is opened.
+//! The beginning of a v1 import: reserves the actor and opens the stage.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -1,4 +1,5 @@
-//! The files of v1 data on their way into an actor: in a directory of their own, where SQLite can replay a journal.
+//! The files of v1 data on their way into an actor, in a directory of their own where SQLite can replay a
+//! journal.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};

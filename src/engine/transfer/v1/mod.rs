@@ -1,5 +1,5 @@
-//! Imports of v1 data: the reservation of an actor, its end one way or the other, and the reset of one whose importer
-//! is gone. Who may do what is decided in `plan::migrate`; what v1 data is, the layer above knows.
+//! Imports of v1 data: reserving an actor, finishing or abandoning the import, and resetting an import whose
+//! importer is gone. `plan::migrate` decides who may do what; the layer above knows the format of v1 data.
 
 mod begin;
 pub(crate) mod files;

@@ -1,4 +1,4 @@
-//! The reset of an import whose importer is gone.
+//! Resets an import whose importer is gone.
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,4 +1,4 @@
-//! An opened environment: its map, and who reads in it.
+//! An open environment: its map and its readers.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;

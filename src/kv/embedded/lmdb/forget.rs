@@ -1,10 +1,11 @@
-//! What the machine keeps in memory of pages that are free.
+//! Releases memory that the operating system keeps for free pages.
 //!
-//! What was deleted would stay in the page cache, and in the map of each process that has read it, until the memory is
-//! wanted for something else. And the page cache of Linux holds a file in folios of up to [`BLOCK_BYTES`] and more,
-//! as large as the writes that made them: a commit that later uses one of these pages again makes the whole folio count
-//! as written, though the disk gets a page (`write_bytes` in `/proc/self/io`, and what limits dirty memory). A block
-//! that is mostly free is therefore forgotten: its next write makes folios of a page.
+//! Deleted data would stay in the page cache, and in the map of each process that has read it, until the
+//! memory is needed for something else. Linux also caches a file in folios of up to [`BLOCK_BYTES`] and more,
+//! as large as the writes that created them. When a later commit reuses one of these pages, the whole folio
+//! counts as written, although the disk gets one page (`write_bytes` in `/proc/self/io`, and limits on dirty
+//! memory). A block that is mostly free is therefore dropped from the cache: its next write creates folios of
+//! one page.
 
 #[cfg(any(target_os = "linux", test))]
 use std::ops::Range;

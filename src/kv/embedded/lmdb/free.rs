@@ -1,9 +1,9 @@
-//! The list of free pages: which commit has freed which.
+//! The list of free pages: which commit has freed which pages.
 //!
-//! LMDB keeps it in a table of its own, which only reads may look at: the number of a commit, and the pages that it has
-//! freed. A write transaction takes pages from the oldest records, as far as no read can still see what they held, and
-//! writes a record again of which it has used a part. A record that does not fit a page takes several that lie side by
-//! side.
+//! LMDB keeps it in a table of its own, from which we may only read: the number of a commit, and the pages
+//! that it freed. A write transaction takes pages from the oldest records, as far as no reader can still see
+//! their former content, and writes a partly used record again. A record that does not fit one page takes
+//! several consecutive pages.
 
 use super::table::{Range, Table};
 use super::{Result, Txn};

@@ -1,9 +1,10 @@
-//! By which number LMDB knows this process.
+//! The number by which LMDB knows this process.
 //!
-//! LMDB marks a reader's place in its table with the process id, and tells the living from the dead by a lock on
-//! the byte of that number. In two containers that share a directory, process ids meet: both may be 1. So LMDB is
-//! compiled with `getpid` replaced by [`baton_process_id`] (`.cargo/config.toml` has the flags), which answers a
-//! random number that is larger than every process id. Whoever opens an environment checks that it took effect.
+//! LMDB marks a reader's slot in its table with the process id, and tells the living from the dead by a lock
+//! on the byte of that number. In two containers that share a directory, process ids collide: both may be 1.
+//! So LMDB is compiled with `getpid` replaced by [`baton_process_id`] (`.cargo/config.toml` has the flags),
+//! which returns a random number larger than every process id. Whoever opens an environment checks that the
+//! replacement is in use.
 
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicU64, Ordering};

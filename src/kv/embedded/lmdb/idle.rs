@@ -1,4 +1,4 @@
-//! Read transactions between two uses: they keep their places in the table of readers.
+//! Idle read transactions: they keep their slots in the reader table between two uses.
 
 use std::ptr::{self, NonNull};
 

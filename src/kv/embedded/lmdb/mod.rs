@@ -1,15 +1,15 @@
-//! LMDB's C interface, as narrow as this backend needs it, in types that cannot be used wrongly.
+//! LMDB's C interface: only what this backend needs, in types that cannot be misused.
 //!
-//! - `identity`: by which number LMDB knows this process
-//! - `env`: an opened environment, its map and its table of readers
-//! - `txn`: read transactions, which are used again, and write transactions
-//! - `table`: named databases; rows and ranges in them
+//! - `identity`: the number by which LMDB knows this process
+//! - `env`: an open environment, its map and its reader table
+//! - `txn`: read transactions, which are reused, and write transactions
+//! - `table`: named databases, and the rows and ranges in them
 //! - `free`: the list of free pages
-//! - `forget`: what the machine keeps in memory of pages that are free
+//! - `forget`: releases memory that the operating system keeps for free pages
 //!
-//! The library is `lmdb-master-sys`, which compiles LMDB's own source. [docs/dependencies.md] says why there is
-//! no finished wrapper between it and us: reading transactions must keep their place in the table of readers,
-//! the map must grow while the process runs, and who reads must be told.
+//! The library is `lmdb-master-sys`, which compiles LMDB's own source. [docs/dependencies.md] says why there
+//! is no ready-made wrapper in between: read transactions must keep their slots in the reader table, the map
+//! must grow while the process runs, and the readers must be known.
 //!
 //! [docs/dependencies.md]: ../../../../docs/dependencies.md
 

@@ -1,4 +1,4 @@
-//! LMDB's named databases, here called tables: rows in the order of their keys.
+//! LMDB's named databases, called tables here: rows in key order.
 
 use std::ffi::{CString, c_void};
 use std::marker::PhantomData;

@@ -1,4 +1,4 @@
-//! Transactions.
+//! Read and write transactions.
 
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;

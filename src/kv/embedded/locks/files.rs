@@ -1,7 +1,8 @@
-//! Files of a store: made with the rights and the owner of their directory.
+//! Creates the files of a store with the permissions and the owner of their directory.
 //!
-//! A store is often made or touched by somebody else than its service: by root's command line, in a container. What
-//! such a process makes must not lock the service out, nor open the store to more users than its directory does.
+//! A store is often created or touched by another user than its service: by root's command line, or in a
+//! container. Files that such a process creates must not lock the service out, nor open the store to more
+//! users than its directory does.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};

@@ -1,16 +1,17 @@
-//! What orders the processes that have a directory open.
+//! Coordinates the processes that have a directory open.
 //!
 //! - `ofd`: locks that belong to a descriptor
-//! - `presence`: that the directory is in use, on bytes of LMDB's own files
+//! - `presence`: shows that the directory is in use, by locks on bytes of LMDB's own files
 //! - `turn`: which process may write now
-//! - `processes`: notes on who they are, for people
-//! - `waiting`: waiting for a lock with an end
-//! - `room`: room on the disk for what is mapped
-//! - `files`: the rights and the owner of files that are made
+//! - `processes`: notes about the processes, for people
+//! - `waiting`: waiting for a lock, with a timeout
+//! - `room`: disk space for what is mapped
+//! - `files`: the permissions and the owner of new files
 //!
-//! One lock more, on the file `readers`, is held by whoever opens the directory, and for moments by whoever takes a
-//! place in LMDB's table of readers or frees those of the dead. The mutex that LMDB has for that table is a robust one
-//! in shared memory, so nobody may wait for it (see `turn`): it is only taken by whoever holds this lock.
+//! One more lock, on the file `readers`, is held by a process that opens the directory. It is also held
+//! briefly by a process that takes a slot in LMDB's reader table or frees the slots of dead readers. LMDB's
+//! own mutex for that table is a robust one in shared memory, so nobody may wait for it (see `turn`): only
+//! the holder of this lock takes it.
 
 pub(super) mod files;
 #[cfg(target_os = "linux")]

@@ -1,8 +1,8 @@
 //! Open file description locks: locks on ranges of bytes that belong to a descriptor, not to the process.
 //!
-//! LMDB's own locks are of the older kind, which the process loses as soon as it closes *any* descriptor of the
-//! file: copying the directory, or hashing its files, is enough. Locks of both kinds exclude each other, also
-//! within one process. Reference: fcntl(2), "Open file description locks".
+//! LMDB's own locks are of the older kind, which a process loses as soon as it closes *any* descriptor of the
+//! file: copying the directory, or hashing its files, is enough. Locks of the two kinds exclude each other,
+//! even within one process. Reference: fcntl(2), "Open file description locks".
 
 use std::fs::File;
 use std::io::{self, ErrorKind};

@@ -1,9 +1,10 @@
-//! That a directory is in use: locks on single bytes of `lock.mdb` and `data.mdb`.
+//! Shows that a directory is in use: locks on single bytes of `lock.mdb` and `data.mdb`.
 //!
-//! LMDB locks byte 0 of `lock.mdb` as long as it is open, and makes the file's mutexes and its table of readers anew
-//! when nobody else does; it locks the byte of a process's number as long as that process may have readers, and frees
-//! the places of those that do not. Its locks go when the process closes any descriptor of that file. So this process
-//! holds the same bytes by locks that belong to a descriptor, which nobody else closes ([`super::ofd`]):
+//! LMDB locks byte 0 of `lock.mdb` while it is open, and re-creates the file's mutexes and reader table when
+//! no other process holds that lock. It locks the byte of a process's number while that process may have
+//! readers, and frees the slots of processes without such a lock. Its locks are lost when the process closes
+//! any descriptor of that file. So this process holds the same bytes by locks that belong to a descriptor,
+//! which nobody else closes ([`super::ofd`]):
 //!
 //! | file | byte | held | by |
 //! |---|---|---|---|
@@ -13,8 +14,9 @@
 //! | `readers` | 0 | shared | the same |
 //! | `data.mdb` | 1 | shared | a read without LMDB's locks, where the lock file cannot be written |
 //!
-//! Two files, so that it is found out when one of them was removed or replaced under those who use it: they would not
-//! meet those who come later. Earlier releases hold none of these but byte 0 of `lock.mdb`, by LMDB's own lock.
+//! There are two files so that it shows when one of them was removed or replaced while in use: the processes
+//! that use the old file would not notice those that come later. Earlier releases hold none of these locks
+//! except byte 0 of `lock.mdb`, by LMDB's own lock.
 
 use std::fs::File;
 use std::io;

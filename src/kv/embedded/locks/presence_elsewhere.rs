@@ -1,9 +1,10 @@
-//! That a directory is in use, where locks cannot belong to a descriptor: LMDB's own locks are all there is. See
-//! `presence.rs`, which stands here on Linux.
+//! Shows that a directory is in use, on systems where locks cannot belong to a descriptor: only LMDB's own
+//! locks are available. On Linux, `presence.rs` takes the place of this file.
 //!
-//! On macOS and the BSDs LMDB's locks go when the process closes any descriptor of `lock.mdb`. A file more, `present`, is
-//! locked by `flock`, whose locks belong to a descriptor, too: where somebody holds it and LMDB's byte is free, LMDB's
-//! lock was lost, and opening the directory would make the lock file anew under those who use it.
+//! On macOS and the BSDs, LMDB's locks are lost when the process closes any descriptor of `lock.mdb`. An
+//! additional file, `present`, is locked by `flock`, whose locks do belong to a descriptor. If somebody holds
+//! it and LMDB's byte is free, LMDB's lock was lost, and opening the directory would re-create the lock file
+//! while it is in use.
 
 use std::fs::File;
 use std::io;

@@ -1,7 +1,8 @@
-//! Who has the directory open, and who writes: notes for people, in a small file that all processes map.
+//! Which processes have the directory open, and which one writes: notes for people, in a small file that all
+//! processes map.
 //!
-//! Nothing depends on them: locks decide. They let an error say "held by process 12 on host web-3 since 10:02"
-//! where the operating system would only say that somebody holds a lock, in whichever container.
+//! Nothing depends on the notes; locks decide. They let an error say "held by process 12 on host web-3 since
+//! 10:02" where the operating system would only say that somebody holds a lock, in whatever container.
 //!
 //! ```text
 //! 0       "batonps1"

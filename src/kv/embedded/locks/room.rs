@@ -1,7 +1,7 @@
-//! Room on the disk for what is mapped.
+//! Disk space for what is mapped.
 //!
-//! A file may have a length without having room: writing to a map of it on a full disk ends the process. So
-//! whatever is mapped to be written gets its room first, where a full disk is an error.
+//! A file can have a length without having disk space; writing to a map of it on a full disk kills the
+//! process. So space is allocated before a file is mapped for writing, where a full disk is only an error.
 
 use std::fs::File;
 use std::io;

@@ -1,23 +1,25 @@
 //! The write turn: which process may write to the directory now.
 //!
-//! LMDB has a write lock of its own, a robust mutex in shared memory, which is not enough:
+//! LMDB has a write lock of its own, a robust mutex in shared memory. It is not enough:
 //!
-//! - The kernel frees such a mutex when a thread dies that has the owner's number, and numbers are those of a PID
-//!   namespace. A thread that is killed while it *waits* in one container can free what a thread of the same number
-//!   holds in another, and two write at once.
-//! - Nobody can wait for it with an end.
-//! - It is unfair: a process that commits in a tight loop takes it again before the one that sleeps on it wakes up.
+//! - The kernel frees such a mutex when a thread dies that has the owner's number, and numbers belong to a
+//!   PID namespace. A thread that is killed while it *waits* in one container can free what a thread of the
+//!   same number holds in another, and then two threads write at once.
+//! - Waiting for it has no timeout.
+//! - It is unfair: a process that commits in a tight loop takes it again before a process that sleeps on it
+//!   wakes up.
 //!
-//! So whoever writes holds two locks on files, of which the kernel knows the descriptor and not a number, and which it
-//! drops when their process dies: 1. take the *gate* (`turnstile`), 2. take the *turn* (`writer`), 3. let the gate go,
-//! 4. begin LMDB's transaction, write, commit, 5. let the turn go. LMDB's mutex is free in step 4, always: nobody
-//! waits for it.
+//! So a writer holds two file locks. The kernel ties them to a descriptor instead of a number, and drops them
+//! when their process dies. The steps: 1. take the *gate* (`turnstile`), 2. take the *turn* (`writer`), 3.
+//! release the gate,
+//! 4. begin LMDB's transaction, write, commit, 5. release the turn. In step 4 LMDB's mutex is always free:
+//!    nobody waits for it.
 //!
-//! Whoever waits in step 2 is alone there, and the process that has just committed cannot pass step 1, so the waiting
-//! one comes next: between two processes nobody waits for more than the transaction that is running.
+//! Only one process at a time waits in step 2, and the process that has just committed cannot pass step 1, so
+//! the waiting one comes next: of two processes, neither waits for more than the transaction that is running.
 //!
-//! Earlier releases held only the gate, and only until LMDB's transaction had begun. They and this one exclude each
-//! other by LMDB's mutex.
+//! Earlier releases held only the gate, and only until LMDB's transaction had begun. They and this one
+//! exclude each other by LMDB's mutex.
 
 use std::fs::File;
 use std::io;

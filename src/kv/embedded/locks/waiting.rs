@@ -1,8 +1,8 @@
-//! Waiting for a lock, with an end.
+//! Waiting for a lock, with a timeout.
 //!
-//! The operating system's locks are waited for without one, so they are tried again and again, in pauses that grow
-//! with the time that was waited already: whoever waits for a short transaction comes soon after it, and whoever
-//! waits for a stopped process costs next to nothing.
+//! The operating system offers no timeout for its locks, so the lock is tried again and again. The pauses
+//! grow with the time already waited: a wait for a short transaction ends soon after it, and a wait for a
+//! stopped process costs next to nothing.
 
 use std::fs::{File, TryLockError};
 use std::io;
