@@ -1,5 +1,5 @@
-// AbortSignal: before the addon is called nothing happens. Afterwards the caller of a store's method stops
-// waiting, and is told that this is all that stopped; a call of a database is cancelled.
+// AbortSignal: an aborted signal keeps a call from starting. Once a method of a store has called the addon,
+// an abort only stops the caller from waiting, and the error says so; a call of a database is cancelled.
 
 'use strict';
 

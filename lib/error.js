@@ -1,4 +1,4 @@
-// The error that every operation fails with, and how a native failure becomes one.
+// The error of every failed operation, and how a native failure becomes one.
 
 'use strict';
 

@@ -1,5 +1,5 @@
-// Listeners of AbortSignals. A signal has one of ours, however many calls wait for it: Node warns of a leak when an
-// eleventh is added, and one signal for all that a request does is how signals are meant.
+// Listeners of AbortSignals. A signal gets one listener from us, however many calls wait for it: Node warns
+// of a leak at the eleventh, and signals are meant to be shared by everything that a request does.
 
 'use strict';
 

@@ -1,4 +1,5 @@
-// Runs every bench against its peers and writes what came out into docs/benchmarks: a page, its plots, and the figures.
+// Runs every bench against its peers and writes the results into docs/benchmarks: a page, its plots, and the
+// figures.
 //
 //   npm run bench [-- --quick] [-- --help]
 

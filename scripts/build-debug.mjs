@@ -1,5 +1,5 @@
-// Builds the debug addon of the tests, into target/addon, where it is in nobody's way. Loader and types come along: they
-// are committed, and the same for every build.
+// Builds the debug addon of the tests into target/addon, out of everybody's way. The loader and the types are
+// not generated: they are committed, and the same for every build.
 
 import { spawnSync } from 'node:child_process';
 import { copyFileSync } from 'node:fs';

@@ -1,10 +1,10 @@
-// Builds the documentation site into dist/docs: the guides, and the API from the type declarations, by TypeDoc. Then
-// looks for dead links and anchors in what has come out; links to other sites are not followed.
+// Builds the documentation site into dist/docs: the guides, and the API from the type declarations, by
+// TypeDoc. Then checks the output for dead links and anchors; links to other sites are not followed.
 //
 //   npm run docs
 //
-// Pages are titled by their first heading. TypeDoc wants titles in front matter, which would show in every other viewer
-// of the Markdown; so it works on copies that have it, in target/docs.
+// Pages are titled by their first heading. TypeDoc wants titles in front matter, which every other Markdown
+// viewer would show. So it works on copies with front matter, in target/docs.
 
 import { spawnSync } from 'node:child_process';
 import {

@@ -1,5 +1,5 @@
-// Installs the development dependencies where they are missing or older than the lockfile, so that one
-// command builds a fresh clone.
+// Installs the development dependencies if they are missing or older than the lockfile, so that one command
+// builds a fresh clone.
 
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';

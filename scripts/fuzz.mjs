@@ -1,9 +1,9 @@
-// Fuzzes: each target of `fuzz/` with libFuzzer, and the addon's arguments from Node.
+// Fuzzing: each target of `fuzz/` with libFuzzer, and the addon's arguments from Node.
 //
 //   npm run fuzz -- [target...] [--seconds N]
 //
-// What libFuzzer finds worth keeping goes to target/fuzz-corpus, not into the corpora that are committed; see
-// docs/testing.md for how to add to those.
+// Inputs that libFuzzer finds worth keeping go to target/fuzz-corpus, not into the committed corpora;
+// docs/testing.md says how to add to those.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';

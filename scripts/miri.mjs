@@ -1,5 +1,5 @@
-// Miri on the unit tests that need no C: the stored format, the decisions, the types, the memory backend, and the
-// handling of pointers that SQLite hands to the VFS.
+// Runs Miri on the unit tests that need no C: the stored format, the decisions, the types, the memory
+// backend, and the handling of pointers that SQLite passes to the VFS.
 //
 //   npm run miri -- [filters of tests]
 

@@ -1,10 +1,10 @@
-// AddressSanitizer on all native code: our Rust, SQLite and LMDB, in the Rust tests that go through C and in the addon
-// under Jest.
+// AddressSanitizer on all native code: our Rust, SQLite and LMDB, in the Rust tests that go through C and in
+// the addon under Jest.
 //
 //   npm run sanitize -- [rust|addon]... [-- Jest's arguments]
 //
-// Linux on x86-64, a nightly Rust and clang. gcc's sanitizer does not do: Rust brings LLVM's runtime, and a process
-// has one.
+// Needs Linux on x86-64, a nightly Rust and clang. gcc's sanitizer does not work: Rust brings LLVM's runtime,
+// and a process can have only one.
 
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';

@@ -1,10 +1,10 @@
-// Installs what is published into fresh projects, with each package manager, and runs it there.
+// Installs the published packages into fresh projects, with each package manager, and runs them there.
 //
 //   npm run test:package -- [npm] [pnpm] [yarn] [berry] [bun]
 //
-// The registry is one of this process that knows our packages alone. The package managers and bundlers themselves come
-// from the npm registry, into target/tools. The addon of this machine is the one that was built last; those of the other
-// platforms are empty files, which nobody may install.
+// The registry is served by this process and knows only our packages. The package managers and bundlers
+// themselves come from the npm registry, into target/tools. The addon of this machine is the last one built;
+// those of the other platforms are empty files, which nobody may install.
 
 import { spawnSync } from 'node:child_process';
 import {

@@ -1,6 +1,6 @@
-// Runs the examples of rivetkit actors on the real rivetkit, its engine included, and looks at what they say; then
-// compares `c.db` with rivetkit's own, call by call. Installs rivetkit (about 350 MB) into the example's folder, and,
-// where this Node is older than rivetkit wants, a Node for it into target/tools.
+// Runs the examples of rivetkit actors on the real rivetkit, its engine included, and checks their output;
+// then compares `c.db` with rivetkit's own, call by call. Installs rivetkit (about 350 MB) into the example's
+// folder and, if this Node is older than rivetkit needs, a newer Node into target/tools.
 //
 //   npm run test:rivetkit
 

@@ -1,5 +1,5 @@
-// All tests of a fresh clone: installs, builds a debug addon of their own, then cargo, tsc and Jest. A failing suite does
-// not keep the others from running; the last lines say how each went.
+// Runs all tests of a fresh clone: installs, builds a separate debug addon, then runs cargo, tsc and Jest. A
+// failing suite does not stop the others; the last lines say how each went.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,5 @@
-// Where a clone of the repository has its addons: the one that `npm run build` made lies beside package.json, and the one
-// of the tests in `target`, so that tests never leave theirs where users and benches find it.
+// Where a clone of the repository has its addons: `npm run build` puts one beside package.json, and the tests
+// have theirs in `target`, so that users and benches never pick it up.
 
 'use strict';
 

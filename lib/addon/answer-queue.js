@@ -1,7 +1,8 @@
-// The answers of databases as they arrive, a few in each turn of the event loop.
+// The answers of databases, delivered a few in each turn of the event loop.
 //
-// One flush of the store can answer many commits at once. Resolved all in one turn, whatever their callers do
-// next would hold up the loop in one piece; taken a few at a time, timers and sockets get their turns between.
+// One flush of the store can answer many commits at once. If all are resolved in one turn, the work that
+// their callers do next blocks the loop in one piece. Taken a few at a time, timers and sockets get their
+// turns in between.
 
 'use strict';
 

@@ -1,5 +1,5 @@
-// Loads the addon. Where that fails, says which package is missing and why package managers leave it out, instead
-// of the generated loader's words.
+// Loads the addon. If that fails, the error says which package is missing and why package managers leave it
+// out, instead of the generated loader's message.
 
 'use strict';
 

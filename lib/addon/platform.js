@@ -1,4 +1,4 @@
-// Which platforms have a package with the addon, and what to tell someone whose addon does not load.
+// The platforms that have a package with the addon, and the advice to users whose addon does not load.
 
 'use strict';
 

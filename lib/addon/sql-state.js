@@ -1,4 +1,4 @@
-// What a text of SQL is that somebody types, as SQLite sees it.
+// How SQLite sees SQL text that somebody types.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// Turns of the event loop, taken one at a time by all work of this thread that is cut into slices.
+// Turns of the event loop. All sliced work of this thread shares them, one slice in a turn.
 
 'use strict';
 

@@ -1,6 +1,6 @@
-// Checks of single values. Each throws a BatonError that names the argument and shows what was given.
+// Checks of single values. Each throws a BatonError that names the argument and shows its value.
 //
-// The wrong kind of value is ERR_INVALID_ARG; a number of the right kind outside its range is
+// The wrong type of value is ERR_INVALID_ARG; a number of the right type outside its range is
 // ERR_OUT_OF_RANGE.
 
 'use strict';

@@ -1,4 +1,4 @@
-// The check of a commit, and its pages as the addon takes them.
+// Checks a commit, and packs its pages for the addon.
 
 'use strict';
 

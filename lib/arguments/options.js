@@ -1,4 +1,4 @@
-// From what a caller passes to a store's methods to what the addon takes, one function each.
+// Converts the arguments of a store's methods into what the addon takes, one function each.
 
 'use strict';
 

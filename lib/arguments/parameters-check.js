@@ -1,4 +1,4 @@
-// Checks of a statement's parameters: what they are called, and which values SQLite can store.
+// Checks of a statement's parameters: their names, and which values SQLite can store.
 
 'use strict';
 

@@ -4,8 +4,8 @@
 //     named only: u32 byte length and UTF-8 of the name, without its prefix
 //     u8 tag and the value: 0 null; 1 i64; 2 f64; 3 text and 4 blob, each u32 byte length and the bytes
 //
-// All numbers are big-endian. The bytes lie in a scratch buffer that the next call overwrites: the addon
-// copies them before its method returns, and nothing may run between.
+// All numbers are big-endian. The bytes are in a scratch buffer that the next call overwrites: the addon
+// copies them before its method returns, and nothing may run in between.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// Checks of what the methods of databases, transactions and statements are given.
+// Checks the arguments of the methods of databases, transactions and statements.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// From what a caller passes to `Store.open` to what the addon takes.
+// Converts the options of `Store.open` into what the addon takes.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// The W3C trace context that a caller passes along.
+// The W3C trace context that a caller passes.
 
 'use strict';
 

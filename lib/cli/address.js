@@ -1,4 +1,4 @@
-// Addresses of stores: a directory, or `foundationdb:PREFIX?cluster-file=FILE`.
+// Store addresses: a directory, or `foundationdb:PREFIX?cluster-file=FILE`.
 
 'use strict';
 

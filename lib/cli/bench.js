@@ -1,4 +1,4 @@
-// batondb bench: how fast this store is on this machine.
+// batondb bench: measures how fast this store is on this machine.
 
 'use strict';
 

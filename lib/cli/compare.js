@@ -1,4 +1,4 @@
-// Whether an actor that was copied before has the same pages in two stores.
+// Compares the pages of an actor in two stores, for an actor that was copied before.
 
 'use strict';
 

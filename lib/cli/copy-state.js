@@ -1,9 +1,9 @@
-// What a copy of many actors remembers, so that it can be cut off anywhere and goes on: a file of lines, each a JSON
-// object, that only grows.
+// The state file of a copy of many actors, so that the copy can be interrupted anywhere and go on: lines that
+// each hold a JSON object. The file only grows.
 //
-// Of an actor there are two notes. The first is written when the target was taken over and before anything is written
-// there: whatever this generation leaves in the target is this copy's own, and may be replaced. The second one says
-// which head was copied and which head it has become.
+// An actor has two lines. The first is written when the target was taken over, before anything is written
+// there: whatever this generation leaves in the target belongs to this copy and may be replaced. The second
+// records which head was copied and which head it has become.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// batondb copy: actors from one store to another, one after the other or a few side by side.
+// batondb copy: copies actors from one store to another, one at a time or a few in parallel.
 
 'use strict';
 

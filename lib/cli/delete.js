@@ -1,4 +1,4 @@
-// batondb delete
+// batondb delete: deletes actors.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// batondb doctor
+// batondb doctor: checks the installation and a store.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// batondb list
+// batondb list: lists the actors of a store.
 
 'use strict';
 

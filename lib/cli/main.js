@@ -1,4 +1,4 @@
-// From the words on the command line to a command, and from what comes of it to an exit code.
+// Maps the words on the command line to a command, and its outcome to an exit code.
 
 'use strict';
 

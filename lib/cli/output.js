@@ -1,4 +1,4 @@
-// What commands print: lines on stdout, tables, JSON, sizes that people can read.
+// What commands print: lines on stdout, tables, JSON, human-readable sizes.
 
 'use strict';
 

@@ -1,5 +1,5 @@
-// How far long work is, in one line on stderr that is written over. Where nobody looks at a terminal: nothing, unless
-// asked for, and then a line now and then.
+// The progress of long work, in one line on stderr that is overwritten. Without a terminal it prints nothing,
+// unless asked to, and then a line now and then.
 
 'use strict';
 

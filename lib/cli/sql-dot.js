@@ -1,4 +1,4 @@
-// The commands of the SQL shell that begin with a dot.
+// The dot commands of the SQL shell.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// Rows of SQL as a table, as JSON or as CSV, while they arrive.
+// Prints rows as a table, as JSON or as CSV, while they arrive.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// batondb sql: statements from the command line, from a pipe, or from somebody who types.
+// batondb sql: runs statements from the command line, from a pipe, or from a prompt.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// What a command was called with: options and arguments, checked, and errors that say what would have been right.
+// Parses and checks the options and arguments of a command. Its errors say what would have been right.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// The rows of a query one after the other, fetched a chunk at a time.
+// Iterates over the rows of a query, fetched a chunk at a time.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// Learns that a database has lost its actor, and tells its user once.
+// Notices that a database has lost its actor, and reports it to the user once.
 
 'use strict';
 

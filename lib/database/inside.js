@@ -1,5 +1,5 @@
-// Knows which transactions a call is made in, by its asynchronous context: to find out at once that a call would wait
-// for the end of a transaction whose function waits for the call.
+// Tracks which transactions a call is made in, by its asynchronous context. So a call that would wait for the
+// end of a transaction, while the transaction's function waits for the call, fails at once.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// The open databases of one store: to close them with it, and to tell them of a takeover in this process.
+// The open databases of one store: closes them with it, and tells them about a takeover in this process.
 
 'use strict';
 

@@ -1,7 +1,7 @@
-// What a database and a transaction have in common: the methods that run SQL.
+// The methods that run SQL, which a database and a transaction have in common.
 //
-// Each one dispatches before its first `await`, so that calls run in the order they were made, and whatever
-// a method was given is copied when it returns.
+// Each method dispatches before its first `await`, so calls run in the order in which they were made, and the
+// arguments are copied when it returns.
 
 'use strict';
 

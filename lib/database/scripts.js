@@ -1,5 +1,5 @@
-// Texts of several statements. Where each of them ends SQLite says, when it has compiled it; so they are run in the addon,
-// and what they answer comes back. Not part of what users see: the adapters and the command line use it.
+// Text with several statements. Only SQLite knows where each of them ends, once it has compiled it, so the
+// addon runs them and returns their answers. Not visible to users: the adapters and the command line use it.
 
 'use strict';
 

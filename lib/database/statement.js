@@ -1,5 +1,5 @@
-// The `Statement` class: SQL that was checked once, with what is known of its columns and parameters. The
-// addon keeps compiled statements by their text, so that there is nothing here to be freed.
+// The `Statement` class: SQL that was checked once, with its known columns and parameters. The addon caches
+// compiled statements by their text, so nothing has to be freed here.
 
 'use strict';
 

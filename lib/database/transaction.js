@@ -1,5 +1,6 @@
-// The `Transaction` class, and how a transaction runs: begin, the caller's function, commit or roll back. The
-// addon holds back the database's other calls meanwhile, and rolls back what is open past its deadline.
+// The `Transaction` class, and how a transaction runs: begin, the caller's function, commit or roll back.
+// Meanwhile the addon holds back the database's other calls. It rolls back a transaction that is open past
+// its deadline.
 
 'use strict';
 

@@ -1,7 +1,7 @@
-// What is told over `node:diagnostics_channel`: each SQL call as a tracing channel, and starts, commits and lost
-// actors as plain ones. Without a subscriber a call pays for a few checks and nothing else.
+// The events on `node:diagnostics_channel`: each SQL call as a tracing channel, and starts, commits and lost
+// actors as plain channels. Without a subscriber a call pays for a few checks and nothing else.
 //
-// A subscriber that throws does not change what a call does: Node reports its error as uncaught, later.
+// A subscriber that throws does not change the outcome of a call: Node reports its error as uncaught, later.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// `setLogger`: hands what the addon logs to a function, a few records at a time.
+// `setLogger`: passes the addon's log records to a function, a few at a time.
 
 'use strict';
 

@@ -1,5 +1,5 @@
-// What a store has done, as an object for programs and as text for Prometheus. Both are made of the addon's list of
-// metrics, which has the name, the meaning and the place of each.
+// The metrics of a store, as an object for programs and as text for Prometheus. Both are built from the
+// addon's list of metrics, which has the name, the meaning and the place of each.
 
 'use strict';
 

@@ -1,5 +1,5 @@
-// Whole answers of the addon, from chunks to results. Large ones are decoded in slices, between which the
-// event loop turns.
+// Converts complete answers of the addon from chunks to results. Large answers are decoded in slices, and the
+// event loop turns in between.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// Rows of an answer, from the addon's bytes to JavaScript values. The bytes of a chunk, all numbers big-endian:
+// Decodes the rows of an answer from the addon's bytes. The bytes of a chunk, all numbers big-endian:
 //
 //    0  u32 rows in this chunk
 //    4  u32 cursor: 0 for the last chunk, else where more rows can be fetched

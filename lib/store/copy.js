@@ -1,4 +1,4 @@
-// Copying an actor to another store, step by step.
+// Copies an actor to another store, step by step.
 
 'use strict';
 

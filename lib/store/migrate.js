@@ -1,4 +1,5 @@
-// Imports of v1 data: takes the entries of an actor's key-value store and hands them to the addon, some at a time.
+// Imports of v1 data: takes the entries of an actor's key-value store and passes them to the addon in
+// batches.
 
 'use strict';
 

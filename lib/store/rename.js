@@ -1,4 +1,4 @@
-// Giving an actor another id: a copy inside of the store, fenced at both ends.
+// Gives an actor another id: a copy inside the store, fenced at both ends.
 
 'use strict';
 

@@ -1,6 +1,6 @@
 // The `Store` class: checks arguments, calls the addon, and turns failures into errors.
 //
-// Each method dispatches before its first `await`, so whatever it was given is copied when the call returns.
+// Each method dispatches before its first `await`, so its arguments are copied when the call returns.
 
 'use strict';
 

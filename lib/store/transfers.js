@@ -1,5 +1,5 @@
-// Databases that come from streams and bytes and go to them: what `importFrom`, `exportTo` and `serialize` do where there
-// is no file. A transfer ends with its signal, and when the store closes: its other end may never come to one.
+// Databases that come from streams and bytes or go to them: `importFrom`, `exportTo` and `serialize` without
+// a file. A transfer ends when its signal aborts and when the store closes: its other end may never finish.
 
 'use strict';
 

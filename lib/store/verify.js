@@ -1,4 +1,4 @@
-// Checking every row of a store, step by step, and what SQLite says of each database.
+// Checks every row of a store, step by step, and runs SQLite's own checks on each database.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// The bundlers that a program which uses our packages is bundled with, each as its users would set it up.
+// The bundlers that are tested with our packages, each set up as its users would.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// What must hold of an addon before it may be published.
+// What an addon must fulfil before it may be published.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// Reads what an ELF library exports and needs from its section headers.
+// Reads the exports and dependencies of an ELF library from its section headers.
 
 'use strict';
 

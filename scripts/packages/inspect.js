@@ -1,5 +1,5 @@
-// What a built addon is: format, processor, exports, libraries and versions that it needs. Read from the file
-// itself, since a machine need not have tools for the formats of the other platforms.
+// Inspects a built addon: format, processor, exports, and the libraries and versions that it needs. Reads
+// them from the file itself, since a machine need not have tools for the formats of other platforms.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// Reads what a Mach-O library exports and needs from its load commands.
+// Reads the exports and dependencies of a Mach-O library from its load commands.
 
 'use strict';
 

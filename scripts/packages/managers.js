@@ -1,4 +1,4 @@
-// The package managers that our packages are installed with, and the registry that they install them from.
+// The package managers that install our packages in tests, and the registry that they use.
 
 'use strict';
 

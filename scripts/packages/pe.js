@@ -1,4 +1,4 @@
-// Reads what a PE library (Windows) exports and needs from its directories.
+// Reads the exports and dependencies of a PE library (Windows) from its directories.
 
 'use strict';
 

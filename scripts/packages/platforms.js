@@ -1,4 +1,4 @@
-// The platforms of the published packages: what each is built from, by what, and where the addon goes.
+// The platforms of the published packages: what each is built from and with, and where the addon goes.
 
 'use strict';
 

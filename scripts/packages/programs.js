@@ -1,5 +1,5 @@
-// The programs of a person who has just installed batondb: each opens a store in memory and one in a directory,
-// and runs SQL.
+// The first programs of somebody who has just installed batondb: each opens a store in memory and one in a
+// directory, and runs SQL.
 
 'use strict';
 

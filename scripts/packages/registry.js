@@ -1,5 +1,5 @@
-// A registry on the loopback interface that knows the staged packages and nothing else. It answers as the public
-// one does, so that a package manager chooses among the optional dependencies by itself.
+// A registry on the loopback interface that knows only the staged packages. It answers like the public one,
+// so that a package manager chooses among the optional dependencies by itself.
 
 'use strict';
 

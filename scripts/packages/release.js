@@ -1,4 +1,4 @@
-// What a release must agree on: one version everywhere, and a changelog that tells about it.
+// What must agree in a release: one version everywhere, and a changelog entry for it.
 
 'use strict';
 

@@ -1,5 +1,5 @@
-// Lays out what is published under dist/npm: batondb itself, without an addon and with its platform packages as
-// optional dependencies, and each platform package with its addon.
+// Stages the packages to publish under dist/npm: batondb itself, without an addon and with its platform
+// packages as optional dependencies, and each platform package with its addon.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// Programs of the npm registry that the checks of packages need, and nothing else does.
+// Programs from the npm registry that only the package checks need.
 
 'use strict';
 

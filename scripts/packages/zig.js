@@ -1,5 +1,5 @@
 // Finds or installs what cross-builds need, under target/ and never globally: Zig, whose linker and C library
-// stubs reach every platform, and cargo-zigbuild, which has cargo use them. Both come from PyPI.
+// stubs cover every platform, and cargo-zigbuild, which makes cargo use them. Both come from PyPI.
 
 'use strict';
 
