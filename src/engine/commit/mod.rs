@@ -28,12 +28,12 @@ use crate::metrics::CommitKind;
 use crate::plan::{self, CommitPlan, CommitRequest, Held, PendingCleanup, Refusal};
 use crate::types::{PageCount, PageSize, Txid};
 
-/// A commit of one transaction, the same in all its attempts.
+/// A commit of one transaction, the same in all its tries.
 struct SmallCommit {
     actor: Actor,
     request: CommitRequest,
     pages: Vec<PreparedPage>,
-    /// Whether an earlier attempt may have taken effect.
+    /// Whether an earlier try may have taken effect.
     unknown: AtomicBool,
 }
 
@@ -75,7 +75,7 @@ impl TransactionFn for SmallCommit {
     }
 }
 
-/// What a commit of so many pages does to the room that the store takes.
+/// How a commit of this many pages affects the room that the store uses.
 fn room_use(before: PageCount, after: PageCount, pages: usize) -> RoomUse {
     match pages {
         0 => RoomUse::Frees,
@@ -121,7 +121,7 @@ pub(crate) async fn commit(
     Ok(committed.txid)
 }
 
-/// Writes batch after batch as a stage; one batch is compressed at a time.
+/// Writes all batches as one stage; one batch is compressed at a time.
 async fn commit_staged(
     core: &Arc<Core>,
     actor: &Actor,

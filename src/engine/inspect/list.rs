@@ -12,7 +12,7 @@ use crate::engine::runtime::core::Core;
 use crate::kv::{KeyRange, ReadFn, Scan, View};
 use crate::types::ActorId;
 
-/// Rows read in one go, so that a long listing holds no state of the store for long.
+/// Rows per read, so that a long listing does not hold a state of the store for long.
 const CHUNK_ROWS: usize = 1_000;
 
 struct Chunk {

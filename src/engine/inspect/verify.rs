@@ -21,7 +21,7 @@ use crate::types::ActorId;
 
 use super::walk::{ActorWalk, End, STRANGE_KEYS_MAX};
 
-/// What one step reads at most, so that it takes milliseconds.
+/// The most that one step reads, so that it takes milliseconds.
 const STEP_BYTES_MAX: usize = 8 << 20;
 
 /// What to verify.
@@ -29,18 +29,18 @@ const STEP_BYTES_MAX: usize = 8 << 20;
 pub enum VerifyScope {
     /// The whole store.
     Everything,
-    /// The actors whose ids begin with this.
+    /// The actors whose ids begin with this prefix.
     Prefix(String),
     /// One actor.
     Actor(ActorId),
 }
 
-/// How far a verification has come, and what this step of it has found.
+/// The progress of a verification, and the findings of this step.
 #[derive(Debug, Default)]
 pub struct VerifyStep {
-    /// The actor that this step has finished.
+    /// The actor that this step has finished, if any.
     pub actor: Option<VerifiedActor>,
-    /// Rows read by this step; those of an actor that is begun again count again.
+    /// Rows read by this step; if an actor is checked again from the start, its rows count again.
     pub rows: u64,
     /// The bytes of their keys and values.
     pub bytes: u64,
@@ -48,23 +48,23 @@ pub struct VerifyStep {
     pub problems: Problems,
 }
 
-/// An actor that was looked at.
+/// An actor that was checked.
 #[derive(Debug)]
 pub struct VerifiedActor {
     /// Which.
     pub actor: ActorId,
-    /// What came of it; `None` if its head moved each time.
+    /// The result; `None` if the head moved each time.
     pub audited: Option<Audited>,
 }
 
-/// A verification under way.
+/// A verification in progress.
 pub struct Verification {
     core: Arc<Core>,
     scope: VerifyScope,
-    /// Whether what is of no actor has been looked at.
+    /// Whether the rows that belong to no actor have been checked.
     begun: bool,
     cursor: IdCursor,
-    /// The actor that is being looked at.
+    /// The actor that is being checked.
     walk: Option<ActorWalk>,
     /// Actors that were found and come next.
     waiting: VecDeque<ActorId>,
@@ -80,7 +80,7 @@ impl Verification {
         Self { core, scope, begun, cursor, walk: None, waiting, ended: false }
     }
 
-    /// Goes on by a bounded step; `None` at the end.
+    /// Takes one bounded step; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<VerifyStep>, StoreError> {
         let mut step = VerifyStep::default();
         if !self.begun {
@@ -123,7 +123,7 @@ impl Verification {
         Ok(())
     }
 
-    /// The next actor that has a row of any kind. Keys that name none are told.
+    /// The next actor that has a row of any kind. Keys that belong to no actor are reported.
     async fn next_actor(&mut self, step: &mut VerifyStep) -> Result<Option<ActorId>, StoreError> {
         loop {
             if let Some(actor) = self.waiting.pop_front() {
@@ -168,7 +168,7 @@ fn of_no_actor(kind: RowKind, detail: String) -> Problem {
     Problem { actor: None, kind, page: None, txid: None, severity: Severity::Error, detail }
 }
 
-/// The store's own row, and keys that are of no actor.
+/// The store's own row, and keys that belong to no actor.
 struct OfNoActor;
 
 impl ReadFn for OfNoActor {
@@ -201,7 +201,7 @@ impl ReadFn for OfNoActor {
     }
 }
 
-/// The first key at or behind a position, among fences and other rows, whichever id sorts first.
+/// The first key at or after a position, among fences and other rows, whichever id sorts first.
 struct NextKey(IdCursor);
 
 impl ReadFn for NextKey {
