@@ -9,7 +9,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CallNumber(pub(crate) u64);
 
-/// Which call runs, and which one is to stop.
+/// Which call runs, and which one should stop.
 #[derive(Debug, Default)]
 pub(crate) struct Interrupt {
     running: AtomicU64,
@@ -18,7 +18,7 @@ pub(crate) struct Interrupt {
 }
 
 impl Interrupt {
-    /// A call begins to run.
+    /// A call starts to run.
     pub(crate) fn begin(&self, call: CallNumber) {
         self.running.store(call.0, Ordering::SeqCst);
     }
@@ -28,17 +28,17 @@ impl Interrupt {
         self.running.store(0, Ordering::SeqCst);
     }
 
-    /// Asks a call to stop. If it is not the one that runs, nothing happens.
+    /// Asks a call to stop. If it is not running, nothing happens.
     pub(crate) fn stop(&self, call: CallNumber) {
         self.stop.store(call.0, Ordering::SeqCst);
     }
 
-    /// Asks the call that runs to stop, and each that follows.
+    /// Asks the running call to stop, and every later one.
     pub(crate) fn stop_all(&self) {
         self.stop_all.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the call that runs should stop.
+    /// Whether the running call should stop.
     pub(crate) fn is_set(&self) -> bool {
         let running = self.running.load(Ordering::SeqCst);
         running != 0 && (running == self.stop.load(Ordering::SeqCst) || self.stop_all.load(Ordering::SeqCst))

@@ -65,7 +65,7 @@ fn bind_by_name(
         let name = std::str::from_utf8(name).map_err(|_| malformed())?;
         let value = reader.value()?;
         let mut known = false;
-        // One value may stand for `:a`, `@a` and `$a` in the same statement.
+        // One value may be meant for `:a`, `@a` and `$a` in the same statement.
         for prefix in [':', '@', '$'] {
             if let Some(number) = statement.parameter_number(&format!("{prefix}{name}")) {
                 statement.bind(number, value)?;
@@ -86,7 +86,7 @@ fn bind_by_name(
     }
 }
 
-/// The other side of this process has written the bytes, so this is a bug of ours.
+/// The JavaScript side of this process has written the bytes, so this is a bug of ours.
 fn malformed() -> DatabaseError {
     DatabaseError::Invalid("the parameters are not in the form that they must have".to_owned())
 }

@@ -34,7 +34,7 @@ use crate::database::sqlite::SqlError;
 /// The name of the VFS.
 pub(crate) const NAME: &CStr = c"baton";
 
-/// Makes the VFS known to SQLite, once a process.
+/// Registers the VFS with SQLite, once per process.
 pub(crate) fn register() -> Result<(), SqlError> {
     system::register()
 }

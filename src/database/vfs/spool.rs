@@ -58,7 +58,7 @@ impl Spool {
         }
     }
 
-    /// Moves to disk before there are more bytes than memory may have.
+    /// Moves to disk before there are more bytes than memory may hold.
     fn make_room(&mut self, bytes: u64) -> io::Result<()> {
         let Bytes::Memory(memory) = &self.bytes else { return Ok(()) };
         if bytes <= self.memory_bytes_max {
@@ -71,8 +71,8 @@ impl Spool {
     }
 }
 
-/// A file in the system's directory for temporary files that goes with the process. No name leads to it, but the system
-/// shows open files under names of its own.
+/// A file in the system's temporary directory that disappears with the process. It has no name, but the
+/// system may show open files under names of its own.
 fn nameless() -> io::Result<File> {
     let file = tempfile::tempfile()?;
     #[cfg(unix)]
