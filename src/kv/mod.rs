@@ -80,16 +80,16 @@ use futures::future::BoxFuture;
 pub enum Isolation {
     /// A later conflicting write fails this transaction.
     Serializable,
-    /// The read sees the same state, and nobody's write to it fails this transaction.
+    /// The read sees the same state, and no write to it fails this transaction.
     Snapshot,
 }
 
-/// How a backend orders transactions that meet.
+/// How a backend orders concurrent transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Concurrency {
-    /// One after the other, in the order in which they were queued; nobody conflicts.
+    /// One after the other, in the order in which they were queued; there are no conflicts.
     Serial,
-    /// Side by side; of those that conflict, one commits.
+    /// In parallel; of those that conflict, one commits.
     Optimistic,
 }
 
@@ -98,7 +98,7 @@ pub enum Concurrency {
 pub struct Scan {
     /// The keys to visit, in ascending order.
     pub range: KeyRange,
-    /// At most this many rows; 0 is no limit.
+    /// At most this many rows; 0 means no limit.
     pub rows_max: usize,
     /// Whether the rows read guard this transaction.
     pub isolation: Isolation,
@@ -125,11 +125,11 @@ impl Scan {
     }
 }
 
-/// Called with each row of a scan, key and value borrowed from the backend. `Break` ends the scan. It must
-/// not read through the same view: a backend may hold a lock on it.
+/// Called for each row of a scan, with key and value borrowed from the backend. `Break` ends the scan. It
+/// must not read through the same view: a backend may hold a lock on it.
 pub type Visitor<'v> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + Send + 'v;
 
-/// One consistent state of the store, as the body of a transaction or of a read sees it.
+/// One consistent state of the store, as a transaction function or a read function sees it.
 pub trait View: Send + Sync {
     /// The value of `key`, if it has one.
     fn get<'a>(
@@ -142,46 +142,47 @@ pub trait View: Send + Sync {
     fn scan<'a>(&'a self, scan: Scan, visitor: &'a mut Visitor<'_>) -> BoxFuture<'a, Result<(), KvError>>;
 }
 
-/// An opened backend. See the module's documentation for what an implementation must keep.
+/// An open backend. The module documentation says what an implementation must guarantee.
 pub trait Kv: Send + Sync + 'static {
-    /// Which backend this is, in one word.
+    /// The name of this backend, in one word.
     fn name(&self) -> &'static str;
 
-    /// How this backend orders transactions that meet.
+    /// How this backend orders concurrent transactions.
     fn concurrency(&self) -> Concurrency;
 
-    /// Which store this is a handle on. `None`: the backend cannot tell it from others.
+    /// The identity of the store behind this handle. `None`: the backend cannot tell stores apart.
     fn identity(&self) -> Option<Identity> {
         None
     }
 
-    /// What this backend takes at once, and how long it is worth asking again.
+    /// The limits of this backend, and how often and for how long retries are worthwhile.
     fn limits(&self) -> Limits {
         Limits::default()
     }
 
-    /// Runs one transaction, once. Use [`transact`], which carries the answer out.
+    /// Runs one transaction, once. Use [`transact`], which also returns the answer.
     fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>>;
 
-    /// Runs one read against one committed state. Use [`read`], which carries the answer out.
+    /// Runs one read against one committed state. Use [`read`], which also returns the answer.
     fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>>;
 
-    /// How many transactions wait for the thread that commits, where there is one.
+    /// How many transactions wait for the committing thread, if there is one.
     fn waiting(&self) -> u64 {
         0
     }
 
-    /// What it uses and waits for, where it is a file.
+    /// What it uses and waits for, if it is a file.
     fn usage(&self) -> Usage {
         Usage::default()
     }
 
-    /// How the backend is, as far as it can tell. One that serves no transactions now answers so, if it can.
+    /// The status of the backend, as far as it can tell. Even a backend that serves no transactions now
+    /// answers, if it can.
     fn status(&self) -> BoxFuture<'_, Result<Status, KvError>> {
         Box::pin(std::future::ready(Ok(Status::local(self.name()))))
     }
 
-    /// Ends the backend: what was queued is finished, what comes later answers [`KvError::Closed`].
-    /// Calling it again does nothing.
+    /// Closes the backend: queued transactions are finished, later calls return [`KvError::Closed`]. Calling
+    /// it again does nothing.
     fn close(&self) -> BoxFuture<'_, ()>;
 }

@@ -44,7 +44,7 @@ pub use rows::{
     empty_ranges_hold_nothing, keys_that_prefix_each_other_stay_apart, values_of_every_size_come_back,
 };
 
-/// Makes one asynchronous test of each property, for the store that the closure makes.
+/// Creates one asynchronous test for each property, on the store that the closure creates.
 #[macro_export]
 macro_rules! kv_conformance {
     (if there is one: $fresh:expr) => {

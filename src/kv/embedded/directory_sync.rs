@@ -9,16 +9,17 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Makes sure of the names that lead to the files in `directory`, an absolute path without links.
+/// Makes the names that lead to the files in `directory` durable. `directory` is an absolute path without
+/// links.
 pub(super) fn flush(directory: &Path) -> io::Result<()> {
     if cfg!(not(unix)) {
-        // Elsewhere directories cannot be opened as files, and file systems keep names by themselves.
+        // Elsewhere directories cannot be opened as files, and file systems make names durable by themselves.
         return Ok(());
     }
     flush_entries(directory)?;
     for above in directory.ancestors().skip(1) {
         match flush_entries(above) {
-            // A directory that this process may not look into is none that it has made something in.
+            // If this process may not read a directory, it has created nothing in it.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
             result => result?,
         }
@@ -28,7 +29,8 @@ pub(super) fn flush(directory: &Path) -> io::Result<()> {
 
 fn flush_entries(directory: &Path) -> io::Result<()> {
     match File::open(directory)?.sync_all() {
-        // Some file systems have nothing to flush there, and say it like this; on others nothing can have changed.
+        // Some file systems have nothing to flush there and return this error; on others nothing can have
+        // changed.
         Err(error)
             if matches!(
                 error.kind(),

@@ -73,20 +73,20 @@ pub use self::testing::FreePageList;
 /// What this process has open.
 static DIRECTORIES: LazyLock<Directories> = LazyLock::new(Directories::default);
 
-/// A handle on an opened directory.
+/// A handle of an open directory.
 ///
-/// Handles of one process on one directory share one environment. Dropping a handle gives up its share
-/// without waiting; transactions that were queued are finished all the same. A process that ends without
-/// closing loses nothing that was acknowledged.
+/// The handles of one process on one directory share one environment. Dropping a handle gives up its share
+/// without waiting; queued transactions are finished all the same. A process that ends without closing loses
+/// nothing that was acknowledged.
 pub struct EmbeddedKv {
     handle: Handle,
     read_only: bool,
-    /// `None` where the system cannot tell directories apart.
+    /// `None` if the system cannot tell directories apart.
     identity: Option<Identity>,
 }
 
 impl EmbeddedKv {
-    /// Whether there is a store in a directory, as far as its files tell. A directory that may not be looked into is an
+    /// Whether a directory contains a store, judging by its files. A directory that may not be read is an
     /// error.
     pub fn is_there(path: &std::path::Path) -> Result<bool, KvError> {
         let data = path.join(data_file::FILE_NAME);
@@ -97,7 +97,7 @@ impl EmbeddedKv {
         }
     }
 
-    /// Opens the directory, or makes it. Blocks the thread while the operating system does.
+    /// Opens the directory, or creates it. Blocks the thread while the operating system does.
     pub fn open(options: &EmbeddedOptions) -> Result<Self, KvError> {
         let settings = Settings::new(options)?;
         let (path, read_only) = (&options.path, options.read_only);
@@ -116,8 +116,8 @@ impl EmbeddedKv {
         Ok(Self { handle, read_only, identity: Identity::of_place(path).ok() })
     }
 
-    /// How many LMDB transactions this process has committed to the directory since it opened it. A group
-    /// of transactions that was committed together counts once.
+    /// How many LMDB transactions this process has committed to the directory since it opened it.
+    /// Transactions that were committed together as a group count once.
     pub fn commits(&self) -> Result<u64, KvError> {
         Ok(self.share()?.store.commits())
     }
@@ -164,7 +164,7 @@ impl Kv for EmbeddedKv {
     }
 
     fn waiting(&self) -> u64 {
-        // A closed handle waits for nothing.
+        // A closed handle has nothing queued.
         let queue = |share: Arc<Shared>| share.queue.max_capacity() - share.queue.capacity();
         self.share().map_or(0, queue) as u64
     }
@@ -178,7 +178,7 @@ impl Kv for EmbeddedKv {
         async move { Ok(self.share()?.store.status(name)) }.boxed()
     }
 
-    /// A transaction whose future is dropped once it was queued takes effect all the same.
+    /// If the future of a queued transaction is dropped, the transaction still takes effect.
     fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         if self.read_only {
             return futures::future::ready(Err(KvError::ReadOnly)).boxed();
@@ -188,8 +188,8 @@ impl Kv for EmbeddedKv {
 
     fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {
-            // A read that outlives its handle keeps the directory open, so that who opens it again meanwhile
-            // joins instead of waiting.
+            // A read that outlives its handle keeps the directory open, so that opening it again meanwhile
+            // shares it instead of waiting.
             let share = self.share()?;
             let view = TxnView::new(share.store.tables, share.store.read_txn()?);
             body.run(&view).await;

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::data_file;
 use super::errors::is_full;
 
-/// A file that exists only while the disk is found to be full or not.
+/// A file that exists only during the check.
 const FILE_NAME: &str = "probe";
 /// More than LMDB writes at once.
 const BYTES: usize = 512 * 1024;
@@ -21,12 +21,12 @@ pub(super) fn is_disk_full(directory: &Path) -> bool {
         probe.seek(SeekFrom::Start(data.len()))?;
         probe.write_all(&vec![1; BYTES])
     });
-    // What cannot be removed is overwritten by the next probe.
+    // If it cannot be removed, the next probe overwrites it.
     let _removed = fs::remove_file(&path);
     probed.is_err_and(|error| is_full(&error))
 }
 
-/// To make a file that nobody else may read.
+/// Options to create a file that nobody else may read.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]

@@ -17,7 +17,7 @@ use crate::kv::{Isolation, KvError, Scan, View, Visitor};
 
 /// What both kinds of transactions can do.
 pub(super) trait Readable: Send {
-    /// The transaction as reads want it.
+    /// The transaction, for reading.
     fn reader(&self) -> &Txn<'_>;
 }
 
@@ -44,7 +44,7 @@ impl<T: Readable> TxnView<T> {
         Self { tables, txn: Mutex::new(txn) }
     }
 
-    /// The transaction, to write with.
+    /// The transaction, for writing.
     pub(super) fn txn_mut(&mut self) -> &mut T {
         self.txn.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
@@ -55,7 +55,7 @@ impl<T: Readable> TxnView<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, T> {
-        // A visitor that panicked has only read, so what it left behind is as good as before.
+        // A visitor that panicked has only read, so the state is still valid.
         self.txn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

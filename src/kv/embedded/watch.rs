@@ -16,9 +16,9 @@ use super::locks::{Holder, Locks};
 use super::told::LONG_TURN;
 use crate::kv::{Status, Usage};
 
-/// From here on a kept state is worth a word.
+/// From here on, a kept state is worth a warning.
 const OLD_READ: Duration = Duration::from_secs(60);
-/// The read that keeps the oldest state, if that is not the newest one.
+/// The read that keeps the oldest state, if that is not the newest state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct OldestRead {
     identity: u32,
@@ -58,7 +58,7 @@ impl Store {
         (clock::since(holder.since) >= LONG_TURN).then_some(holder)
     }
 
-    /// Tells the log of a state that has been kept for long, once.
+    /// Logs, once, that a state has been kept for a long time.
     pub(super) fn tell_of_old_reads(&self) {
         let Some((read, since)) = self.oldest_read() else { return };
         let kept = clock::since(since);
@@ -71,7 +71,7 @@ impl Store {
         }
     }
 
-    /// Tells the log that another process does not let this one write.
+    /// Logs that another process does not let this one write.
     pub(super) fn tell_of_long_turn(&self, waited: Duration) {
         let holder = self.locks.as_ref().and_then(Locks::holder);
         let holder = holder.as_ref().map_or_else(|| "nobody who has left a note".to_owned(), had_by);
@@ -81,7 +81,7 @@ impl Store {
         );
     }
 
-    /// How it is, for people.
+    /// The status, for people.
     pub(super) fn status(&self, backend: &'static str) -> Status {
         let mut status = Status::local(backend);
         if !self.is_there() {
@@ -106,7 +106,7 @@ impl Store {
         status
     }
 
-    /// What it uses and waits for.
+    /// What the store uses and what it waits for.
     pub(super) fn usage(&self) -> Usage {
         let (readers, oldest) = (self.env.readers(), self.oldest_read());
         let turn = self.locks.as_ref().and_then(Locks::holder);

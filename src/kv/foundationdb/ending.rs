@@ -12,7 +12,7 @@ extern "C" fn stop() {
     super::network::stop();
 }
 
-/// Registers the stop, which may be registered already.
+/// Registers the stop, which may already be registered.
 #[cfg(unix)]
 pub(super) fn stop_at_exit() {
     // SAFETY: `stop` is a function of the right type that does not unwind.
@@ -22,11 +22,11 @@ pub(super) fn stop_at_exit() {
     }
 }
 
-/// Windows ends all other threads before a library hears of the end, so there is nothing left to stop.
+/// Windows ends all other threads before a library is notified of the end, so there is nothing left to stop.
 #[cfg(not(unix))]
 pub(super) fn stop_at_exit() {}
 
-/// Something has come back from the network thread, which by now has needed more statics than before.
+/// The network thread has answered, and by now it has needed more statics than before.
 pub(super) fn heard() {
     use std::sync::atomic::{AtomicU64, Ordering};
     static HEARD: AtomicU64 = AtomicU64::new(0);
@@ -36,8 +36,8 @@ pub(super) fn heard() {
     }
 }
 
-/// If this is the main thread: has the network thread stopped before anything else when this thread ends the process.
-/// Elsewhere it does nothing, since other threads end without the process.
+/// On the main thread: makes the network thread stop before anything else when this thread ends the process.
+/// On other threads it does nothing, since they end without the process.
 pub fn stop_with_main_thread() {
     #[cfg(unix)]
     {

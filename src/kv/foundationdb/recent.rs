@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 
 use quick_cache::unsync::Cache;
 
-/// The keys that are remembered; an owner has two.
+/// How many keys are remembered; an owner needs two.
 const ROWS_MAX: usize = 16_384;
-/// How long a version is used. FoundationDB refuses a read version that is five seconds old; the rest is for the transaction
-/// itself.
+/// How long a version is used. FoundationDB refuses a read version that is five seconds old; the rest of that
+/// time is for the transaction itself.
 const AGE_MAX: Duration = Duration::from_secs(3);
 
-/// A version, and since when it is at most that old.
+/// A version, and a time at which it was not older than the newest one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
     version: i64,
@@ -39,11 +39,11 @@ impl Default for Recent {
 
 impl Recent {
     fn lock(&self) -> MutexGuard<'_, Cache<Vec<u8>, Seen>> {
-        // What is lost of it in a panic costs a round trip.
+        // What is lost in a panic only costs a round trip.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A version for reading a row, if one is known that is recent enough.
+    /// A version for reading a row, if a recent enough one is known.
     pub(super) fn get(&self, key: &[u8], now: Instant) -> Option<i64> {
         let mut rows = self.lock();
         let seen = *rows.get(key)?;
@@ -54,7 +54,7 @@ impl Recent {
         None
     }
 
-    /// Remembers the version at which a transaction that began after `since` has read these rows and committed.
+    /// Records the version at which a transaction that began after `since` has read these rows and committed.
     pub(super) fn remember(&self, keys: impl IntoIterator<Item = Vec<u8>>, version: i64, since: Instant) {
         let mut rows = self.lock();
         for key in keys {

@@ -17,11 +17,11 @@ pub(in crate::kv::embedded) const SECOND_FILE_NAME: &str = "present";
 pub(in crate::kv::embedded) enum Others {
     /// Nobody.
     None,
-    /// Somebody, with these very files.
+    /// Another process, with these very files.
     Present,
-    /// Somebody whose lock on the lock file was lost, or who has another one.
+    /// Another process whose lock on the lock file was lost, or which has another lock file.
     LockFileRemoved,
-    /// Cannot be found out here.
+    /// Cannot be determined here.
     #[expect(dead_code, reason = "as on Linux")]
     DataFileReplaced,
 }
@@ -67,7 +67,7 @@ impl Presence {
         })
     }
 
-    /// Cannot be found out here.
+    /// Cannot be determined here.
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as on Linux")]
     pub(super) fn is_another_here(&self) -> io::Result<bool> {
         Ok(false)
@@ -78,7 +78,7 @@ impl Presence {
         Ok(false)
     }
 
-    /// Nobody can be asked, so everybody is.
+    /// It cannot be determined whether a process is alive, so all count as alive.
     #[expect(clippy::unused_self, reason = "as on Linux")]
     pub(super) fn is_alive(&self, _: u32) -> bool {
         true
@@ -94,13 +94,13 @@ impl Presence {
     }
 }
 
-/// Cannot be found out here.
+/// Cannot be determined here.
 #[expect(clippy::unnecessary_wraps, reason = "as on Linux")]
 pub(super) fn share(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Cannot be found out here.
+/// Cannot be determined here.
 #[expect(clippy::unnecessary_wraps, reason = "as on Linux")]
 pub(super) fn is_shared(_: &File) -> io::Result<bool> {
     Ok(true)
@@ -115,11 +115,11 @@ impl Unlocked {
     }
 }
 
-/// Whether another process holds LMDB's own lock; nothing where that cannot be asked.
+/// Whether another process holds LMDB's own lock; `None` if that cannot be determined.
 #[cfg(unix)]
 fn is_locked_by_lmdb(lock: &File) -> io::Result<Option<bool>> {
     use std::os::fd::AsRawFd;
-    // SAFETY: zeros are a value of this plain structure.
+    // SAFETY: zeros are valid for this plain structure.
     let mut asked: libc::flock = unsafe { std::mem::zeroed() };
     asked.l_type = libc::F_WRLCK as _;
     asked.l_whence = libc::SEEK_SET as _;
@@ -137,7 +137,7 @@ fn is_locked_by_lmdb(_: &File) -> io::Result<Option<bool>> {
     Ok(None)
 }
 
-/// Whether somebody writes to the directory who does not know of reads without locks; here nobody does.
+/// Whether a process writes to the directory that does not know about reads without locks; here none does.
 #[expect(clippy::unnecessary_wraps, reason = "as on Linux")]
 pub(in crate::kv::embedded) fn is_written_by_earlier_release(_: &File, _: &File) -> io::Result<bool> {
     Ok(false)

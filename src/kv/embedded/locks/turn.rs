@@ -34,10 +34,10 @@ use super::waiting::Waiting;
 pub(super) const GATE_NAME: &str = "turnstile";
 pub(super) const TURN_NAME: &str = "writer";
 
-/// Why there was no turn.
+/// Why the turn could not be taken.
 #[derive(Debug)]
 pub(in crate::kv::embedded) enum NoTurn {
-    /// Somebody else had it all the time.
+    /// Another process had it all the time.
     Waited { waited: Duration, holder: Option<Holder> },
     /// The operating system failed.
     Failed(io::Error),
@@ -46,7 +46,7 @@ pub(in crate::kv::embedded) enum NoTurn {
 /// Who has the turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::kv::embedded) struct Holder {
-    /// Nothing where it left no note.
+    /// `None` if it left no note.
     pub process: Option<Process>,
     pub since: SystemTime,
 }
@@ -55,7 +55,7 @@ pub(in crate::kv::embedded) struct Holder {
 pub(in crate::kv::embedded) struct Turns {
     gate: File,
     turn: File,
-    /// The same file as `turn`, opened once more: to find out whether it is locked.
+    /// The same file as `turn`, opened once more to find out whether it is locked.
     probe: File,
 }
 
@@ -72,7 +72,7 @@ impl Turns {
     /// Who has the turn now, as far as it is noted.
     pub(super) fn holder(&self, notes: Option<&Processes>) -> Option<Holder> {
         let holder = holder(notes)?;
-        // A process that was killed has left its note, and lost its lock.
+        // A process that was killed has left its note, but lost its lock.
         match self.probe.try_lock_shared() {
             Ok(()) => {
                 let _unlocked = self.probe.unlock();
@@ -82,7 +82,8 @@ impl Turns {
         }
     }
 
-    /// Waits for the turn until it comes, `limit` is over, or `goes_on` says that nobody wants it any more.
+    /// Waits for the turn until it is free, `limit` has passed, or `goes_on` says that nobody wants it any
+    /// more.
     pub(super) fn take<'t>(
         &'t self,
         notes: Option<&'t Processes>,
@@ -95,7 +96,7 @@ impl Turns {
             return Err(over());
         }
         let taken = waiting.lock(&self.turn, goes_on);
-        // A gate that cannot be let go would stop every writer; dropping the turn gives it back.
+        // A gate that cannot be released would stop every writer; dropping the turn releases it.
         let turn = match taken {
             Ok(true) => Ok(Turn { file: &self.turn, notes }),
             Ok(false) => Err(over()),
@@ -127,7 +128,7 @@ impl Drop for Turn<'_> {
             notes.note_turn_over();
         }
         if let Err(error) = self.file.unlock() {
-            // Others would wait until this process ends, which they are told.
+            // Other processes would wait until this process ends, and their errors say so.
             tracing::error!(
                 name: "kv.turn-kept", target: "baton::kv", %error,
                 "could not let other processes write"

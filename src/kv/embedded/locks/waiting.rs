@@ -12,10 +12,10 @@ use super::super::clock;
 
 const PAUSE_MIN: Duration = Duration::from_micros(20);
 const PAUSE_MAX: Duration = Duration::from_millis(5);
-/// A pause is this part of what was waited.
+/// A pause is this fraction of the time already waited.
 const PAUSE_SHARE: u32 = 16;
 
-/// A wait that has begun.
+/// A wait in progress.
 pub(super) struct Waiting {
     began: Instant,
     limit: Duration,
