@@ -44,7 +44,7 @@ pub(crate) mod testing {
 
     use super::{DecodeError, Row, decode, encode};
 
-    /// The row comes back as it was; no flipped bit, cut or added byte, or other key passes.
+    /// The row comes back unchanged; no flipped bit, removed or added byte, or other key is accepted.
     #[track_caller]
     pub(crate) fn check_row<R: Row + Debug + PartialEq>(row: &R) {
         let key = b"some key";
@@ -58,7 +58,7 @@ pub(crate) mod testing {
     #[track_caller]
     pub(crate) fn check_damage(value: &[u8], decode: impl Fn(&[u8]) -> Result<(), DecodeError>) {
         decode(value).unwrap();
-        // Miri takes a hundred times as long, and looks for something else.
+        // Miri takes a hundred times as long, and checks something else.
         let step = if cfg!(miri) { 29 } else { 1 };
         for position in (0..value.len()).step_by(step) {
             for bit in 0..8 {

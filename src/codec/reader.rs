@@ -52,7 +52,7 @@ impl<'b> Reader<'b> {
         self.rest.is_empty()
     }
 
-    /// Everything that is left.
+    /// All remaining bytes.
     pub(super) fn rest(&mut self) -> &'b [u8] {
         std::mem::take(&mut self.rest)
     }

@@ -15,7 +15,7 @@ pub struct StagePart {
 }
 
 impl StagePart {
-    /// The manifest of these pages, which must ascend.
+    /// The manifest of these pages, which must be ascending.
     pub fn of(ascending: impl IntoIterator<Item = PageNumber>) -> Self {
         Self { runs: PageRange::gather(ascending) }
     }
