@@ -5,7 +5,7 @@ use std::future::Future;
 use tracing::instrument::Instrumented;
 use tracing::{Instrument, Span};
 
-/// The target of that span, which filters do not concern.
+/// The target of that span, which filters do not affect.
 pub(super) const TARGET: &str = "baton::trace";
 
 /// Runs a call below the span that `traceparent` names. `lib/arguments/traceparent.js` has checked it.
