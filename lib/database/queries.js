@@ -111,12 +111,12 @@ class Queries {
       const iteration = {
         query: queryOptions(options),
         sql: sqlText(sql),
-        // A copy, because the iteration begins later, and the bytes are good for this moment only.
+        // A copy, because the iteration begins later, and the bytes are valid only now.
         params: encodeParams(params)?.slice(),
       };
       arguments_ = () => iteration;
     } catch (error) {
-      // Told at the first step, as by every other async generator.
+      // Thrown at the first step, like every other async generator does.
       arguments_ = () => {
         throw error;
       };
@@ -228,7 +228,7 @@ class Queries {
 }
 
 /**
- * The one chunk of an answer that has no more.
+ * The only chunk of an answer.
  *
  * @param {Uint8Array | Uint8Array[]} answer
  */

@@ -16,7 +16,10 @@ const BOUND = 'le';
 /** @typedef {import('../../binding.js').NativeMetricSeries} Series */
 /** @typedef {readonly (readonly [name: string, value: string])[]} Labels */
 
-/** The numbers as properties, so that they can be printed, compared and sent as JSON; the text on the prototype. */
+/**
+ * The numbers are properties, so that they can be printed, compared and sent as JSON; the text format is on
+ * the prototype.
+ */
 class StoreMetrics {
   #families;
 

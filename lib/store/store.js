@@ -51,7 +51,7 @@ class Store {
   }
 
   /**
-   * What the addon knows a store by.
+   * The addon's object for a store.
    *
    * @param {any} store
    * @param {string} name
@@ -153,7 +153,7 @@ class Store {
   async delete(actorId, deleteOptions) {
     const id = options.actorId(actorId);
     const { generation, headTxid } = options.deleteOptions(deleteOptions);
-    // Not without `await`: the stack of an error would end here.
+    // With `await`, or the stack of an error would end here.
     const deleted = await this.#call((native) => native.delete(id, generation, headTxid));
     this.#databases.deleted(id);
     return deleted;
@@ -261,7 +261,7 @@ class Store {
     }
     /** @type {Promise<import('../../binding.js').NativeCopying | Failure> | undefined} */
     let beginning;
-    // Both stores stay open as long as this lasts.
+    // Both stores stay open for the whole copy.
     return await this.#keepOpen(() =>
       target.#keepOpen(async () => {
         let copying;
@@ -271,7 +271,7 @@ class Store {
             signal,
           );
         } catch (error) {
-          // Nobody is going to have it, so nobody else can close it.
+          // The caller will not get it, so nobody else can close it.
           beginning?.then((late) => (isFailure(late) ? undefined : late.close()));
           throw error;
         }
@@ -335,7 +335,7 @@ class Store {
         signal,
       );
     } catch (error) {
-      // Nobody is going to have it, so nobody else can close it.
+      // The caller will not get it, so nobody else can close it.
       opening?.then((late) => (isFailure(late) ? undefined : new QueuedDatabase(late).close()));
       throw error;
     }
@@ -361,7 +361,7 @@ class Store {
   }
 
   metrics() {
-    // Not a call: it also answers when the store is closed.
+    // Not a call: it also works on a closed store.
     const metrics = new StoreMetrics(this.#native.metrics());
     return /** @type {import('../../index.js').StoreMetrics} */ (/** @type {unknown} */ (metrics));
   }
@@ -384,9 +384,9 @@ class Store {
       });
     }
     const errors = await closed;
-    // Their sources may never come to an end.
+    // Their sources may never end.
     await Promise.allSettled([...this.#migrations].map((migration) => migration.giveUp()));
-    // Those whose opening was under way when the first were closed.
+    // Databases that were being opened when the first were closed.
     errors.push(...(await this.#databases.close()));
     result(await this.#native.close());
     if (errors.length > 0) {
@@ -439,7 +439,7 @@ class Store {
     }
     throwIfAborted(signal);
     const answer = dispatch(this.#native);
-    // A call is in flight until the addon has answered it, also when its caller has stopped waiting.
+    // A call is in flight until the addon has answered it, even if its caller has stopped waiting.
     this.#inFlight += 1;
     const leave = () => this.#leave();
     answer.then(leave, leave);
