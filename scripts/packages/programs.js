@@ -26,7 +26,7 @@ const TYPED = BODY.replace('options)', 'options: StoreOptions): Promise<number>'
   .replace('db.get(', 'db.get<{ n: number }>(')
   .replace('row.n', 'row?.n');
 
-/** What each program prints on its first run, with a directory of its own. */
+/** The output of each program on its first run, with its own directory. */
 const EXPECTED = 'rows 1 1\n';
 
 const FILES = {

@@ -9,7 +9,7 @@ const { join } = require('node:path');
 const { ROOT } = require('./platforms.js');
 
 /**
- * Installs tools where they are missing.
+ * Installs missing tools.
  *
  * @param {string} name of their folder
  * @param {readonly string[]} versions
