@@ -386,7 +386,7 @@ export interface NativeFoundationDbOptions {
   clientLibrary?: string
   /** How long one transaction may take, and how long a call may begin further ones, in milliseconds. */
   timeoutMs: number
-  /** The maximum number of tries of one call, including the first. */
+  /** The maximum number of attempts of one call, including the first. */
   attempts: number
   /** The maximum number of bytes that one transaction writes. */
   transactionBytes: number

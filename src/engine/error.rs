@@ -72,7 +72,7 @@ pub enum StoreError {
         /// The commit's token, with which [`super::Engine::resolve_commit`] can find out later.
         token: Option<Token>,
     },
-    /// The store cannot be reached or used now, which may pass. The last try of this call wrote nothing.
+    /// The store cannot be reached or used now, which may pass. The last attempt of this call wrote nothing.
     #[error("{0}")]
     Unavailable(String),
     /// The store, or something else that the call needs, cannot be used until somebody fixes it. Nothing was

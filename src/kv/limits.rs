@@ -31,10 +31,10 @@ pub struct Limits {
     /// by page, this limits the list of what a commit has freed, which later commits carry on. `None`:
     /// deleting costs nothing.
     pub freed_bytes: Option<usize>,
-    /// The maximum number of tries of one operation, including the first.
+    /// The maximum number of attempts of one operation, including the first.
     pub attempts: u32,
-    /// The time since the first try after which no further one begins, except one that finds out what became
-    /// of a commit whose answer was lost. `None`: only `attempts` counts.
+    /// The time since the first attempt after which no further one begins, except one that finds out what
+    /// became of a commit whose answer was lost. `None`: only `attempts` counts.
     pub patience: Option<Duration>,
 }
 

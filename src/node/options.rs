@@ -79,7 +79,7 @@ pub struct NativeFoundationDbOptions {
     pub client_library: Option<String>,
     /// How long one transaction may take, and how long a call may begin further ones, in milliseconds.
     pub timeout_ms: u32,
-    /// The maximum number of tries of one call, including the first.
+    /// The maximum number of attempts of one call, including the first.
     pub attempts: u32,
     /// The maximum number of bytes that one transaction writes.
     pub transaction_bytes: u32,

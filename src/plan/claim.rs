@@ -16,7 +16,7 @@ use super::takeover::{TakeoverPlan, TakeoverRequest, takeover};
 pub struct ClaimRequest {
     /// The generation of the actor when it was first seen; 0 if there was none.
     pub noted: Generation,
-    /// The mark of this import, the same in all its tries.
+    /// The mark of this import, the same in all its attempts.
     pub token: Token,
     /// The current time, in milliseconds since 1970-01-01 UTC.
     pub now_ms: u64,
@@ -29,7 +29,7 @@ pub struct ClaimRequest {
 pub enum ClaimPlan {
     /// Write this fence: that of a live actor, taken over, or a claim.
     Write(Fence),
-    /// An earlier try has written it, and its answer was lost.
+    /// An earlier attempt has written it, and its answer was lost.
     Already(Fence),
     /// There are pages, which must not be replaced.
     HasPages,

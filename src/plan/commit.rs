@@ -20,7 +20,7 @@ pub struct CommitRequest {
     pub size_pages: PageCount,
     /// The size of the pages written; `None` if there are none.
     pub page_size: Option<PageSize>,
-    /// The mark of this commit, the same in all its tries.
+    /// The mark of this commit, the same in all its attempts.
     pub token: Token,
     /// The backend's limit for the bytes of pages whose rows one transaction should delete.
     pub freed_bytes: Option<usize>,
@@ -36,7 +36,7 @@ pub enum CommitPlan {
         /// Remove all rows of pages from this one on.
         clear_from: Option<PageNumber>,
     },
-    /// An earlier try has committed at this txid, and its answer was lost.
+    /// An earlier attempt has committed at this txid, and its answer was lost.
     AlreadyIn(Txid),
 }
 
@@ -133,8 +133,8 @@ pub fn landed(head: &Head, base: Txid, token: Token) -> Landed {
 pub enum Resolution {
     /// It took place, and created the current head.
     In,
-    /// It did not. This head, unchanged, has to be written: a try that is still on its way conflicts with
-    /// that write, so it never will.
+    /// It did not. This head, unchanged, has to be written: an attempt that is still on its way conflicts
+    /// with that write, so it never will.
     Out(Head),
 }
 

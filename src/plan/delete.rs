@@ -11,9 +11,9 @@ use super::fence::{Held, Refusal, check_fence};
 pub enum DeletePlan {
     /// Write this fence and, if there was a head, this one.
     Delete(Fence, Option<Head>),
-    /// An earlier try has deleted it, and its answer was lost.
+    /// An earlier attempt has deleted it, and its answer was lost.
     AlreadyDeleted(Fence),
-    /// The actor was deleted, by an earlier try or by somebody else, and has been created again.
+    /// The actor was deleted, by an earlier attempt or by somebody else, and has been created again.
     AlreadyReplaced,
     /// There is nothing to delete.
     Absent,
@@ -21,7 +21,7 @@ pub enum DeletePlan {
     Refused(Refusal),
 }
 
-/// A deletion, the same in all its tries.
+/// A deletion, the same in all its attempts.
 #[derive(Debug, Clone, Copy)]
 pub struct DeleteRequest {
     /// The mark of this deletion.
@@ -35,8 +35,8 @@ pub struct DeleteRequest {
 /// Decides a deletion. The fence stays as a tombstone with a raised generation, so that no owner from before
 /// the deletion can write into an actor that is created again under the same id.
 ///
-/// A try whose answer was lost may have taken effect, and others may have created the actor again since. What
-/// they wrote is not what this caller wanted to delete.
+/// An attempt whose answer was lost may have taken effect, and others may have created the actor again since.
+/// What they wrote is not what this caller wanted to delete.
 pub fn delete(fence: Option<&Fence>, head: Option<&Head>, request: DeleteRequest) -> DeletePlan {
     let DeleteRequest { token, life, held } = request;
     match fence {

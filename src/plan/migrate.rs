@@ -19,13 +19,13 @@ pub const IMPORT_LEASE_MS: u64 = 60_000;
 /// The beginning of an import.
 #[derive(Debug, Clone, Copy)]
 pub struct ImportRequest {
-    /// The mark of this import, the same in all its tries.
+    /// The mark of this import, the same in all its attempts.
     pub token: Token,
     /// The current time, in milliseconds since 1970-01-01 UTC.
     pub now_ms: u64,
     /// Whether a stage is opened at once.
     pub stage: bool,
-    /// The generation to which an earlier try wanted to raise the fence; its answer may have been lost.
+    /// The generation to which an earlier attempt wanted to raise the fence; its answer may have been lost.
     pub tried: Option<Generation>,
 }
 
@@ -34,7 +34,7 @@ pub struct ImportRequest {
 pub enum ImportPlan {
     /// Write this fence. If no cleanup is pending and a stage is wanted, also write the head with the stage.
     Begin(Fence, Option<(Head, OpenStage)>),
-    /// An earlier try has begun it, and its answer was lost.
+    /// An earlier attempt has begun it, and its answer was lost.
     AlreadyBegun(Fence, Option<OpenStage>),
     /// An import was finished before.
     Finished(Fence),
@@ -42,8 +42,8 @@ pub enum ImportPlan {
     Native,
     /// Another import has a stage open, within its lease.
     Running,
-    /// Somebody has intervened between two tries: an earlier try may have taken effect, and may be over by
-    /// now.
+    /// Somebody has intervened between two attempts: an earlier attempt may have taken effect, and may be
+    /// over by now.
     Displaced,
 }
 
@@ -138,7 +138,7 @@ fn own_import(fence: Option<&Fence>, token: Token) -> Option<&Fence> {
 pub enum ResetPlan {
     /// Write this fence; then roll the stage back.
     Reset(Fence),
-    /// An earlier try has reset it, and its answer was lost.
+    /// An earlier attempt has reset it, and its answer was lost.
     AlreadyReset(Fence),
     /// The import that was first seen is gone, and others have begun again since.
     AlreadyReplaced,
@@ -147,8 +147,8 @@ pub enum ResetPlan {
 }
 
 /// Decides the reset of an unfinished import. Its lease does not count: the caller owns the actor, and knows
-/// that the importer is gone. `tried` is the generation that an earlier try found and wanted to reset; its
-/// answer may have been lost.
+/// that the importer is gone. `tried` is the generation that an earlier attempt found and wanted to reset;
+/// its answer may have been lost.
 pub fn reset_import(
     fence: Option<&Fence>,
     head: &Head,
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!((head.txid, head.open_stage, stage.txid), (Txid(0), Some(stage), Txid(1)));
         let again = begin_import(Some(&reserved), &head, request(7));
         assert_eq!(again, ImportPlan::AlreadyBegun(reserved, Some(stage)));
-        // Opened by an earlier try, and a rollback has begun since.
+        // Opened by an earlier attempt, and a rollback has begun since.
         let aborted = Head { open_stage: Some(OpenStage { aborted: true, ..stage }), ..head };
         let again = begin_import(Some(&reserved), &aborted, request(7));
         assert_eq!(again, ImportPlan::AlreadyBegun(reserved, None));
@@ -236,7 +236,7 @@ mod tests {
         for since in [reset, deleted] {
             assert_eq!(begin_import(Some(&since), &Head::empty(), again), ImportPlan::Displaced);
         }
-        // Nobody has intervened: the try has not taken effect.
+        // Nobody has intervened: the attempt has not taken effect.
         assert!(matches!(begin_import(None, &Head::empty(), again), ImportPlan::Begin(..)));
     }
 
@@ -270,13 +270,13 @@ mod tests {
         let (others, staged) = begun(Some(&after), &Head::empty(), 8);
         let (staged, _) = staged.unwrap();
         assert!(matches!(reset(Some(&others), &staged), ResetPlan::Reset(_)));
-        // A call whose first try has reset the import before leaves the new one alone, even when it is
+        // A call whose first attempt has reset the import before leaves the new one alone, even when it is
         // finished.
         let again = |fence: &Fence| reset_import(Some(fence), &staged, Token([9; 16]), Some(Generation(1)));
         for since in [others, migrated(&others), Fence { state: FenceState::Deleted, ..after }] {
             assert_eq!(again(&since), ResetPlan::AlreadyReplaced);
         }
-        // The try came too late: the import was finished after all.
+        // The attempt came too late: the import was finished after all.
         let finished = migrated(&reserved);
         assert_eq!(again(&finished), ResetPlan::Nothing);
         assert_eq!(again(&Fence { generation: Generation(2), ..finished }), ResetPlan::Nothing);

@@ -15,7 +15,7 @@ pub struct StageRequest {
     pub size_pages: Option<PageCount>,
     /// The size of the pages to be written; `None` if every page is written, which may change the page size.
     pub page_size: Option<PageSize>,
-    /// The mark of this commit, the same in all its tries.
+    /// The mark of this commit, the same in all its attempts.
     pub token: Token,
 }
 
@@ -30,7 +30,7 @@ impl From<CommitRequest> for StageRequest {
 pub enum StagePlan {
     /// Write this head; the stage is open.
     Open(Head, OpenStage),
-    /// An earlier try has opened it, and its answer was lost.
+    /// An earlier attempt has opened it, and its answer was lost.
     AlreadyOpen(OpenStage),
 }
 
@@ -158,7 +158,7 @@ mod tests {
         let CommitPlan::Write { head: next, clear_from: None } = plan else { panic!("{plan:?}") };
         assert_eq!((next.txid, next.next_txid, next.size_pages), (Txid(4), Txid(5), PageCount(50)));
         assert!(next.unswept && next.open_stage.is_none());
-        // After a lost answer a try finds its own success, even after a new owner has taken over.
+        // After a lost answer an attempt finds its own success, even after a new owner has taken over.
         assert_eq!(finalize(Some(&fence(2)), &next, &end(stage)), Ok(CommitPlan::AlreadyIn(Txid(4))));
     }
 

@@ -12,7 +12,7 @@ pub struct TakeoverRequest {
     /// The generation first seen by this start; 0 if there was none. If it is higher later, somebody else has
     /// raised it during this start.
     pub noted: Generation,
-    /// The mark of this start, the same in all its tries.
+    /// The mark of this start, the same in all its attempts.
     pub token: Token,
     /// The current time, for a new actor.
     pub now_ms: u64,
@@ -23,7 +23,7 @@ pub struct TakeoverRequest {
 pub enum TakeoverPlan {
     /// Write this fence: the generation is the caller's.
     Win(Fence),
-    /// An earlier try of this same start has won, and its answer was lost.
+    /// An earlier attempt of this same start has won, and its answer was lost.
     AlreadyWon(Fence),
     /// Somebody else has raised the generation meanwhile.
     Lost(Fence),

@@ -28,12 +28,12 @@ use crate::metrics::CommitKind;
 use crate::plan::{self, CommitPlan, CommitRequest, Held, PendingCleanup, Refusal};
 use crate::types::{PageCount, PageSize, Txid};
 
-/// A commit of one transaction, the same in all its tries.
+/// A commit of one transaction, the same in all its attempts.
 struct SmallCommit {
     actor: Actor,
     request: CommitRequest,
     pages: Vec<PreparedPage>,
-    /// Whether an earlier try may have taken effect.
+    /// Whether an earlier attempt may have taken effect.
     unknown: AtomicBool,
 }
 

@@ -83,8 +83,8 @@ impl TransactionFn for Part {
         async move {
             let keys = &self.actor.keys;
             let manifest_key = keys.stage_part(self.stage.txid, self.number);
-            // The manifest is read so that, of several tries whose answers were lost, only one takes effect.
-            // Another one that arrived late would undo what a later part has written since.
+            // The manifest is read so that, of several attempts whose answers were lost, only one takes
+            // effect. Another one that arrived late would undo what a later part has written since.
             let ((fence, head), written) = try_join(
                 self.actor.fence_and_head(view, Isolation::Serializable),
                 view.get(&manifest_key, Isolation::Serializable).map_err(Failure::from),
@@ -261,7 +261,7 @@ impl StageWriter {
         Ok(())
     }
 
-    /// Waits until every part is written. No try to write one of them takes effect after that.
+    /// Waits until every part is written. No attempt to write one of them takes effect after that.
     pub(crate) async fn barrier(&mut self) -> Result<(), StoreError> {
         while let Some(written) = self.in_flight.next().await {
             written?;

@@ -28,7 +28,7 @@ pub(crate) fn move_head(
 }
 
 /// What a refusal means for the caller. After a lost answer, a refusal is final only if the head proves that
-/// the lost try did not take effect.
+/// the lost attempt did not take effect.
 pub(crate) fn refuse(
     actor: &Actor,
     head: &Head,
@@ -56,8 +56,8 @@ pub(crate) fn give_up(actor: &Actor, token: Token, error: StoreError, unknown: b
     }
 }
 
-/// A try's own error. A refusal has read the fence and the head, and has looked for the mark of an earlier
-/// try. Damage has kept this try from reading them.
+/// An attempt's own error. A refusal has read the fence and the head, and has looked for the mark of an
+/// earlier attempt. Damage has kept this attempt from reading them.
 pub(crate) fn conclude(actor: &Actor, token: Token, error: StoreError, unknown: bool) -> StoreError {
     match error {
         StoreError::Corrupt { .. } => give_up(actor, token, error, unknown),

@@ -35,7 +35,7 @@ impl Engine {
         Verification::new(&self.core, scope)
     }
 
-    /// How long one read of the store's own row took, including failed tries.
+    /// How long one read of the store's own row took, including failed attempts.
     pub async fn ping(&self) -> Result<Duration, StoreError> {
         health::ping(&self.core).await
     }

@@ -34,7 +34,7 @@ fn damaged(detail: &str) -> StoreError {
     StoreError::Corrupt { actor: None, page: None, txid: None, detail: detail.to_owned() }
 }
 
-/// How long one read of the store's own row took, including failed tries.
+/// How long one read of the store's own row took, including failed attempts.
 pub(crate) async fn ping(core: &Core) -> Result<Duration, StoreError> {
     let begun = core.env.elapsed();
     core.read(&Arc::new(Ping)).await?;

@@ -139,7 +139,7 @@ impl Slice {
         if walked.beginnings > BEGINNINGS_MAX {
             return Ok(ControlFlow::Break(Ended::Busy));
         }
-        // On the last try all rows are read at once, if the backend allows it.
+        // On the last attempt all rows are read at once, if the backend allows it.
         let in_one_go = self.keeps_states && walked.beginnings == BEGINNINGS_MAX;
         let bytes_max = if in_one_go { usize::MAX } else { self.size.bytes() };
         let range = KeyRange::new(walked.next.clone(), self.actor.keys.rows().end());

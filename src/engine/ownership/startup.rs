@@ -39,7 +39,7 @@ use super::preload::{BehindFence, Gone, MoreBehindFence, Sight, Won};
 /// Conflicts with commits before a startup raises the fence first.
 const CONFLICTS_MAX: u32 = 2;
 
-/// One startup, the same in all its tries.
+/// One startup, the same in all its attempts.
 struct Takeover {
     actor: Actor,
     token: Token,
@@ -150,7 +150,7 @@ async fn start(core: &Arc<Core>, id: &ActorId, preload: PreloadRequest) -> Resul
     let noted = OnceLock::new();
     if core.kv.concurrency() == Concurrency::Serial {
         // On this backend concurrent startups wait in one queue, so the state at the beginning of the call
-        // shows whether another one was faster. An optimistic backend shows it on the first try.
+        // shows whether another one was faster. An optimistic backend shows it on the first attempt.
         let generation = core.read(&Arc::new(CurrentGeneration(actor.clone()))).await?;
         noted.get_or_init(|| generation);
     }

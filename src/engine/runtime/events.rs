@@ -279,7 +279,7 @@ pub(crate) fn migration_reset(actor: &Actor) {
     );
 }
 
-/// A failed try that is retried.
+/// A failed attempt that is retried.
 pub(crate) fn retried(attempt: u32, pause: Duration, error: &crate::kv::KvError) {
     tracing::debug!(
         name: "attempt.retried", target: KV, attempt, pause_ms = milliseconds(pause), %error, outcome = "retry",

@@ -12,7 +12,7 @@ use crate::types::{Meta, PageNumber, PageSize, Txid};
 
 use super::core::Core;
 
-/// A try has failed. Returns how another try would be counted.
+/// An attempt has failed. Returns how another attempt would be counted.
 pub(crate) fn attempt_failed(metrics: &Metrics, error: &KvError) -> Option<Retried> {
     match error {
         KvError::Conflict => {

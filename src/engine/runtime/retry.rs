@@ -19,19 +19,19 @@ const PAUSE_MS_MAX: u64 = 100;
 /// starts anew with each of them: the bounds limit retries without progress.
 #[derive(Debug)]
 pub(crate) struct Retry {
-    /// When the first try began, on the environment's clock.
+    /// When the first attempt began, on the environment's clock.
     begun: Duration,
     failed: u32,
     /// Conflicts among the failures.
     pub(crate) conflicts: u32,
-    /// Whether a try may have taken effect without an answer.
+    /// Whether an attempt may have taken effect without an answer.
     pub(crate) unknown: bool,
-    /// Whether one more try was granted after the time limit.
+    /// Whether one more attempt was granted after the time limit.
     asked_late: bool,
 }
 
 impl Retry {
-    /// Before the first try.
+    /// Before the first attempt.
     pub(crate) fn begin(core: &Core) -> Self {
         Self { begun: core.env.elapsed(), failed: 0, conflicts: 0, unknown: false, asked_late: false }
     }
@@ -63,7 +63,7 @@ impl Retry {
         };
         let waited = env.elapsed().saturating_sub(self.begun);
         if limits.patience.is_some_and(|patience| waited + pause >= patience) {
-            // The outcome of a commit is worth one more try, however late it is.
+            // The outcome of a commit is worth one more attempt, however late it is.
             if !error.may_have_committed() || std::mem::replace(&mut self.asked_late, true) {
                 return Err(error);
             }
@@ -114,8 +114,8 @@ impl Core {
     }
 }
 
-/// The maximum pause, in milliseconds, before the try that follows this many failed ones; `None` if there is
-/// to be no further try.
+/// The maximum pause, in milliseconds, before the attempt that follows this many failed ones; `None` if there
+/// is to be no further attempt.
 fn worth_it(error: &KvError, failed: u32, limits: &Limits) -> Option<u64> {
     let may_help = error.is_transient() || error.may_have_committed();
     if !may_help || failed >= limits.attempts {
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::types::Token;
 
-    /// A clock that advances by the time slept, and by the time that a test says a try takes.
+    /// A clock that advances by the time slept, and by the time that a test says an attempt takes.
     #[derive(Default)]
     struct Clock(Mutex<Vec<Duration>>);
 

@@ -281,7 +281,7 @@ impl Store {
                     "forgot the reads of processes that died"
                 );
             }
-            // This costs space, not correctness, and the next try is soon.
+            // This costs space, not correctness, and the next attempt is soon.
             Err(error) => {
                 tracing::warn!(
                     name: "kv.readers-unknown", target: "baton::kv", %error,

@@ -63,7 +63,7 @@ pub struct FoundationDbOptions {
     /// How long a call of one transaction may take, including waiting for the cluster, retries, and finding
     /// out what became of a lost answer. A single transaction has a third of it.
     pub timeout: Duration,
-    /// The maximum number of tries of one operation, including the first.
+    /// The maximum number of attempts of one operation, including the first.
     pub attempts: u32,
     /// The maximum number of bytes that one transaction writes; larger commits become stages. Up to
     /// 5,000,000.

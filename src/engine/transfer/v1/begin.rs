@@ -23,9 +23,9 @@ use super::{V1Begun, V1Import, clean_up_all, displaced};
 struct Begin {
     actor: Actor,
     request: ImportRequest,
-    /// Whether the last try that wanted to write found an unfinished import.
+    /// Whether the last attempt that wanted to write found an unfinished import.
     was_there: AtomicBool,
-    /// The generation that the first such try wanted.
+    /// The generation that the first such attempt wanted.
     tried: OnceLock<Generation>,
 }
 

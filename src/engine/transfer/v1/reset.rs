@@ -19,7 +19,7 @@ use super::clean_up_all;
 struct Reset {
     actor: Actor,
     token: Token,
-    /// The generation that a try has found and wanted to reset.
+    /// The generation that an attempt has found and wanted to reset.
     tried: OnceLock<Generation>,
 }
 
