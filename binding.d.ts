@@ -594,7 +594,7 @@ export interface NativeSpan {
   fields: NativeFields
 }
 
-/** The answer to a startup. */
+/** The answer to a start. */
 export interface NativeStartup {
   /** Whether this call raised the generation. */
   won: boolean

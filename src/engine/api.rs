@@ -4,7 +4,7 @@ use crate::engine::error::StoreError;
 use crate::plan::PreloadRequest;
 use crate::types::{Generation, Meta, PageCount, PageNumber, PageRange, PageSize, Txid};
 
-/// Which pages a startup returns.
+/// Which pages a start returns.
 #[derive(Debug, Clone, Default)]
 pub struct Preload {
     /// Single pages.
@@ -43,7 +43,7 @@ impl PageSet {
     }
 }
 
-/// Whether a startup raised the generation.
+/// Whether a start raised the generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// This call did.
@@ -52,7 +52,7 @@ pub enum Outcome {
     Lost,
 }
 
-/// The answer to a startup.
+/// The answer to a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Startup {
     /// Whether this call raised the generation.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::counting::{Counter, Histogram};
 
-/// How a startup ended.
+/// How a start ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Started {
     /// It raised the generation.
@@ -15,7 +15,7 @@ pub enum Started {
         /// From the call to the answer.
         took: Duration,
     },
-    /// Another startup was faster.
+    /// Another start was faster.
     Lost,
     /// It ended with an error.
     Failed,
@@ -146,7 +146,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A startup has ended.
+    /// A start has ended.
     pub fn started(&self, started: Started) {
         match started {
             Started::Won { pages, took } => {

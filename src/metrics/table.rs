@@ -61,7 +61,7 @@ pub struct SqlTotals {
     pub cache_hits: u64,
     /// Pages that SQLite requested and that were not in memory.
     pub cache_misses: u64,
-    /// Pages that startups returned.
+    /// Pages that starts returned.
     pub preload_pages: u64,
     /// How many of these pages were requested since.
     pub preload_hits: u64,

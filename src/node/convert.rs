@@ -72,7 +72,7 @@ impl From<PageSet> for NativePageSet {
     }
 }
 
-/// The answer to a startup.
+/// The answer to a start.
 #[napi(object, object_from_js = false)]
 pub struct NativeStartup {
     /// Whether this call raised the generation.

@@ -1,4 +1,4 @@
-//! Which pages a startup returns.
+//! Which pages a start returns.
 
 use crate::types::{PageCount, PageNumber, PageRange, PageSize, runs};
 

@@ -1,4 +1,4 @@
-//! The operations of an owner: startup, reads, commits, hints, and deletion.
+//! The operations of an owner: a start, reads, commits, hints, and deletion.
 
 use crate::engine::api::{Commit, PageSet, Preload, Startup};
 use crate::engine::commit::large::{self, LargeCommit, LargeCommitWriter};
@@ -96,7 +96,7 @@ impl Engine {
         metrics::told(&self.core, large::begin(&self.core, &actor, request).await)
     }
 
-    /// Stores the pages that the next startup should return, as the holder of `generation`: at most 256 runs,
+    /// Stores the pages that the next start should return, as the holder of `generation`: at most 256 runs,
     /// ascending without overlap. They replace the stored hints; an empty list removes them.
     pub async fn store_hints(
         &self,

@@ -1,7 +1,7 @@
 //! Hints: the pages that an owner needed soon after its start, so that the next start can load them early.
 //!
-//! Hints are advice. A startup reads them along with the fence and the head, and works without them. They
-//! take part in no conflict, and of two writes the later one wins.
+//! Hints are advice. A start reads them along with the fence and the head, and works without them. They take
+//! part in no conflict, and of two writes the later one wins.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::kv::{Decision, Isolation, KvError, Mutations, TransactionFn, View};
 use crate::plan::{self, Held};
 use crate::types::{ActorId, Generation, PageRange};
 
-/// The stored hints, ascending. Damaged hints count as none: no startup fails because of advice.
+/// The stored hints, ascending. Damaged hints count as none: no start fails because of advice.
 pub(crate) async fn load(view: &dyn View, actor: &Actor) -> Result<Vec<PageRange>, Failure> {
     let key = actor.keys.hints();
     let damage = match view.get(&key, Isolation::Snapshot).await {

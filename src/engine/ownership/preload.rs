@@ -1,4 +1,4 @@
-//! The preload: the pages that a startup returns. They are read along with the fence and the head where
+//! The preload: the pages that a start returns. They are read along with the fence and the head where
 //! possible, and after the fence is written when they exceed what one transaction should read.
 
 use std::ops::ControlFlow;
@@ -59,7 +59,7 @@ impl Sight {
     }
 }
 
-/// The part of a startup's pages that has been read.
+/// The part of a start's pages that has been read.
 pub(crate) struct Preloaded {
     pub(crate) pages: Partial,
     pub(crate) hints: Vec<PageRange>,
@@ -72,8 +72,8 @@ pub(crate) struct Won {
     pub(crate) preloaded: Preloaded,
 }
 
-/// Reads the head and the preload after this startup has raised the fence. Meanwhile a later startup may have
-/// taken over, and then ours is over before it began; or the actor may have been deleted.
+/// Reads the head and the preload after this start has raised the fence. Meanwhile a later start may have
+/// taken over, and then this one is over before it began; or the actor may have been deleted.
 pub(crate) struct BehindFence {
     pub(crate) actor: Actor,
     pub(crate) token: Token,
@@ -114,7 +114,7 @@ pub(crate) struct MoreBehindFence {
     pub(crate) limits: Limits,
 }
 
-/// Why a startup cannot continue from what it has.
+/// Why a start cannot continue from what it has.
 pub(crate) enum Gone {
     /// A holder of the same generation has committed.
     Moved,

@@ -1,12 +1,12 @@
 //! loadStartup: takes the actor over and returns its first pages.
 //!
 //! The fast path is one transaction: read the fence, the head and the pages, then write the fence. A commit
-//! of the old owner in between makes it conflict. After [`CONFLICTS_MAX`] conflicts the startup takes the
+//! of the old owner in between makes it conflict. After [`CONFLICTS_MAX`] conflicts the start takes the
 //! two-step path, which commits cannot starve: it raises the fence alone, then reads the head and the pages.
-//! A serial backend has no conflicts, so there a startup is always one transaction. Pages that exceed what
-//! one transaction should read are also read after the fence is written.
+//! A serial backend has no conflicts, so there a start is always one transaction. Pages that exceed what one
+//! transaction should read are also read after the fence is written.
 //!
-//! Losing the race against another startup is an answer, not an error.
+//! Losing the race against another start is an answer, not an error.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,10 +36,10 @@ use crate::types::{ActorId, Generation, Meta, PageNumber, Token};
 
 use super::preload::{BehindFence, Gone, MoreBehindFence, Sight, Won};
 
-/// Conflicts with commits before a startup raises the fence first.
+/// Conflicts with commits before a start raises the fence first.
 const CONFLICTS_MAX: u32 = 2;
 
-/// One startup, the same in all its attempts.
+/// One start, the same in all its attempts.
 struct Takeover {
     actor: Actor,
     token: Token,
@@ -149,7 +149,7 @@ async fn start(core: &Arc<Core>, id: &ActorId, preload: PreloadRequest) -> Resul
     let actor = Actor::new(id);
     let noted = OnceLock::new();
     if core.kv.concurrency() == Concurrency::Serial {
-        // On this backend concurrent startups wait in one queue, so the state at the beginning of the call
+        // On this backend concurrent starts wait in one queue, so the state at the beginning of the call
         // shows whether another one was faster. An optimistic backend shows it on the first attempt.
         let generation = core.read(&Arc::new(CurrentGeneration(actor.clone()))).await?;
         noted.get_or_init(|| generation);
@@ -179,7 +179,7 @@ async fn start(core: &Arc<Core>, id: &ActorId, preload: PreloadRequest) -> Resul
     }
 }
 
-/// Raises the fence and reads everything that the startup returns, at one head; or finds out who was faster.
+/// Raises the fence and reads everything that the start returns, at one head; or finds out who was faster.
 async fn take_over(core: &Arc<Core>, body: &Arc<Takeover>) -> Result<ControlFlow<Meta, Startup>, StoreError> {
     let mut retry = Retry::begin(core);
     let mut answer = raise(core, body, &mut retry).await?;
@@ -223,7 +223,7 @@ async fn finish(
     })
 }
 
-/// How a startup continues when its generation has changed since it was raised.
+/// How a start continues when its generation has changed since it was raised.
 async fn go_on(
     core: &Core,
     body: &Arc<Takeover>,
@@ -233,7 +233,7 @@ async fn go_on(
     match gone {
         Gone::Lost(meta) => Ok(Answer::Lost(meta)),
         Gone::Moved => Ok(Answer::Raised),
-        // A deletion is not an owner to lose against: the startup comes after it.
+        // A deletion is not an owner to lose against: the start comes after it.
         Gone::Deleted => raise(core, body, retry).await,
     }
 }

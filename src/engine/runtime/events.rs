@@ -101,7 +101,7 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-/// A startup, from its first read to its last page.
+/// A start, from its first read to its last page.
 pub(crate) async fn startup(
     core: &Core,
     actor: &ActorId,
@@ -121,12 +121,12 @@ pub(crate) async fn startup(
     .await
 }
 
-/// The part of a startup that raises the generation.
+/// The part of a start that raises the generation.
 pub(crate) fn takeover_span(actor: &Actor) -> Span {
     debug_span!(target: STARTUP, "takeover", actor = %actor.id)
 }
 
-/// A startup that found another one to be faster: the only warning about a race.
+/// A start that found another one to be faster: the only warning about a race.
 pub(crate) fn startup_lost(actor: &Actor, previous: Generation, meta: &Meta) {
     tracing::warn!(
         name: "startup.lost", target: STARTUP, actor = %actor.id, previous = previous.0,
@@ -318,7 +318,7 @@ pub(crate) fn cleanup_stopped(
     );
 }
 
-/// Hints that do not decode. The startup continues without them.
+/// Hints that do not decode. The start continues without them.
 pub(crate) fn hints_damaged(actor: &Actor, damage: &str) {
     tracing::warn!(
         name: "hints.damaged", target: STARTUP, actor = %actor.id, error = damage,

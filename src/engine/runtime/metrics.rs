@@ -110,7 +110,7 @@ pub(crate) fn told<T>(core: &Core, answer: Result<T, StoreError>) -> Result<T, S
     answer
 }
 
-/// The answer of a startup that began at this time.
+/// The answer of a start that began at this time.
 pub(crate) fn starting(
     core: &Core,
     begun: Duration,

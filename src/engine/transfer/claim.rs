@@ -106,7 +106,7 @@ pub(crate) async fn claim(core: &Arc<Core>, id: &ActorId, replace: bool) -> Resu
     Ok(Claimed { core, actor, meta, is_new: plan::arrived(&fence).is_some(), token })
 }
 
-/// For the actor's owner this is like any other startup, so it is counted as one.
+/// For the actor's owner this is like any other start, so it is counted as one.
 fn count(core: &Core, begun: Duration, failed: Option<&StoreError>) {
     let took = core.env.elapsed().saturating_sub(begun);
     core.metrics.started(match failed {
