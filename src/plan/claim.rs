@@ -1,8 +1,8 @@
 //! Who may replace the whole content of an actor: an import of a file, or a copy.
 //!
 //! An existing actor is taken over. A missing one is *claimed*: its fence becomes a tombstone with a new
-//! generation and the mark of the claimant. So nobody sees the actor, any start comes later and ends the
-//! claim, and only the holder of the mark writes. Finalizing its stage makes the actor live. If that never
+//! generation and the token of the claimant. So nobody sees the actor, any start comes later and ends the
+//! claim, and only the holder of the token writes. Finalizing its stage makes the actor live. If that never
 //! happens, for whatever reason, the actor is what it was before: missing.
 
 use crate::codec::{Fence, FenceState, Head};
@@ -16,7 +16,7 @@ use super::takeover::{TakeoverPlan, TakeoverRequest, takeover};
 pub struct ClaimRequest {
     /// The generation of the actor when it was first seen; 0 if there was none.
     pub noted: Generation,
-    /// The mark of this import, the same in all its attempts.
+    /// The token of this import, the same in all its attempts.
     pub token: Token,
     /// The current time, in milliseconds since 1970-01-01 UTC.
     pub now_ms: u64,

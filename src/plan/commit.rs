@@ -20,7 +20,7 @@ pub struct CommitRequest {
     pub size_pages: PageCount,
     /// The size of the pages written; `None` if there are none.
     pub page_size: Option<PageSize>,
-    /// The mark of this commit, the same in all its attempts.
+    /// The token of this commit, the same in all its attempts.
     pub token: Token,
     /// The backend's limit for the bytes of pages whose rows one transaction should delete.
     pub freed_bytes: Option<usize>,

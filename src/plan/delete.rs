@@ -24,7 +24,7 @@ pub enum DeletePlan {
 /// A deletion, the same in all its attempts.
 #[derive(Debug, Clone, Copy)]
 pub struct DeleteRequest {
-    /// The mark of this deletion.
+    /// The token of this deletion.
     pub token: Token,
     /// The life of the actor that was first seen, identified by its first generation.
     pub life: Option<Generation>,

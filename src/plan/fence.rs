@@ -63,8 +63,8 @@ pub fn check_fence(fence: Option<&Fence>, head: &Head, held: Held) -> Result<(),
     if migrating { Err(Refusal::Migrating) } else { Ok(()) }
 }
 
-/// Whether a writer with this mark still holds what it claims. Under the generation of an import of v1 data,
-/// and in a claimed actor, only the holder of the mark may write.
+/// Whether a writer with this token still holds what it claims. Under the generation of an import of v1 data,
+/// and in a claimed actor, only the holder of the token may write.
 pub fn check_writer(fence: Option<&Fence>, head: &Head, held: Held, token: Token) -> Result<(), Refusal> {
     if let Some(claimed) = fence.filter(|fence| is_claimed_by(fence, token)) {
         return compare(claimed, head, held);
@@ -103,7 +103,8 @@ pub fn meta(fence: &Fence, head: &Head) -> Meta {
     }
 }
 
-/// Whether this fence is a claim with this mark. The tombstone of a deletion carries the deletion's own mark.
+/// Whether this fence is a claim with this token. The tombstone of a deletion carries the deletion's own
+/// token.
 pub(super) fn is_claimed_by(fence: &Fence, token: Token) -> bool {
     fence.state == FenceState::Deleted && fence.origin == Origin::Native && fence.owner_token == token
 }

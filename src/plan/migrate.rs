@@ -1,8 +1,8 @@
 //! The import of v1 data: who may begin one, who may reset one, and what an actor is during an import.
 //!
-//! An import reserves the actor: its fence says "migrating", with a generation and a mark of its own, so that
-//! nobody starts the actor and only this import writes. It writes a stage, which is opened together with the
-//! reservation, so nothing is visible before the end.
+//! An import reserves the actor: its fence says "migrating", with a generation and a token of its own, so
+//! that nobody starts the actor and only this import writes. It writes a stage, which is opened together with
+//! the reservation, so nothing is visible before the end.
 //!
 //! The lease is a courtesy between importers, measured by their clocks. The fence protects the first import
 //! from a second one: beginning again raises the generation.
@@ -19,7 +19,7 @@ pub const IMPORT_LEASE_MS: u64 = 60_000;
 /// The beginning of an import.
 #[derive(Debug, Clone, Copy)]
 pub struct ImportRequest {
-    /// The mark of this import, the same in all its attempts.
+    /// The token of this import, the same in all its attempts.
     pub token: Token,
     /// The current time, in milliseconds since 1970-01-01 UTC.
     pub now_ms: u64,

@@ -15,7 +15,7 @@ pub struct StageRequest {
     pub size_pages: Option<PageCount>,
     /// The size of the pages to be written; `None` if every page is written, which may change the page size.
     pub page_size: Option<PageSize>,
-    /// The mark of this commit, the same in all its attempts.
+    /// The token of this commit, the same in all its attempts.
     pub token: Token,
 }
 

@@ -12,7 +12,7 @@ pub struct TakeoverRequest {
     /// The generation first seen by this start; 0 if there was none. If it is higher later, somebody else has
     /// raised it during this start.
     pub noted: Generation,
-    /// The mark of this start, the same in all its attempts.
+    /// The token of this start, the same in all its attempts.
     pub token: Token,
     /// The current time, for a new actor.
     pub now_ms: u64,

@@ -56,7 +56,7 @@ pub(crate) fn give_up(actor: &Actor, token: Token, error: StoreError, unknown: b
     }
 }
 
-/// An attempt's own error. A refusal has read the fence and the head, and has looked for the mark of an
+/// An attempt's own error. A refusal has read the fence and the head, and has looked for the token of an
 /// earlier attempt. Damage has kept this attempt from reading them.
 pub(crate) fn conclude(actor: &Actor, token: Token, error: StoreError, unknown: bool) -> StoreError {
     match error {

@@ -156,7 +156,7 @@ impl Copying {
         }
         self.beginnings += 1;
         if let Some(stage) = &self.stage {
-            // The next stage has the same mark, so this one must be gone first.
+            // The next stage has the same token, so this one must be gone first.
             let (target, generation) = (&self.target, self.target.meta.generation);
             cleanup::clean_up(&target.core, &target.actor, generation, PendingCleanup::Rollback(stage.stage))
                 .await?;
