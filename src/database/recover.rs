@@ -15,8 +15,8 @@ use crate::types::ActorId;
 const SETUP: [&str; 3] =
     ["PRAGMA synchronous = OFF", "PRAGMA trusted_schema = OFF", "PRAGMA journal_mode = DELETE"];
 
-/// Opens a file with SQLite, which rolls back a hot journal beside it, and checks it with `PRAGMA
-/// quick_check`. Blocks.
+/// Opens a file with SQLite, which rolls back a hot journal beside it, and checks it with
+/// `PRAGMA quick_check`. Blocks.
 pub fn recover(actor: &ActorId, file: &Path) -> Result<(), StoreError> {
     let bytes = file.metadata()?.len();
     if bytes == 0 {

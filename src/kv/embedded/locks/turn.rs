@@ -10,10 +10,15 @@
 //!   wakes up.
 //!
 //! So a writer holds two file locks. The kernel ties them to a descriptor instead of a number, and drops them
-//! when their process dies. The steps: 1. take the *gate* (`turnstile`), 2. take the *turn* (`writer`), 3.
-//! release the gate,
-//! 4. begin LMDB's transaction, write, commit, 5. release the turn. In step 4 LMDB's mutex is always free:
-//!    nobody waits for it.
+//! when their process dies. The steps are:
+//!
+//! 1. take the *gate* (`turnstile`)
+//! 2. take the *turn* (`writer`)
+//! 3. release the gate
+//! 4. begin LMDB's transaction, write, commit
+//! 5. release the turn
+//!
+//! In step 4 LMDB's mutex is always free: nobody waits for it.
 //!
 //! Only one process at a time waits in step 2, and the process that has just committed cannot pass step 1, so
 //! the waiting one comes next: of two processes, neither waits for more than the transaction that is running.
