@@ -16,7 +16,7 @@ use crate::types::{ActorId, Generation, Token};
 struct Delete {
     actor: Actor,
     token: Token,
-    /// The generation of the actor when it was first seen.
+    /// The life of the actor that was first seen, identified by its first generation.
     life: OnceLock<Generation>,
     held: Option<Held>,
 }

@@ -21,7 +21,7 @@ const ROWS_MAX: usize = 16_384;
 /// time is for the transaction itself.
 const AGE_MAX: Duration = Duration::from_secs(3);
 
-/// A version, and a time at which it was not older than the newest one.
+/// A version, and a time before it: its age is at most the time since then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
     version: i64,
