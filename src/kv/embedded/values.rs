@@ -1,8 +1,9 @@
 //! Rows of any size in LMDB values of at most [`STORED_BYTES_MAX`] bytes.
 //!
-//! LMDB gives a value above about 2,000 bytes pages of its own, and one above a page *consecutive* pages.
-//! In a file with holes the search for consecutive pages costs more than everything else together (24,000
-//! commits a second fell to 165 with values of 10,000 bytes), so no stored value needs more than one page.
+//! LMDB gives a value above about 2,000 bytes a page of its own, and a value larger than a page *consecutive*
+//! pages. In a file with holes, the search for consecutive pages costs more than everything else together
+//! (24,000 commits a second fell to 165 with values of 10,000 bytes). So no stored value needs more than one
+//! page.
 //!
 //! ```text
 //! rows    key           -> further parts: u8, the first bytes of the value (all of them if there are no parts)

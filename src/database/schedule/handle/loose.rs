@@ -20,7 +20,7 @@ use super::Database;
 use super::state::{Stage, over};
 
 impl Database {
-    /// After a call: a transaction that it leaves open gets its deadline, one that it has ended loses it. A
+    /// After a call: a transaction that it leaves open gets a deadline, and one that it has ended loses it. A
     /// transaction of the queue has a deadline of its own.
     pub(crate) fn notice_loose(&self, is_autocommit: bool) {
         let mut state = self.state();
