@@ -9,21 +9,21 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
-/** Where the answers of databases arrive. `lib/addon/answer-queue.js` has one for each copy of itself. */
+/** The queue in which the answers of databases arrive. Each copy of `lib/addon/answer-queue.js` has one. */
 export declare class NativeAnswerQueue {
-  /** `wake` is called when there is something to take. */
+  /** Calls `wake` when there are answers to take. */
   constructor(wake: () => void)
-  /** Takes up to `count` answers: the number of a call, its answer, and so on. */
+  /** Takes up to `count` answers, as an alternating list of call numbers and answers. */
   take(count: number): Array<unknown>
 }
 
-/** A copy under way. */
+/** A copy in progress. */
 export declare class NativeCopying {
-  /** How far it is. */
+  /** The progress. */
   state(): Promise<NativeCopyStep | Failure>
-  /** Goes on. */
+  /** Takes the next step. */
   next(): Promise<NativeCopyStep | Failure>
-  /** Gives up, or lets go of what is done: what was written is rolled back if it is not complete. */
+  /** Ends the copy. If it is not complete, what was written is rolled back. */
   close(): Promise<undefined | Failure>
 }
 
@@ -34,34 +34,37 @@ export declare class NativeCopying {
  * call.
  */
 export declare class NativeDatabase {
-  /** What a text of SQL is that somebody types: 0 without a statement, 1 with one that is not at its end, 2 complete. */
+  /** The state of typed SQL text: 0 no statement, 1 an incomplete one, 2 complete. */
   static sqlState(sql: string): number
-  /** How the start went. */
+  /** The outcome of the start. */
   startup(): NativeOpened
   /**
-   * Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate; of several statements 5 as one transaction, 6 as one as
-   * far as that may be, 7 each by itself.
+   * Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate; several statements: 5 as one transaction, 6
+   * as one transaction as far as possible, 7 each by itself.
    */
   run(call: number, scope: number, job: number, kind: number, sql: string, params?: Uint8Array | undefined | null, traceparent?: string | undefined | null): void
-  /** Goes on with a script that is run statement by statement. `skip` leaves out the rows that are left of a statement. */
+  /**
+   * Continues a script that runs statement by statement. `skip` skips the remaining rows of the open
+   * statement.
+   */
   eachOn(call: number, scope: number, job: number, script: number, skip: boolean): void
-  /** What a statement takes and gives. */
+  /** Describes a statement's parameters and columns. */
   describe(call: number, scope: number, job: number, sql: string): void
-  /** Hands over the bytes of the database's file. */
+  /** Returns the bytes of the database's file. */
   serialize(call: number, scope: number, job: number): void
-  /** Runs statements as one transaction. `params` runs beside `sqls`. */
+  /** Runs statements as one transaction. `params` is parallel to `sqls`. */
   batch(call: number, scope: number, job: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>, traceparent?: string | undefined | null): void
-  /** Begins a transaction, and answers its scope. Modes: 0 deferred, 1 immediate, 2 exclusive. */
+  /** Begins a transaction, and returns its scope. Modes: 0 deferred, 1 immediate, 2 exclusive. */
   begin(call: number, scope: number, job: number, mode: number, timeoutMs: number): void
   /** Ends a transaction. */
   end(call: number, scope: number, commit: boolean, traceparent?: string | undefined | null): void
-  /** More rows of an iteration. */
+  /** More rows of a cursor. */
   fetch(call: number, scope: number, job: number, cursor: number): void
-  /** Ends an iteration early. */
+  /** Closes a cursor early. */
   closeCursor(call: number, scope: number, cursor: number): void
-  /** Closes the database, once the calls before are through. */
+  /** Closes the database, after the calls queued before. */
   close(call: number): void
-  /** Cancels a call, if it is not through yet. */
+  /** Cancels a call that has not finished. */
   cancel(job: number): void
   /** Asks the store whether this database is still the actor's owner. */
   check(): Promise<undefined | Failure>
@@ -73,45 +76,45 @@ export declare class NativeDatabase {
 
 /** A logger of this thread, until it is closed or the thread ends. */
 export declare class NativeLogger {
-  /** `wake` is called when there is something to take. */
+  /** Calls `wake` when there are records to take. */
   constructor(filter: string, capacity: number, wake: () => void)
   /** Takes up to `count` records. */
   take(count: number): Array<NativeLogRecord>
-  /** How many records had no room so far. */
+  /** How many records were dropped so far for lack of room. */
   dropped(): number
-  /** Ends it. What is queued can still be taken. */
+  /** Ends it. Queued records can still be taken. */
   close(): void
 }
 
-/** An import under way. Calls wait for each other. */
+/** An import in progress. Its calls run one at a time. */
 export declare class NativeReceiving {
   /** Takes bytes. They are copied before this returns. */
   take(bytes: Uint8Array): Promise<undefined | Failure>
-  /** Ends the import: what has come becomes the actor's. */
+  /** Finishes the import: the received bytes become the actor's content. */
   finish(): Promise<NativeMeta | Failure>
-  /** Gives the import up, or lets go of what is done: what was written is rolled back if it is not complete. */
+  /** Ends the import. If it is not complete, what was written is rolled back. */
   close(): Promise<undefined | Failure>
 }
 
-/** An export under way. */
+/** An export in progress. */
 export declare class NativeSending {
   /** The state that is read. */
   meta(): Promise<NativeMeta | Failure>
-  /** Goes on by a piece. */
+  /** Returns the next piece. */
   next(): Promise<NativeSent | Failure>
   /** Ends the read. */
   close(): Promise<undefined | Failure>
 }
 
-/** An opened store. Users see `Store`, which checks every argument first. */
+/** An open store. Users see `Store`, which checks every argument first. */
 export declare class NativeStore {
-  /** Reserves an actor for an import of v1 data that is to come. */
+  /** Reserves an actor for a later import of v1 data. */
   prepareV1Migration(actorId: string): Promise<NativeMeta | Failure>
   /** Resets an unfinished import of v1 data. */
   invalidateV1Migration(actorId: string): Promise<boolean | Failure>
-  /** Begins an import of v1 data. Where one was finished before, the answer is the actor's state. */
+  /** Begins an import of v1 data. If one was finished before, returns the actor's state. */
   beginV1Migration(actorId: string): Promise<NativeV1Migration | NativeMeta | Failure>
-  /** How the addon was built: `release`, or `debug` for one that is several times as slow. */
+  /** How the addon was built: `release`, or `debug`, which is several times slower. */
   static buildProfile(): string
   /** Opens a store. */
   static open(options: NativeStoreOptions): Promise<NativeStore | Failure>
@@ -125,57 +128,57 @@ export declare class NativeStore {
   stat(actorId: string): Promise<NativeMeta | undefined | null | Failure>
   /** Lists actors in the byte order of their ids. */
   list(prefix: string, after?: string | undefined | null, limit?: number | undefined | null): Promise<Array<string> | Failure>
-  /** Deletes an actor's data, with a generation as its owner only. */
+  /** Deletes an actor's data; if a generation is given, only as its owner. */
   delete(actorId: string, generation?: bigint | undefined | null, headTxid?: bigint | undefined | null): Promise<boolean | Failure>
-  /** Makes an actor from a SQLite file. */
+  /** Creates an actor from a SQLite file, or replaces its content. */
   importFrom(actorId: string, file: string, replace: boolean): Promise<NativeMeta | Failure>
-  /** Writes an actor's database as a SQLite file. */
+  /** Writes an actor's database to a SQLite file. */
   exportTo(actorId: string, file: string, overwrite: boolean): Promise<NativeMeta | Failure>
-  /** Whether another handle is on the same store. */
+  /** Whether another handle refers to the same store. */
   isSameAs(other: NativeStore): boolean
-  /** Takes an actor over in another store, or under another id, or claims it there, to copy it. */
+  /** Takes an actor over in another store, or under another id, or claims it there, to copy to it. */
   beginCopy(actorId: string, target: NativeStore, targetId: string, replace: boolean, verify: boolean): Promise<NativeCopying | Failure>
-  /** What is stored of an actor. */
+  /** Everything stored for an actor. */
   inspect(actorId: string): Promise<NativeInspection | undefined | null | Failure>
-  /** Begins to check every row: of one actor, of those whose ids begin with a prefix, or of the store. */
+  /** Begins a check of every row: of one actor, of those whose ids begin with a prefix, or of the store. */
   verify(actorId: string | undefined | null, prefix: string): Promise<NativeVerification | Failure>
   /** Takes an actor over and opens SQLite on its pages. */
   openDatabase(actorId: string, options: NativeDatabaseOptions, answers: NativeAnswerQueue, traceparent?: string | undefined | null): Promise<NativeDatabase | Failure>
-  /** Reads the store's own row: how long that took, in milliseconds. */
+  /** Reads the store's own row, and returns how long that took, in milliseconds. */
   ping(): Promise<number | Failure>
-  /** How the backend is. */
+  /** The status of the backend. */
   status(): Promise<NativeStatus | Failure>
-  /** What the store has done and how it is. After its end, what it had done by then. */
+  /** The store's metrics. After it is closed, their last values. */
   metrics(): Array<NativeMetricFamily>
-  /** Ends the store. */
+  /** Closes the store. */
   close(): Promise<undefined | Failure>
-  /** Begins to make an actor from bytes that come in pieces. */
+  /** Begins an import of an actor from bytes that come in pieces. */
   receive(actorId: string, replace: boolean): Promise<NativeReceiving | Failure>
-  /** Begins to hand over an actor's database in pieces. */
+  /** Begins an export of an actor's database in pieces. */
   send(actorId: string, mayBeginAgain: boolean): Promise<NativeSending | Failure>
 }
 
-/** An import under way. Calls wait for each other. */
+/** An import in progress. Its calls run one at a time. */
 export declare class NativeV1Migration {
-  /** Takes entries, keys and values in pairs. They are copied before this returns. */
+  /** Takes entries, as pairs of keys and values. They are copied before this returns. */
   takeEntries(keys: Array<Uint8Array>, values: Array<Uint8Array>): Promise<undefined | Failure>
-  /** Ends the import: its database becomes the actor's. An import that fails is given up. */
+  /** Finishes the import: its database becomes the actor's. An import that fails is given up. */
   finish(): Promise<NativeMeta | Failure>
   /** Gives the import up: the actor is again what it was before. Does nothing after its end. */
   giveUp(): Promise<undefined | Failure>
 }
 
-/** A verification under way. */
+/** A verification in progress. */
 export declare class NativeVerification {
-  /** Goes on; nothing at the end. */
+  /** Takes the next step; nothing at the end. */
   next(): Promise<NativeVerifyStep | undefined | null | Failure>
 }
 
-/** Why there is no result. The wrapper turns it into a `BatonError`. */
+/** Why a call has failed. The wrapper turns it into a `BatonError`. */
 export interface Failure {
   /** The stable name of the kind. */
   code: string
-  /** For people. */
+  /** A message for people. */
   message: string
   /** Whether the same call may succeed later. */
   retryable: boolean
@@ -197,9 +200,9 @@ export interface Failure {
   extendedCode?: string
   /** SQLite's extended result code. */
   rawCode?: number
-  /** Where in the SQL text, in UTF-16 code units. */
+  /** The position in the SQL text, in UTF-16 code units. */
   offset?: number
-  /** Which statement of a batch, from 0. */
+  /** The index of the failed statement of a batch, from 0. */
   statement?: number
 }
 
@@ -221,11 +224,11 @@ export interface NativeActorRows {
   manifests: NativeRowCount
   /** Hints. */
   hints: NativeRowCount
-  /** Rows that fit nothing. */
+  /** Rows that belong to nothing. */
   stray: NativeRowCount
 }
 
-/** What a cluster says of itself. */
+/** The status that a cluster reports. */
 export interface NativeClusterStatus {
   /** The client library in use. */
   clientLibrary: string
@@ -265,7 +268,7 @@ export interface NativeColumn {
   type?: string
 }
 
-/** What a commit builds on, and how large the database is afterwards. */
+/** What a commit builds on, and the size of the database afterwards. */
 export interface NativeCommitBase {
   /** The generation held. */
   generation: bigint
@@ -283,17 +286,17 @@ export interface NativeCoordinator {
   reachable: boolean
 }
 
-/** How far a copy is. */
+/** The progress of a copy. */
 export interface NativeCopyStep {
   /** The state that is being read. */
   source: NativeMeta
-  /** The target: as it was found, in the end as the copy has left it. */
+  /** The target's state before the copy or, at the end, after it. */
   target: NativeMeta
-  /** Pages passed so far. */
+  /** Pages copied so far. */
   pagesDone: number
   /** Pages read back so far. */
   pagesVerified: number
-  /** Whether everything is there. */
+  /** Whether the copy is complete. */
   done: boolean
 }
 
@@ -305,35 +308,35 @@ export interface NativeDatabaseOptions {
   ranges: Array<NativePageRange>
   /** At most this many bytes of preloaded pages. */
   maxBytes: number
-  /** Whether to preload what earlier starts turned out to need, and to learn for the next one. */
+  /** Whether to preload the pages that earlier starts needed, and to record hints for the next start. */
   hints: boolean
-  /** Whether to fetch pages before they are asked for. */
+  /** Whether to fetch pages before they are requested. */
   readAhead: boolean
   /** How many calls may wait. */
   queueMax: number
-  /** How long a transaction may be open that statements have begun, in milliseconds. */
+  /** How long a transaction that statements have begun may stay open, in milliseconds. */
   transactionTimeoutMs: number
-  /** Whether the actor is left to whoever owns it, and only read; then nothing is preloaded. */
+  /** Whether to only read the actor and leave it to its owner; nothing is preloaded then. */
   readOnly: boolean
 }
 
 /** What a database has done since it was opened. */
 export interface NativeDatabaseStats {
-  /** Reads of the store, the start not counted. */
+  /** Reads of the store, without those of the start. */
   roundTrips: number
-  /** Pages that these brought. */
+  /** Pages that these reads fetched. */
   pagesFetched: number
-  /** Pages among them that nobody had asked for yet. */
+  /** How many of these pages were not requested when they were fetched. */
   pagesReadAhead: number
-  /** Pages that the start brought along. */
+  /** Pages that the start returned. */
   pagesPreloaded: number
-  /** Pages among them that were asked for since. */
+  /** How many of these pages were requested since. */
   preloadHits: number
   /** Reads that the page cache answered. */
   cacheHits: number
   /** Commits acknowledged by the store. */
   commits: number
-  /** Pages in them. */
+  /** Pages in these commits. */
   pagesCommitted: number
   /** Calls that wait or run. */
   queued: number
@@ -341,13 +344,13 @@ export interface NativeDatabaseStats {
   memoryBytes: number
 }
 
-/** What a statement takes and gives. */
+/** A statement's parameters and columns. */
 export interface NativeDescription {
   /** The columns of its rows. */
   columns: Array<NativeColumn>
   /** The names of its parameters with their prefix; null for one without a name. */
   parameters: Array<string | null>
-  /** Whether it changes nothing. */
+  /** Whether the statement is read-only. */
   readonly: boolean
 }
 
@@ -355,7 +358,7 @@ export interface NativeDescription {
 export interface NativeFence {
   /** The generation of the current owner. */
   generation: bigint
-  /** The generation of the start that made the actor. */
+  /** The generation of the start that created the actor. */
   firstGeneration: bigint
   /** Whether the actor was deleted. */
   deleted: boolean
@@ -365,7 +368,7 @@ export interface NativeFence {
   createdAtMs: number
 }
 
-/** Names and values side by side. */
+/** Parallel lists of names and values. */
 export interface NativeFields {
   /** The names. */
   names: Array<string>
@@ -373,19 +376,19 @@ export interface NativeFields {
   values: Array<string | number | bigint | boolean>
 }
 
-/** Which store on which cluster, and how patient to be. */
+/** Which store on which cluster, and with which limits. */
 export interface NativeFoundationDbOptions {
   /** The cluster file. None: where the client looks for one. */
   clusterFile?: string
-  /** What the keys of the store begin with. */
+  /** The prefix of the store's keys. */
   prefix: string
-  /** The client library. None: where one usually is. */
+  /** The client library. None: the usual places. */
   clientLibrary?: string
-  /** How long one transaction may take, and how long a call begins further ones, in milliseconds. */
+  /** How long one transaction may take, and how long a call may begin further ones, in milliseconds. */
   timeoutMs: number
-  /** Attempts of one call, the first one included. */
+  /** The maximum number of attempts of one call, including the first. */
   attempts: number
-  /** The bytes that one transaction writes at most. */
+  /** The maximum number of bytes that one transaction writes. */
   transactionBytes: number
 }
 
@@ -393,17 +396,17 @@ export interface NativeFoundationDbOptions {
 export interface NativeHead {
   /** The last commit. */
   txid: bigint
-  /** The txid of the next one. */
+  /** The txid of the next commit. */
   nextTxid: bigint
   /** The size of the database in pages. */
   sizePages: number
   /** The size of a page in bytes. */
   pageSize: number
-  /** A stage that is open. */
+  /** The open stage, if any. */
   openStage?: NativeOpenStage
-  /** Whether older versions are left to clear. */
+  /** Whether older page versions remain to be cleared. */
   unswept: boolean
-  /** Rows of pages above this one may be left. */
+  /** Rows of pages above this one may remain. */
   untrimmedAbove?: number
   /** How many commits it remembers. */
   recentCommits: number
@@ -413,7 +416,7 @@ export interface NativeHead {
 export interface NativeHistogram {
   /** The bounds, ascending, without infinity. */
   bounds: Array<number>
-  /** How many values are at each bound or below. */
+  /** How many values are at or below each bound. */
   counts: Array<number>
   /** How many values there are. */
   count: number
@@ -421,35 +424,35 @@ export interface NativeHistogram {
   sum: number
 }
 
-/** What is stored of an actor. */
+/** Everything stored for an actor. */
 export interface NativeInspection {
-  /** Its fence, if it has one that can be decoded. */
+  /** Its fence, if there is one that can be decoded. */
   fence?: NativeFence
-  /** Its head, if it has one that can be decoded. */
+  /** Its head, if there is one that can be decoded. */
   head?: NativeHead
   /** Its rows. */
   rows: NativeActorRows
   /** Pages inside the size without a row. */
   pagesNeverWritten: number
-  /** What is wrong. */
+  /** The problems. */
   problems: Array<NativeProblem>
   /** How many further problems there are. */
   problemsOmitted: number
 }
 
-/** What was logged. */
+/** A log record. */
 export interface NativeLogRecord {
   /** When, in milliseconds since 1970-01-01 UTC. */
   time: number
-  /** How much it matters. */
+  /** Its level. */
   level: string
-  /** Where it comes from. */
+  /** Its target. */
   target: string
-  /** What happened. */
+  /** The name of the event. */
   name: string
-  /** The same for people. */
+  /** The message for people. */
   message: string
-  /** What it says. */
+  /** Its fields. */
   fields: NativeFields
   /** The spans around it, the outermost first. */
   spans: Array<NativeSpan>
@@ -481,9 +484,9 @@ export interface NativeMetricFamily {
   name: string
   /** What it means. */
   help: string
-  /** What kind of numbers it has. */
+  /** The kind of its numbers. */
   kind: 'counter' | 'gauge' | 'histogram'
-  /** What the label is called that tells its numbers apart, if it has several. */
+  /** The name of the label that distinguishes its numbers, if there are several. */
   label?: string
   /** Its numbers. */
   series: Array<NativeMetricSeries>
@@ -493,7 +496,7 @@ export interface NativeMetricFamily {
 export interface NativeMetricSeries {
   /** The value of the label. */
   label?: string
-  /** Where it stands in the object that users get, with dots. */
+  /** Its place in the object that users get, with dots. */
   path: string
   /** A counter or a gauge. */
   value?: number
@@ -501,17 +504,17 @@ export interface NativeMetricSeries {
   histogram?: NativeHistogram
 }
 
-/** How a start went. */
+/** The outcome of a start. */
 export interface NativeOpened {
-  /** Whether this start raised the generation; none for a database that only reads. */
+  /** Whether this start raised the generation; none for a read-only database. */
   won?: boolean
   /** The state of the actor. */
   meta: NativeMeta
-  /** How many pages came along. */
+  /** How many pages were preloaded. */
   preloadedPages: number
 }
 
-/** A stage that is open. */
+/** An open stage. */
 export interface NativeOpenStage {
   /** The txid that it will have. */
   txid: bigint
@@ -535,7 +538,7 @@ export interface NativePageSet {
   pageSize: number
   /** The page numbers, ascending. */
   pages: Uint32Array
-  /** The pages one after the other. */
+  /** The pages, concatenated. */
   data: Uint8Array
 }
 
@@ -549,7 +552,7 @@ export interface NativeProbeLatency {
   commit?: number
 }
 
-/** Something that is not as it should be. */
+/** A problem. */
 export interface NativeProblem {
   /** The actor concerned. */
   actorId?: string
@@ -559,13 +562,13 @@ export interface NativeProblem {
   page?: number
   /** The txid in the row's key. */
   txid?: bigint
-  /** What it means. */
+  /** How serious it is. */
   severity: 'error' | 'warning'
-  /** For people. */
+  /** A description for people. */
   detail: string
 }
 
-/** How many rows, and how large. */
+/** The number of rows and their size. */
 export interface NativeRowCount {
   /** The rows. */
   rows: number
@@ -577,9 +580,9 @@ export interface NativeRowCount {
 
 /** A step of an export. */
 export interface NativeSent {
-  /** The next bytes; nothing at the end, or where it begins again. */
+  /** The next bytes; nothing at the end, or if the export starts again. */
   bytes?: Uint8Array
-  /** Whether everything comes from the beginning. */
+  /** Whether the export starts again from the beginning. */
   again: boolean
 }
 
@@ -587,7 +590,7 @@ export interface NativeSent {
 export interface NativeSpan {
   /** Its name. */
   name: string
-  /** What it says. */
+  /** Its fields. */
   fields: NativeFields
 }
 
@@ -601,15 +604,15 @@ export interface NativeStartup {
   pages: NativePageSet
 }
 
-/** What a backend says of itself. */
+/** The status that a backend reports. */
 export interface NativeStatus {
   /** Which backend it is. */
   backend: 'embedded' | 'memory' | 'foundationdb'
-  /** Whether transactions can be made now. */
+  /** Whether it accepts transactions now. */
   available: boolean
-  /** Whether nothing asks for attention. */
+  /** Whether nothing needs attention. */
   healthy: boolean
-  /** What does. */
+  /** What needs attention. */
   messages: Array<string>
   /** More about a cluster. */
   foundationdb?: NativeClusterStatus
@@ -617,31 +620,31 @@ export interface NativeStatus {
 
 /** Which store to open. */
 export interface NativeStoreOptions {
-  /** The directory of an embedded store. Without it and without `foundationdb`: a store in memory. */
+  /** The directory of an embedded store. Without it and without `foundationdb`, the store is in memory. */
   path?: string
   /** A store on a cluster. */
   foundationdb?: NativeFoundationDbOptions
-  /** Whether to make a store where there is none. */
+  /** Whether to create a store if there is none. */
   create: boolean
-  /** Whether a power loss may lose what was acknowledged. */
+  /** Whether a power loss may lose acknowledged commits. */
   relaxed: boolean
-  /** The largest size of the store's file, in bytes. */
+  /** The maximum size of the store's file, in bytes. */
   maxSizeBytes?: number
   /** Whether the store is only read. */
   readOnly: boolean
-  /** The rights of files that are made. */
+  /** The permissions of new files. */
   mode?: number
   /** The memory for pages of SQL databases, in bytes. */
   cacheBytes?: number
 }
 
-/** An actor that was looked at. */
+/** An actor that was checked. */
 export interface NativeVerifiedActor {
   /** Which. */
   actorId: string
   /** Whether its head moved each time. */
   busy: boolean
-  /** Whether it can be started, as far as its own rows tell. */
+  /** Whether it can be started, judging by its own rows. */
   live: boolean
   /** The size of the database in pages. */
   sizePages: number
@@ -649,20 +652,20 @@ export interface NativeVerifiedActor {
 
 /** A step of a verification. */
 export interface NativeVerifyStep {
-  /** The actor that is finished. */
+  /** The actor that this step has finished, if any. */
   actor?: NativeVerifiedActor
   /** Rows read. */
   rows: number
   /** Bytes read. */
   bytes: number
-  /** What is wrong. */
+  /** The problems. */
   problems: Array<NativeProblem>
   /** How many further problems there are. */
   problemsOmitted: number
 }
 
 /**
- * The directive of a filter that is none, or nothing. Without a check beforehand the constructor would have to
- * throw, and errors are made in `lib/`.
+ * The invalid directive of a filter, or nothing. Without a check beforehand the constructor would have to
+ * throw, and errors are created in `lib/`.
  */
 export declare function wrongDirective(filter: string): string | null

@@ -1,5 +1,5 @@
-// AbortSignal: before the addon is called nothing happens. Afterwards the caller of a store's method stops
-// waiting, and is told that this is all that stopped; a call of a database is cancelled.
+// AbortSignal: an aborted signal keeps a call from starting. Once a method of a store has called the addon,
+// an abort only stops the caller from waiting, and the error says so; a call of a database is cancelled.
 
 'use strict';
 
@@ -18,7 +18,7 @@ function throwIfAborted(signal) {
 }
 
 /**
- * The answer, unless the signal comes first.
+ * Returns the answer, unless the signal aborts first.
  *
  * @template T
  * @param {Promise<T>} answer
@@ -50,8 +50,8 @@ async function orAborted(answer, signal) {
 const ABORTED = Symbol('aborted');
 
 /**
- * What can cancel a call of a database: signals and a time limit. Unlike {@link orAborted} it waits for what
- * becomes of the call, since SQL can be interrupted: the caller learns the truth, and a moment later.
+ * Cancels a call of a database: by signals and a time limit. Unlike {@link orAborted} it waits for the
+ * outcome of the call, since SQL can be interrupted: the caller learns the truth, only a moment later.
  */
 class Cancellation {
   #cancel;
@@ -81,9 +81,9 @@ class Cancellation {
   }
 
   /**
-   * The error to throw for one that the call failed with: with the cause, if it was this that stopped it. A write that
-   * was called off while another process had the turn to write did nothing; if its time was up, who had the turn is the
-   * better answer.
+   * The error to throw instead of the one that the call failed with: with the cause, if this has stopped the
+   * call. A write that was cancelled while another process had the write turn did nothing; if its time was
+   * up, the better answer is which process had the turn.
    *
    * @param {Failed} error
    */

@@ -1,9 +1,9 @@
-// The error that every operation fails with, and how a native failure becomes one.
+// The error of every failed operation, and how a native failure becomes one.
 
 'use strict';
 
-// Registered for the whole process, so that an error from another realm, a worker's copy of this module or
-// a second installed copy is known all the same. `instanceof` knows none of these.
+// Registered for the whole process, so that an error from another realm, a worker's copy of this module or a
+// second installed copy is recognised, too. `instanceof` recognises none of these.
 const BRAND = Symbol.for('batondb.BatonError');
 
 const FIELDS = /** @type {const} */ ([
@@ -32,14 +32,14 @@ class BatonError extends Error {
   constructor(code, message, details = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined);
     if (code === 'ERR_ABORTED') {
-      // As every other error of an abort is told from failures in Node and on the web: by its name.
+      // Node and the web recognise errors of an abort by this name.
       Object.defineProperty(this, 'name', { value: 'AbortError', writable: true, configurable: true });
-      // The first line of a stack has the name of the moment that it was taken in.
+      // The first line of a stack has the name at the time of capture.
       Error.captureStackTrace(this, new.target);
     }
     this.code = code;
     this.retryable = details.retryable ?? false;
-    // A field that says nothing is left out, so that a printed error shows what it knows and no more.
+    // Empty fields are left out, so that a printed error shows only what it knows.
     for (const field of FIELDS) {
       if (details[field] !== undefined) {
         Object.defineProperty(this, field, { value: details[field], enumerable: true });
@@ -52,7 +52,7 @@ class BatonError extends Error {
   }
 }
 
-// On the prototype, as the built-in errors have it: not listed when an error is printed.
+// On the prototype, like the built-in errors: not listed when an error is printed.
 Object.defineProperty(BatonError.prototype, 'name', {
   value: 'BatonError',
   writable: true,
@@ -72,7 +72,8 @@ function isBatonError(error, code) {
 }
 
 /**
- * Called after the `await`, in the caller's chain of async functions, so that the stack leads to the caller.
+ * Must be called after the `await`, in the caller's chain of async functions, so that the stack leads to the
+ * caller.
  *
  * @param {import('../binding.js').Failure} failure
  * @returns {BatonError}
@@ -93,8 +94,8 @@ function isFailure(answer) {
 }
 
 /**
- * The result, or the error that a failure stands for. Called after the `await` on the addon, so that the
- * error's stack leads through the callers that wait for it.
+ * Returns the result, or throws the error of a failure. Must be called after the `await` on the addon, so
+ * that the error's stack leads through the callers that wait for it.
  *
  * @template T
  * @param {T | import('../binding.js').Failure} answer

@@ -1,10 +1,10 @@
-// Listeners of AbortSignals. A signal has one of ours, however many calls wait for it: Node warns of a leak when an
-// eleventh is added, and one signal for all that a request does is how signals are meant.
+// Listeners of AbortSignals. A signal gets one listener from us, however many calls wait for it: Node warns
+// of a leak at the eleventh, and signals are meant to be shared by everything that a request does.
 
 'use strict';
 
 /**
- * Who waits for a signal, and what is on the signal for them.
+ * The callbacks that wait for a signal, and our listener on it.
  *
  * @typedef {{ callbacks: Set<() => void>, listener: () => void }} Waiting
  */
@@ -21,7 +21,7 @@ function listen(signal) {
   const callbacks = new Set();
   const listener = () => {
     waiting.delete(signal);
-    // One that ends another's wait takes it out of the set, which then passes it over.
+    // A callback that ends another wait removes it from the set, which then skips it.
     callbacks.forEach((callback) => callback());
   };
   const made = { callbacks, listener };
@@ -31,15 +31,15 @@ function listen(signal) {
 }
 
 /**
- * Calls back when a signal is aborted. Nothing is left on the signal once all who wait have stopped.
+ * Calls back when a signal aborts. Nothing is left on the signal once all callbacks have stopped waiting.
  *
  * @param {AbortSignal} signal
- * @param {() => void} callback Not called where the signal is aborted already.
+ * @param {() => void} callback Not called if the signal has already aborted.
  * @returns {() => void} Stops waiting.
  */
 function onAbort(signal, callback) {
   const joined = waiting.get(signal) ?? listen(signal);
-  // One of its own, since the same function may wait twice.
+  // A new function, since the same callback may wait twice.
   const entry = () => callback();
   joined.callbacks.add(entry);
   return () => {

@@ -1,4 +1,5 @@
-// Runs every bench against its peers and writes what came out into docs/benchmarks: a page, its plots, and the figures.
+// Runs every bench against its peers and writes the results into docs/benchmarks: a page, its plots, and the
+// figures.
 //
 //   npm run bench [-- --quick] [-- --help]
 
@@ -64,7 +65,7 @@ function must(command) {
   }
 }
 
-/** What the first line of a command's output says, or '' where there is no such command. @param {string} command */
+/** The first line of a command's output, or '' if there is no such command. @param {string} command */
 function said(command) {
   const { stdout } = spawnSync(command, {
     encoding: 'utf8',
@@ -96,7 +97,7 @@ function main() {
     must('npm run --silent build');
   }
   requireRelease();
-  // Where a peer cannot be installed, its column is left out, and the page says so.
+  // If a peer cannot be installed, its column is left out, and the page says so.
   run('npm install --prefix bench --no-audit --no-fund --no-package-lock --loglevel=error');
   const directory = mkdtempSync(join(tmpdir(), 'batondb-bench-results-'));
   const begin = Date.now();

@@ -1,4 +1,5 @@
-// Builds the addon for every platform that this machine reaches, checks each and writes the table of sizes.
+// Builds the addon for every platform that this machine can target, checks each, and writes the table of
+// sizes.
 //
 //   npm run build:all -- [--only linux-x64-gnu,darwin-arm64] [--check] [--table]
 //

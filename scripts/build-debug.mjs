@@ -1,5 +1,5 @@
-// Builds the debug addon of the tests, into target/addon, where it is in nobody's way. Loader and types come along: they
-// are committed, and the same for every build.
+// Builds the debug addon of the tests into target/addon, out of everybody's way. The loader and the types are
+// not generated: they are committed, and the same for every build.
 
 import { spawnSync } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
@@ -9,7 +9,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const directory = 'target/addon';
 const generated = ['binding.js', 'binding.d.ts'];
 
-// They are written there first: written elsewhere from there, the loader would look for its addon there, too.
+// They are generated there first: with an output path elsewhere, the loader would look for its addon there,
+// too.
 const command = `napi build --platform --output-dir ${directory} --js ${generated[0]} --dts ${generated[1]}`;
 const { status } = spawnSync(command, { cwd: root, stdio: 'inherit', shell: true });
 if (status !== 0) {

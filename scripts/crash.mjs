@@ -1,8 +1,8 @@
-// kill -9 in the middle of commits, stages and SQL transactions, more often than `npm test` does it:
+// kill -9 in the middle of commits, stages and SQL transactions, more often than `npm test` runs it:
 //
 //   npm run crash -- --rounds 500
 //
-// So many rounds each of raw pages and of SQL: 500 rounds are 1,000 kills.
+// That many rounds each of raw pages and of SQL: 500 rounds are 1,000 kills.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -1,10 +1,10 @@
-// Builds the documentation site into dist/docs: the guides, and the API from the type declarations, by TypeDoc. Then
-// looks for dead links and anchors in what has come out; links to other sites are not followed.
+// Builds the documentation site into dist/docs: the guides, and the API from the type declarations, by
+// TypeDoc. Then checks the output for dead links and anchors; links to other sites are not followed.
 //
 //   npm run docs
 //
-// Pages are titled by their first heading. TypeDoc wants titles in front matter, which would show in every other viewer
-// of the Markdown; so it works on copies that have it, in target/docs.
+// Pages are titled by their first heading. TypeDoc wants titles in front matter, which every other Markdown
+// viewer would show. So it works on copies with front matter, in target/docs.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -44,8 +44,9 @@ function filesBelow(folder, name) {
 }
 
 /**
- * A page as TypeDoc wants it: with a title in front matter (the site's first page has one already), without the
- * comments that set examples up, and with links to folders, which a site has no pages of, as plain text.
+ * A page in the form that TypeDoc wants: with a title in front matter (the site's first page already has
+ * one), without the comments that set up examples, and with links to folders as plain text, since a site has
+ * no pages for folders.
  *
  * @param {string} path from the root
  */
@@ -65,7 +66,7 @@ function stagedPage(path) {
     : `---\ntitle: ${JSON.stringify(title.replace(/`/g, ''))}\n---\n\n${linked}`;
 }
 
-/** Copies the pages, what they show and what they link to. */
+/** Copies the pages, and the files that they include or link to. */
 function stage() {
   rmSync(STAGE, { recursive: true, force: true });
   const pages = [

@@ -1,5 +1,5 @@
-// Installs the development dependencies where they are missing or older than the lockfile, so that one
-// command builds a fresh clone.
+// Installs the development dependencies if they are missing or older than the lockfile, so that one command
+// builds a fresh clone.
 
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
@@ -12,13 +12,13 @@ function modifiedMs(name) {
   return statSync(`${root}/${name}`, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-// npm writes this file at the end of an install, so an interrupted one is repeated.
+// npm writes this file at the end of an install, so an interrupted install is repeated.
 const installed = modifiedMs('node_modules/.package-lock.json');
 if (installed < modifiedMs('package-lock.json')) {
   console.log('Installing the development dependencies');
-  // Not `npm ci`, which refuses a lockfile without the other platforms' optional packages. This keeps to the
-  // lockfile just as well and leaves it alone. Its own log level, or `npm run --silent` would hide why it
-  // failed. Through a shell, because npm is a batch file on Windows.
+  // Not `npm ci`, which refuses a lockfile without the optional packages of other platforms. This follows the
+  // lockfile just as well and does not change it. It sets its own log level, because `npm run --silent` would
+  // hide why it failed. It uses a shell, because npm is a batch file on Windows.
   const command = 'npm install --no-save --no-audit --no-fund --loglevel=error';
   const { status, error } = spawnSync(command, { cwd: root, stdio: 'inherit', shell: true });
   if (error || status !== 0) {

@@ -1,9 +1,9 @@
-// Fuzzes: each target of `fuzz/` with libFuzzer, and the addon's arguments from Node.
+// Fuzzing: each target of `fuzz/` with libFuzzer, and the addon's arguments from Node.
 //
 //   npm run fuzz -- [target...] [--seconds N]
 //
-// What libFuzzer finds worth keeping goes to target/fuzz-corpus, not into the corpora that are committed; see
-// docs/testing.md for how to add to those.
+// Inputs that libFuzzer finds worth keeping go to target/fuzz-corpus, not into the committed corpora;
+// docs/testing.md says how to add to those.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -11,16 +11,16 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** Options of libFuzzer for each target. A decoder that allocates a megabyte has believed a length in a damaged row. */
+/** libFuzzer's options for each target. A decoder that allocates a megabyte has trusted a length in a damaged row. */
 const TARGETS = {
   decoders: ['-max_len=4096', '-malloc_limit_mb=1'],
   plans: ['-max_len=1024'],
   arguments: ['-max_len=4096'],
-  // A short input of these is a file or a database that nothing happens to.
+  // With short inputs, hardly anything happens to the file or database.
   vfs: ['-max_len=1024', '-len_control=0'],
   sql: ['-max_len=2048', '-len_control=0'],
 };
-/** Not one of libFuzzer's: `fuzz/arguments.mjs`, on the addon that was built last. */
+/** Not a libFuzzer target: `fuzz/arguments.mjs`, on the addon that was built last. */
 const NODE = 'node';
 
 const { values: options, positionals } = parseArgs({
@@ -71,7 +71,7 @@ if (chosen.includes(NODE) && !existsSync(`${root}/node_modules`)) {
 function fuzz(target) {
   const found = `${root}/target/fuzz-corpus/${target}`;
   mkdirSync(found, { recursive: true });
-  // The first directory is where libFuzzer writes.
+  // libFuzzer writes to the first directory.
   const args = ['+nightly', 'fuzz', 'run', target, found, `fuzz/corpus/${target}`, '--'];
   args.push(`-max_total_time=${seconds}`, '-timeout=60', '-rss_limit_mb=4096', '-print_final_stats=1');
   return run('cargo', [...args, ...TARGETS[target]]);

@@ -1,5 +1,5 @@
-// Miri on the unit tests that need no C: the stored format, the decisions, the types, the memory backend, and the
-// handling of pointers that SQLite hands to the VFS.
+// Runs Miri on the unit tests that need no C: the stored format, the decisions, the types, the memory
+// backend, and the handling of pointers that SQLite passes to the VFS.
 //
 //   npm run miri -- [filters of tests]
 
@@ -17,7 +17,10 @@ const TESTS = [
   'vfs::header',
   'vfs::signals',
 ];
-/** Tests of every bit of long rows, and of large pages: hours in Miri, and nothing in them that the others lack. */
+/**
+ * Tests of every bit of long rows, and of large pages: they take hours in Miri, and cover nothing that others
+ * do not.
+ */
 const SKIPPED = [
   'what_is_too_long_or_out_of_order',
   'damage_to_a_stored_page',
@@ -45,9 +48,9 @@ const { status } = spawnSync('cargo', args, {
   stdio: 'inherit',
   env: {
     ...process.env,
-    // The tests that draw their cases ask the machine for a seed, and proptest for its directory.
+    // Tests with random cases ask the machine for a seed, and proptest for its directory.
     MIRIFLAGS: `-Zmiri-disable-isolation ${process.env.MIRIFLAGS ?? ''}`,
-    // Miri is some hundred times slower; what it looks for does not depend on the number of cases.
+    // Miri is several hundred times slower; what it checks does not depend on the number of cases.
     PROPTEST_CASES: process.env.PROPTEST_CASES ?? '4',
   },
 });

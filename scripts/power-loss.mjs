@@ -1,4 +1,4 @@
-// Loss of power on the embedded engine, for longer than `npm test` does it, and failures seen again:
+// Simulates loss of power on the embedded engine, for longer than `npm test` does, and reproduces failures:
 //
 //   npm run power-loss -- --states 5000 --seed 7
 //   npm run power-loss -- --log FILE --seed 7 --state 123

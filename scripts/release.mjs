@@ -25,7 +25,7 @@ const { values: options, positionals } = parseArgs({
 
 /** @param {string[]} args @param {string} cwd */
 function npm(args, cwd) {
-  // Through a shell, because npm is a batch file on Windows. None of the arguments has a space.
+  // In a shell, because npm is a batch file on Windows. None of the arguments contains a space.
   const { status } = spawnSync(`npm ${args.join(' ')}`, { cwd, stdio: 'inherit', shell: true });
   if (status !== 0) {
     throw new Error(`npm ${args[0]} failed in ${cwd}`);
@@ -49,7 +49,7 @@ function pack() {
   }
 }
 
-/** Whether the registry has it already, as after a release that broke off half way. @param {string} folder */
+/** Whether the registry already has it, as after a release that failed half way. @param {string} folder */
 function isPublished(folder) {
   const { name, version } = readJson(`${folder}/package.json`);
   return (

@@ -1,10 +1,10 @@
-// AddressSanitizer on all native code: our Rust, SQLite and LMDB, in the Rust tests that go through C and in the addon
-// under Jest.
+// AddressSanitizer on all native code: our Rust, SQLite and LMDB, in the Rust tests that go through C and in
+// the addon under Jest.
 //
 //   npm run sanitize -- [rust|addon]... [-- Jest's arguments]
 //
-// Linux on x86-64, a nightly Rust and clang. gcc's sanitizer does not do: Rust brings LLVM's runtime, and a process
-// has one.
+// Needs Linux on x86-64, a nightly Rust and clang. gcc's sanitizer does not work: Rust brings LLVM's runtime,
+// and a process can have only one.
 
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const target = 'x86_64-unknown-linux-gnu';
 const build = `${process.env.CARGO_TARGET_DIR ?? `${root}/target`}/asan`;
-/** Where Jest looks for its addon. One that is there already comes back afterwards. */
+/** Where Jest looks for its addon. An existing one is restored afterwards. */
 const addon = `${root}/target/addon/batondb.linux-x64-gnu.node`;
 const aside = `${addon}.aside`;
 const PARTS = ['rust', 'addon'];
@@ -50,7 +50,7 @@ function answer(command, ...args) {
   return status === 0 ? stdout.trim() : undefined;
 }
 
-/** The newest clang that has LLVM's runtime as a library beside it, for Node to load first. */
+/** The newest clang with LLVM's runtime as a shared library, which Node must load first. */
 function findClang() {
   const names = [
     process.env.CLANG,
@@ -86,7 +86,7 @@ const sanitized = {
   CARGO_TARGET_DIR: build,
   CC: clang.name,
   CFLAGS: '-fsanitize=address -fno-omit-frame-pointer -g1',
-  // For the target only: build scripts and proc macros run without.
+  // Only for the target: build scripts and proc macros run without it.
   RUSTFLAGS: '-Zsanitizer=address -Cforce-frame-pointers=yes',
 };
 
@@ -104,7 +104,7 @@ function rust() {
   const skipped = SKIPPED.flatMap((name) => ['--skip', name]);
   const which = ['--lib', '--test', 'it', '--test', 'fuzz', '--', ...RUST_TESTS, ...skipped];
   const cargo = ['+nightly', 'test', '--target', target, ...which];
-  // Tests leave what lives as long as the process, above all the threads of a pool.
+  // Tests do not free what lives as long as the process, mainly the threads of a pool.
   return run('cargo', cargo, {
     ...sanitized,
     ASAN_OPTIONS: 'detect_leaks=0:detect_stack_use_after_return=1',
@@ -120,13 +120,13 @@ function jest() {
     renameSync(addon, aside);
   }
   try {
-    // By its place and not by NAPI_RS_NATIVE_LIBRARY_PATH, which Jest's own resolver would take for itself.
+    // By its path and not by NAPI_RS_NATIVE_LIBRARY_PATH, which Jest's own resolver would intercept.
     copyFileSync(`${build}/${target}/debug/libbatondb.so`, addon);
     return run(process.execPath, ['node_modules/jest/bin/jest.js', '--runInBand', ...ofJest], {
       ...process.env,
-      // Node itself is not instrumented, so the runtime has to be there before it.
+      // Node itself is not instrumented, so the runtime has to be loaded before it.
       LD_PRELOAD: clang.runtime,
-      // Node keeps very much until its end on purpose, so every process would be told to leak.
+      // Node deliberately keeps a lot until its end, so every process would be reported to leak.
       ASAN_OPTIONS: 'detect_leaks=0',
     });
   } finally {

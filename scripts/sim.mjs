@@ -1,4 +1,4 @@
-// npm run sim: the deterministic simulation for longer than `npm test` has time, or one seed of it again.
+// npm run sim: runs the deterministic simulation for longer than `npm test` does, or repeats one seed.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

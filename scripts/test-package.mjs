@@ -1,10 +1,10 @@
-// Installs what is published into fresh projects, with each package manager, and runs it there.
+// Installs the published packages into fresh projects, with each package manager, and runs them there.
 //
 //   npm run test:package -- [npm] [pnpm] [yarn] [berry] [bun]
 //
-// The registry is one of this process that knows our packages alone. The package managers and bundlers themselves come
-// from the npm registry, into target/tools. The addon of this machine is the one that was built last; those of the other
-// platforms are empty files, which nobody may install.
+// The registry is served by this process and knows only our packages. The package managers and bundlers
+// themselves come from the npm registry, into target/tools. The addon of this machine is the last one built;
+// those of the other platforms are empty files, which nobody may install.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -141,7 +141,7 @@ function expectBundles(folder) {
   );
   same(external.status, 0, `esbuild: ${external.stderr}`);
   expectRuns(folder, 'external.mjs');
-  // Without `external` the bundler meets a .node file, for which it has no loader, and says so.
+  // Without `external`, the bundler meets a .node file, for which it has no loader, and reports that.
   const whole = bundle(folder, 'program.cjs', '--outfile=whole.cjs');
   same(whole.status, 1, 'exit code of a bundle without external');
   contains(whole.stderr, 'No loader is configured for ".node" files');
@@ -150,9 +150,9 @@ function expectBundles(folder) {
   expectRuns(folder, 'copied.cjs');
 }
 
-/** What was installed of our packages. @param {string} folder */
+/** The installed packages of ours. @param {string} folder */
 function installed(folder) {
-  // pnpm keeps the packages' dependencies beside them, in a folder of its own.
+  // pnpm puts the packages' dependencies beside them, in a separate folder.
   const folders = [join(folder, 'node_modules'), join(folder, 'node_modules/.pnpm/node_modules')];
   const names = folders.filter(existsSync).flatMap((each) => readdirSync(each));
   return SUPPORTED.map(packageOf)
@@ -186,7 +186,7 @@ function testManager(manager) {
     expectRuns(folder, 'out/program.cjs');
   });
   step(`${manager.name}: esbuild`, () => expectBundles(folder));
-  // How what is installed is laid out differs between package managers, and not for these.
+  // The layout of installed packages differs between package managers, but not for these checks.
   if (manager.name === 'npm') {
     for (const { name, command, output } of bundlers(folder)) {
       step(`${manager.name}: ${name}`, () => {

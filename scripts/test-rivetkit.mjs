@@ -1,6 +1,6 @@
-// Runs the examples of rivetkit actors on the real rivetkit, its engine included, and looks at what they say; then
-// compares `c.db` with rivetkit's own, call by call. Installs rivetkit (about 350 MB) into the example's folder, and,
-// where this Node is older than rivetkit wants, a Node for it into target/tools.
+// Runs the examples of rivetkit actors on the real rivetkit, its engine included, and checks their output;
+// then compares `c.db` with rivetkit's own, call by call. Installs rivetkit (about 350 MB) into the example's
+// folder and, if this Node is older than rivetkit needs, a newer Node into target/tools.
 //
 //   npm run test:rivetkit
 
@@ -23,7 +23,7 @@ const EXPECTED = [
   `generation 1 ${MESSAGES}`,
   `generation 2 ${MESSAGES}`,
   'the instance that lost the room cannot write',
-  // 3 was the other process.
+  // Generation 3 was the other process.
   `generation 4 ${MESSAGES.replace(' ]', ", 'from elsewhere' ]")}`,
   'destroyed: true',
 ];
@@ -41,7 +41,7 @@ function npmInstall(folder, ...args) {
   }
 }
 
-/** A Node that rivetkit runs on. */
+/** A Node that rivetkit supports. */
 function nodeForRivetkit() {
   if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
     return process.execPath;
@@ -68,7 +68,7 @@ function freePort() {
  * @param {string} node
  * @param {string} scratch the HOME below which rivetkit's engine keeps its data
  * @param {string[]} script its name in the example's folder, and its arguments
- * @returns {Promise<string[]>} what it says
+ * @returns {Promise<string[]>} its output
  */
 async function run(node, scratch, [name, ...args]) {
   const child = spawn(node, [join(EXAMPLE, name), ...args], {
@@ -87,7 +87,7 @@ async function run(node, scratch, [name, ...args]) {
 }
 
 /**
- * Does something with an engine that knows nothing yet, and ends the engine.
+ * Does something with a fresh engine, and stops the engine.
  *
  * @param {(scratch: string) => Promise<void>} work
  */
@@ -115,8 +115,8 @@ function passes(what, expected, said) {
 }
 
 /**
- * Two runs with one engine, the second of which takes the data of the first one to an id made of name and key; then an
- * engine that has forgotten the actor.
+ * Two runs with one engine, the second of which takes the data of the first one to an id made of name and
+ * key; then an engine that has forgotten the actor.
  *
  * @param {string} node
  * @param {string} data
@@ -150,7 +150,7 @@ async function byKey(node, data) {
 }
 
 /**
- * Ends rivetkit's engine, which outlives the process that has started it.
+ * Stops rivetkit's engine, which outlives the process that has started it.
  *
  * @param {string} scratch
  */
@@ -163,7 +163,7 @@ function stopEngine(scratch) {
   }
 }
 
-/** The provider's types against rivetkit's. */
+/** Checks the provider's types against rivetkit's. */
 function checkTypes() {
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const options =

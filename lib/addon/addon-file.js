@@ -1,12 +1,12 @@
-// Where a clone of the repository has its addons: the one that `npm run build` made lies beside package.json, and the one
-// of the tests in `target`, so that tests never leave theirs where users and benches find it.
+// Where a clone of the repository has its addons: `npm run build` puts one beside package.json, and the tests
+// have theirs in `target`, so that users and benches never pick it up.
 
 'use strict';
 
 const { statSync } = require('node:fs');
 const { join } = require('node:path');
 
-/** Set to `tests`, this has a clone take the addon of the tests. A published package has none. */
+/** If set to `tests`, a clone uses the addon of the tests. A published package has no such addon. */
 const VARIABLE = 'BATON_ADDON';
 /** Where `npm run build:debug` puts it. */
 const OF_TESTS = join('target', 'addon');
@@ -24,7 +24,7 @@ function builtAddon(platform) {
 }
 
 /**
- * The addon that tests run on: of those in this clone the one that was built last. None where nobody asks for it.
+ * The addon that tests run on: the last one built in this clone. None unless the variable asks for it.
  *
  * @param {string} platform
  */

@@ -1,17 +1,18 @@
-// The answers of databases as they arrive, a few in each turn of the event loop.
+// The answers of databases, delivered a few in each turn of the event loop.
 //
-// One flush of the store can answer many commits at once. Resolved all in one turn, whatever their callers do
-// next would hold up the loop in one piece; taken a few at a time, timers and sockets get their turns between.
+// One flush of the store can answer many commits at once. If all are resolved in one turn, the work that
+// their callers do next blocks the loop in one piece. Taken a few at a time, timers and sockets get their
+// turns in between.
 
 'use strict';
 
 const { NativeAnswerQueue } = require('./native.js');
 
 /**
- * What callers do next runs in microtasks of the same turn. Fewer a turn cost no throughput that could be
- * measured, and more made the loop later: 0.9 ms at p99.9 with 2, 1.3 with 8, 1.8 with 16 (16 actors that
- * commit without a pause, `npm run bench:sql -- --only commits --actors 16,64 --seconds 1`; longer turns have
- * rarer and longer pauses in them).
+ * The work that callers do next runs in microtasks of the same turn. Fewer answers per turn cost no
+ * measurable throughput, and more delayed the loop: 0.9 ms at p99.9 with 2, 1.3 with 8, 1.8 with 16 (16
+ * actors that commit without a pause, `npm run bench:sql -- --only commits --actors 16,64 --seconds 1`;
+ * longer turns contain rarer and longer pauses).
  */
 const ANSWERS_A_TURN = 2;
 const CALL_MAX = 2 ** 32 - 1;
@@ -24,7 +25,7 @@ const FOREVER_MS = 2 ** 31 - 1;
 const waiting = new Map();
 let lastCall = 0;
 let isTaking = false;
-/** Keeps the process alive while calls are under way, and only then. @type {NodeJS.Timeout | undefined} */
+/** Keeps the process alive while calls are running, and only then. @type {NodeJS.Timeout | undefined} */
 let anchor;
 
 const native = new NativeAnswerQueue(() => {
@@ -67,7 +68,7 @@ function ask(dispatch) {
   });
 }
 
-/** A database of the addon whose methods answer with promises. Each one dispatches before it returns. */
+/** A database of the addon whose methods return promises. Each one dispatches before it returns. */
 class QueuedDatabase {
   #native;
 
@@ -159,7 +160,7 @@ class QueuedDatabase {
    * @param {number} scope
    * @param {number} job
    * @param {number} script
-   * @param {boolean} skip Leaves out the rows that are left of a statement.
+   * @param {boolean} skip Skips the remaining rows of a statement.
    * @returns {Promise<Uint8Array[] | Failure>}
    */
   eachOn(scope, job, script, skip) {
@@ -198,4 +199,4 @@ class QueuedDatabase {
   }
 }
 
-module.exports = { QueuedDatabase, inbox: native };
+module.exports = { QueuedDatabase, answers: native };

@@ -1,5 +1,5 @@
-// Loads the addon. Where that fails, says which package is missing and why package managers leave it out, instead
-// of the generated loader's words.
+// Loads the addon. If that fails, the error says which package is missing and why package managers leave it
+// out, instead of the generated loader's message.
 
 'use strict';
 
@@ -20,10 +20,10 @@ function machine() {
 }
 
 function glibc() {
-  // The types of the oldest supported Node do not know `excludeNetwork`.
+  // The types of the oldest supported Node lack `excludeNetwork`.
   const report = /** @type {NodeJS.ProcessReport & { excludeNetwork?: boolean }} */ (process.report);
   const { excludeNetwork } = report;
-  // Otherwise the report looks up the name of every open socket's peer.
+  // Otherwise the report looks up the names of the peers of all open sockets.
   report.excludeNetwork = true;
   try {
     const { header } = /** @type {{ header?: { glibcVersionRuntime?: string } }} */ (report.getReport());
@@ -42,14 +42,14 @@ function installedVersion(platform) {
   }
 }
 
-/** What the system's loader says to the addon, undefined where there is none. @param {string} platform */
+/** The error of the system's loader for the addon, undefined if there is none. @param {string} platform */
 function refusal(platform) {
   const local = builtAddon(platform);
   try {
     require(existsSync(local) ? local : packageOf(platform));
   } catch (error) {
     const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
-    // A package whose file is gone is as good as missing.
+    // A package without its file counts as missing.
     return code === 'MODULE_NOT_FOUND' ? undefined : message;
   }
   return undefined;
@@ -77,8 +77,8 @@ function failure(cause) {
 }
 
 /**
- * Whether the addon is of batondb's own version. Calls between two versions would fail later and more oddly.
- * An addon that was built here lies beside package.json and is the same version by nature.
+ * Whether the addon belongs to batondb's own version. Calls between two versions would fail later and in
+ * stranger ways. An addon that was built here is beside package.json and always has the same version.
  */
 function isOfThisVersion() {
   const candidates = PLATFORMS.filter((platform) =>
@@ -87,12 +87,12 @@ function isOfThisVersion() {
   if (process.env.NAPI_RS_NATIVE_LIBRARY_PATH || candidates.some((each) => existsSync(builtAddon(each)))) {
     return true;
   }
-  // Linux has two candidates, and finding out which of them was loaded would cost every start.
+  // Linux has two candidates, and finding out which of them was loaded would slow down every start.
   const versions = candidates.map(installedVersion).filter((each) => each !== undefined);
   return versions.length === 0 || versions.includes(version);
 }
 
-/** What the tests of a clone run on. @returns {Binding | undefined} */
+/** The addon that the tests of a clone run on. @returns {Binding | undefined} */
 function ofTests() {
   if (process.env[VARIABLE] === undefined) return undefined;
   const file = addonOfTests(platformOf(machine()));

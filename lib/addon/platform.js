@@ -1,8 +1,8 @@
-// Which platforms have a package with the addon, and what to tell someone whose addon does not load.
+// The platforms that have a package with the addon, and the advice to users whose addon does not load.
 
 'use strict';
 
-/** The platforms that a package is published for. The `napi.targets` of package.json are the same list. */
+/** The platforms that have a published package. The `napi.targets` of package.json are the same list. */
 const PLATFORMS = Object.freeze([
   'linux-x64-gnu',
   'linux-arm64-gnu',
@@ -14,26 +14,26 @@ const PLATFORMS = Object.freeze([
   'win32-arm64-msvc',
 ]);
 
-/** The oldest C library that the addon of Linux loads on. `npm run build:all` checks each addon against it. */
+/** The oldest C library that the Linux addon loads on. `npm run build:all` checks each addon against it. */
 const GLIBC_FLOOR = '2.17';
 
 /**
  * @typedef {object} Machine
  * @property {string} platform as in `process.platform`
  * @property {string} arch as in `process.arch`
- * @property {string | undefined} glibc version of the C library, undefined where it is another one
+ * @property {string | undefined} glibc version of the C library, undefined if it is another one
  */
 
 /**
- * What a failed load has found.
+ * The facts about a failed load.
  *
  * @typedef {object} Finding
  * @property {Machine} machine
  * @property {string} node as in `process.version`
  * @property {string} version of batondb
- * @property {string | undefined} installed version of the platform package, undefined where it is missing
+ * @property {string | undefined} installed version of the platform package, undefined if it is missing
  * @property {readonly string[]} others platform packages of other machines that are installed
- * @property {string | undefined} failure message of the system's loader, where it refused the addon
+ * @property {string | undefined} failure message of the system's loader, if it refused the addon
  */
 
 /** @typedef {'unsupported' | 'missing' | 'version' | 'refused'} Reason */
@@ -133,7 +133,7 @@ const EXPLAIN = {
 };
 
 /**
- * Why the addon did not load and how to mend it.
+ * Explains why the addon did not load and how to fix it.
  *
  * @param {Finding} finding
  * @returns {{ reason: Reason, name: string, message: string }}

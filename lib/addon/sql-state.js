@@ -1,10 +1,10 @@
-// What a text of SQL is that somebody types, as SQLite sees it.
+// How SQLite sees SQL text that somebody types.
 
 'use strict';
 
 /** @param {string} sql */
 function stateOf(sql) {
-  // Only now: adapters can be imported without an addon, as for their types or a bundle.
+  // Loaded late: adapters can be imported without an addon, for their types or for a bundle.
   const { NativeDatabase } = require('./native.js');
   return NativeDatabase.sqlState(sql);
 }
@@ -13,17 +13,17 @@ const BLANK = 0;
 const COMPLETE = 2;
 
 /**
- * Whether there is no statement in it: nothing but blanks, semicolons and comments.
+ * Whether a text contains no statement: only whitespace, semicolons and comments.
  *
  * @param {string} sql
  */
 function isBlank(sql) {
-  // Most texts say so at once, and need not be copied to the addon.
+  // Most texts show this at once, and need not be copied to the addon.
   return !/^\s*\w/.test(sql) && stateOf(sql) === BLANK;
 }
 
 /**
- * Whether its last statement has its semicolon.
+ * Whether the last statement of a text has its semicolon.
  *
  * @param {string} sql
  */

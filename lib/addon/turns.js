@@ -1,14 +1,14 @@
-// Turns of the event loop, taken one at a time by all work of this thread that is cut into slices.
+// Turns of the event loop. All sliced work of this thread shares them, one slice in a turn.
 
 'use strict';
 
-/** How long one slice may take: half of what the event loop may be held up. */
+/** How long one slice may take: half of the acceptable delay of the event loop. */
 const SLICE_MS = 0.5;
 
 /** @type {(() => void)[]} */
 const waiting = [];
 
-/** Resolves in a later turn of the event loop, which nobody else that waits here shares. */
+/** Resolves in a later turn of the event loop, which is not shared with anybody else who waits here. */
 function nextTurn() {
   return new Promise((resolve) => {
     waiting.push(() => resolve(undefined));
@@ -22,7 +22,7 @@ function resumeFirst() {
   const [resume] = waiting;
   resume();
   waiting.shift();
-  // All immediates set before a turn run in that turn, hence one after the other.
+  // All immediates set before a turn run in that turn, so they are set one after the other.
   if (waiting.length > 0) {
     setImmediate(resumeFirst);
   }

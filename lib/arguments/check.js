@@ -1,6 +1,6 @@
-// Checks of single values. Each throws a BatonError that names the argument and shows what was given.
+// Checks of single values. Each throws a BatonError that names the argument and shows its value.
 //
-// The wrong kind of value is ERR_INVALID_ARG; a number of the right kind outside its range is
+// The wrong type of value is ERR_INVALID_ARG; a number of the right type outside its range is
 // ERR_OUT_OF_RANGE.
 
 'use strict';
@@ -23,7 +23,7 @@ function inspected(value) {
   try {
     return inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: SHOWN_LENGTH_MAX });
   } catch {
-    // It asks the value for its name and its tag, which may be symbols, or getters that throw.
+    // Showing a value asks it for its name and its tag, which may be symbols, or getters that throw.
     return `a value of type ${typeof value} that cannot be shown`;
   }
 }
@@ -38,8 +38,8 @@ function show(value) {
 }
 
 /**
- * The name of a function, or of what made an object. What answers with an error is told to have none: the error that
- * the caller is to see is the one about the argument.
+ * The name of a function, or of an object's constructor. If reading it throws, the value counts as unnamed:
+ * the caller should see the error about the argument.
  *
  * @param {any} value
  * @param {string} [of]
@@ -96,7 +96,7 @@ function outOfRange(name, expected, value) {
 }
 
 /**
- * An object with none but the given keys, so that a misspelt option is not taken for an absent one.
+ * An object with only the given keys, so that a misspelt option does not count as absent.
  *
  * @param {unknown} value
  * @param {string} name
@@ -120,8 +120,8 @@ function object(value, name, keys) {
 }
 
 /**
- * An array, each of its entries through `each`. By index up to the first that is refused: `map` would pass over the
- * holes of a sparse array, and an iterator would first gather all four billion of them.
+ * An array whose entries are checked by `each`. It is read by index up to the first refused entry: `map`
+ * would skip the holes of a sparse array, and an iterator would first collect all four billion of them.
  *
  * @template T
  * @param {unknown} value
@@ -150,7 +150,7 @@ function string(value, name) {
   if (typeof value !== 'string') {
     throw invalid(name, 'of type string', value);
   }
-  // A lone surrogate has no form in UTF-8: two such strings would become the same bytes.
+  // A lone surrogate has no UTF-8 form: two such strings would become the same bytes.
   if (!value.isWellFormed()) {
     throw invalid(name, 'well-formed Unicode, without lone surrogates', value);
   }
@@ -171,7 +171,7 @@ function nonEmptyString(value, name) {
 }
 
 /**
- * The name of a file or directory: a path, or a URL of one, as an object or as its text.
+ * The name of a file or directory: a path or a file URL, as an object or as text.
  *
  * @param {unknown} value
  * @param {string} name
@@ -189,7 +189,7 @@ function path(value, name) {
 }
 
 /**
- * By what it has, as Node does: those of another realm are of another class.
+ * Checked by its properties, as Node does: URLs of another realm have another class.
  *
  * @param {any} value
  */
@@ -257,7 +257,7 @@ function integer(value, name, min, max) {
 }
 
 /**
- * A time limit that a timer of Node can hold.
+ * A time limit within the range of Node's timers.
  *
  * @param {unknown} value
  * @param {string} name
@@ -292,7 +292,7 @@ function signal(value, name) {
   if (value === undefined) {
     return undefined;
   }
-  // By its shape, since a signal of another realm is not an instance of this one's class.
+  // Checked by its shape, since a signal of another realm is not an instance of this class.
   const shape = /** @type {any} */ (value);
   if (typeof shape?.aborted !== 'boolean' || typeof shape.addEventListener !== 'function') {
     throw invalid(name, 'an instance of AbortSignal', value);

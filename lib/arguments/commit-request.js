@@ -1,4 +1,4 @@
-// The check of a commit, and its pages as the addon takes them.
+// Checks a commit, and packs its pages for the addon.
 
 'use strict';
 
@@ -55,7 +55,7 @@ function pageWrites(value, name) {
 /**
  * @param {unknown} value
  * @param {string} name
- * @param {number | undefined} length That of the first page; all are as long.
+ * @param {number | undefined} length That of the first page; all pages have the same length.
  * @returns {Uint8Array}
  */
 function pageBytes(value, name, length) {
@@ -71,7 +71,7 @@ function pageBytes(value, name, length) {
     throw wrongLength(name, 'one page, a power of two from 512 to 65536 bytes', byteLength);
   }
   if (types.isSharedArrayBuffer(value.buffer)) {
-    // Other threads may write to it while the addon reads, so the addon gets a copy that nobody else has.
+    // Other threads may write to it while the addon reads, so the addon gets a private copy.
     return new Uint8Array(value.buffer, value.byteOffset, byteLength).slice();
   }
   return types.isUint8Array(value) ? value : new Uint8Array(value.buffer, value.byteOffset, byteLength);
@@ -83,7 +83,7 @@ function pageBytes(value, name, length) {
  * @param {number} byteLength
  */
 function wrongLength(name, expected, byteLength) {
-  // A detached buffer is the usual reason for a view without bytes.
+  // The usual reason for an empty view is a detached buffer.
   const hint = byteLength === 0 ? ' (is its buffer detached?)' : '';
   return new BatonError(
     'ERR_INVALID_ARG',

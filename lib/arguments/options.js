@@ -1,4 +1,4 @@
-// From what a caller passes to a store's methods to what the addon takes, one function each.
+// Converts the arguments of a store's methods into what the addon takes, one function each.
 
 'use strict';
 
@@ -79,7 +79,7 @@ const DATABASE_OPTIONS = [
 ];
 
 /**
- * Options that go with owning an actor.
+ * Refuses options that only an owner may use.
  *
  * @param {{ [name: string]: unknown }} options
  */
@@ -96,7 +96,7 @@ function databaseOptions(value) {
   const options = check.object(value ?? {}, 'options', DATABASE_OPTIONS);
   const { maxQueuedCalls = QUEUED_CALLS_DEFAULT, transactionTimeoutMs = TRANSACTION_TIMEOUT_MS_DEFAULT } =
     options;
-  // Read once: a getter could answer with another value than the one that was checked.
+  // Read once: a getter could return another value than the one that was checked.
   const { onFenced, preload: preloaded } = options;
   const readOnly = check.boolean(options.readOnly ?? false, 'options.readOnly');
   if (readOnly) {
@@ -294,7 +294,7 @@ function file(value) {
 }
 
 /**
- * Its length in bytes is the engine's to check: it counts UTF-8.
+ * The engine checks the length in bytes: it counts UTF-8.
  *
  * @param {unknown} value
  * @param {string} [name]

@@ -1,4 +1,4 @@
-// Checks of a statement's parameters: what they are called, and which values SQLite can store.
+// Checks of a statement's parameters: their names, and which values SQLite can store.
 
 'use strict';
 
@@ -30,7 +30,7 @@ function label(name, key) {
 function plainObject(value, name) {
   if (typeof value === 'object' && value !== null) {
     const prototype = Object.getPrototypeOf(value);
-    // The second question is for objects of another realm, whose `Object.prototype` is another one.
+    // The second check is for objects of another realm, which has another `Object.prototype`.
     if (prototype === null || Object.getPrototypeOf(prototype) === null) {
       return /** @type {Record<string, unknown>} */ (value);
     }
@@ -77,7 +77,7 @@ function blobBytes(value, name, key) {
       ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
       : new Uint8Array(/** @type {ArrayBufferLike} */ (value));
   } catch (cause) {
-    // Its length reads as 0, and 0 bytes must not be what is stored.
+    // Its length reads as 0, and an empty value must not be stored instead.
     throw new BatonError('ERR_INVALID_ARG', `The buffer of the "${label(name, key)}" property is detached`, {
       cause,
     });

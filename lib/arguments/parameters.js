@@ -4,8 +4,8 @@
 //     named only: u32 byte length and UTF-8 of the name, without its prefix
 //     u8 tag and the value: 0 null; 1 i64; 2 f64; 3 text and 4 blob, each u32 byte length and the bytes
 //
-// All numbers are big-endian. The bytes lie in a scratch buffer that the next call overwrites: the addon
-// copies them before its method returns, and nothing may run between.
+// All numbers are big-endian. The bytes are in a scratch buffer that the next call overwrites: the addon
+// copies them before its method returns, and nothing may run in between.
 
 'use strict';
 
@@ -28,9 +28,9 @@ const U32_SIZE = 2 ** 32;
 const SCRATCH_BYTES = 4_096;
 // A larger scratch buffer is not kept, so that one large blob does not stay in memory for good.
 const SCRATCH_KEPT_BYTES_MAX = 1024 * 1024;
-/** SQLite's own limit of a value and of a row. It keeps all lengths within 32 bits, too. */
+/** SQLite's own limit for a value and for a row. It also keeps all lengths within 32 bits. */
 const PARAMS_BYTES_MAX = 1_000_000_000;
-/** Up to here three bytes a UTF-16 unit are reserved without counting. */
+/** Up to this length, three bytes per UTF-16 unit are reserved without counting. */
 const UNCOUNTED_LENGTH_MAX = 4_096;
 
 class ParamWriter {
@@ -59,7 +59,7 @@ class ParamWriter {
     if (Array.isArray(params)) {
       const { length } = params;
       this.#header(POSITIONAL, length);
-      // By index, because `forEach` would pass over the holes of a sparse array.
+      // By index, because `forEach` would skip the holes of a sparse array.
       for (let index = 0; index < length; index += 1) {
         this.#value(params[index], name, index);
       }
@@ -128,7 +128,7 @@ class ParamWriter {
    * @param {number | string} key
    */
   #number(value, name, key) {
-    // Minus zero is no integer: SQLite has it as a real only.
+    // Minus zero is not an integer: SQLite has it only as a real.
     if (Number.isSafeInteger(value) && !Object.is(value, -0)) {
       this.#integer(value);
       return;
@@ -170,7 +170,7 @@ class ParamWriter {
 
   /**
    * @param {number} tag
-   * @param {number} following How many bytes the caller is going to write behind it.
+   * @param {number} following How many bytes the caller will write after it.
    */
   #tag(tag, following) {
     this.#reserve(1 + following);
@@ -188,7 +188,7 @@ class ParamWriter {
       const message = `The parameters of a call must have at most ${PARAMS_BYTES_MAX} bytes together. Received more`;
       throw new BatonError('ERR_TOO_LARGE', message);
     }
-    // What `write` answered before keeps the old buffer, where its bytes stay as they are.
+    // Earlier results of `write` keep the old buffer, where their bytes stay unchanged.
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length));
     grown.set(this.#bytes.subarray(0, this.#at));
     this.#bytes = grown;
@@ -219,7 +219,8 @@ function withWriter(write) {
 }
 
 /**
- * The parameters of one statement. To be used before the next call of a function of this module.
+ * Encodes the parameters of one statement. The result is valid until the next call of a function of this
+ * module.
  *
  * @param {unknown} params
  * @returns {Uint8Array | undefined}
@@ -229,10 +230,10 @@ function encodeParams(params) {
 }
 
 /**
- * The parameters of several statements, as {@link encodeParams}.
+ * Encodes the parameters of several statements, like {@link encodeParams}.
  *
  * @param {readonly unknown[]} list
- * @param {(index: number) => string} name What errors call the parameters of a statement.
+ * @param {(index: number) => string} name The name of a statement's parameters in errors.
  * @returns {(Uint8Array | undefined)[]}
  */
 function encodeParamsList(list, name) {

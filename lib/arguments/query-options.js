@@ -1,4 +1,4 @@
-// Checks of what the methods of databases, transactions and statements are given.
+// Checks the arguments of the methods of databases, transactions and statements.
 
 'use strict';
 
@@ -8,8 +8,8 @@ const { traceparent } = require('./traceparent.js');
 /** @typedef {import('../results/rows.js').RowFormat & import('../database/connection.js').Limits} Query */
 
 /**
- * What an adapter has its callers told about integers that a number cannot hold: the option is the adapter's then. A
- * symbol that all copies of this package share, and that no caller comes upon.
+ * The advice of an adapter's errors about integers that a number cannot hold: there, the option belongs to
+ * the adapter. A symbol that all copies of this package share, and that callers do not come across.
  */
 const HINT = Symbol.for('batondb.integerHint');
 
@@ -33,7 +33,7 @@ const QUERY_DEFAULT = Object.freeze({
  */
 function sqlText(value, name = 'sql') {
   const text = check.string(value, name);
-  // SQLite would end there, and pass over the rest in silence.
+  // SQLite would end there, and silently ignore the rest.
   if (text.includes('\0')) {
     throw check.invalid(name, 'SQL without null bytes', value);
   }

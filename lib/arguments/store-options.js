@@ -1,4 +1,4 @@
-// From what a caller passes to `Store.open` to what the addon takes.
+// Converts the options of `Store.open` into what the addon takes.
 
 'use strict';
 
@@ -85,7 +85,7 @@ function embeddedOptions({ path, durability = 'strict', maxSizeBytes, readOnly =
     throw check.invalid('options.create', 'false or absent with "readOnly"', options.create);
   }
   return {
-    // Now, so that a later change of the working directory does not matter.
+    // Resolved now, so that a later change of the working directory does not matter.
     path: resolve(check.path(path, 'options.path')),
     create: create(options.create),
     relaxed: durability === 'relaxed',
@@ -100,7 +100,7 @@ function embeddedOptions({ path, durability = 'strict', maxSizeBytes, readOnly =
 }
 
 /**
- * The rights of files, as `chmod` takes them.
+ * File permissions, as `chmod` takes them.
  *
  * @param {unknown} value
  * @returns {number}

@@ -1,11 +1,11 @@
-// The W3C trace context that a caller passes along.
+// The W3C trace context that a caller passes.
 
 'use strict';
 
 const check = require('./check.js');
 
 const IDS = '(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}';
-/** Versions to come may have more behind what version 00 has; ff is none. */
+/** Future versions may append more to the fields of version 00; ff is not a version. */
 const TRACEPARENT = new RegExp(`^(?:00-${IDS}|(?!00|ff)[0-9a-f]{2}-${IDS}(?:-.*)?)$`);
 
 /**

@@ -1,4 +1,4 @@
-// Addresses of stores: a directory, or `foundationdb:PREFIX?cluster-file=FILE`.
+// Store addresses: a directory, or `foundationdb:PREFIX?cluster-file=FILE`.
 
 'use strict';
 
@@ -70,8 +70,8 @@ function decoded(text, address) {
 }
 
 /**
- * Opens a store. Unless told to make one, a place without a store is an error: a mistyped name makes nothing. One that
- * is only read may be in a directory that cannot be written.
+ * Opens a store. Unless `create` is set, a place without a store is an error: a mistyped name creates
+ * nothing. A store that is only read may be in a directory that is not writable.
  *
  * @param {string | undefined} address
  * @param {{ create?: boolean, maxSizeBytes?: number, readOnly?: boolean }} [how]

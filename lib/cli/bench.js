@@ -1,4 +1,4 @@
-// batondb bench: how fast this store is on this machine.
+// batondb bench: measures how fast this store is on this machine.
 
 'use strict';
 
@@ -40,7 +40,7 @@ store must be there. Each figure takes --seconds; other load on the machine show
     const seconds = whole(values.seconds ?? '2', 'seconds', 1, 60) ?? 2;
     const store = await open();
     const profile = NativeStore.buildProfile();
-    // Whoever asks for the addon of the tests knows.
+    // A user who asks for the addon of the tests knows that it is slow.
     if (profile !== 'release' && process.env[VARIABLE] === undefined) {
       note(`batondb: this addon is a ${profile} build, several times as slow as a release: npm run build`);
     }
@@ -126,7 +126,7 @@ class BenchActor {
   }
 }
 
-/** Half of a page is zeros, about as databases have it. */
+/** Half of a page is zeros, roughly as in real databases. */
 function content() {
   const data = Buffer.alloc(PAGE_BYTES);
   randomBytes(PAGE_BYTES / 2).copy(data);

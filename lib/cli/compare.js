@@ -1,4 +1,4 @@
-// Whether an actor that was copied before has the same pages in two stores.
+// Compares the pages of an actor in two stores, for an actor that was copied before.
 
 'use strict';
 
@@ -7,8 +7,8 @@ const { BatonError, isBatonError } = require('../error.js');
 const BYTES_TOGETHER = 1024 * 1024;
 
 /**
- * Reads every page in both stores, from one head each. Answers `false` where the source has moved on meanwhile, so that
- * what was copied is not there any more to compare with.
+ * Reads every page in both stores, at one head each. Returns `false` if the source has moved on meanwhile, so
+ * that the copied state no longer exists and cannot be compared.
  *
  * @param {{
  *   source: InstanceType<typeof import('../store/store.js').Store>,
@@ -16,7 +16,7 @@ const BYTES_TOGETHER = 1024 * 1024;
  *   actorId: string,
  *   signal: AbortSignal,
  * }} what
- * @param {{ source: bigint, target: bigint }} heads what was copied, and what it has become
+ * @param {{ source: bigint, target: bigint }} heads the head that was copied, and the head that it has become
  */
 async function compare({ source, target, actorId, signal }, heads) {
   const [one, other] = await Promise.all([source.stat(actorId), target.stat(actorId)]);
@@ -53,7 +53,7 @@ async function compare({ source, target, actorId, signal }, heads) {
 }
 
 /**
- * Pages of a head, or nothing once the owner has moved on.
+ * Pages of a head; undefined once the owner has moved on.
  *
  * @param {InstanceType<typeof import('../store/store.js').Store>} store
  * @param {string} actorId

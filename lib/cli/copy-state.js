@@ -1,9 +1,9 @@
-// What a copy of many actors remembers, so that it can be cut off anywhere and goes on: a file of lines, each a JSON
-// object, that only grows.
+// The state file of a copy of many actors, so that the copy can be interrupted anywhere and go on: lines that
+// each hold a JSON object. The file only grows.
 //
-// Of an actor there are two notes. The first is written when the target was taken over and before anything is written
-// there: whatever this generation leaves in the target is this copy's own, and may be replaced. The second one says
-// which head was copied and which head it has become.
+// An actor has two lines. The first is written when the target was taken over, before anything is written
+// there: whatever this generation leaves in the target belongs to this copy and may be replaced. The second
+// records which head was copied and which head it has become.
 
 'use strict';
 
@@ -28,7 +28,7 @@ const FORMAT = 1;
  * @property {string} actorId
  * @property {string} generation what the copy holds in the target
  * @property {string} [source] the head that was copied
- * @property {number} [made] when the source was made, in milliseconds
+ * @property {number} [made] when the source was created, in milliseconds
  * @property {string} [target] the head that it has become
  */
 
@@ -39,7 +39,8 @@ class CopyState {
 
   /**
    * @param {string} file
-   * @param {{ from: string, to: string }} stores as they were named, to notice a file of another copy
+   * @param {{ from: string, to: string }} stores as the user named them, to recognise the file of another
+   * copy
    */
   constructor(file, { from, to }) {
     const header = { batondbCopy: FORMAT, from, to };
@@ -55,10 +56,10 @@ class CopyState {
       );
     }
     for (const note of notes) this.#notes.set(note.actorId, note);
-    // A line that a kill has cut off is taken away: what it was about to say has not begun. Not before it is known
-    // whose file this is.
+    // A line that a kill has cut off is removed: the work that it announced has not begun. Not before it is
+    // known to which copy the file belongs.
     if (end < bytes.length) truncateSync(file, end);
-    // It names actors, which may be people.
+    // It names actors, which may identify people.
     this.#descriptor = openSync(file, 'a', 0o600);
     if (!found) this.#append(header);
   }
@@ -101,7 +102,7 @@ function parsed(file, line) {
     const value = JSON.parse(line);
     if (typeof value === 'object' && value !== null) return value;
   } catch {
-    // Told below, as anything else that is no such line.
+    // Reported below, like any other invalid line.
   }
   throw noState(file);
 }

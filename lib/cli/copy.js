@@ -1,4 +1,4 @@
-// batondb copy: actors from one store to another, one after the other or a few side by side.
+// batondb copy: copies actors from one store to another, one at a time or a few in parallel.
 
 'use strict';
 
@@ -92,8 +92,8 @@ copied onto itself, by whatever names it is given.`,
 };
 
 /**
- * Opens the store to copy from. Where it cannot be written, reading is enough; where it can, it may be the very store to
- * copy to, which is found out once both are open.
+ * Opens the store to copy from. If it is not writable, read-only is enough. If it is, it may be the same
+ * store as the target, which is detected once both are open.
  *
  * @param {import('./main.js').Call['open']} open
  * @param {string} address
@@ -142,7 +142,7 @@ class Job {
   bytes = 0;
   /** @type {{ actorId: string, code: string, message: string }[]} */
   failed = [];
-  /** Bytes of actors that are on their way, and how far each is. @type {Map<string, Underway>} */
+  /** Bytes of the actors being copied, and the progress of each. @type {Map<string, Underway>} */
   #underWay = new Map();
   #settings;
 
@@ -182,9 +182,9 @@ class Job {
     } catch (thrown) {
       const error = /** @type {import('../../index.js').BatonError} */ (thrown);
       if (signal.aborted || !isBatonError(error)) throw error;
-      // Deleted since it was listed.
+      // It was deleted since it was listed.
       if (error.code === 'ERR_NOT_FOUND' && !(await this.#settings.source.stat(actorId))) return;
-      // A store that is away is away for all.
+      // An unavailable store is unavailable for all actors.
       if (error.code === 'ERR_CLOSED' || error.code === 'ERR_QUOTA_EXCEEDED') throw error;
       if (error.code === 'ERR_UNAVAILABLE') {
         await Promise.all([this.#settings.source.ping(), this.#settings.target.ping()]);
@@ -213,7 +213,7 @@ class Job {
         this.unchanged += 1;
         return;
       }
-      // Its owner went on while it was compared, so it is copied, as it would have been a moment later.
+      // Its owner has committed during the comparison, so it is copied, as it would have been a moment later.
     }
     const ours = to !== undefined && known?.generation === String(to.generation);
     if (to && to.sizePages > 0 && !ours && !values.replace) {
@@ -228,7 +228,7 @@ class Job {
       signal,
       verify: values.verify === true,
       onProgress: ({ target: { generation }, pagesDone, pagesVerified, pages, source: { pageSize } }) => {
-        // Before anything is written: from here on what is in the target is this copy's.
+        // Before anything is written: from here on, the content of the target belongs to this copy.
         if (!begun) state.put({ actorId, generation: String(generation) });
         begun = true;
         this.#underWay.set(actorId, {

@@ -1,4 +1,4 @@
-// batondb delete
+// batondb delete: deletes an actor.
 
 'use strict';
 
@@ -26,7 +26,7 @@ does not exist is cleared as well, though the actor is told not to exist.`,
     const store = await open();
     const meta = await store.stat(actorId);
     if (!meta) {
-      // What an import or a copy that was cut off has left of one can only be cleared by its name.
+      // What an interrupted import or copy has left of an actor can only be cleared by its name.
       await store.delete(actorId);
       throw new BatonError('ERR_NOT_FOUND', `actor ${JSON.stringify(actorId)} does not exist`);
     }
@@ -52,12 +52,12 @@ does not exist is cleared as well, though the actor is told not to exist.`,
 async function confirmed(question, signal) {
   if (!process.stdin.isTTY) throw new UsageError('delete cannot ask here; pass --yes');
   const asking = createInterface({ input: process.stdin, output: process.stderr });
-  // In its terminal Ctrl-C is a key.
+  // In a terminal, readline handles Ctrl-C as a key.
   asking.on('SIGINT', () => process.emit('SIGINT'));
   try {
     return (await asking.question(question, { signal })).trim().toLowerCase() === 'yes';
   } catch (error) {
-    // The input ended: that is no yes.
+    // The input ended, which does not count as a yes.
     if (signal.aborted) throw error;
     return false;
   } finally {

@@ -1,4 +1,4 @@
-// batondb doctor
+// batondb doctor: checks the installation and a store.
 
 'use strict';
 
@@ -46,11 +46,12 @@ exist is an error. Nothing is repaired: what to do about damage is said in docs/
         progress.show(`${plural(actors, 'actor')}, ${size(bytes)} read, ${plural(problems, 'problem')}`),
     });
     progress.clear();
-    // Who keeps old states or the turn to write: nothing is wrong with what is stored, but the file grows, or nobody writes.
+    // Readers that keep old states, or a process that keeps the write turn: the stored data is fine, but the
+    // file grows or nobody can write.
     const { messages } = await store.status();
     const warned = report.problems.length > 0 || report.busy.length > 0 || messages.length > 0;
     const code = report.ok && !(values.strict && warned) ? 0 : 1;
-    // Nothing is wrong with an actor that is not there, and it is not what was asked for.
+    // A missing actor is not damaged, but it is not what the user asked for either.
     const missing = actorId !== undefined && report.ok && !(await store.stat(actorId));
     if (values.json) {
       await out.json({ ...report, ok: report.ok && !missing, messages });

@@ -1,4 +1,4 @@
-// batondb export
+// batondb export: writes an actor to a SQLite file.
 
 'use strict';
 

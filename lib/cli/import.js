@@ -1,4 +1,4 @@
-// batondb import
+// batondb import: makes a SQLite file the content of an actor.
 
 'use strict';
 

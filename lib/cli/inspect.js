@@ -1,4 +1,4 @@
-// batondb inspect
+// batondb inspect: shows everything stored for one actor.
 
 'use strict';
 

@@ -1,11 +1,11 @@
-// batondb list
+// batondb list: lists the actors of a store.
 
 'use strict';
 
 const { count, json, plain, size, table } = require('./output.js');
 const { whole } = require('./usage.js');
 
-/** Actors whose states are asked for side by side. */
+/** How many actors' states are read in parallel. */
 const SIDE_BY_SIDE = 64;
 
 /** @type {import('./usage.js').Command} */

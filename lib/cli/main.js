@@ -1,4 +1,4 @@
-// From the words on the command line to a command, and from what comes of it to an exit code.
+// Maps the words on the command line to a command, and its outcome to an exit code.
 
 'use strict';
 
@@ -10,9 +10,9 @@ const { Progress } = require('./progress.js');
 const { UsageError, bytes, commandHelp, parse, suggestion } = require('./usage.js');
 
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 };
-/** The least that a store in a directory is opened with. */
+/** The smallest size with which a store in a directory can be opened. */
 const STORE_BYTES_MIN = 1024 * 1024;
-/** How long an interrupted command may take to leave things tidy. */
+/** How long an interrupted command may take to clean up. */
 const GRACE_MS = 2_000;
 
 /** @type {import('./usage.js').Command[]} */
@@ -39,9 +39,9 @@ const COMMANDS = [
  * @property {InstanceType<typeof Output>} out
  * @property {InstanceType<typeof Progress>} progress
  * @property {AbortSignal} signal aborted by Ctrl-C
- * @property {(text: string) => void} note tells something on stderr
+ * @property {(text: string) => void} note prints a message on stderr
  * @property {(address?: string, how?: { create?: boolean, readOnly?: boolean }) => Promise<InstanceType<typeof import('../store/store.js').Store>>} open
- *   the store of the first argument unless told another one; closed when the command ends
+ *   the store of the first argument, unless another address is given; closed when the command ends
  */
 
 function help() {
@@ -69,7 +69,7 @@ batondb <command> --help tells more, with examples. batondb --version prints the
 
 /** @param {string[]} argv */
 async function main(argv) {
-  // There is nobody left to tell that to.
+  // There is nobody left to report this to.
   process.stderr.on('error', () => {});
   const interrupted = new AbortController();
   try {
@@ -86,7 +86,7 @@ async function main(argv) {
 async function dispatch(argv, interrupted) {
   const [name, ...rest] = argv;
   const out = new Output(process.stdout, () => {
-    // As with `| head`: there is nobody to print for. What changes stores is brought to its end.
+    // As with `| head`: nobody reads the output. A command that changes stores runs to its end.
     if (!out.goesOn) process.exit(EXIT.ok);
   });
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
@@ -112,7 +112,7 @@ async function dispatch(argv, interrupted) {
   else if (command.reports) refuseClosed({ ifHeard: true });
   out.goesOn = command.changes === true;
   const code = await run(command, values, positionals, out, interrupted);
-  // What it was to do is done; that nobody was told is a failure all the same.
+  // The work is done; if its output could not be printed, that is still a failure.
   if (out.failure && !interrupted.signal.aborted) throw out.failure;
   return code;
 }
@@ -192,7 +192,7 @@ async function run(command, values, args, out, interrupted) {
 }
 
 /**
- * The largest size of the stores in directories.
+ * The maximum size of stores in directories.
  *
  * @param {import('./usage.js').Command} command
  * @param {Record<string, any>} values
@@ -208,7 +208,7 @@ function maxSize(command, values, args) {
 }
 
 /**
- * Tells an error, and answers its exit code.
+ * Reports an error, and returns its exit code.
  *
  * @param {unknown} error
  * @param {boolean} wasInterrupted

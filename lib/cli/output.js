@@ -1,4 +1,4 @@
-// What commands print: lines on stdout, tables, JSON, sizes that people can read.
+// What commands print: lines on stdout, tables, JSON, human-readable sizes.
 
 'use strict';
 
@@ -33,8 +33,8 @@ function plural(number, noun) {
 }
 
 /**
- * Text from a store as a terminal may have it: on one line and without control characters, of which some would
- * command the terminal.
+ * Text from a store, made safe for a terminal: on one line and without control characters, some of which
+ * would control the terminal.
  *
  * @param {string} text
  */
@@ -47,7 +47,7 @@ function plain(text) {
 }
 
 /**
- * A value as JSON. Whole numbers that JavaScript cannot hold exactly become strings.
+ * A value as JSON. Integers that JavaScript cannot represent exactly become strings.
  *
  * @param {unknown} value
  * @param {number} [indent]
@@ -83,7 +83,7 @@ function table(header, rows, right = []) {
 }
 
 /**
- * Names and values below each other.
+ * Names and values, one pair per line.
  *
  * @param {(readonly [string, string] | undefined)[]} fields
  */
@@ -96,17 +96,20 @@ function fields(fields) {
 class Output {
   #stream;
   #onClosed;
-  /** Whether the stream is a file, which is written to the last byte here: a stream would drop what a full disk cuts off. */
+  /**
+   * Whether the stream is a file. Files are written synchronously here: a stream would lose what a full disk
+   * cuts off.
+   */
   #isFile;
   #closed = false;
   /** @type {Error | undefined} */
   #failure;
-  /** Whether the command goes on when nothing can be printed any more. */
+  /** Whether the command continues when nothing can be printed any more. */
   goesOn = false;
 
   /**
    * @param {NodeJS.WriteStream & { fd: number }} stream
-   * @param {() => void} onClosed called when nobody reads any more
+   * @param {() => void} onClosed called when the reader is gone
    */
   constructor(stream, onClosed) {
     this.#stream = stream;
@@ -119,12 +122,12 @@ class Output {
     return this.#stream.isTTY === true;
   }
 
-  /** Whether nobody reads any more, or nothing can be written any more. */
+  /** Whether the reader is gone, or nothing can be written any more. */
   get closed() {
     return this.#closed;
   }
 
-  /** Why what was to be printed is not all there. A reader who went away has what it wanted. */
+  /** Why the output is incomplete. A reader that went away has what it wanted. */
   get failure() {
     return this.#failure;
   }
@@ -187,7 +190,7 @@ function kindOf(descriptor) {
 }
 
 /**
- * Writes all of it, or fails: one call may write a part.
+ * Writes all bytes, or fails: a single call may write only a part.
  *
  * @param {number} descriptor
  * @param {Buffer} bytes
@@ -197,9 +200,10 @@ function writeAll(descriptor, bytes) {
 }
 
 /**
- * An error if stdout was closed when the program was started (`>&-`). A parent that throws the output away looks the same.
- * So this is asked where there would be no use in running without a reader, and, with `ifHeard`, where the exit code alone
- * is of use as well, but there is a stderr that tells of it: who throws both away wants the exit code.
+ * Throws if stdout was closed when the program was started (`>&-`). A parent that discards the output looks
+ * the same. So this is checked only where running without a reader is useless. With `ifHeard`, it is also
+ * checked where the exit code alone is of use, but only if stderr can report it: a caller that discards both
+ * wants the exit code.
  *
  * @param {{ ifHeard?: boolean }} [how]
  */
@@ -210,8 +214,8 @@ function refuseClosed({ ifHeard = false } = {}) {
 }
 
 /**
- * Whether a descriptor is /dev/null, opened for reading and writing: what Node puts in the place of a closed one. No
- * `> /dev/null` is that. Only Linux tells.
+ * Whether a descriptor is /dev/null, opened for reading and writing: what Node opens in place of a closed
+ * one. `> /dev/null` is different. Only Linux can tell.
  *
  * @param {number} descriptor
  */

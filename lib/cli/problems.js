@@ -1,4 +1,4 @@
-// Problems in words.
+// Describes problems in words.
 
 'use strict';
 

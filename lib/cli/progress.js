@@ -1,5 +1,5 @@
-// How far long work is, in one line on stderr that is written over. Where nobody looks at a terminal: nothing, unless
-// asked for, and then a line now and then.
+// The progress of long work, in one line on stderr that is overwritten. Without a terminal it prints nothing,
+// unless asked to, and then a line now and then.
 
 'use strict';
 
@@ -14,7 +14,7 @@ class Progress {
   #lastMs = 0;
   #shown = '';
 
-  /** @param {{ progress?: boolean }} options as given; without, a terminal decides */
+  /** @param {{ progress?: boolean }} options as given; by default it depends on the terminal */
   constructor({ progress }) {
     this.#overwrites = this.#stream.isTTY === true;
     this.#enabled = progress ?? this.#overwrites;
@@ -22,7 +22,7 @@ class Progress {
 
   /**
    * @param {string} text
-   * @param {number} [done] from 0 to 1, where it is known
+   * @param {number} [done] from 0 to 1, if known
    */
   show(text, done) {
     const now = performance.now();
@@ -39,7 +39,7 @@ class Progress {
     this.#shown = fits;
   }
 
-  /** Takes the line away, before something else is printed. */
+  /** Removes the line, before something else is printed. */
   clear() {
     if (this.#shown !== '') {
       this.#stream.write(`\r${' '.repeat(this.#shown.length)}\r`);

@@ -1,4 +1,4 @@
-// batondb rename
+// batondb rename: gives an actor another id.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// The commands of the SQL shell that begin with a dot.
+// The dot commands of the SQL shell.
 
 'use strict';
 
@@ -27,7 +27,7 @@ const COMMANDS = {
     for (const { name: table } of await database.all(TABLES, [name])) await out.line(plain(String(table)));
   },
   '.schema': async ({ database, out }, name = '%') => {
-    // Its lines are kept; what could command the terminal is not.
+    // Its line breaks are kept; control characters are not.
     for (const { sql } of await database.all(SCHEMA, [name])) {
       await out.line(`${String(sql).split('\n').map(plain).join('\n')};`);
     }
@@ -49,7 +49,7 @@ function isDotCommand(line) {
 }
 
 /**
- * Runs one. Answers whether the shell is to end.
+ * Runs a dot command. Returns whether the shell should end.
  *
  * @param {Shell} shell
  * @param {string} line

@@ -1,4 +1,4 @@
-// Rows of SQL as a table, as JSON or as CSV, while they arrive.
+// Prints rows as a table, as JSON or as CSV, while they arrive.
 
 'use strict';
 
@@ -6,7 +6,7 @@ const { eachStatement } = require('../database/scripts.js');
 const { json, plain, table } = require('./output.js');
 
 const MODES = ['table', 'json', 'csv'];
-/** Rows that are laid out and written together. */
+/** How many rows are formatted and written together. */
 const ROWS_TOGETHER = 500;
 
 /** @typedef {InstanceType<typeof import('./output.js').Output>} Output */
@@ -64,7 +64,7 @@ async function printTable(columns, rows, out) {
 }
 
 /**
- * An array of objects. Of columns with the same name each gets one of its own: `id`, `id_2`.
+ * Prints an array of objects. Columns with the same name get different ones: `id`, `id_2`.
  *
  * @param {string[]} columns
  * @param {AsyncIterable<unknown[]>} rows
@@ -115,7 +115,7 @@ async function printCsv(columns, rows, out) {
 const PRINTERS = { table: printTable, json: printJson, csv: printCsv };
 
 /**
- * Runs the statements of a text and prints what each of them answers.
+ * Runs the statements of a text and prints the answer of each.
  *
  * @param {InstanceType<typeof import('../database/database.js').Database>} database
  * @param {string} sql

@@ -1,4 +1,4 @@
-// batondb sql: statements from the command line, from a pipe, or from somebody who types.
+// batondb sql: runs statements from the command line, from a pipe, or from a prompt.
 
 'use strict';
 
@@ -66,7 +66,7 @@ A script ends at the first statement that fails, with exit code 1.`,
     const interactive = values.command === undefined && process.stdin.isTTY === true;
     const database = await store.openDatabase(actorId, {
       readOnly: !values.write,
-      // Nobody else is in this database. A script takes the time that it takes, and so does somebody who types.
+      // Nobody else uses this database. A script may take as long as it needs, and so may a user who types.
       transactionTimeoutMs: FOREVER_MS,
     });
     /** @type {Shell} */
@@ -84,7 +84,7 @@ A script ends at the first statement that fails, with exit code 1.`,
         await runScript(shell, values.command ?? (await readAll(process.stdin)), signal);
       }
     } catch (error) {
-      // Why it ended matters more than what was open then.
+      // The first error matters more than an open transaction.
       await database.close().catch(() => {});
       throw error;
     }
@@ -119,8 +119,8 @@ async function runScript(shell, text, signal) {
 }
 
 /**
- * The statements of a script and its commands with a dot, which stand in lines of their own, in front of statements or
- * between them.
+ * Splits a script into its statements and its dot commands, which are on lines of their own, before or
+ * between statements.
  *
  * @param {string} text
  */
@@ -128,7 +128,7 @@ function* partsOf(text) {
   let start = 0;
   for (const { 0: line, index } of text.matchAll(/^[ \t]*\.[^\n]*(?:\n|$)/gm)) {
     const before = text.slice(start, index);
-    // Otherwise it is a line of a statement, in a text perhaps.
+    // Otherwise it is a line of a statement, perhaps inside a text.
     if (!mayEnd(before) || !(isBlank(before) || isComplete(before))) continue;
     if (before !== '') yield before;
     yield line;
@@ -138,7 +138,7 @@ function* partsOf(text) {
 }
 
 /**
- * Whether it is worth asking SQLite if a text is at its end: its last line says whether it can be.
+ * Whether it is worth asking SQLite if a text is complete: its last line shows whether it can be.
  *
  * @param {string} text
  */
@@ -156,7 +156,7 @@ async function readAll(stream) {
 }
 
 /**
- * Asks for statements until the input ends. An error is told and the next statement is asked for.
+ * Prompts for statements until the input ends. After an error it prompts for the next statement.
  *
  * @param {Shell} shell
  * @param {import('node:readline').ReadLineOptions} [streams]
@@ -166,7 +166,8 @@ async function converse(shell, streams = { input: process.stdin, output: process
   let pending = '';
   /** @type {AbortController | undefined} */
   let running;
-  // Ctrl-C ends what runs, or what was typed so far; twice with nothing there it ends the shell.
+  // Ctrl-C interrupts the running statement, or discards the typed text; if there is neither, pressing it
+  // twice ends the shell.
   asking.on('SIGINT', () => {
     if (running) {
       running.abort();

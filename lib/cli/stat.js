@@ -1,4 +1,4 @@
-// batondb stat
+// batondb stat: shows the state of an actor.
 
 'use strict';
 

@@ -1,17 +1,17 @@
-// What a command was called with: options and arguments, checked, and errors that say what would have been right.
+// Parses and checks the options and arguments of a command. Its errors say what would have been right.
 
 'use strict';
 
 const { parseArgs } = require('node:util');
 
-/** A call that cannot be meant: exit code 2. */
+/** An invalid call: exit code 2. */
 class UsageError extends Error {}
 
 /**
  * @typedef {object} Option
  * @property {'string' | 'boolean'} type
  * @property {string} [short]
- * @property {string} [value] what stands for its value in the help
+ * @property {string} [value] the placeholder for its value in the help
  * @property {string} help
  */
 
@@ -19,15 +19,15 @@ class UsageError extends Error {}
  * @typedef {object} Command
  * @property {string} name
  * @property {string} summary one line
- * @property {string[]} args what stands for each argument; in brackets those that may be left out
+ * @property {string[]} args a placeholder for each argument; optional ones in brackets
  * @property {string} help what it does, in sentences
  * @property {Record<string, Option>} options
  * @property {string[]} examples
- * @property {boolean} [changes] whether it goes on when nobody reads its output any more
- * @property {(values: Record<string, any>) => boolean} [onlyPrints] whether what it prints is all that comes of it
- * @property {boolean} [reports] whether what it prints and its exit code are all that comes of it
+ * @property {boolean} [changes] whether it continues when nobody reads its output any more
+ * @property {(values: Record<string, any>) => boolean} [onlyPrints] whether its output is its only result
+ * @property {boolean} [reports] whether its output and its exit code are its only results
  * @property {number} [stores] how many of its arguments name stores (1)
- * @property {(call: import('./main.js').Call) => Promise<number | void>} run answers the exit code
+ * @property {(call: import('./main.js').Call) => Promise<number | void>} run returns the exit code
  */
 
 /** Options of every command. @type {Record<string, Option>} */
@@ -41,7 +41,7 @@ const COMMON = {
 };
 
 /**
- * The one of `names` that was probably meant, as the end of a message.
+ * The entry of `names` that was probably meant, as the end of a message.
  *
  * @param {string} given
  * @param {readonly string[]} names
@@ -55,7 +55,7 @@ function suggestion(given, names) {
 }
 
 /**
- * How many letters must be put in, left out or changed.
+ * How many letters have to be inserted, removed or replaced.
  *
  * @param {string} one
  * @param {string} other
@@ -104,7 +104,7 @@ function parse(command, args) {
 }
 
 /**
- * A whole number in an option.
+ * An integer in an option.
  *
  * @param {string | undefined} text
  * @param {string} name
@@ -124,7 +124,7 @@ function whole(text, name, min, max) {
 const SUFFIXES = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
 /**
- * A number of bytes in an option: alone, or with a suffix that counts in steps of 1,024.
+ * A number of bytes in an option: a plain number, or with a suffix in steps of 1,024.
  *
  * @param {string | undefined} text
  * @param {string} name

@@ -21,8 +21,9 @@ const JOB_MAX = 2 ** 32 - 1;
  * @typedef {object} Scope
  * @property {number} id
  * @property {boolean} isOver
- * @property {Scope | undefined} outer What the transaction was begun in; none for the database itself.
- * @property {readonly AbortSignal[]} signals Those of the transaction and the ones around it.
+ * @property {Scope | undefined} outer The scope in which the transaction was begun; none for the database
+ * itself.
+ * @property {readonly AbortSignal[]} signals Those of the transaction and of the enclosing ones.
  */
 
 /** @typedef {{ signal?: AbortSignal | undefined, timeoutMs?: number | undefined, traceparent?: string | undefined }} Limits */
@@ -31,12 +32,12 @@ const JOB_MAX = 2 ** 32 - 1;
 
 class Connection {
   #native;
-  /** What notices that the actor is lost; none where it is not owned. */
+  /** Notices that the actor is lost; none if it is not owned. */
   #fence;
   #jobs = 0;
   #callsUnderWay = 0;
   /**
-   * The open transactions and when the addon is going to roll them back.
+   * The open transactions, and when the addon will roll them back.
    *
    * @type {Map<Scope, number>}
    */
@@ -120,7 +121,7 @@ class Connection {
   }
 
   /**
-   * Ends a scope. Not cancelled by any signal: it is the end that signals lead to.
+   * Ends a scope. Signals do not cancel this: it is what they lead to.
    *
    * @param {Scope} scope
    * @param {boolean} commit
@@ -131,7 +132,7 @@ class Connection {
   }
 
   /**
-   * What it answers is of no interest: a cursor that cannot be closed is gone already.
+   * Its answer does not matter: a cursor that cannot be closed is gone already.
    *
    * @param {Scope} scope
    * @param {number} cursor
@@ -139,7 +140,7 @@ class Connection {
   async closeCursor(scope, cursor) {
     if (!this.#isClosed) {
       const closed = this.#answer(this.#native.closeCursor(scope.id, cursor));
-      // It ends in its turn, for which whoever is inside of a transaction would wait in vain.
+      // It runs in its turn; a call from inside a transaction would wait for itself.
       await (waitsForItself(this, scope) ? undefined : closed);
     }
   }
@@ -149,7 +150,7 @@ class Connection {
     if (scope.isOver) {
       throw new BatonError('ERR_CLOSED', 'The transaction is over');
     }
-    // While the database waits for a transaction to end, the calls of the transaction go on.
+    // While closing waits for a transaction to end, calls of the transaction still run.
     if (this.#isClosed || (this.#closing && scope === this.scope)) {
       throw new BatonError('ERR_CLOSED', 'The database is closed');
     }
@@ -165,7 +166,8 @@ class Connection {
   }
 
   /**
-   * Whether a transaction has begun and neither ended nor reached its deadline, and so with all around it.
+   * Whether a transaction has begun and has neither ended nor reached its deadline, and the same for all
+   * enclosing ones.
    *
    * @param {Scope} scope
    * @returns {boolean}
@@ -195,7 +197,7 @@ class Connection {
     this.#result(answer);
   }
 
-  /** Waits for the calls and transactions under way; for a transaction no longer than to its deadline. */
+  /** Waits for running calls and transactions; for a transaction no longer than its deadline. */
   async #quiet() {
     while (this.#callsUnderWay > 0 || this.#transactions.size > 0) {
       const deadline = Math.min(...this.#transactions.values());

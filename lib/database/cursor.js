@@ -1,4 +1,4 @@
-// The rows of a query one after the other, fetched a chunk at a time.
+// Iterates over the rows of a query, fetched a chunk at a time.
 
 'use strict';
 
@@ -14,8 +14,8 @@ const ITERATE = 4;
 /** @typedef {{ sql: string, params: Uint8Array | undefined, query: import('../arguments/query-options.js').Query }} Iteration */
 
 /**
- * What an iteration holds open in the addon: a statement that was not stepped to its end. It locks the tables that it
- * reads, and on a read-only database the commit.
+ * What an iteration holds open in the addon: a statement that was not stepped to its end. It locks the tables
+ * that it reads, and on a read-only database the commit.
  *
  * @typedef {object} Held
  * @property {Connection} connection
@@ -24,7 +24,7 @@ const ITERATE = 4;
  * @property {import('../results/results.js').Seen | undefined} seen
  */
 
-/** Closes what an iteration holds that nobody can go on with: one that was stepped by hand and dropped. */
+/** Closes what an abandoned iteration holds: one that was stepped by hand and dropped. */
 const dropped = new FinalizationRegistry((/** @type {Held} */ { connection, scope, cursor }) => {
   if (cursor !== 0) {
     connection.closeCursor(scope, cursor);
@@ -34,7 +34,7 @@ const dropped = new FinalizationRegistry((/** @type {Held} */ { connection, scop
 /**
  * @param {Connection} connection
  * @param {Scope} scope
- * @param {() => Iteration} iteration It throws what was wrong with the arguments.
+ * @param {() => Iteration} iteration Throws if the arguments are wrong.
  * @param {import('../results/results.js').Seen} [seen]
  * @returns {AsyncGenerator<any, void, void>}
  */
@@ -76,7 +76,7 @@ async function* generateRows(held, iteration) {
     event.failed(error);
     throw error;
   } finally {
-    // Also where the loop around it was left.
+    // Also when the surrounding loop was left early.
     if (!isTold) {
       event.succeeded({ rowCount });
     }
@@ -98,7 +98,7 @@ async function* rowsOf(held, query, answer) {
     for (;;) {
       const reader = new RowReader(header, shape, query);
       while (reader.rowsLeft > 0) {
-        // Rows that are here already are no reason to go on after the end.
+        // Rows that have already arrived are no reason to continue after the end.
         connection.refuseIfOver(scope);
         throwIfStopped(query.signal);
         yield reader.next();

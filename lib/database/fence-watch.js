@@ -1,4 +1,4 @@
-// Learns that a database has lost its actor, and tells its user once.
+// Notices that a database has lost its actor, and reports it to the user once.
 
 'use strict';
 
@@ -6,7 +6,7 @@ const { tell } = require('../observe/channels.js');
 const { fromFailure, isFailure } = require('../error.js');
 
 const CHECK_INTERVAL_MS = 1_000;
-/** What says that the database will never work again: another owner came, or the actor was deleted. */
+/** Errors after which the database will never work again: another owner has taken over, or the actor was deleted. */
 const LOSSES = ['ERR_FENCE_MISMATCH', 'ERR_NOT_FOUND'];
 
 /** @typedef {InstanceType<typeof import('../error.js').BatonError>} BatonError */
@@ -22,7 +22,7 @@ class FenceWatch {
   #checking;
   #stopped = false;
   /**
-   * What the database learned when it lost its actor.
+   * The error with which the database lost its actor.
    *
    * @type {FenceError | undefined}
    */
@@ -30,20 +30,20 @@ class FenceWatch {
 
   /**
    * @param {NativeDatabase} native
-   * @param {((error: FenceError) => void) | undefined} onFenced Without it nobody waits for the news, and
-   * the next commit is soon enough to learn it: nothing is checked in the background.
+   * @param {((error: FenceError) => void) | undefined} onFenced Without it nobody waits for the news, and the
+   * next commit is soon enough to find out: nothing is checked in the background.
    */
   constructor(native, onFenced) {
     this.#native = native;
     this.#onFenced = onFenced;
     if (onFenced) {
       this.#timer = setInterval(() => this.check(), CHECK_INTERVAL_MS);
-      // An open database does not keep the process alive, so neither does this.
+      // An open database does not keep the process alive, so this timer does not either.
       this.#timer.unref();
     }
   }
 
-  /** Hears of each error of the database. @param {BatonError} error */
+  /** Must be called with each error of the database. @param {BatonError} error */
   hear(error) {
     if (this.error || !LOSSES.includes(error.code)) {
       return;
@@ -54,19 +54,20 @@ class FenceWatch {
     tell('fenced', () => ({ actorId: fence.actor, error: fence }));
     const onFenced = this.#onFenced;
     if (onFenced) {
-      // What it throws is the process's to report, and not the failure of the call that happened to learn it.
+      // If it throws, the process reports that error; it is not the failure of the call that happened to
+      // notice the loss.
       queueMicrotask(() => onFenced(fence));
     }
   }
 
-  /** Asks the store, unless a question is under way already or the answer is known. */
+  /** Asks the store, unless a check is already running or the answer is known. */
   check() {
     if (this.#onFenced && !this.error && !this.#stopped) {
       this.#checking ??= this.#check();
     }
   }
 
-  /** Ends the checks, and waits for the one under way. */
+  /** Stops the checks, and waits for a running one. */
   async stop() {
     this.#stopped = true;
     clearInterval(this.#timer);
@@ -76,7 +77,7 @@ class FenceWatch {
   async #check() {
     const answer = await this.#native.check();
     this.#checking = undefined;
-    // Other failures say nothing about the owner; calls that meet them report them.
+    // Other failures say nothing about the owner; the calls that meet them report them.
     if (isFailure(answer)) {
       this.hear(fromFailure(answer));
     }

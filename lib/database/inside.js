@@ -1,5 +1,5 @@
-// Knows which transactions a call is made in, by its asynchronous context: to find out at once that a call would wait
-// for the end of a transaction whose function waits for the call.
+// Tracks which transactions a call is made in, by its asynchronous context. So a call that would wait for the
+// end of a transaction, while the transaction's function waits for the call, fails at once.
 
 'use strict';
 
@@ -10,7 +10,8 @@ const { BatonError } = require('../error.js');
 /** @typedef {InstanceType<typeof import('./connection.js').Connection>} Connection */
 /** @typedef {import('./connection.js').Scope} Scope */
 /**
- * A transaction whose function is running, and the one in whose function it was begun, of whatever database.
+ * A transaction whose function is running, and the enclosing one in whose function it was begun, of whatever
+ * database.
  *
  * @typedef {{ connection: Connection, scope: Scope, around: Inside | undefined }} Inside
  */
@@ -35,15 +36,15 @@ async function inside(connection, scope, fn) {
   } finally {
     running -= 1;
     if (running === 0) {
-      // Before Node 24 a context that is followed costs every promise of the process.
+      // Before Node 24, tracking a context slows down every promise of the process.
       context.disable();
     }
   }
 }
 
 /**
- * Whether a call would wait for the end of a transaction in whose function it is made. Work that began there and goes
- * on after the transaction's end is outside again.
+ * Whether a call would wait for the end of a transaction in whose function it is made. Work that began there
+ * and continues after the transaction's end is outside again.
  *
  * @param {Connection} connection
  * @param {Scope} scope What the call belongs to.

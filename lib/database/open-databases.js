@@ -1,4 +1,4 @@
-// The open databases of one store: to close them with it, and to tell them of a takeover in this process.
+// The open databases of one store: closes them with it, and tells them about a takeover in this process.
 
 'use strict';
 
@@ -22,8 +22,8 @@ class OpenDatabases {
   }
 
   /**
-   * The actor's generation was raised through this store, so databases of earlier ones need not wait for
-   * their next check.
+   * The actor's generation was raised through this store, so databases of earlier generations need not wait
+   * for their next check.
    *
    * @param {string} actorId
    * @param {bigint} generation
@@ -47,7 +47,7 @@ class OpenDatabases {
     }
   }
 
-  /** Closes all of them. The answer is why some say that something was lost by it. */
+  /** Closes all of them. Returns the errors of those that have lost something by it. */
   async close() {
     const open = [...this.#byActor.values()].flatMap((connections) => [...connections]);
     const closed = await Promise.allSettled(open.map((connection) => connection.close()));

@@ -1,7 +1,7 @@
-// What a database and a transaction have in common: the methods that run SQL.
+// The methods that run SQL, which a database and a transaction have in common.
 //
-// Each one dispatches before its first `await`, so that calls run in the order they were made, and whatever
-// a method was given is copied when it returns.
+// Each method dispatches before its first `await`, so calls run in the order in which they were made, and the
+// arguments are copied when it returns.
 
 'use strict';
 
@@ -112,12 +112,12 @@ class Queries {
       const iteration = {
         query: queryOptions(options),
         sql: sqlText(sql),
-        // A copy, because the iteration begins later, and the bytes are good for this moment only.
+        // A copy, because the iteration begins later, and the bytes are valid only now.
         params: encodeParams(params)?.slice(),
       };
       arguments_ = () => iteration;
     } catch (error) {
-      // Told at the first step, as by every other async generator.
+      // Thrown at the first step, like every other async generator does.
       arguments_ = () => {
         throw error;
       };
@@ -229,7 +229,7 @@ class Queries {
 }
 
 /**
- * The one chunk of an answer that has no more.
+ * The only chunk of an answer.
  *
  * @param {Uint8Array | Uint8Array[]} answer
  */

@@ -1,5 +1,5 @@
-// Texts of several statements. Where each of them ends SQLite says, when it has compiled it; so they are run in the addon,
-// and what they answer comes back. Not part of what users see: the adapters and the command line use it.
+// Text with several statements. Only SQLite knows where each of them ends, once it has compiled it, so the
+// addon runs them and returns their answers. Not visible to users: the adapters and the command line use it.
 
 'use strict';
 
@@ -10,8 +10,8 @@ const { batchResults } = require('../results/results.js');
 const { ChunkHeader, RowReader } = require('../results/rows.js');
 
 /**
- * What of a database and a transaction their class hides. By name and not by identity, so that the database of another
- * copy of this package does.
+ * The inside of a database or a transaction, which their class hides. By name and not by identity, so that it
+ * works for a database of another copy of this package.
  */
 const INSIDE = Symbol.for('batondb.inside');
 
@@ -29,8 +29,8 @@ const CHANGES = 4;
 /** @typedef {import('./connection.js').Limits} Limits */
 
 /**
- * What comes of a script: of a statement with columns its rows, to be read before the next step; of statements in a row
- * that have none, what each has changed.
+ * The results of a script: for a statement with columns its rows, to be read before the next step; for
+ * consecutive statements without columns, the changes of each.
  *
  * @typedef {{ columns: string[], readonly: boolean, rows: AsyncIterable<unknown[]> }} StatementRows
  * @typedef {{ changes: number, readonly: boolean }[]} StatementChanges
@@ -39,14 +39,14 @@ const CHANGES = 4;
 /** @type {import('../results/rows.js').RowFormat} */
 const FORMAT = { rowMode: 'array', readBigInts: true };
 
-/** The chunks of a script, an answer of the addon after the other. */
+/** The chunks of a script, one answer of the addon after the other. */
 class Chunks {
   #connection;
   #scope;
   #limits;
   /** @type {Uint8Array[]} */
   #waiting = [];
-  /** Where the script goes on; 0 where it does not. */
+  /** Where the script continues; 0 if it does not. */
   #script = 0;
   /** @type {Promise<Uint8Array[]> | undefined} */
   #first;
@@ -71,7 +71,7 @@ class Chunks {
   }
 
   /**
-   * @param {boolean} skip Whether the rest of the statement that is open is not wanted.
+   * @param {boolean} skip Whether to skip the rest of the open statement.
    * @returns {Promise<InstanceType<typeof ChunkHeader> | undefined>}
    */
   async next(skip = false) {
@@ -98,7 +98,7 @@ class Chunks {
     return chunk && new ChunkHeader(chunk);
   }
 
-  /** Whether what comes next is still to be asked for. */
+  /** Whether the next chunk still has to be requested. */
   get isEmpty() {
     return this.#waiting.length === 0;
   }
@@ -109,8 +109,8 @@ class Chunks {
 }
 
 /**
- * Runs the statements of a text as a batch, of which the last one has the parameters. The answer is that of the last
- * one, or of the last one that has columns, with what all of them have changed.
+ * Runs the statements of a text as a batch; the parameters are those of the last statement. Returns the
+ * answer of the last statement, or of the last one that has columns, with the changes of all of them.
  *
  * @param {import('../../index.js').Queries} queries
  * @param {keyof typeof SCRIPT_KINDS} kind
@@ -122,7 +122,7 @@ class Chunks {
 async function runScript(queries, kind, sql, params, options) {
   const inside = insideOf(queries);
   if (!inside) {
-    // What somebody has made around a database has its methods, and with them one statement at a time.
+    // A user's wrapper around a database has its methods, and therefore one statement at a time.
     const [result] = await queries.batch([{ sql, params }], /** @type {any} */ (options));
     return result;
   }
@@ -206,7 +206,7 @@ class StatementReader {
     }
   }
 
-  /** Goes on behind the rows that nobody has read. The answer is the chunk of the next statement. */
+  /** Skips the rows that nobody has read. Returns the first chunk of the next statement. */
   async skip() {
     while (this.#header.flags & GOES_ON) {
       if (this.#chunks.isEmpty) return await this.#chunks.next(true);

@@ -1,5 +1,5 @@
-// The `Statement` class: SQL that was checked once, with what is known of its columns and parameters. The
-// addon keeps compiled statements by their text, so that there is nothing here to be freed.
+// The `Statement` class: SQL that was checked once, with its known columns and parameters. The addon caches
+// compiled statements by their text, so nothing has to be freed here.
 
 'use strict';
 
@@ -9,7 +9,7 @@
 /** @typedef {import('../results/results.js').Seen} Seen */
 /** @typedef {import('../../binding.js').NativeDescription} Description */
 /**
- * The methods of what has prepared a statement, for its SQL.
+ * The methods of the object that has prepared a statement, for its SQL.
  *
  * @typedef {object} Calls
  * @property {(limits: import('./connection.js').Limits) => Promise<Description>} describe
@@ -23,7 +23,7 @@ class Statement {
   #calls;
   /** @type {ColumnInfo[]} */
   #columns;
-  /** Whether an answer had other columns, because the schema has changed. */
+  /** Whether an answer had other columns because the schema has changed. */
   #isStale = false;
 
   /**
@@ -81,7 +81,7 @@ class Statement {
   iterate(params, options) {
     return this.#calls.iterate(params, options, (names) => {
       this.#seen(names);
-      // Rows do not wait for it.
+      // The rows do not wait for it.
       this.#catchUp();
     });
   }
@@ -94,7 +94,8 @@ class Statement {
   };
 
   /**
-   * Learns the columns anew. It is a help to who asks for them later, and no reason for a call to fail that went well.
+   * Reads the columns again. This only helps later readers of the columns, and must not make a successful
+   * call fail.
    *
    * @param {import('./connection.js').Limits} [limits] Those of the call.
    */

@@ -1,5 +1,6 @@
-// The `Transaction` class, and how a transaction runs: begin, the caller's function, commit or roll back. The
-// addon holds back the database's other calls meanwhile, and rolls back what is open past its deadline.
+// The `Transaction` class, and how a transaction runs: begin, the caller's function, commit or roll back.
+// Meanwhile the addon holds back the database's other calls. It rolls back a transaction that is open past
+// its deadline.
 
 'use strict';
 
@@ -45,7 +46,7 @@ class Transaction extends Queries {
 /**
  * @template T
  * @param {Connection} connection
- * @param {Scope} outer The database's scope or that of the transaction around this one.
+ * @param {Scope} outer The scope of the database or of the enclosing transaction.
  * @param {(tx: Transaction) => T | Promise<T>} fn
  * @param {TransactionOptions | undefined} options
  * @returns {Promise<T>}
@@ -95,7 +96,7 @@ async function runInside(connection, scope, fn, traceparent) {
     }
   } catch (error) {
     scope.isOver = true;
-    // The caller wants to know why, and not that there was nothing left to roll back.
+    // The caller needs the first error, not that there was nothing left to roll back.
     await observed({ connection, operation: 'rollback', sql: 'ROLLBACK' }, () =>
       connection.end(scope, false, traceparent),
     ).catch(() => {});

@@ -1,7 +1,7 @@
-// What is told over `node:diagnostics_channel`: each SQL call as a tracing channel, and starts, commits and lost
-// actors as plain ones. Without a subscriber a call pays for a few checks and nothing else.
+// The events on `node:diagnostics_channel`: each SQL call as a tracing channel, and starts, commits and lost
+// actors as plain channels. Without a subscriber a call pays for a few checks and nothing else.
 //
-// A subscriber that throws does not change what a call does: Node reports its error as uncaught, later.
+// A subscriber that throws does not change the outcome of a call: Node reports its error as uncaught, later.
 
 'use strict';
 
@@ -16,7 +16,7 @@ const channels = {
   fenced: channel('batondb:fenced'),
 };
 
-/** Node's own `hasSubscribers` of a tracing channel came in the middle of version 20. */
+/** Node added `hasSubscribers` to tracing channels in the middle of version 20. */
 function isObserved() {
   return (
     sql.start.hasSubscribers ||
@@ -29,7 +29,7 @@ function isObserved() {
 
 /**
  * @param {keyof typeof channels} name
- * @param {() => object} message Made for a subscriber only.
+ * @param {() => object} message Created only for a subscriber.
  */
 function tell(name, message) {
   if (channels[name].hasSubscribers) {
@@ -39,7 +39,7 @@ function tell(name, message) {
 
 /** @typedef {{ connection: InstanceType<typeof import('../database/connection.js').Connection>, operation: string, sql: string }} Call */
 
-/** What the events of one call carry. Never parameters, and never rows: they may be anybody's secrets. */
+/** The fields of a call's events. They never contain parameters or rows, which may be secret. */
 class SqlEvent {
   #began = performance.now();
   /** @type {number | undefined} */
@@ -59,7 +59,7 @@ class SqlEvent {
     this.sql = text;
   }
 
-  /** The same under the names of OpenTelemetry's conventions. */
+  /** The same, under the names of OpenTelemetry's conventions. */
   get attributes() {
     /** @type {Record<string, string | number>} */
     const attributes = {
@@ -116,7 +116,7 @@ class SqlEvent {
 }
 
 /**
- * Makes a call, with its events where somebody listens.
+ * Makes a call, with its events if there are subscribers.
  *
  * @template T
  * @param {Call} call
@@ -162,7 +162,7 @@ function counts(operation, answer) {
 }
 
 /**
- * The events of a call that ends elsewhere than where it begins.
+ * The events of a call that does not end where it begins.
  *
  * @param {Call} call
  */

@@ -1,4 +1,4 @@
-// `setLogger`: hands what the addon logs to a function, a few records at a time.
+// `setLogger`: passes the addon's log records to a function, a few at a time.
 
 'use strict';
 
@@ -9,7 +9,7 @@ const { BatonError } = require('../error.js');
 const LEVELS = ['error', 'warn', 'info', 'debug', 'trace'];
 const CAPACITY_DEFAULT = 1_024;
 const CAPACITY_MAX = 1_048_576;
-/** A slow logger holds up the event loop so many records long, and no longer. */
+/** A slow logger blocks the event loop for this many records at a time. */
 const RECORDS_A_TURN = 64;
 
 /** @typedef {import('../../index.js').LogRecord} LogRecord */
@@ -47,8 +47,8 @@ class Logger {
   }
 
   async flush() {
-    // In a turn of its own, so that a callback that flushes is not called from inside itself. Records that come
-    // meanwhile are not waited for, or a busy store would never be through.
+    // In a turn of its own, so that a callback that flushes is not called from inside itself. Does not wait
+    // for records that arrive meanwhile, or it would never end on a busy store.
     for (let left = this.#capacity + RECORDS_A_TURN; left > 0; left -= RECORDS_A_TURN) {
       await new Promise((resolve) => setImmediate(resolve));
       if (!this.#deliver()) {
@@ -72,12 +72,12 @@ class Logger {
   #take() {
     this.#isTaking = this.#deliver();
     if (this.#isTaking) {
-      // What is left to log is no reason to go on living.
+      // Pending records do not keep the process alive.
       setImmediate(() => this.#take()).unref();
     }
   }
 
-  /** Whether there may be more. */
+  /** Returns whether there may be more. */
   #deliver() {
     const records = this.#isClosed ? [] : this.#native.take(RECORDS_A_TURN);
     for (const record of records) {
@@ -93,7 +93,7 @@ class Logger {
     return records.length >= RECORDS_A_TURN;
   }
 
-  /** Once: who throws on one record throws on the next. @param {unknown} error */
+  /** Only once: a callback that throws on one record will throw on the next. @param {unknown} error */
   #warn(error) {
     if (!this.#hasWarned) {
       this.#hasWarned = true;

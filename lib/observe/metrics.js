@@ -1,5 +1,5 @@
-// What a store has done, as an object for programs and as text for Prometheus. Both are made of the addon's list of
-// metrics, which has the name, the meaning and the place of each.
+// The metrics of a store, as an object for programs and as text for Prometheus. Both are built from the
+// addon's list of metrics, which has the name, the meaning and the place of each.
 
 'use strict';
 
@@ -16,7 +16,10 @@ const BOUND = 'le';
 /** @typedef {import('../../binding.js').NativeMetricSeries} Series */
 /** @typedef {readonly (readonly [name: string, value: string])[]} Labels */
 
-/** The numbers as properties, so that they can be printed, compared and sent as JSON; the text on the prototype. */
+/**
+ * The numbers are properties, so that they can be printed, compared and sent as JSON; the text format is on
+ * the prototype.
+ */
 class StoreMetrics {
   #families;
 

@@ -1,4 +1,4 @@
-// The state of an actor, from what the addon answers to what users see.
+// Converts the state of an actor from the addon's answer to what users see.
 
 'use strict';
 

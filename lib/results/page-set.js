@@ -43,7 +43,8 @@ class PageSet {
   }
 
   /**
-   * By bisection: most sets are small or read front to back, so an index would cost more than it saves.
+   * By binary search: most sets are small or are read front to back, so an index would cost more than it
+   * saves.
    *
    * @param {number} page
    */

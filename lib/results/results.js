@@ -1,5 +1,5 @@
-// Whole answers of the addon, from chunks to results. Large ones are decoded in slices, between which the
-// event loop turns.
+// Converts complete answers of the addon from chunks to results. Large answers are decoded in slices, and the
+// event loop turns in between.
 
 'use strict';
 
@@ -12,7 +12,7 @@ const ROWS_BETWEEN_CLOCKS = 64;
 /** @typedef {InstanceType<typeof import('./rows.js').ShapeCache>} ShapeCache */
 
 /**
- * Is told the names of an answer's columns.
+ * Receives the names of an answer's columns.
  *
  * @typedef {(names: readonly string[]) => void} Seen
  */
@@ -76,7 +76,7 @@ async function batchResults(answers, shapes, format) {
   return results;
 }
 
-/** Rows that are decoded in slices of the event loop's time. */
+/** Rows that are decoded in time slices of the event loop. */
 class SlicedRows {
   #format;
   #sliceBegan = performance.now();

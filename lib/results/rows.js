@@ -1,4 +1,4 @@
-// Rows of an answer, from the addon's bytes to JavaScript values. The bytes of a chunk, all numbers big-endian:
+// Decodes the rows of an answer from the addon's bytes. The bytes of a chunk, all numbers big-endian:
 //
 //    0  u32 rows in this chunk
 //    4  u32 cursor: 0 for the last chunk, else where more rows can be fetched
@@ -12,9 +12,9 @@
 //   44  the columns, a JSON array of strings; then the text, all short text values one after the other; then the list,
 //       a JSON array of those of middle length; then the cells, row by row, each a tag and a value (see the constants)
 //
-// Decoding each value by a call of its own costs several times as much as cutting it out of a longer string, or
-// having `JSON.parse` make many at once. Only very short ones are cut: V8 copies these, while a longer part of a string is
-// a view that keeps all of it alive.
+// Decoding each value by a separate call costs several times as much as cutting it out of a longer string, or
+// letting `JSON.parse` create many at once. Only very short ones are cut: V8 copies these, while a longer
+// substring is a view that keeps the whole string alive.
 
 'use strict';
 
@@ -34,7 +34,7 @@ const LONG_TEXT = 8;
 const U32_SIZE = 2 ** 32;
 const SHAPES_MAX = 256;
 
-/** Works on any Uint8Array, without making a Buffer of it. */
+/** Works on any Uint8Array, without creating a Buffer. */
 const { latin1Slice, utf8Slice } =
   /** @type {Record<'latin1Slice' | 'utf8Slice', (start: number, end: number) => string>} */ (
     /** @type {unknown} */ (Buffer.prototype)
@@ -47,12 +47,12 @@ const { latin1Slice, utf8Slice } =
  */
 
 /**
- * How rows are handed out.
+ * The format of returned rows.
  *
  * @typedef {{ rowMode: 'object' | 'array', readBigInts: boolean, integerHint?: string | undefined }} RowFormat
  */
 
-/** The columns that the answers of one database had, so that those of a repeated query are parsed once. */
+/** The columns that the answers of one database had, so that those of a repeated query are parsed only once. */
 class ShapeCache {
   /** @type {Map<string, Shape>} */
   #shapes = new Map();
@@ -62,7 +62,7 @@ class ShapeCache {
    * @returns {Shape}
    */
   get({ bytes, columnsBytes }) {
-    // One character a byte: a key that is cheap to make and different for different columns.
+    // One character per byte: a key that is cheap to create and different for different columns.
     const key = latin1Slice.call(bytes, HEADER_BYTES, HEADER_BYTES + columnsBytes);
     let shape = this.#shapes.get(key);
     if (shape === undefined) {
@@ -81,7 +81,7 @@ class ShapeCache {
   }
 }
 
-/** What a chunk says ahead of its rows. */
+/** The header of a chunk. */
 class ChunkHeader {
   /** @param {Uint8Array} bytes */
   constructor(bytes) {
@@ -113,7 +113,7 @@ class ChunkHeader {
 
 /**
  * @param {DataView} view
- * @param {number} flagAt Where it says whether the bytes are ASCII.
+ * @param {number} flagAt Where the chunk says whether the bytes are ASCII.
  */
 function decoder(view, flagAt) {
   return view.getUint8(flagAt) === 1 ? latin1Slice : utf8Slice;
@@ -201,7 +201,7 @@ class RowReader {
     for (let column = 0; column < names.length; column += 1) {
       const value = this.#cell(column);
       if (this.#hasProto && names[column] === '__proto__') {
-        // An assignment would set the row's prototype, or nothing.
+        // An assignment would set the row's prototype, or do nothing.
         Object.defineProperty(row, '__proto__', {
           value,
           writable: true,
@@ -255,7 +255,7 @@ class RowReader {
       default: {
         const end = at + 4 + this.#view.getUint32(at);
         this.#at = end;
-        // A copy of its own, since a view would keep the whole chunk in memory.
+        // A copy, since a view would keep the whole chunk in memory.
         return Uint8Array.prototype.slice.call(this.#bytes, at + 4, end);
       }
     }

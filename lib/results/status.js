@@ -1,4 +1,4 @@
-// How a backend is, from what the addon answers to what users see.
+// Converts the status of a backend from the addon's answer to what users see.
 
 'use strict';
 

@@ -1,4 +1,4 @@
-// Copying an actor to another store, step by step.
+// Copies an actor to another store, step by step.
 
 'use strict';
 
@@ -17,7 +17,7 @@ async function copy(copying, actorId, { signal, onProgress }) {
     let step = result(await copying.state());
     while (!step.done) {
       const [source, target] = [toMeta(step.source), toMeta(step.target)];
-      // Waited for: what is noted here must be noted before anything is written.
+      // Awaited: what is recorded here must be recorded before anything is written.
       const { pagesDone, pagesVerified } = step;
       await onProgress?.({ actorId, source, target, pagesDone, pagesVerified, pages: source.sizePages });
       throwIfAborted(signal);

@@ -1,4 +1,5 @@
-// Imports of v1 data: takes the entries of an actor's key-value store and hands them to the addon, some at a time.
+// Imports of v1 data: takes the entries of an actor's key-value store and passes them to the addon in
+// batches.
 
 'use strict';
 
@@ -8,17 +9,18 @@ const { throwIfAborted } = require('../abort.js');
 const check = require('../arguments/check.js');
 const { toMeta } = require('../results/meta.js');
 
-// What is handed over at once, so that neither many small entries nor few large ones cost much.
+// The batch size, so that neither many small entries nor a few large ones cost much.
 const BATCH_ENTRIES_MAX = 256;
 const BATCH_BYTES_MAX = 1024 * 1024;
-// A slow source must not look like a dead importer: what has come is handed over, and the lease renewed with it.
+// A slow source must not look like a dead importer: the entries so far are passed on, which also renews the
+// lease.
 const BATCH_MS_MAX = 5_000;
 
 /** @typedef {import('../../binding.js').NativeStore} NativeStore */
 /** @typedef {import('../../binding.js').NativeV1Migration} NativeV1Migration */
 /** @typedef {import('../../binding.js').Failure} Failure */
 /**
- * What a store does with each call of the addon: count it, and turn a failure into an error.
+ * What a store does with each call of the addon: counts it, and turns a failure into an error.
  *
  * @typedef {<T>(dispatch: (native: NativeStore) => Promise<T | Failure>) => Promise<Exclude<T, Failure>>} Call
  */
@@ -38,7 +40,7 @@ function entriesArgument(value) {
 }
 
 /**
- * A copy, because a source may use its buffers again as soon as it is asked for the next entry.
+ * A copy, because a source may reuse its buffers as soon as it is asked for the next entry.
  *
  * @param {unknown} value
  * @param {string} name
@@ -53,7 +55,7 @@ function bytes(value, name) {
       isBuffer ? new Uint8Array(value) : new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
     ).slice();
   } catch {
-    // Taken for empty it would be zeros in the database.
+    // If it were treated as empty, it would become zeros in the database.
     throw check.invalid(name, 'bytes whose buffer is not detached', value);
   }
 }
@@ -72,7 +74,7 @@ class Batch {
     if (typeof entry !== 'object' || entry === null) {
       throw check.invalid(at, 'an object of the form { key, value }', entry);
     }
-    // Others than these belong to whatever store the entries come from.
+    // Other fields belong to the store that the entries come from.
     const { key, value } = /** @type {{ key?: unknown, value?: unknown }} */ (entry);
     this.keys.push(bytes(key, `${at}.key`));
     const copied = bytes(value, `${at}.value`);
@@ -116,18 +118,18 @@ async function takeAll(migration, entries, call, signal) {
 }
 
 /**
- * Imports entries into an actor that is not there yet.
+ * Imports entries into an actor that does not exist yet.
  *
  * @param {string} actorId
  * @param {AsyncIterable<unknown> | Iterable<unknown>} entries
  * @param {Call} call
  * @param {AbortSignal | undefined} signal
- * @param {Set<NativeV1Migration>} open Those of the store that are under way.
- * @param {<T>(work: () => Promise<T>) => Promise<T>} keepOpen Has the store wait with closing.
+ * @param {Set<NativeV1Migration>} open The running migrations of the store.
+ * @param {<T>(work: () => Promise<T>) => Promise<T>} keepOpen Makes the store wait before it closes.
  */
 async function migrate(actorId, entries, call, signal, open, keepOpen) {
   throwIfAborted(signal);
-  // A store that closes in this moment must find it among those that it gives up.
+  // A store that closes at this moment must find it among the migrations that it gives up.
   const begun = await keepOpen(async () => {
     const answer = await call((native) => native.beginV1Migration(actorId));
     if ('takeEntries' in answer) {
@@ -142,8 +144,8 @@ async function migrate(actorId, entries, call, signal, open, keepOpen) {
     await takeAll(begun, entries, call, signal);
     return toMeta(await call(() => begun.finish()));
   } catch (error) {
-    // Where the addon has failed it has given up by itself, and this does nothing. What cannot be undone now keeps the
-    // actor reserved; the error that the caller is to see is the first one.
+    // If the addon has failed, it has given up by itself, and this does nothing. If giving up fails, the
+    // actor stays reserved; the caller should see the first error.
     await begun.giveUp().catch(() => {});
     throw error;
   } finally {

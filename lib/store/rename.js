@@ -1,4 +1,4 @@
-// Giving an actor another id: a copy inside of the store, fenced at both ends.
+// Gives an actor another id: a copy inside the store, fenced at both ends.
 
 'use strict';
 
@@ -8,8 +8,8 @@ const { BatonError, isBatonError } = require('../error.js');
 /** @typedef {InstanceType<typeof import('./store.js').Store>} Store */
 
 /**
- * The actor is taken over, so that nobody commits to it behind the copy unseen, and deleted as its owner only: who has
- * come between keeps it, and the copy goes again.
+ * The actor is taken over, so that no commit goes unnoticed behind the copy, and is deleted only as its
+ * owner: if somebody intervenes, they keep it, and the copy is removed.
  *
  * @param {Store} store
  * @param {string} from
@@ -34,7 +34,7 @@ async function rename(store, from, to, { signal, onProgress }) {
 }
 
 /**
- * Before anybody is fenced for nothing.
+ * Checked before anybody is fenced for nothing.
  *
  * @param {Store} store
  * @param {string} from

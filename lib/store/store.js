@@ -1,6 +1,6 @@
 // The `Store` class: checks arguments, calls the addon, and turns failures into errors.
 //
-// Each method dispatches before its first `await`, so whatever it was given is copied when the call returns.
+// Each method dispatches before its first `await`, so its arguments are copied when the call returns.
 
 'use strict';
 
@@ -17,7 +17,7 @@ const { toMeta } = require('../results/meta.js');
 const { entriesArgument, migrate } = require('./migrate.js');
 const { StoreMetrics } = require('../observe/metrics.js');
 const { OpenDatabases } = require('../database/open-databases.js');
-const { QueuedDatabase, inbox } = require('../addon/answer-queue.js');
+const { QueuedDatabase, answers } = require('../addon/answer-queue.js');
 const options = require('../arguments/options.js');
 const { PageSet } = require('../results/page-set.js');
 const { rename } = require('./rename.js');
@@ -46,7 +46,7 @@ class Store {
   }
 
   /**
-   * What the addon knows a store by.
+   * The addon's object for a store.
    *
    * @param {any} store
    * @param {string} name
@@ -320,7 +320,7 @@ class Store {
       ...settings
     } = options.databaseOptions(databaseOptions);
     const native = await this.#calls.callForResource(
-      (store) => store.openDatabase(id, nativeOptions, inbox, traceparent),
+      (store) => store.openDatabase(id, nativeOptions, answers, traceparent),
       signal,
       (late) => new QueuedDatabase(late).close(),
     );
@@ -346,7 +346,7 @@ class Store {
   }
 
   metrics() {
-    // Not a call: it also answers when the store is closed.
+    // Not a call: it also works on a closed store.
     const metrics = new StoreMetrics(this.#native.metrics());
     return /** @type {import('../../index.js').StoreMetrics} */ (/** @type {unknown} */ (metrics));
   }
@@ -364,9 +364,9 @@ class Store {
     const closed = this.#databases.close();
     await this.#calls.idle();
     const errors = await closed;
-    // Their sources may never come to an end.
+    // Their sources may never end.
     await Promise.allSettled([...this.#migrations].map((migration) => migration.giveUp()));
-    // Those whose opening was under way when the first were closed.
+    // Databases that were being opened when the first were closed.
     errors.push(...(await this.#databases.close()));
     result(await this.#native.close());
     if (errors.length > 0) {

@@ -1,5 +1,5 @@
-// Databases that come from streams and bytes and go to them: what `importFrom`, `exportTo` and `serialize` do where there
-// is no file. A transfer ends with its signal, and when the store closes: its other end may never come to one.
+// Databases that come from streams and bytes or go to them: `importFrom`, `exportTo` and `serialize` without
+// a file. A transfer ends when its signal aborts and when the store closes: its other end may never finish.
 
 'use strict';
 
@@ -10,18 +10,18 @@ const { throwIfAborted } = require('../abort.js');
 const check = require('../arguments/check.js');
 const { BatonError, result } = require('../error.js');
 
-/** What is handed to the addon at once. */
+/** How many bytes are passed to the addon at once. */
 const PART_BYTES = 1024 * 1024;
 
 /** @typedef {import('../../binding.js').NativeReceiving} NativeReceiving */
 /** @typedef {import('../../binding.js').NativeSending} NativeSending */
 /**
- * Where bytes come from. `stop` gives up what has not ended, and waits for nothing.
+ * A source of bytes. `stop` gives up a source that has not ended, and waits for nothing.
  *
  * @typedef {{ next: () => Promise<{ done?: boolean, value?: unknown }>, stop: (reason: unknown) => void }} Source
  */
 
-/** The transfers of a store that are under way. */
+/** The running transfers of a store. */
 class Transfers {
   /** @type {Set<AbortController>} */
   #open = new Set();
@@ -58,7 +58,7 @@ class Transfers {
 }
 
 /**
- * The answer, unless the signal comes first.
+ * Returns the answer, unless the signal aborts first.
  *
  * @template T
  * @param {Promise<T>} answer
@@ -93,7 +93,7 @@ function viewOf(value, name) {
     const view = ArrayBuffer.isView(value)
       ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
       : new Uint8Array(value);
-    // Taken for empty it would be an empty database. Only a detached buffer refuses this.
+    // If it were treated as empty, it would become an empty database. Only a detached buffer throws here.
     view.subarray(0, 0).slice();
     if (/** @type {{ detached?: boolean }} */ (view.buffer).detached) throw new TypeError('detached');
     return view;
@@ -103,7 +103,7 @@ function viewOf(value, name) {
 }
 
 /**
- * What `importFrom` is given besides paths; undefined for what is to be a path.
+ * The sources of `importFrom` other than paths; undefined for a value that should be a path.
  *
  * @param {any} value
  * @param {string} name
@@ -111,7 +111,7 @@ function viewOf(value, name) {
  */
 function sourceArgument(value, name) {
   if (isBytes(value)) {
-    // A copy, because what a call is given is the caller's again when it returns.
+    // A copy, because the arguments of a call belong to the caller again when it returns.
     const copied = viewOf(value, name).slice();
     return () => ofIterable([copied]);
   }
@@ -124,7 +124,7 @@ function sourceArgument(value, name) {
     throw check.invalid(name, 'a path, a file: URL, bytes, or a stream or iterable of bytes', value);
   }
   if (value.readableEnded === true || value.destroyed === true) {
-    // Its end would come at once, and look like an empty database.
+    // It would end at once, and look like an empty database.
     throw check.invalid(name, 'a stream that was not read before', value);
   }
   return () => ofIterable(value);
@@ -144,7 +144,8 @@ function ofIterable(iterable) {
   return {
     next: async () => await iterator.next(),
     stop: () => {
-      // A stream of Node is not ended by its iterator while that waits for it. Without an error, which nobody hears.
+      // While the iterator of a Node stream waits, it cannot end the stream. Without an error, which nobody
+      // would handle.
       if (typeof iterable.destroy === 'function') iterable.destroy();
       Promise.resolve(iterator.return?.()).catch(() => {});
     },
@@ -152,7 +153,7 @@ function ofIterable(iterable) {
 }
 
 /**
- * Hands all that a source has to the addon, and makes it the content of the actor.
+ * Passes everything from a source to the addon, and makes it the content of the actor.
  *
  * @param {NativeReceiving} receiving
  * @param {() => Source} begin
@@ -197,7 +198,7 @@ async function receive(receiving, begin, stopped) {
 }
 
 /**
- * What `exportTo` is given besides paths; undefined for what is to be a path.
+ * The targets of `exportTo` other than paths; undefined for a value that should be a path.
  *
  * @param {any} value
  * @param {string} name
@@ -219,7 +220,7 @@ function targetArgument(value, name) {
 }
 
 /**
- * The pieces of a database. A caller that cannot begin again is never told to.
+ * The pieces of a database. Never starts again: the caller could not.
  *
  * @param {NativeSending} sending
  */
@@ -232,7 +233,7 @@ async function* pieces(sending) {
 }
 
 /**
- * Writes a database to a stream, and ends that.
+ * Writes a database to a stream, and ends the stream.
  *
  * @param {NativeSending} sending
  * @param {any} target
@@ -270,7 +271,7 @@ async function sendToWeb(sending, target, stopped) {
     writer.abort(error).catch(() => {});
     throw error;
   } finally {
-    // Of a stream that has failed it is let go of with it.
+    // A stream that has failed has released its lock.
     writer.closed.catch(() => {});
     writer.releaseLock();
   }

@@ -1,4 +1,4 @@
-// Checking every row of a store, step by step, and what SQLite says of each database.
+// Checks every row of a store, step by step, and runs SQLite's own checks on each database.
 
 'use strict';
 
@@ -6,9 +6,9 @@ const { throwIfAborted } = require('../abort.js');
 const { isBatonError, result } = require('../error.js');
 
 const MAGIC = 'SQLite format 3\0';
-/** Findings of one `PRAGMA integrity_check`, as SQLite itself limits them. */
+/** The maximum number of findings of one `PRAGMA integrity_check`: SQLite's own default. */
 const FINDINGS_MAX = 100;
-/** Problems that a report holds; further ones are counted. */
+/** The maximum number of problems in a report; further ones are only counted. */
 const PROBLEMS_MAX = 10_000;
 const ATTEMPTS_MAX = 4;
 
@@ -89,7 +89,7 @@ async function verify(store, verification, { deep, signal, onProgress }) {
         report.busy.push(actorId);
       }
       const damaged = step.problems.some(({ severity }) => severity === 'error');
-      // What cannot be read as pages cannot be read as a database either, and was told already.
+      // What cannot be read as pages cannot be read as a database either, and was already reported.
       if (deep && live && !damaged && sizePages > 0) {
         const checked = await checkDatabase(store, actorId, tell);
         report.databases += checked === 'checked' ? 1 : 0;
@@ -111,7 +111,7 @@ async function verify(store, verification, { deep, signal, onProgress }) {
 }
 
 /**
- * Runs SQLite's own check. Pages that are of something else are no database.
+ * Runs SQLite's own check. Pages with other content are not a database.
  *
  * @param {Store} store
  * @param {string} actorId
@@ -148,11 +148,11 @@ async function checkDatabase(store, actorId, tell) {
       return 'no database';
     }
     if (['ERR_FENCE_MISMATCH', 'ERR_UNAVAILABLE', 'SQLITE_BUSY'].includes(error.code)) {
-      // Its head moved each time, unless it is the store that is away.
+      // Its head moved each time, unless the store is unavailable.
       await store.ping();
       return 'busy';
     }
-    // A header that does not go with the pages is an argument that is refused.
+    // A header that does not match the pages is refused as an invalid argument.
     const isDamage =
       ['ERR_CORRUPT', 'ERR_INVALID_ARG'].includes(error.code) || error.code.startsWith('SQLITE_');
     if (!isDamage) {
@@ -164,7 +164,7 @@ async function checkDatabase(store, actorId, tell) {
 }
 
 /**
- * The first page at some recent head, or nothing where there is none any more.
+ * The first page at a recent head; undefined if there is none any more.
  *
  * @param {Store} store
  * @param {string} actorId

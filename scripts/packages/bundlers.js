@@ -1,4 +1,4 @@
-// The bundlers that a program which uses our packages is bundled with, each as its users would set it up.
+// The bundlers that are tested with our packages, each set up as its users would.
 
 'use strict';
 
@@ -48,7 +48,7 @@ const WEBPACK = `
 /** @typedef {{ name: string, command: string[], output: string }} Bundler */
 
 /**
- * Writes what configures the bundlers into a project, and answers how each is run there.
+ * Writes the configuration of the bundlers into a project, and returns how each is run there.
  *
  * @param {string} folder
  * @returns {Bundler[]}

@@ -1,4 +1,4 @@
-// What must hold of an addon before it may be published.
+// What an addon must fulfil before it may be published.
 
 'use strict';
 
@@ -7,15 +7,15 @@ const { GLIBC_FLOOR } = require('../../lib/addon/platform.js');
 /** @typedef {import('./inspect.js').Binary} Binary */
 /** @typedef {import('./platforms.js').Platform} Platform */
 
-/** What Node looks for; nothing else may be visible to other libraries of the process. */
+/** The function that Node looks up; no other function may be visible to other libraries of the process. */
 const ENTRY = 'napi_register_module_v1';
 
-/** What every machine of the platform has. */
+/** The libraries that every machine of the platform has. */
 const LIBRARIES = {
   gnu: /^(lib(c|m|dl|rt|pthread)\.so\.\d|ld-linux-(x86-64|aarch64)\.so\.\d)$/,
   musl: /^libc\.(so|musl-(x86_64|aarch64)\.so\.1)$/,
   'mach-o': /^\/(usr\/lib\/|System\/Library\/Frameworks\/)/,
-  // The C runtime is part of Windows since version 10; vcruntime140 comes with Node itself.
+  // The C runtime has been part of Windows since version 10; vcruntime140 comes with Node itself.
   pe: /^(api-ms-win-.*|kernel32|kernelbase|ntdll|advapi32|bcrypt|bcryptprimitives|ws2_32|userenv|ole32|shell32|ucrtbase|vcruntime140|node)\.(dll|exe)$/i,
 };
 
@@ -24,7 +24,7 @@ function byVersion(left, right) {
   return left.localeCompare(right, 'en', { numeric: true });
 }
 
-/** The oldest C library that it loads on. @param {Binary} binary @returns {string | undefined} */
+/** The oldest C library on which it loads. @param {Binary} binary @returns {string | undefined} */
 function glibcFloor({ versions }) {
   const needed = versions.filter((version) => version.startsWith('GLIBC_'));
   return needed
@@ -45,7 +45,7 @@ function floorProblems(binary, { libc }) {
 /**
  * @param {Binary} binary
  * @param {Platform} platform
- * @returns {string[]} what is wrong, empty where nothing is
+ * @returns {string[]} the problems, empty if there are none
  */
 function problems(binary, platform) {
   const found = [];

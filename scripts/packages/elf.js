@@ -1,4 +1,4 @@
-// Reads what an ELF library exports and needs from its section headers.
+// Reads the exports and dependencies of an ELF library from its section headers.
 
 'use strict';
 
@@ -71,7 +71,7 @@ function neededOf(data, all) {
     .map((at) => name(Number(data.readBigUInt64LE(at + 8))));
 }
 
-/** The versions of symbols that it takes from others. @param {Buffer} data @param {Section[]} all */
+/** The symbol versions that it needs from other libraries. @param {Buffer} data @param {Section[]} all */
 function versionsOf(data, all) {
   const table = all.find(({ type }) => type === SHT_GNU_VERNEED);
   const name = namesOf(data, all, table);

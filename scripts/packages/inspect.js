@@ -1,5 +1,5 @@
-// What a built addon is: format, processor, exports, libraries and versions that it needs. Read from the file
-// itself, since a machine need not have tools for the formats of the other platforms.
+// Inspects a built addon: format, processor, exports, and the libraries and versions that it needs. Reads
+// them from the file itself, since a machine need not have tools for the formats of other platforms.
 
 'use strict';
 
@@ -13,9 +13,9 @@ const { readPe } = require('./pe.js');
  * @typedef {object} Binary
  * @property {'elf' | 'mach-o' | 'pe'} format
  * @property {'x64' | 'arm64' | 'other'} arch
- * @property {string[]} exports names that others can link to
+ * @property {string[]} exports names that other libraries can link to
  * @property {string[]} needed libraries that are loaded with it
- * @property {string[]} versions of symbols that it takes from them, such as GLIBC_2.17; ELF alone has these
+ * @property {string[]} versions of the symbols that it needs, such as GLIBC_2.17; only ELF has these
  * @property {boolean} stripped without symbols for a debugger
  * @property {number} bytes
  */

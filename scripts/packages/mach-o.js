@@ -1,4 +1,4 @@
-// Reads what a Mach-O library exports and needs from its load commands.
+// Reads the exports and dependencies of a Mach-O library from its load commands.
 
 'use strict';
 
@@ -12,7 +12,7 @@ const HEADER_BYTES = 32;
 const LC_SYMTAB = 0x2;
 const LC_LOAD_DYLIB = 0xc;
 const LC_LOAD_WEAK_DYLIB = 0x80000018;
-/** What Zig's linker makes up for every library. */
+/** Names that Zig's linker adds to every library. */
 const OF_THE_LINKER = ['__mh_dylib_header', '___dso_handle'];
 const N_STAB = 0xe0;
 const N_PEXT = 0x10;
@@ -54,11 +54,11 @@ function readMachO(data) {
   return {
     format: /** @type {const} */ ('mach-o'),
     arch: ARCHES.get(data.readUInt32LE(4)) ?? /** @type {const} */ ('other'),
-    // Names of C have an underscore before them.
+    // C names have an underscore in front.
     exports: defined.map(({ name }) => name.replace(/^_/, '')),
     needed: dylibs.map(({ at }) => cString(data, at + data.readUInt32LE(at + 8))),
     versions: [],
-    // `strip -x` leaves a handful of names that the linker made up.
+    // `strip -x` leaves a few names that the linker has added.
     stripped: debug.length === 0 && local.length < 16,
   };
 }

@@ -1,4 +1,4 @@
-// The package managers that our packages are installed with, and the registry that they install them from.
+// The package managers that install our packages in tests, and the registry that they use.
 
 'use strict';
 
@@ -21,7 +21,7 @@ const VERSIONS = ['pnpm@10.34.9', 'yarn@1.22.22', '@yarnpkg/cli-dist@4.18.1', 'b
  * @property {(folder: string) => void} [prepare] the project
  */
 
-/** Installs the package managers where they are missing. @returns {string} where they are */
+/** Installs missing package managers. @returns {string} where they are */
 function managerTools() {
   return installTools('managers', VERSIONS);
 }
@@ -29,7 +29,7 @@ function managerTools() {
 /**
  * @param {string} modules where the package managers are
  * @param {string} registry
- * @param {string} work a directory for caches, so that none of another run is used
+ * @param {string} work a directory for caches, so that no cache of another run is used
  * @returns {Manager[]}
  */
 function managers(modules, registry, work) {
@@ -82,7 +82,7 @@ function managers(modules, registry, work) {
 }
 
 /**
- * Packs everything and serves it from a process of its own, since the installs block this one.
+ * Packs everything and serves it from a separate process, since the installs block this one.
  *
  * @param {string} work
  * @param {(name: string) => Buffer} addonOf of a platform

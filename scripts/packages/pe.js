@@ -1,4 +1,4 @@
-// Reads what a PE library (Windows) exports and needs from its directories.
+// Reads the exports and dependencies of a PE library (Windows) from its directories.
 
 'use strict';
 
@@ -19,7 +19,7 @@ function addresses(data, header) {
     const [size, start, raw] = [8, 12, 20].map((offset) => data.readUInt32LE(at + offset));
     return { size: size ?? 0, start: start ?? 0, raw: raw ?? 0 };
   });
-  /** The offset in the file of what lies at an address once it is loaded. @param {number} address */
+  /** The file offset of what is at an address once it is loaded. @param {number} address */
   return (address) => {
     const section = sections.find(({ start, size }) => address >= start && address < start + size);
     if (section === undefined) {
@@ -63,7 +63,7 @@ function readPe(data) {
     exports: exported === undefined ? [] : exportsOf(data, exported, offsetOf),
     needed: imported === undefined ? [] : importsOf(data, imported, offsetOf),
     versions: [],
-    // The number of COFF symbols; debug information of MSVC is in a file of its own.
+    // The number of COFF symbols; MSVC puts debug information into a separate file.
     stripped: data.readUInt32LE(header + 12) === 0,
   };
 }

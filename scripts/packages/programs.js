@@ -1,5 +1,5 @@
-// The programs of a person who has just installed batondb: each opens a store in memory and one in a directory,
-// and runs SQL.
+// The first programs of somebody who has just installed batondb: each opens a store in memory and one in a
+// directory, and runs SQL.
 
 'use strict';
 
@@ -26,7 +26,7 @@ const TYPED = BODY.replace('options)', 'options: StoreOptions): Promise<number>'
   .replace('db.get(', 'db.get<{ n: number }>(')
   .replace('row.n', 'row?.n');
 
-/** What each program prints on its first run, with a directory of its own. */
+/** The output of each program on its first run, with its own directory. */
 const EXPECTED = 'rows 1 1\n';
 
 const FILES = {

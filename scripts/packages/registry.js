@@ -1,5 +1,5 @@
-// A registry on the loopback interface that knows the staged packages and nothing else. It answers as the public
-// one does, so that a package manager chooses among the optional dependencies by itself.
+// A registry on the loopback interface that knows only the staged packages. It answers like the public one,
+// so that a package manager chooses among the optional dependencies by itself.
 
 'use strict';
 
@@ -25,7 +25,7 @@ function packument({ manifest, tarball }, origin) {
     name,
     'dist-tags': { latest: version },
     versions: { [version]: { ...manifest, _id: `${name}@${version}`, dist } },
-    // Package managers may refuse what was published a moment ago.
+    // Package managers may refuse very recent versions.
     time: {
       created: '2020-01-01T00:00:00Z',
       modified: '2020-01-01T00:00:00Z',
@@ -54,7 +54,7 @@ function serve(packages) {
   });
 }
 
-/** Run with pairs of a manifest and a tarball, as JSON. Prints the address once it answers. */
+/** Run with pairs of a manifest and a tarball, as JSON. Prints the address once it accepts requests. */
 /** @type {[string, string][]} */
 const files = JSON.parse(process.argv[2] ?? '[]');
 serve(
@@ -63,5 +63,5 @@ serve(
     tarball: readFileSync(tarball),
   })),
 );
-// Nobody stops it if its parent is killed, so it ends by itself.
+// If its parent is killed, nobody stops it, so it ends by itself.
 setTimeout(() => process.exit(1), 30 * 60_000);

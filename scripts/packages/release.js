@@ -1,4 +1,4 @@
-// What a release must agree on: one version everywhere, and a changelog that tells about it.
+// What must agree in a release: one version everywhere, and a changelog entry for it.
 
 'use strict';
 
@@ -25,7 +25,10 @@ function versions() {
   };
 }
 
-/** The newest version that a changelog tells about, undefined while all of it is unreleased. @param {string} changelog */
+/**
+ * The newest version with an entry in a changelog, undefined while everything is unreleased. @param {string}
+ * changelog
+ */
 function newestEntry(changelog) {
   return /^## \[?(\d[^\]\s]*)/m.exec(changelog)?.[1];
 }
@@ -47,9 +50,9 @@ function notes(changelog, version) {
 }
 
 /**
- * What keeps the version from being released.
+ * The reasons why the version cannot be released.
  *
- * @param {string} [tag] the git tag, `v` and the version; without one the versions need only agree
+ * @param {string} [tag] the git tag, `v` and the version; without it the versions only need to agree
  * @param {Record<string, string | undefined>} [stated]
  * @param {string} [changelog]
  * @returns {string[]}

@@ -1,5 +1,5 @@
-// Lays out what is published under dist/npm: batondb itself, without an addon and with its platform packages as
-// optional dependencies, and each platform package with its addon.
+// Stages the packages to publish under dist/npm: batondb itself, without an addon and with its platform
+// packages as optional dependencies, and each platform package with its addon.
 
 'use strict';
 
@@ -24,8 +24,8 @@ function writeJson(file, value) {
 }
 
 /**
- * The manifest as it is published. The platform packages are not in the repository's own one, since npm would look
- * for them in the registry before they are there, and `npm ci` would refuse a lockfile without them.
+ * The manifest as published. The repository's own manifest does not list the platform packages: npm would
+ * look for them in the registry before they exist, and `npm ci` would refuse a lockfile without them.
  *
  * @param {Manifest} manifest
  */
@@ -40,9 +40,9 @@ function publishedManifest(manifest) {
   };
 }
 
-/** The files that npm would pack of a folder. @param {string} folder @returns {string[]} */
+/** The files of a folder that npm would pack. @param {string} folder @returns {string[]} */
 function packedFiles(folder) {
-  // Through a shell, because npm is a batch file on Windows.
+  // In a shell, because npm is a batch file on Windows.
   const { status, stdout, stderr } = spawnSync('npm pack --dry-run --json --ignore-scripts', {
     cwd: folder,
     encoding: 'utf8',
@@ -51,7 +51,7 @@ function packedFiles(folder) {
   if (status !== 0) {
     throw new Error(`npm pack failed in ${folder}: ${stderr}`);
   }
-  // A list, or since npm 12 an object by name.
+  // A list or, since npm 12, an object by name.
   const [packed] = Object.values(JSON.parse(stdout));
   return packed.files.map((/** @type {{ path: string }} */ { path }) => path).sort();
 }
@@ -80,13 +80,14 @@ function stagePlatform(name, folder, addon) {
 }
 
 /**
- * Stages everything anew.
+ * Stages everything from scratch.
  *
  * @param {object} [options]
  * @param {string} [options.stage] the folder for the packages' folders
- * @param {(name: string) => string | Buffer | undefined} [options.addonOf] of a platform; it is left out where undefined
+ * @param {(name: string) => string | Buffer | undefined} [options.addonOf] of a platform; left out if
+ * undefined
  * @returns {string[]} the folders in the order in which they must be published: batondb last, so that nobody can
- *   install it before what it needs is there
+ *   install it before its dependencies exist
  */
 function stageAll({ stage = STAGE, addonOf = addonPath } = {}) {
   rmSync(stage, { recursive: true, force: true });

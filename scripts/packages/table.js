@@ -39,14 +39,14 @@ function table(rows) {
   return [line(HEADER), line(HEADER.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** The rows that a document has. @param {string} text @returns {Map<string, string>} by package */
+/** The rows of a document. @param {string} text @returns {Map<string, string>} by package */
 function rowsOf(text) {
   const found = text.matchAll(/^\| (`batondb-[\w-]+`) \|.*$/gm);
   return new Map([...found].map(([whole, name]) => [/** @type {string} */ (name), whole]));
 }
 
 /**
- * Puts the rows into the document. A platform that was not built this time keeps the row that it had.
+ * Puts the rows into the document. A platform that was not built this time keeps its row.
  *
  * @param {string} text
  * @param {string[][]} rows

@@ -1,4 +1,4 @@
-// Programs of the npm registry that the checks of packages need, and nothing else does.
+// Programs from the npm registry that only the package checks need.
 
 'use strict';
 
@@ -9,7 +9,7 @@ const { join } = require('node:path');
 const { ROOT } = require('./platforms.js');
 
 /**
- * Installs tools where they are missing.
+ * Installs missing tools.
  *
  * @param {string} name of their folder
  * @param {readonly string[]} versions

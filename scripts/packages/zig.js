@@ -1,5 +1,5 @@
 // Finds or installs what cross-builds need, under target/ and never globally: Zig, whose linker and C library
-// stubs reach every platform, and cargo-zigbuild, which has cargo use them. Both come from PyPI.
+// stubs cover every platform, and cargo-zigbuild, which makes cargo use them. Both come from PyPI.
 
 'use strict';
 
@@ -41,12 +41,12 @@ function zigBuild({ target, zig, libc, format }) {
   if (zig === undefined) {
     throw new Error(`${target} can be built on Windows alone`);
   }
-  // A directory of its own, so that the builds of this machine's own target do not begin anew.
+  // A separate directory, so that builds for this machine's own target do not start from scratch.
   const directory = join(ROOT, 'target', 'cross');
   /** @type {NodeJS.ProcessEnv} */
   const env = { ...zigEnvironment(), CARGO_TARGET_DIR: directory };
   if (libc === 'musl') {
-    // Rust links musl in by default, and a library that Node loads must take the one that Node has.
+    // Rust links musl statically by default, and a library that Node loads must use Node's copy.
     env.RUSTFLAGS = `${process.env.RUSTFLAGS ?? ''} -C target-feature=-crt-static`.trim();
   }
   run('rustup', ['target', 'add', target]);

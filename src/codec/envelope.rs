@@ -1,4 +1,4 @@
-//! Version byte and checksum around every row.
+//! The envelope of every row: version byte and checksum.
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -7,7 +7,7 @@ use super::reader::Reader;
 use super::row::Row;
 use crate::planted::{self, Bug};
 
-/// The version byte of every row that this release writes, and the only one it reads.
+/// The version byte of every row that this release writes, and the only one that it reads.
 pub const FORMAT_VERSION: u8 = 1;
 
 /// Version byte and checksum.
@@ -31,8 +31,8 @@ pub fn decode<R: Row>(key: &[u8], value: &[u8]) -> Result<R, DecodeError> {
     Ok(row)
 }
 
-/// The part of the checksum that does not depend on the key, so that a page can be hashed before its txid
-/// is known.
+/// The part of the checksum that does not depend on the key, so that a page can be hashed before its txid is
+/// known.
 pub(super) fn hash_body(body: &[u8]) -> u64 {
     xxh3_64(body)
 }
@@ -43,7 +43,7 @@ pub(super) fn write_header(value: &mut [u8], key: &[u8], body_hash: u64) {
     value[1..HEADER_BYTES].copy_from_slice(&xxh3_64_with_seed(key, body_hash).to_be_bytes());
 }
 
-/// Checks version and checksum and returns the body.
+/// Checks the version and the checksum, and returns the body.
 pub(super) fn open<'v>(row: &'static str, key: &[u8], value: &'v [u8]) -> Result<&'v [u8], DecodeError> {
     let Some((header, body)) = value.split_first_chunk::<HEADER_BYTES>() else {
         return Err(DecodeError::TooShort { row, bytes: value.len() });

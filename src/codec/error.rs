@@ -1,14 +1,14 @@
-//! Why stored bytes are not a row.
+//! Why stored bytes are not a valid row.
 
-/// Why stored bytes are not a row of the kind that their key says.
+/// Why stored bytes are not a row of the kind that their key indicates.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// Fewer bytes than the kind has at least.
+    /// Fewer bytes than the minimum of the kind.
     #[error("{row} row is too short: {bytes} bytes")]
     TooShort {
         /// The row kind.
         row: &'static str,
-        /// What is there.
+        /// The number of bytes.
         bytes: usize,
     },
     /// Written by a newer release, or not by this project.
@@ -16,7 +16,7 @@ pub enum DecodeError {
     Version {
         /// The row kind.
         row: &'static str,
-        /// What is there.
+        /// The stored version.
         version: u8,
     },
     /// The bytes changed since they were written, or belong to another key.
@@ -24,9 +24,9 @@ pub enum DecodeError {
     Checksum {
         /// The row kind.
         row: &'static str,
-        /// What the row says.
+        /// The checksum in the row.
         stored: u64,
-        /// What its bytes give.
+        /// The checksum of its bytes.
         computed: u64,
     },
     /// A field with a value that no release writes.

@@ -10,7 +10,7 @@ use crate::types::{Generation, Origin, Token};
 pub enum FenceState {
     /// It does.
     Live,
-    /// It was deleted. The row stays, so that generations go on rising and no owner from before the
+    /// It was deleted. The row stays, so that generations continue to rise and no owner from before the
     /// deletion can ever write again.
     Deleted,
 }
@@ -20,7 +20,7 @@ pub enum FenceState {
 pub struct Fence {
     /// The generation of the current owner.
     pub generation: Generation,
-    /// Written by the takeover that raised the generation; tells a retry of that takeover "that was me".
+    /// Written by the takeover that raised the generation; a retry of that takeover recognises itself by it.
     pub owner_token: Token,
     /// Whether the actor exists.
     pub state: FenceState,
@@ -28,11 +28,11 @@ pub struct Fence {
     pub origin: Origin,
     /// When it was first owned, in milliseconds since 1970-01-01 UTC.
     pub created_at_ms: u64,
-    /// The generation of the start that made the actor: tells its lives apart where an id was deleted and made
-    /// again.
+    /// The generation of the start that created the actor: distinguishes the lives of an id that was deleted
+    /// and created again.
     pub first_generation: Generation,
-    /// Until when nobody else begins the import of v1 data anew that is under way, in milliseconds since 1970-01-01
-    /// UTC; 0 where none is. Stored only while one is.
+    /// The time until which nobody else restarts the running import of v1 data, in milliseconds since
+    /// 1970-01-01 UTC; 0 if there is none. Stored only while there is one.
     pub lease_until_ms: u64,
 }
 

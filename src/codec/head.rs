@@ -1,4 +1,4 @@
-//! HEAD: what is committed, and what is still to be tidied up. Written by commits and stages.
+//! HEAD: what is committed, and which cleanups are pending. Written by commits and stages.
 
 use super::error::DecodeError;
 use super::reader::Reader;
@@ -7,8 +7,8 @@ use crate::types::{PageCount, PageSize, Token, Txid};
 
 /// How many commits a head remembers by their tokens.
 ///
-/// A caller whose answer was lost looks for its token here. Remembering several, not only the last, tells
-/// it the truth also when a next owner has committed in the meantime.
+/// A caller whose answer was lost looks for its token here. The head remembers several tokens, not only the
+/// last one, so that the caller finds out the truth even after a next owner has committed.
 pub const RECENT_COMMITS_MAX: usize = 8;
 
 /// A commit as the head remembers it.
@@ -23,12 +23,12 @@ pub struct CommitMark {
 /// A commit that is being written in parts. Its rows are invisible while the head is below its txid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenStage {
-    /// The txid that the rows carry and the head will have.
+    /// The txid of its rows, which the head will have.
     pub txid: Txid,
     /// Drawn by the caller that opened it.
     pub token: Token,
     /// Whether its rollback has begun. From then on it can neither grow nor be finalized: some of its rows
-    /// may be gone already.
+    /// may already be gone.
     pub aborted: bool,
 }
 
@@ -37,18 +37,18 @@ pub struct OpenStage {
 pub struct Head {
     /// The last commit.
     pub txid: Txid,
-    /// The txid that the next commit or stage takes. Above every txid ever given out.
+    /// The txid of the next commit or stage. Above every txid ever given out.
     pub next_txid: Txid,
     /// The size of the database.
     pub size_pages: PageCount,
-    /// The size of a page. Meaningless while there are none.
+    /// The size of a page. Meaningless while there are no pages.
     pub page_size: PageSize,
     /// A stage that must be finalized or rolled back before the head can move.
     pub open_stage: Option<OpenStage>,
-    /// Whether finalized stages have left manifests behind whose pages may have older versions.
+    /// Whether finalized stages have left manifests behind, whose pages may have older versions.
     pub unswept: bool,
-    /// Rows of pages above this count may be left from a larger size. They must be gone before the
-    /// database grows past it again.
+    /// Rows of pages above this count may remain from a larger size. They must be gone before the database
+    /// grows past it again.
     pub untrimmed_above: Option<PageCount>,
     /// The last commits, oldest first.
     pub recent: Vec<CommitMark>,
@@ -69,7 +69,7 @@ impl Head {
         }
     }
 
-    /// Notes a commit and forgets the oldest one beyond [`RECENT_COMMITS_MAX`].
+    /// Records a commit and forgets the oldest one beyond [`RECENT_COMMITS_MAX`].
     pub fn remember(&mut self, mark: CommitMark) {
         if self.recent.len() >= RECENT_COMMITS_MAX {
             self.recent.drain(..=self.recent.len() - RECENT_COMMITS_MAX);

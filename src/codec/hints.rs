@@ -1,4 +1,4 @@
-//! HINTS: the pages that are worth bringing along when the actor starts.
+//! HINTS: the pages that are worth loading when the actor starts.
 
 use super::error::DecodeError;
 use super::reader::Reader;
@@ -7,17 +7,17 @@ use super::runs;
 use crate::types::runs::in_order;
 use crate::types::{ArgumentError, PageRange};
 
-/// How many runs a row of hints holds at most, so that a start reads a small row.
+/// The maximum number of runs in a row of hints, so that a start reads a small row.
 pub const HINT_RUNS_MAX: usize = 256;
 
-/// Pages that an owner has needed soon after its start. Advice only: a start works without.
+/// Pages that an owner needed soon after its start. Advice only: a start works without them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Hints {
     runs: Vec<PageRange>,
 }
 
 impl Hints {
-    /// Hints of these runs, which must ascend without overlap and be at most [`HINT_RUNS_MAX`].
+    /// Hints of these runs, which must ascend without overlap; at most [`HINT_RUNS_MAX`].
     pub fn new(runs: Vec<PageRange>) -> Result<Self, ArgumentError> {
         if runs.len() > HINT_RUNS_MAX {
             let message = format!("hints have at most {HINT_RUNS_MAX} ranges, got {}", runs.len());
@@ -84,7 +84,7 @@ mod tests {
         let backwards = vec![PageRange { first: single(4).first, last: single(3).last }];
         for runs in [too_many, vec![single(2), single(1)], vec![single(2), single(2)], backwards] {
             assert!(Hints::new(runs.clone()).is_err(), "{runs:?}");
-            // Written behind the constructor's back.
+            // Created without the checks of the constructor.
             let value = encode(b"key", &Hints { runs });
             let refused = decode::<Hints>(b"key", &value).unwrap_err();
             assert!(matches!(refused, DecodeError::Field { row: "hints", .. }), "{refused}");

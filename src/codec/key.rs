@@ -1,4 +1,4 @@
-//! Keys: which rows there are and in which order they sort.
+//! Keys: which rows there are and how they sort.
 //!
 //! ```text
 //! 00                                            STORE
@@ -9,9 +9,9 @@
 //! 02 id 04                                      HINTS
 //! ```
 //!
-//! `id` is the actor id as a string of FoundationDB's tuple layer (design/tuple.md in its repository):
-//! `02`, the bytes with each `00` written as `00 FF`, then `00`. Ids sort as their bytes do, and no id's
-//! rows lie among those of another: after the closing `00` comes a row kind, never `FF`.
+//! `id` is the actor id as a string of FoundationDB's tuple layer (design/tuple.md in its repository): `02`,
+//! the bytes with each `00` written as `00 FF`, then `00`. Ids sort by their bytes, and the rows of one id
+//! are never mixed with those of another: after the closing `00` comes a row kind, never `FF`.
 
 mod walk;
 
@@ -77,7 +77,7 @@ impl ActorKeys {
         self.row(PAGE, &[&page.get().to_be_bytes(), &(!txid.0).to_be_bytes()])
     }
 
-    /// The versions of the pages of a run, where those of the first page above `newest` are left out.
+    /// The versions of the pages of a run, except those of the first page above `newest`.
     pub fn pages(&self, run: PageRange, newest: Txid) -> KeyRange {
         KeyRange::new(self.page(run.first, newest), self.past_page(run.last))
     }
@@ -105,12 +105,12 @@ impl ActorKeys {
         KeyRange::prefix(self.row(STAGE, &[&txid.0.to_be_bytes()]))
     }
 
-    /// The manifests of the stages up to and with `txid`.
+    /// The manifests of the stages up to and including `txid`.
     pub fn stages_to(&self, txid: Txid) -> KeyRange {
         KeyRange::new(self.row(STAGE, &[]), self.stage(txid).end())
     }
 
-    /// Which version of which page a key is.
+    /// The page and version of a key.
     pub fn parse_page(&self, key: &[u8]) -> Result<(PageNumber, Txid), DecodeError> {
         let (page, txid) = self.parse(PAGE, key, |rest| {
             let (page, txid) = rest.split_first_chunk::<4>()?;
@@ -120,7 +120,7 @@ impl ActorKeys {
         Ok((page, Txid(!txid)))
     }
 
-    /// Which part of which stage a key is the manifest of.
+    /// The stage and part of a manifest's key.
     pub fn parse_stage(&self, key: &[u8]) -> Result<(Txid, u32), DecodeError> {
         self.parse(STAGE, key, |rest| {
             let (txid, part) = rest.split_first_chunk::<8>()?;
@@ -149,7 +149,7 @@ impl ActorKeys {
     }
 
     fn row(&self, kind: u8, fields: &[&[u8]]) -> Vec<u8> {
-        // The longest fields are those of a page and of a stage part, 12 bytes both.
+        // The longest fields are those of a page and of a stage part, both 12 bytes.
         let mut key = Vec::with_capacity(self.root.len() + 1 + 12);
         key.extend_from_slice(&self.root);
         key.push(kind);
@@ -160,7 +160,7 @@ impl ActorKeys {
     }
 }
 
-/// The FENCE rows of the actors whose ids begin with `prefix` and lie above `after`.
+/// The FENCE rows of the actors whose ids begin with `prefix` and are above `after`.
 pub fn fences(prefix: &str, after: Option<&str>) -> KeyRange {
     let mut start = vec![FENCE, STRING];
     escape_into(prefix, &mut start);
@@ -171,7 +171,7 @@ pub fn fences(prefix: &str, after: Option<&str>) -> KeyRange {
     }
 }
 
-/// Which actor a FENCE key is of.
+/// The actor of a FENCE key.
 pub fn fence_actor(key: &[u8]) -> Result<ActorId, DecodeError> {
     let id = key
         .strip_prefix(&[FENCE, STRING])

@@ -1,4 +1,4 @@
-//! The whole stored format: keys in [`key`], one file a row kind, one encoder and one decoder each.
+//! The whole stored format: keys in [`key`], and one file with one encoder and one decoder for each row kind.
 //!
 //! Every value is an *envelope*: a version byte, a checksum, a body.
 //!
@@ -8,8 +8,8 @@
 //! bytes 9..   body
 //! ```
 //!
-//! The checksum covers the key, so a row that ends up under another key (another actor, page or txid) is
-//! damage too. It is taken over the stored bytes, before decompression. All integers are big-endian.
+//! The checksum covers the key, so a row under the wrong key (another actor, page or txid) counts as damaged,
+//! too. It is computed over the stored bytes, before decompression. All integers are big-endian.
 //! `docs/format.md` lists every row byte by byte.
 
 mod envelope;
@@ -44,7 +44,7 @@ pub(crate) mod testing {
 
     use super::{DecodeError, Row, decode, encode};
 
-    /// The row comes back as it was; no flipped bit, cut or added byte, or other key passes.
+    /// The row comes back unchanged; no flipped bit, removed or added byte, or other key is accepted.
     #[track_caller]
     pub(crate) fn check_row<R: Row + Debug + PartialEq>(row: &R) {
         let key = b"some key";
@@ -58,7 +58,7 @@ pub(crate) mod testing {
     #[track_caller]
     pub(crate) fn check_damage(value: &[u8], decode: impl Fn(&[u8]) -> Result<(), DecodeError>) {
         decode(value).unwrap();
-        // Miri takes a hundred times as long, and looks for something else.
+        // Miri takes a hundred times as long, and checks something else.
         let step = if cfg!(miri) { 29 } else { 1 };
         for position in (0..value.len()).step_by(step) {
             for bit in 0..8 {

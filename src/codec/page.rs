@@ -1,4 +1,4 @@
-//! PAGE: one version of one page, compressed where that makes it much smaller.
+//! PAGE: one version of one page, compressed if that makes it much smaller.
 //!
 //! ```text
 //! body byte 0   encoding: 0 raw, 1 LZ4 block (lz4.org, block format, no frame, no size prefix)
@@ -15,15 +15,15 @@ const NAME: &str = "page";
 const RAW: u8 = 0;
 const LZ4: u8 = 1;
 const FIELDS_BYTES: usize = 2;
-/// A page is stored compressed only if that makes it this many times smaller. Less is not worth
-/// decompressing it at each read: the embedded engine gives a row of more than about 2,000 bytes a disk page
-/// of its own, however much of it the row needs.
+/// A page is stored compressed only if it becomes this many times smaller. Less is not worth decompressing it
+/// at each read: the embedded engine gives a row of more than about 2,000 bytes a disk page of its own,
+/// however much of it the row needs.
 const COMPRESSION_MIN: usize = 2;
 
-/// What a raw page row has around the page.
+/// What a raw page row contains besides the page.
 pub const PAGE_ROW_OVERHEAD_BYTES: usize = HEADER_BYTES + FIELDS_BYTES;
 
-/// A page made ready to be stored, except for what depends on its txid. Compressing and hashing happen
+/// A page that is ready to be stored, except for what depends on its txid. Compressing and hashing happen
 /// here, on the caller's thread, so that a transaction only hashes a short key and copies.
 #[derive(Debug)]
 pub struct PreparedPage {
@@ -55,12 +55,12 @@ impl PreparedPage {
         Self { page, value, body_hash }
     }
 
-    /// Which page this is.
+    /// The number of this page.
     pub fn page(&self) -> PageNumber {
         self.page
     }
 
-    /// The bytes that the row's value will have.
+    /// The size of the row's value in bytes.
     pub fn value_bytes(&self) -> usize {
         self.value.len()
     }
@@ -78,10 +78,10 @@ fn compress(data: &[u8], scratch: &mut [u8]) -> usize {
         .expect("the scratch space has room for incompressible bytes")
 }
 
-/// About how many bytes a page will compress to, for a quarter of the price of trying: zeros vanish, and the
-/// rest is like the end of the page, where SQLite puts cells first. A sample compresses somewhat worse than
-/// the whole, so the caller leaves a margin: with a sixteenth, 89 of the 246 pages of the Chinook database
-/// are tried, and 45 of the 47 that halve are among them.
+/// An estimate of the compressed size of a page, for a quarter of the cost of compressing it: zeros vanish,
+/// and the rest is like the end of the page, which SQLite fills with cells first. A sample compresses
+/// somewhat worse than the whole, so the caller leaves a margin: with a sixteenth, 89 of the 246 pages of the
+/// Chinook database are tried, and 45 of the 47 that halve are among them.
 fn estimate(data: &[u8], scratch: &mut [u8]) -> usize {
     let (words, _) = data.as_chunks::<8>();
     let zeros = 8 * words.iter().filter(|word| **word == [0; 8]).count();
@@ -89,13 +89,14 @@ fn estimate(data: &[u8], scratch: &mut [u8]) -> usize {
     (data.len() - zeros) * compress(sample, scratch) / sample.len()
 }
 
-/// The page size that a stored page says it has, unchecked: for rows that need not have that of their head.
+/// The page size that a stored page claims, unchecked: for rows whose page size may differ from that of their
+/// head.
 pub fn stored_page_size(value: &[u8]) -> Option<PageSize> {
     value.get(HEADER_BYTES + 1).copied().and_then(PageSize::from_log2)
 }
 
-/// Checks a stored page and fills `out`, which is as long as a page, with its bytes. On error `out` may hold
-/// part of them.
+/// Checks a stored page and fills `out`, which is one page long, with its bytes. After an error `out` may
+/// contain part of them.
 pub fn decode_page(key: &[u8], value: &[u8], size: PageSize, out: &mut [u8]) -> Result<(), DecodeError> {
     assert_eq!(out.len(), size.bytes(), "a caller makes room for one page");
     let mut body = Reader::new(NAME, open(NAME, key, value)?);
@@ -156,7 +157,7 @@ mod tests {
             assert!(zeros.len() < size.bytes() / 2);
             let text = b"one row of a table after another, ".repeat(2_000);
             assert!(round_trip(size, &text[..size.bytes()]).len() < size.bytes() / 2);
-            // A leaf that is filled to a quarter, from its end.
+            // A leaf whose last quarter is filled.
             let mut sparse = vec![0; size.bytes()];
             sparse[size.bytes() / 4 * 3..].copy_from_slice(&noise(size.bytes() / 4, 5));
             assert!(round_trip(size, &sparse).len() < size.bytes() / 2);

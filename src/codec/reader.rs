@@ -1,4 +1,4 @@
-//! Takes fields off a body, from the front, without ever reading past its end.
+//! Reads fields from the front of a row body, and never past its end.
 
 use super::error::DecodeError;
 use crate::types::{PageNumber, PageSize, Token};
@@ -52,7 +52,7 @@ impl<'b> Reader<'b> {
         self.rest.is_empty()
     }
 
-    /// Everything that is left.
+    /// All remaining bytes.
     pub(super) fn rest(&mut self) -> &'b [u8] {
         std::mem::take(&mut self.rest)
     }

@@ -1,16 +1,16 @@
-//! What every row kind with a few fields has in common.
+//! What all row kinds with a few fields have in common.
 
 use super::error::DecodeError;
 use super::reader::Reader;
 
-/// A kind of row whose body is a few fields.
+/// A row kind whose body consists of a few fields.
 pub trait Row: Sized {
-    /// What messages call the kind.
+    /// The name of the kind in messages.
     const NAME: &'static str;
 
     /// Appends the body.
     fn write(&self, body: &mut Vec<u8>);
 
-    /// Reads the body. Bytes that are left over are refused by the caller.
+    /// Reads the body. The caller refuses leftover bytes.
     fn read(body: &mut Reader<'_>) -> Result<Self, DecodeError>;
 }

@@ -1,4 +1,4 @@
-//! Runs of pages as rows store them: first and last page of each, 4 bytes both, in order.
+//! Runs of pages as stored in rows: first and last page of each run, 4 bytes each, in order.
 
 use super::error::DecodeError;
 use super::reader::Reader;

@@ -1,4 +1,4 @@
-//! STAGE: the manifest of one part of a stage, which names the pages that the part wrote.
+//! STAGE: the manifest of one part of a stage. It lists the pages that the part wrote.
 
 use super::error::DecodeError;
 use super::reader::Reader;
@@ -15,7 +15,7 @@ pub struct StagePart {
 }
 
 impl StagePart {
-    /// The manifest of these pages, which must ascend.
+    /// The manifest of these pages, which must be ascending.
     pub fn of(ascending: impl IntoIterator<Item = PageNumber>) -> Self {
         Self { runs: PageRange::gather(ascending) }
     }

@@ -1,4 +1,4 @@
-//! STORE: the one row that says what this key space is.
+//! STORE: the one row that identifies this key space.
 
 use super::error::DecodeError;
 use super::reader::Reader;
@@ -7,7 +7,7 @@ use super::row::Row;
 /// Marks a key space as a Baton store. Written when a store is first opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreRow {
-    /// When the store was made, in milliseconds since 1970-01-01 UTC.
+    /// When the store was created, in milliseconds since 1970-01-01 UTC.
     pub created_at_ms: u64,
 }
 

@@ -1,13 +1,13 @@
-//! What can be asked of a database, and what it answers.
+//! The calls that a database accepts, and their answers.
 
 use crate::database::error::DatabaseError;
 
 /// How a statement is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Any number of statements, whose rows do not matter.
+    /// Any number of statements, whose rows are ignored.
     Exec,
-    /// One statement, whose rows do not matter.
+    /// One statement, whose rows are ignored.
     Run,
     /// The first row.
     Get,
@@ -15,7 +15,7 @@ pub enum Kind {
     All,
     /// All rows in one chunk.
     Whole,
-    /// A chunk of rows after the other.
+    /// One chunk of rows after the other.
     Iterate,
 }
 
@@ -24,46 +24,46 @@ pub enum Kind {
 pub enum Behavior {
     /// With the first statement that needs it.
     Deferred,
-    /// As one that writes.
+    /// As a writing transaction.
     Immediate,
-    /// As one that writes, alone.
+    /// As a writing transaction, exclusively.
     Exclusive,
 }
 
-/// How much of a statement a message tells.
+/// How many characters of a statement a message shows.
 const SUBJECT_CHARS_MAX: usize = 80;
 
 /// A statement and its parameters, in the form of `wire`.
 pub type Sql = (String, Option<Vec<u8>>);
 
-/// How the statements of a script are run, and which rows are answered.
+/// How the statements of a script are run, and which rows are returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScriptKind {
-    /// All of them as one transaction; the rows of the last one.
+    /// All of them as one transaction; returns the rows of the last one.
     Together,
-    /// As one transaction up to the first that cannot stand inside of one, and each by itself from there on; the rows
-    /// of the last one that has columns.
+    /// As one transaction up to the first statement that cannot run inside a transaction, and each by itself
+    /// from there on; returns the rows of the last one that has columns.
     AsFarAsMayBe,
 }
 
-/// What can be asked.
+/// The calls.
 #[derive(Debug)]
 pub enum Call {
     /// Run SQL.
     Run(Kind, Sql),
     /// Run several statements as one transaction.
     Batch(Vec<Sql>),
-    /// Run the statements of one text; its parameters are those of the last one.
+    /// Run the statements of one text; its parameters are those of the last statement.
     Script(ScriptKind, Sql),
-    /// Run the statements of one text, each by itself, and hand over what each of them answers: some at a time.
+    /// Run the statements of one text, each by itself, and return the answers of some statements at a time.
     Each(String),
-    /// Go on with that; `true` leaves out what is left of the rows of the statement that is open.
+    /// Continue such a script; `true` skips the remaining rows of the open statement.
     EachOn(u32, bool),
-    /// Hand over the database as a file's bytes.
+    /// Return the database as the bytes of a file.
     Serialize,
-    /// Say what a statement takes and gives.
+    /// Describe a statement's parameters and columns.
     Describe(String),
-    /// Begin a transaction, which is rolled back if it is not over after so many milliseconds.
+    /// Begin a transaction, which is rolled back if it has not ended after this many milliseconds.
     Begin(Behavior, u64),
     /// End the transaction that the call belongs to; `true` commits it.
     End(bool),
@@ -71,12 +71,12 @@ pub enum Call {
     Fetch(u32),
     /// End an iteration early.
     CloseCursor(u32),
-    /// Close the database, once the calls before are through.
+    /// Close the database, after the calls queued before it.
     Close,
 }
 
 impl Call {
-    /// Whether it runs statements of its caller's.
+    /// Whether it runs the caller's statements.
     pub(crate) fn runs_sql(&self) -> bool {
         matches!(
             self,
@@ -90,7 +90,7 @@ impl Call {
         )
     }
 
-    /// What it is, in some words for a message.
+    /// A short description of the call, for a message.
     pub(super) fn subject(&self) -> String {
         match self {
             Self::Run(_, (sql, _)) | Self::Script(_, (sql, _)) | Self::Each(sql) | Self::Describe(sql) => {
@@ -110,7 +110,7 @@ impl Call {
     }
 }
 
-/// SQL as it fits into a line.
+/// SQL shortened to fit a line.
 fn shortened(sql: &str) -> String {
     let mut text: String = sql.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = text.char_indices().nth(SUBJECT_CHARS_MAX) {
@@ -133,29 +133,30 @@ pub struct Column {
     pub declared_type: Option<String>,
 }
 
-/// What a statement takes and gives.
+/// A statement's parameters and columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// The columns of its rows.
     pub columns: Vec<Column>,
     /// The names of its parameters, with their prefix; none for one without a name.
     pub parameters: Vec<Option<String>>,
-    /// Whether it changes nothing.
+    /// Whether the statement changes nothing.
     pub is_readonly: bool,
 }
 
-/// What is answered.
+/// The answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Chunks of rows, in the form of `wire`; of a database that is handed over, its bytes.
+    /// Chunks of rows, in the form of `wire`; for a serialized database, its bytes.
     Rows(Vec<Vec<u8>>),
-    /// Of each statement of a batch one chunk; of a script that is run statement by statement, as far as it has come.
+    /// One chunk for each statement of a batch; for a script that runs statement by statement, the chunks so
+    /// far.
     Batch(Vec<Vec<u8>>),
-    /// What a statement takes and gives.
+    /// A statement's parameters and columns.
     Description(Description),
     /// The scope of the transaction that has begun.
     Scope(u32),
-    /// Nothing but that it is done.
+    /// The call is done and returns nothing.
     Done,
 }
 

@@ -1,38 +1,38 @@
-//! Why a call on a database has no result.
+//! The errors of calls on a database.
 
 use crate::database::sqlite::SqlError;
 use crate::engine::StoreError;
 
-/// Why a call on a database has no result.
+/// Why a call on a database has failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseError {
-    /// SQLite's answer to the statement.
+    /// SQLite's error for the statement.
     #[error("{0}")]
     Sql(#[from] SqlError),
-    /// The statement of a batch with this index had no result, and none of the batch has taken effect.
+    /// The statement of a batch with this index failed, and none of the batch has taken effect.
     #[error("statement {index} of the batch: {error}")]
     Batch {
         /// From 0.
         index: usize,
-        /// Why not.
+        /// Why it failed.
         error: Box<DatabaseError>,
     },
-    /// The store's answer to SQLite.
+    /// The store's error.
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// A call that cannot be meant.
+    /// A call that makes no sense.
     #[error("{0}")]
     Invalid(String),
-    /// More calls wait than may.
+    /// The queue is full.
     #[error("{waiting} calls wait already, as many as may")]
     Overloaded {
-        /// How many.
+        /// How many calls wait.
         waiting: usize,
     },
     /// The call was cancelled, before or while it ran. A statement that was interrupted has had no effect.
     #[error("{0}")]
     Aborted(String),
-    /// The transaction has reached its deadline.
+    /// The transaction has reached its deadline and was rolled back.
     #[error(
         "the transaction was open for {timeout_ms} ms, which is all the time it had (its timeoutMs, or the database's \
          transactionTimeoutMs), and was rolled back{}",
@@ -41,17 +41,18 @@ pub enum DatabaseError {
     Expired {
         /// How long it was open.
         timeout_ms: u64,
-        /// How many calls from outside of it waited for its end.
+        /// How many calls from outside the transaction waited for its end.
         calls_waited: usize,
         /// What the first of them was.
         first: Option<String>,
     },
-    /// The database, or the transaction, is over.
+    /// The database or the transaction has ended.
     #[error("{0}")]
     Closed(String),
 }
 
-/// What waited for a transaction: perhaps what the function of the transaction itself was waiting for.
+/// The calls that waited for a transaction: perhaps the function of the transaction itself was waiting for
+/// them.
 fn waited(calls: usize, first: Option<&str>) -> String {
     let Some(first) = first else { return String::new() };
     let (were, of_them) = if calls == 1 { ("call", "") } else { ("calls", ", the first of them") };

@@ -1,7 +1,7 @@
-//! Stopping a call that runs, and no other: each call has a number, and the one to stop is named by it.
+//! Stops one running call and no other. Each call has a number, and an interrupt names the call to stop.
 //!
-//! `sqlite3_interrupt` stops whatever runs on a connection, and keeps stopping while a cursor is open; a
-//! flag that the progress handler reads hits the call that was meant.
+//! `sqlite3_interrupt` stops whatever runs on a connection, and stays in effect while a cursor is open. A
+//! flag that the progress handler reads stops only the intended call.
 
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -9,7 +9,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CallNumber(pub(crate) u64);
 
-/// Which call runs, and which one is to stop.
+/// Which call runs, and which one should stop.
 #[derive(Debug, Default)]
 pub(crate) struct Interrupt {
     running: AtomicU64,
@@ -18,7 +18,7 @@ pub(crate) struct Interrupt {
 }
 
 impl Interrupt {
-    /// A call begins to run.
+    /// A call starts to run.
     pub(crate) fn begin(&self, call: CallNumber) {
         self.running.store(call.0, Ordering::SeqCst);
     }
@@ -28,17 +28,17 @@ impl Interrupt {
         self.running.store(0, Ordering::SeqCst);
     }
 
-    /// Asks a call to stop. If it is not the one that runs, nothing happens.
+    /// Asks a call to stop. If it is not running, nothing happens.
     pub(crate) fn stop(&self, call: CallNumber) {
         self.stop.store(call.0, Ordering::SeqCst);
     }
 
-    /// Asks the call that runs to stop, and each that follows.
+    /// Asks the running call to stop, and every later one.
     pub(crate) fn stop_all(&self) {
         self.stop_all.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the call that runs should stop.
+    /// Whether the running call should stop.
     pub(crate) fn is_set(&self) -> bool {
         let running = self.running.load(Ordering::SeqCst);
         running != 0 && (running == self.stop.load(Ordering::SeqCst) || self.stop_all.load(Ordering::SeqCst))

@@ -1,17 +1,17 @@
-//! What the first words of a statement say.
+//! Classifies a statement by its first words.
 
 /// What a statement ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The transaction that it runs in, with its writes.
+    /// The transaction that it runs in, keeping its writes.
     Commit,
-    /// The transaction that it runs in, without them.
+    /// The transaction that it runs in, discarding its writes.
     Rollback,
-    /// A savepoint of it, one way or the other.
+    /// A savepoint, released or rolled back to.
     Savepoint,
 }
 
-/// What a statement ends, if it is one that ends something.
+/// What a statement ends, if anything.
 pub(crate) fn ending(sql: &str) -> Option<Ending> {
     let (first, rest) = next_word(sql);
     let is = |word: &str, expected: &str| word.eq_ignore_ascii_case(expected);
@@ -34,8 +34,8 @@ pub(crate) fn ends_transaction(sql: &str) -> bool {
     matches!(ending(sql), Some(Ending::Commit | Ending::Rollback))
 }
 
-/// Whether a statement cannot stand inside of a transaction, or does nothing there: it begins or ends one, or sets what
-/// is set outside of them only.
+/// Whether a statement cannot run inside a transaction, or has no effect there: it begins or ends one, or
+/// sets something that can only be set outside of transactions.
 pub(super) fn stands_alone(sql: &str) -> bool {
     const WORDS: [&str; 10] = [
         "begin",
@@ -53,18 +53,19 @@ pub(super) fn stands_alone(sql: &str) -> bool {
     WORDS.iter().any(|word| word.eq_ignore_ascii_case(first))
 }
 
-/// Whether there is no statement in it: nothing but spaces, semicolons and comments.
+/// Whether the text contains no statement: only whitespace, semicolons and comments.
 pub fn is_blank(sql: &str) -> bool {
     let (word, rest) = next_word(sql);
     word.is_empty() && rest.is_empty()
 }
 
-/// The first word of a statement, after spaces and comments.
+/// The first word of a statement, after whitespace and comments.
 pub(crate) fn first_word(sql: &str) -> &str {
     next_word(sql).0
 }
 
-/// The next word, after spaces and comments (<https://sqlite.org/lang_comment.html>), and what follows it.
+/// The next word, after whitespace and comments (<https://sqlite.org/lang_comment.html>), and what follows
+/// it.
 fn next_word(sql: &str) -> (&str, &str) {
     let mut rest = sql;
     loop {
@@ -77,7 +78,7 @@ fn next_word(sql: &str) -> (&str, &str) {
             let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
             return rest.split_at(end);
         };
-        // A comment that does not end takes all of the rest.
+        // An unterminated comment extends to the end of the text.
         rest = after.unwrap_or_default();
     }
 }

@@ -1,22 +1,24 @@
-//! `UPDATE … LIMIT` and `DELETE … ORDER BY … LIMIT`, which the parser of the bundled SQLite does not know: its source
-//! is generated without `SQLITE_ENABLE_UPDATE_DELETE_LIMIT`, and a flag cannot bring the grammar back. A parser that knows
-//! them rewrites them as a subquery (`sqlite3LimitWhere`), and so does this:
+//! `UPDATE … LIMIT` and `DELETE … ORDER BY … LIMIT`, which the bundled SQLite cannot parse: its parser is
+//! generated without `SQLITE_ENABLE_UPDATE_DELETE_LIMIT`, and no compile-time flag restores the grammar. A
+//! parser that knows these statements rewrites them as a subquery (`sqlite3LimitWhere`). This module does the
+//! same:
 //!
 //! ```text
 //! DELETE FROM t WHERE a = 1 ORDER BY b LIMIT 2 RETURNING a
 //! DELETE FROM t WHERE _rowid_ IN (SELECT _rowid_ FROM t WHERE a = 1 ORDER BY b LIMIT 2) RETURNING a
 //! ```
 //!
-//! Only SQL that SQLite has refused comes here, so what is not understood stays refused.
+//! Only SQL that SQLite has refused gets here. A statement that this module does not understand stays
+//! refused.
 
 use std::ops::Range;
 
-/// A statement that was turned into one that SQLite understands.
+/// A statement rewritten into one that SQLite understands.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Limited {
     /// What to run.
     pub(super) sql: String,
-    /// A query of what it counts by; its column must be a rowid.
+    /// A query for the key that selects the rows; its column must be a rowid.
     pub(super) key: String,
     /// Where the statement ends.
     pub(super) end: usize,
@@ -27,12 +29,12 @@ pub(super) fn is_limited(sql: &str) -> bool {
     parts(sql).is_some_and(|parts| parts.tail.is_some())
 }
 
-/// The statement at the front of `sql`, if it is such a one and can be turned.
+/// The statement at the start of `sql`, if it is one of these and can be rewritten.
 pub(super) fn turned(sql: &str) -> Option<Limited> {
     let Parts { head, target, condition, returning, tail, has_from, end } = parts(sql)?;
     let tail = tail.filter(|tail| !has_from && tail.has_limit)?;
     let text = |range: &Range<usize>| &sql[range.clone()];
-    // Moved behind the LIMIT, parameters without a number would be counted in another order.
+    // After moving behind the LIMIT, parameters without a number would be numbered in another order.
     let moved = returning.as_ref().filter(|returning| returning.start < tail.range.start);
     if moved.is_some_and(|returning| has_unnumbered(text(returning)) && has_unnumbered(text(&tail.range))) {
         return None;
@@ -40,7 +42,7 @@ pub(super) fn turned(sql: &str) -> Option<Limited> {
     let condition = condition.map_or("", |range| text(&range).trim());
     let returning = returning.map_or("", |range| text(&range).trim());
     let (head, target, tail) = (text(&head).trim(), text(&target).trim(), text(&tail.range).trim());
-    // On lines of their own, since one may end in a comment.
+    // On separate lines, since a part may end in a comment.
     let key = format!("SELECT _rowid_ FROM {target}");
     let sql = format!("{head}\nWHERE _rowid_ IN ({key}\n{condition}\n{tail}\n)\n{returning}");
     Some(Limited { sql, key, end })
@@ -51,9 +53,9 @@ struct Tail {
     has_limit: bool,
 }
 
-/// Where the parts of an UPDATE or DELETE lie.
+/// The parts of an UPDATE or DELETE.
 struct Parts {
-    /// All up to the condition.
+    /// Everything before the condition.
     head: Range<usize>,
     /// The table with its alias and index.
     target: Range<usize>,
@@ -93,7 +95,7 @@ fn parts(sql: &str) -> Option<Parts> {
     let tail = starts_at(find(after_target, &["order", "limit"]));
     let has_limit = find(after_target, &["limit"]).is_some();
     let has_from = is_update && find(after_target, &["from"]).is_some();
-    // A clause goes on to the next one.
+    // A clause extends to the next one.
     let until_next = |start: usize| {
         let next = [condition, returning, tail].into_iter().flatten().filter(|other| *other > start).min();
         start..next.unwrap_or(end)
@@ -114,19 +116,19 @@ fn is_word(token: &str, word: &str) -> bool {
     token.eq_ignore_ascii_case(word)
 }
 
-/// Whether a text has parameters that are counted by their place.
+/// Whether a text has parameters that are numbered by their position.
 fn has_unnumbered(sql: &str) -> bool {
     tokens(sql).any(|range| &sql[range] == "?")
 }
 
-/// The tokens of the first statement that are in no parentheses, and where it ends.
+/// The tokens of the first statement that are outside of parentheses, and where the statement ends.
 fn outer_tokens(sql: &str) -> (Vec<Range<usize>>, usize) {
     let (mut outer, mut depth) = (Vec::new(), 0_usize);
     for range in tokens(sql) {
         match &sql[range.clone()] {
             "(" => depth += 1,
             ")" => depth = depth.saturating_sub(1),
-            // Before the statement it is an empty one.
+            // A semicolon before the statement ends only an empty one.
             ";" if depth == 0 && outer.is_empty() => {}
             ";" if depth == 0 => return (outer, range.start),
             _ if depth == 0 => outer.push(range),
@@ -136,7 +138,8 @@ fn outer_tokens(sql: &str) -> (Vec<Range<usize>>, usize) {
     (outer, sql.len())
 }
 
-/// The tokens of SQL without spaces and comments. What is quoted is one, and so is a word or a number.
+/// The tokens of SQL without whitespace and comments. A quoted text is one token, and so is a word or a
+/// number.
 fn tokens(sql: &str) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -174,7 +177,7 @@ fn word_length(rest: &str) -> usize {
     rest.find(|c| !is_of_a_word(c)).unwrap_or(rest.len())
 }
 
-/// Up to the closing quote; two of them stand for one inside.
+/// The length up to the closing quote; two quotes stand for one inside.
 fn quoted_length(rest: &str, quote: char) -> usize {
     let mut at = 1;
     loop {

@@ -1,11 +1,12 @@
-//! A SQLite database for each actor: real SQLite on the actor's pages.
+//! The SQLite database of each actor: real SQLite on the actor's pages.
 //!
-//! Read from the outside in: [`Database`] is what callers have; `line` says which of their calls is next,
-//! `pool` has the threads that run them, `session` is the SQLite connection they run on. Below SQLite, `vfs`
-//! is the file that it sees, and `source` gets that file's pages from the preload, the cache or the store.
+//! Read it from the outside in. Callers hold a [`Database`]. In `schedule`, the queue decides which of their
+//! calls is next, and the pool has the threads that run them. `session` is the SQLite connection that a call
+//! runs on. Below SQLite, `vfs` is the file that it sees, and `pages` gets the pages of that file from the
+//! preload, the cache or the store.
 //!
-//! One database runs one call at a time. What SQLite writes becomes visible to others as one commit of the
-//! engine, with all its guarantees; a database that was fenced answers every call with that error.
+//! A database runs one call at a time. What SQLite writes becomes visible to others as one commit of the
+//! engine, with all its guarantees. A database that was fenced answers every call with that error.
 
 mod call;
 mod error;

@@ -1,4 +1,4 @@
-//! Opening databases: what those of one store share, and the start of one.
+//! Opens databases, and holds what all databases of a store share.
 
 use std::sync::Arc;
 
@@ -18,30 +18,30 @@ use crate::env::Env;
 use crate::metrics::{Family, Now};
 use crate::types::{ActorId, Meta, PageCount, PageNumber};
 
-/// How long after a start pages are noted as hints for the next one.
+/// How long after a start pages are recorded as hints for the next one.
 const LEARNING_MS: u64 = 10_000;
 
 /// How a database is opened.
 #[derive(Debug, Clone)]
 pub struct DatabaseOptions {
-    /// The pages that the start brings along.
+    /// The pages that the start returns.
     pub preload: Preload,
-    /// Whether pages are fetched before they are asked for.
+    /// Whether pages are fetched before they are requested.
     pub read_ahead: bool,
     /// How many calls may wait.
     pub queue_max: usize,
-    /// How long a transaction may be open that statements have begun, in milliseconds.
+    /// How long a transaction that statements have begun may stay open, in milliseconds.
     pub transaction_timeout_ms: u64,
 }
 
-/// How a database is opened that takes nothing over.
+/// How a database is opened for reading, without taking the actor over.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadOnlyOptions {
-    /// Whether pages are fetched before they are asked for.
+    /// Whether pages are fetched before they are requested.
     pub read_ahead: bool,
     /// How many calls may wait.
     pub queue_max: usize,
-    /// How long a transaction may be open that statements have begun, in milliseconds.
+    /// How long a transaction that statements have begun may stay open, in milliseconds.
     pub transaction_timeout_ms: u64,
 }
 
@@ -51,14 +51,14 @@ pub struct Databases {
 }
 
 impl Databases {
-    /// For this engine: a cache of its own, threads that may be shared.
+    /// For this engine, with a cache of its own and a pool of threads that may be shared.
     pub fn new(engine: Arc<Engine>, env: Arc<dyn Env>, cache_bytes_max: u64, pool: Arc<Pool>) -> Self {
         let cache = Arc::new(PageCache::new(cache_bytes_max));
         let (memory, open) = (MemoryBudget::default(), OpenDatabases::default());
         Self { shared: Arc::new(Shared { engine, env, cache, pool, memory, open }) }
     }
 
-    /// What the store and its databases have done, and how they are.
+    /// The metrics of the store and of its databases, and their current state.
     pub fn metrics(&self) -> Vec<Family> {
         let Shared { engine, cache, open, .. } = &*self.shared;
         let (sql, now) = open.read();
@@ -68,8 +68,8 @@ impl Databases {
         engine.metrics().families(&sql, &now)
     }
 
-    /// Takes an actor over and opens SQLite on its pages. A start that lost the race is opened too, under
-    /// the generation that it shares.
+    /// Takes an actor over and opens SQLite on its pages. A start that lost the race opens the database, too,
+    /// under the generation that it shares.
     pub async fn open(
         &self,
         actor: &ActorId,
@@ -86,13 +86,13 @@ impl Databases {
         };
         let has_pages = startup.meta.size_pages != PageCount(0);
         if has_pages && startup.pages.get(PageNumber::FIRST).is_none() {
-            // SQLite looks at the header when it opens the file, and must not block this thread for it.
+            // SQLite reads the header when it opens the file, and must not block this thread for that.
             let Meta { generation, head_txid, .. } = startup.meta;
             let first = [PageNumber::FIRST];
             startup.pages = self.shared.engine.get_pages(actor, generation, Some(head_txid), &first).await?;
         }
         let (interrupt, counters) = (Arc::new(Interrupt::default()), Arc::new(Counters::default()));
-        // A start that lost was not told the hints there are, and would write over them.
+        // A start that lost did not get the stored hints, and would overwrite them.
         let learn_hints = options.preload.hints && startup.outcome == Outcome::Won;
         let policy = ReadPolicy { read_ahead: options.read_ahead, learn_hints };
         let source = Source::new(
@@ -107,8 +107,8 @@ impl Databases {
         Ok(Database::new(shared, opened, session, (interrupt, counters), limits))
     }
 
-    /// Opens SQLite on an actor's pages to read them, whoever owns it: nothing is written, not even hints, and
-    /// no owner notices. The database follows the actor from head to head and from owner to owner.
+    /// Opens SQLite on an actor's pages for reading, whoever owns the actor. Nothing is written, not even
+    /// hints, and no owner notices. The database follows the actor from head to head and from owner to owner.
     pub async fn open_read_only(
         &self,
         actor: &ActorId,

@@ -1,4 +1,4 @@
-//! A database file that somebody else's SQLite left behind: its journal replayed, and looked through.
+//! Recovers a database file that another SQLite left behind: replays its journal and checks the file.
 
 use std::ffi::{CStr, CString};
 use std::path::Path;
@@ -10,16 +10,17 @@ use crate::database::sqlite::{Asked, Connection, Hooks, SqlError, Step, Value};
 use crate::engine::StoreError;
 use crate::types::ActorId;
 
-/// What SQLite does to a file on its way in. A header that says "write-ahead log" is changed to one that does not; there
-/// is no need to wait for a disk that nobody reads again.
+/// Settings for the file before it is read. A header that says "write-ahead log" is changed to one that does
+/// not. There is no need to wait for the disk, since nobody reads the file again.
 const SETUP: [&str; 3] =
     ["PRAGMA synchronous = OFF", "PRAGMA trusted_schema = OFF", "PRAGMA journal_mode = DELETE"];
 
-/// Has SQLite open a file, which rolls a hot journal beside it back, and checks it with `PRAGMA quick_check`. Blocks.
+/// Opens a file with SQLite, which rolls back a hot journal beside it, and checks it with
+/// `PRAGMA quick_check`. Blocks.
 pub fn recover(actor: &ActorId, file: &Path) -> Result<(), StoreError> {
     let bytes = file.metadata()?.len();
     if bytes == 0 {
-        // SQLite takes an empty file for a new database, whatever journal lies beside it.
+        // SQLite takes an empty file for a new database, even if there is a journal beside it.
         return Ok(());
     }
     let connection = open(file)?;
@@ -42,10 +43,10 @@ fn open(file: &Path) -> Result<Connection, StoreError> {
     opened.map_err(|error| StoreError::Unavailable(format!("cannot open {}: {error}", file.display())))
 }
 
-/// The name of SQLite's own VFS for this system: the databases of actors use another one.
+/// The name of SQLite's default VFS on this system: the databases of actors use another one.
 fn default_vfs() -> Result<&'static CStr, StoreError> {
-    // SAFETY: initialization may be asked for any number of times; without a name, SQLite answers with the default VFS,
-    // which is never unregistered, and neither is its name.
+    // SAFETY: initialization may be requested any number of times; without a name, SQLite returns the default
+    // VFS, which is never unregistered, and neither is its name.
     let name = unsafe {
         ffi::sqlite3_initialize();
         ffi::sqlite3_vfs_find(std::ptr::null()).as_ref().map(|vfs| CStr::from_ptr(vfs.zName))
@@ -83,7 +84,7 @@ fn damaged(actor: &ActorId, verdict: &str) -> StoreError {
     StoreError::Corrupt { actor: Some(actor.clone()), page: None, txid: None, detail }
 }
 
-/// Nobody interrupts it, and no statement but those above is run.
+/// Nobody interrupts the connection, and it runs only the statements above.
 struct Free;
 
 impl Hooks for Free {

@@ -19,21 +19,21 @@ pub(crate) struct Counters {
 /// What a database has done since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DatabaseStats {
-    /// Reads of the store, each of one or more pages, the start not counted.
+    /// Reads of the store, each of one or more pages, without those of the start.
     pub round_trips: u64,
-    /// Pages that these brought, those read ahead included.
+    /// Pages that these reads fetched, including those read ahead.
     pub pages_fetched: u64,
-    /// Pages among them that nobody had asked for yet.
+    /// How many of these pages were not requested when they were fetched.
     pub pages_read_ahead: u64,
-    /// Pages that the start brought along.
+    /// Pages that the start returned.
     pub pages_preloaded: u64,
-    /// Pages among them that were asked for since.
+    /// How many of these pages were requested since.
     pub preload_hits: u64,
     /// Reads by SQLite that the page cache answered.
     pub cache_hits: u64,
     /// Commits acknowledged by the store.
     pub commits: u64,
-    /// Pages in them.
+    /// Pages in these commits.
     pub pages_committed: u64,
     /// Calls that wait or run.
     pub queued: u64,
@@ -42,7 +42,7 @@ pub struct DatabaseStats {
 }
 
 impl Counters {
-    /// Those that are added up over all databases.
+    /// The counters that are summed over all databases.
     pub(crate) fn totals(&self) -> SqlTotals {
         SqlTotals {
             round_trips: self.round_trips.get(),
@@ -56,7 +56,7 @@ impl Counters {
         }
     }
 
-    /// The numbers as they stand.
+    /// The current numbers.
     pub(crate) fn read(&self, queued: usize, memory_bytes: usize) -> DatabaseStats {
         DatabaseStats {
             round_trips: self.round_trips.get(),

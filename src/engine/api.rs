@@ -1,20 +1,20 @@
-//! What callers ask and what they are answered: the words of the operations, without any of them.
+//! The types of requests and answers. They contain no operations.
 
 use crate::engine::error::StoreError;
 use crate::plan::PreloadRequest;
 use crate::types::{Generation, Meta, PageCount, PageNumber, PageRange, PageSize, Txid};
 
-/// Which pages the answer to a start carries.
+/// Which pages a start returns.
 #[derive(Debug, Clone, Default)]
 pub struct Preload {
     /// Single pages.
     pub pages: Vec<PageNumber>,
     /// Runs of pages as `(start, end)`, `end` exclusive.
     pub ranges: Vec<(u32, u32)>,
-    /// Whether the pages come too that earlier owners noted with [`Engine::store_hints`], as far as
+    /// Whether to include the pages that earlier owners noted with [`Engine::store_hints`], as far as
     /// `bytes_max` has room after the pages and ranges.
     pub hints: bool,
-    /// At most this many bytes of pages; page 1 is always there.
+    /// At most this many bytes of pages; page 1 is always included.
     pub bytes_max: u64,
 }
 
@@ -48,7 +48,7 @@ impl PageSet {
 pub enum Outcome {
     /// This call did.
     Won,
-    /// Another call did, while this one was under way.
+    /// Another call did, while this one was running.
     Lost,
 }
 
@@ -59,9 +59,9 @@ pub struct Startup {
     pub outcome: Outcome,
     /// The state of the actor, the current generation included.
     pub meta: Meta,
-    /// The preloaded pages; none when lost.
+    /// The preloaded pages; empty if lost.
     pub pages: PageSet,
-    /// The stored hints, ascending; none when lost or not asked for.
+    /// The stored hints, ascending; empty if lost or not requested.
     pub hints: Vec<PageRange>,
 }
 
@@ -90,7 +90,7 @@ pub struct Commit<'a> {
 /// Which actors to list.
 #[derive(Debug, Clone, Default)]
 pub struct ListRequest {
-    /// Only ids that begin with this.
+    /// Only ids that begin with this prefix.
     pub prefix: String,
     /// Only ids above this one, in byte order.
     pub after: Option<String>,
@@ -99,7 +99,7 @@ pub struct ListRequest {
 }
 
 impl Preload {
-    /// Checks the runs, and turns them into pages that exist.
+    /// Checks the runs, and reduces them to pages that can exist.
     pub(crate) fn request(&self) -> Result<PreloadRequest, StoreError> {
         let mut ranges = Vec::with_capacity(self.ranges.len());
         for &(start, end) in &self.ranges {

@@ -1,4 +1,4 @@
-//! What an operation can answer instead of its result.
+//! The errors of operations.
 
 use crate::codec::DecodeError;
 use crate::kv::{KvError, may_pass};
@@ -19,63 +19,63 @@ pub enum StoreError {
         held: Generation,
         /// The generation of the store.
         current: Generation,
-        /// The head that the caller named; that of the store where the caller named none.
+        /// The head that the caller named, or the head of the store if the caller named none.
         held_head_txid: Txid,
         /// The head of the store.
         current_head_txid: Txid,
     },
-    /// Another takeover, or another holder of the same generation, came between.
+    /// Another takeover, or another holder of the same generation, has intervened.
     #[error("actor {actor:?}: another owner came between")]
     ConcurrentTakeover {
         /// The actor.
         actor: ActorId,
     },
-    /// An import of v1 data met an actor that is not there to be imported. It will be the same the next time.
+    /// An import of v1 data was refused because of what the actor is. Retrying gives the same result.
     #[error("actor {actor:?} {why}, and v1 data is imported only into an actor that nobody has started")]
     Occupied {
         /// The actor.
         actor: ActorId,
-        /// What it has, after its name.
+        /// The reason, worded to follow the actor's name.
         why: &'static str,
     },
-    /// An import of rivetkit v1 data is under way.
+    /// An import of rivetkit v1 data is unfinished.
     #[error("actor {actor:?}: an import of v1 data is not finished")]
     MigrationIncomplete {
         /// The actor.
         actor: ActorId,
     },
-    /// Nobody ever started the actor, or it was deleted.
+    /// The actor was never started, or it was deleted.
     #[error("actor {actor:?} does not exist")]
     NotFound {
         /// The actor.
         actor: ActorId,
     },
-    /// A value of the wrong kind or shape.
+    /// A value of the wrong type or shape.
     #[error("{0}")]
     InvalidArg(String),
     /// A number outside its range.
     #[error("{0}")]
     OutOfRange(String),
-    /// More than the store takes.
+    /// More than the store accepts.
     #[error("{0}")]
     TooLarge(String),
     /// No room left.
     #[error("{0}")]
     QuotaExceeded(String),
-    /// The commit may or may not have taken place, and the store cannot tell any more.
+    /// The commit may or may not have taken place, and the store can no longer tell.
     #[error("actor {actor:?}: whether the commit took place cannot be found out: {detail}")]
     CommitUnknown {
         /// The actor.
         actor: ActorId,
-        /// Why not.
+        /// Why it is unknown.
         detail: String,
-        /// The commit's mark, with which [`super::Engine::resolve_commit`] finds out later.
+        /// The commit's token, with which [`super::Engine::resolve_commit`] can find out later.
         token: Option<Token>,
     },
-    /// The store cannot be reached or used now, which may pass. Nothing was written by this call's last attempt.
+    /// The store cannot be reached or used now, which may pass. The last attempt of this call wrote nothing.
     #[error("{0}")]
     Unavailable(String),
-    /// The store, or something else that the call needs, cannot be used until somebody changes something. Nothing was
+    /// The store, or something else that the call needs, cannot be used until somebody fixes it. Nothing was
     /// written.
     #[error("{0}")]
     Unusable(String),
@@ -85,9 +85,9 @@ pub enum StoreError {
     /// Stored bytes are damaged.
     #[error("damaged{}: {detail}", place(actor.as_ref(), *page, *txid))]
     Corrupt {
-        /// The actor whose row it is, where it is one.
+        /// The actor that the row belongs to, if any.
         actor: Option<ActorId>,
-        /// The page, where the row is one.
+        /// The page, if the row is one.
         page: Option<PageNumber>,
         /// The commit that wrote the page.
         txid: Option<Txid>,
@@ -126,7 +126,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the same call may succeed later without anybody changing it.
+    /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::ConcurrentTakeover { .. } | Self::MigrationIncomplete { .. } | Self::Unavailable(_) => true,
@@ -145,7 +145,7 @@ impl StoreError {
         }
     }
 
-    /// The operating system refused something, as `message` tells.
+    /// The operating system refused something; `message` says what.
     pub fn of_system(message: String, error: &std::io::Error) -> Self {
         if may_pass(error) { Self::Unavailable(message) } else { Self::Unusable(message) }
     }
@@ -172,8 +172,8 @@ impl From<std::io::Error> for StoreError {
     }
 }
 
-/// A failure inside an operation, before the engine has decided what it means for the caller: a backend's
-/// error is something to retry, resolve or report; a store error is final.
+/// A failure inside an operation, before the engine has decided what it means for the caller. A backend error
+/// can be retried, resolved or reported; a store error is final.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// From the backend.
@@ -201,12 +201,12 @@ impl Failure {
     }
 }
 
-/// A row of `actor` that does not decode, as the caller learns of it.
+/// A row of `actor` that does not decode, as an error for the caller.
 pub(crate) fn corrupt(actor: &ActorId, error: &DecodeError) -> StoreError {
     StoreError::Corrupt { actor: Some(actor.clone()), page: None, txid: None, detail: error.to_string() }
 }
 
-/// A backend's error as the caller learns of it, once nothing more can be done about it.
+/// A backend error as an error for the caller, once nothing more can be done about it.
 pub fn surface(error: KvError) -> StoreError {
     match error {
         KvError::Conflict | KvError::TooOld | KvError::Busy { .. } | KvError::UnknownOutcome { .. } => {

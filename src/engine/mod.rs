@@ -1,11 +1,11 @@
-//! The operations: they open transactions, ask `plan` what to do with what was read, write what it says,
-//! retry what can be retried and resolve lost answers. No rule about who may write lives here.
+//! The operations: they open transactions, ask `plan` what to do with the rows they read, write what it says,
+//! retry what can be retried, and resolve lost answers. No rule about who may write lives here.
 //!
-//! [`Engine`] is the facade: its methods are in `facade/`, each the call of one operation. Folders may use the ones
-//! above them in this list, and nothing below:
+//! [`Engine`] is the facade. Its methods are in `facade/`, and each calls one operation. A folder may use the
+//! folders above it in this list, and none below:
 //!
 //! - `error`, `api`: the vocabulary of requests and answers
-//! - `runtime/`: what every operation needs: the backend, retries, background tasks, events, metrics
+//! - `runtime/`: shared by all operations: the backend, retries, background tasks, events, metrics
 //! - `read/`: rows and pages of one committed head
 //! - `commit/`: commits of any size, stages, and the cleanup after them
 //! - `ownership/`: a start, its preload and its hints; the end of an actor
@@ -47,9 +47,9 @@ use crate::kv::Kv;
 
 use self::runtime::core::Core;
 
-/// One opened store.
+/// One open store.
 ///
-/// Dropping a future of one of these methods does not undo what it has begun: a transaction that was handed
+/// Dropping a future of one of these methods does not undo what it has begun: a transaction that was passed
 /// to the backend takes effect or not, like one whose answer was lost.
 pub struct Engine {
     core: Arc<Core>,
@@ -63,19 +63,20 @@ impl Engine {
         Ok(Self { core })
     }
 
-    /// Opens a store that is there already.
+    /// Opens an existing store.
     pub async fn open_existing(kv: Arc<dyn Kv>, env: Arc<dyn Env>) -> Result<Self, StoreError> {
         let core = Core::new(kv, env);
         open::open(&core, false).await?;
         Ok(Self { core })
     }
 
-    /// Whether another handle is on the same store, by whatever name it was opened.
+    /// Whether another handle refers to the same store, by whatever name it was opened.
     pub fn is_same_store(&self, other: &Engine) -> bool {
         self.core.is_same_store(&other.core)
     }
 
-    /// Waits for one of its futures, on a thread that may block: none of those on which an async runtime runs tasks.
+    /// Waits for one of the engine's futures, on a thread that may block: never a thread that runs tasks of
+    /// an async runtime.
     pub fn wait<T: Send>(&self, future: impl Future<Output = T> + Send) -> T {
         let mut output = None;
         let task = async { output = Some(future.await) };
@@ -83,12 +84,12 @@ impl Engine {
         output.expect("a future that has ended left its output")
     }
 
-    /// Waits until nothing is left to tidy up in the background.
+    /// Waits until no cleanup is left in the background.
     pub async fn idle(&self) {
         self.core.background.idle().await;
     }
 
-    /// Ends background work at its next step and closes the backend. Idempotent.
+    /// Stops background work at its next step and closes the backend. Idempotent.
     pub async fn close(&self) {
         self.core.background.begin_closing();
         self.core.background.idle().await;

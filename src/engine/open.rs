@@ -1,4 +1,4 @@
-//! Opening: makes sure that the key space is a Baton store, or marks an empty one as one.
+//! Opening a store: checks that the key space is a Baton store, or marks an empty one as such.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::engine::runtime::actor::put_row;
 use crate::engine::runtime::core::Core;
 use crate::kv::{Decision, Isolation, Mutations, ReadFn, Scan, TransactionFn, View};
 
-/// Whether the key space has the mark, seen without writing: nobody who only opens a store waits for those who write.
+/// Checks for the mark without writing, so that merely opening a store does not wait for writers.
 struct Look;
 
 impl ReadFn for Look {
@@ -23,7 +23,7 @@ impl ReadFn for Look {
     }
 }
 
-/// Makes the mark.
+/// Writes the mark.
 struct Mark {
     created_at_ms: u64,
     /// Whether an empty key space becomes a store.
@@ -70,7 +70,7 @@ fn not_ours(detail: &str) -> StoreError {
     StoreError::InvalidArg(format!("this is not a Baton store that this release can open: {detail}"))
 }
 
-/// Checks the store's mark, or makes it where there is none and `create` says so.
+/// Checks the store's mark. Writes it if there is none and `create` is set.
 pub(crate) async fn open(core: &Core, create: bool) -> Result<(), StoreError> {
     if core.read(&Arc::new(Look)).await? {
         return Ok(());

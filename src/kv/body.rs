@@ -1,5 +1,4 @@
-//! Transactions and reads as values, and how their typed answers pass through a backend that does not
-//! know the types.
+//! Transactions and reads as values. A backend runs them without knowing the types of their answers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,8 +6,8 @@ use futures::future::{BoxFuture, FutureExt};
 
 use super::{Kv, KvError, Mutations, View};
 
-/// What a body decided: the writes to make (none is a refusal or a mere answer) and what to tell the caller
-/// once they are made.
+/// What a transaction function decided: the writes to make (none for a refusal or a mere answer), and the
+/// answer for the caller once they are made.
 #[derive(Debug)]
 pub struct Decision<T> {
     /// The writes, applied together.
@@ -18,39 +17,41 @@ pub struct Decision<T> {
 }
 
 impl<T> Decision<T> {
-    /// An answer that writes nothing.
+    /// An answer without writes.
     pub fn answer(output: T) -> Self {
         Self { mutations: Mutations::new(), output }
     }
 
-    /// An answer together with its writes.
+    /// An answer with its writes.
     pub fn write(mutations: Mutations, output: T) -> Self {
         Self { mutations, output }
     }
 }
 
-/// Whether the caller of a transaction still wants it; see [`TransactionFn::is_wanted`]. Asked from any thread.
+/// Whether the caller of a transaction still wants it; see [`TransactionFn::is_wanted`]. May be called from
+/// any thread.
 pub type Wanted = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// A transaction: reads that end in a decision. It may be executed again from the start.
+/// A transaction function: reads that end in a decision. It may be executed again from the start.
 pub trait TransactionFn: Send + Sync + 'static {
     /// The answer.
     type Output: Send + 'static;
-    /// Why there is none. A body that fails writes nothing.
+    /// Why there is no answer. A transaction function that fails writes nothing.
     type Error: From<KvError> + Send + 'static;
 
     /// Reads and decides.
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Self::Error>>;
 
-    /// Whether its first execution may read a state that is a little older than the call, which saves round trips. Its
-    /// serializable reads are checked when it commits, as always; if it decides to write nothing, or they no longer
-    /// hold, it is executed again on the newest state. Not for a body that keeps notes of what it saw first.
+    /// Whether its first execution may read a state that is a little older than the call, which saves round
+    /// trips. Its serializable reads are checked when it commits, as always. If it decides to write nothing,
+    /// or the reads no longer hold, it is executed again on the newest state. Not for a transaction function
+    /// that keeps notes of what it saw first.
     fn may_begin_on_a_recent_state(&self) -> bool {
         false
     }
 
-    /// Whether its caller still wants it. Where transactions queue, one that is called off before its turn comes is not
-    /// begun, and answers [`KvError::Unavailable`].
+    /// Whether its caller still wants it. Where transactions queue, one that is cancelled before its turn is
+    /// not begun, and returns [`KvError::Unavailable`].
     fn is_wanted(&self) -> bool {
         true
     }
@@ -60,7 +61,7 @@ pub trait TransactionFn: Send + Sync + 'static {
 pub trait ReadFn: Send + Sync + 'static {
     /// The answer.
     type Output: Send + 'static;
-    /// Why there is none.
+    /// Why there is no answer.
     type Error: From<KvError> + Send + 'static;
 
     /// Reads.
@@ -69,7 +70,7 @@ pub trait ReadFn: Send + Sync + 'static {
 
 /// A [`TransactionFn`] as a backend sees it: something that turns a view into writes.
 pub trait TransactionRunner: Send + Sync {
-    /// Executes the body and returns its writes; a body that failed has none.
+    /// Executes the transaction function and returns its writes; one that failed has none.
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations>;
 
     /// See [`TransactionFn::may_begin_on_a_recent_state`].
@@ -85,11 +86,11 @@ pub trait TransactionRunner: Send + Sync {
 
 /// A [`ReadFn`] as a backend sees it.
 pub trait ReadRunner: Send + Sync {
-    /// Executes the body.
+    /// Executes the read function.
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, ()>;
 }
 
-/// A body and the place where its last execution leaves the answer.
+/// A function, and the place where its last execution leaves the answer.
 struct Attempt<B, T, E> {
     body: Arc<B>,
     answer: Mutex<Option<Result<T, E>>>,
@@ -142,7 +143,7 @@ impl<B: ReadFn> ReadRunner for Attempt<B, B::Output, B::Error> {
     }
 }
 
-/// Runs `body` as one transaction on `kv`: at most one decision takes effect, and no retry happens here.
+/// Runs `body` as one transaction on `kv`: at most one decision takes effect, and nothing is retried here.
 pub async fn transact<B: TransactionFn>(kv: &dyn Kv, body: &Arc<B>) -> Result<B::Output, B::Error> {
     let attempt = Attempt::new(body);
     kv.run(Arc::clone(&attempt) as Arc<dyn TransactionRunner>).await?;

@@ -1,4 +1,4 @@
-//! What can go wrong below the engine, by what the engine can do about it.
+//! The errors of backends, classified by what the engine can do about them.
 
 use std::io::{self, ErrorKind};
 
@@ -8,23 +8,23 @@ pub enum KvError {
     /// Another transaction wrote what this one read. Try again (FoundationDB: 1020).
     #[error("the transaction conflicted with another one")]
     Conflict,
-    /// The answer was lost: the writes took place or not (FoundationDB: 1021, 1031 and their kin).
+    /// The answer was lost: the writes took place or not (FoundationDB: 1021, 1031 and related codes).
     #[error("the outcome of the transaction is unknown: {detail}")]
     UnknownOutcome {
-        /// What the backend said.
+        /// The backend's message.
         detail: String,
     },
     /// The transaction took longer than the backend keeps a state. Try again (FoundationDB: 1007, 1009).
     #[error("the transaction read a state that the store no longer keeps")]
     TooOld,
-    /// The backend asks to come back later: it is catching up, recovering or throttling. Nothing was written
+    /// The backend asks to try again later: it is catching up, recovering or throttling. Nothing was written
     /// (FoundationDB: 1037, 1042, 1051, 1078, 1213).
     #[error("the store is busy: {detail}")]
     Busy {
-        /// What the backend said.
+        /// The backend's message.
         detail: String,
     },
-    /// The transaction, a key or a value is larger than the backend takes.
+    /// The transaction, a key or a value is larger than the backend accepts.
     #[error("too large for the store: {detail}")]
     TooLarge {
         /// What was too large, and the limit.
@@ -33,25 +33,26 @@ pub enum KvError {
     /// There is no room left.
     #[error("the store is full: {detail}")]
     Full {
-        /// Which limit was reached and how to raise it.
+        /// Which limit was reached, and how to raise it.
         detail: String,
     },
-    /// The backend cannot be reached or used now. That may pass by itself.
+    /// The backend cannot be reached or used now. This may pass by itself.
     #[error("the store is unavailable: {detail}")]
     Unavailable {
-        /// What the backend said.
+        /// The backend's message.
         detail: String,
     },
-    /// The backend cannot be used until somebody changes something: a right, a path, an option, a library.
+    /// The backend cannot be used until somebody changes something: a permission, a path, an option, a
+    /// library.
     #[error("the store cannot be used: {detail}")]
     Unusable {
-        /// What the backend said, and what to change.
+        /// The backend's message, and what to change.
         detail: String,
     },
-    /// The backend was opened to be read only.
+    /// The backend was opened read-only.
     #[error("the store was opened read-only")]
     ReadOnly,
-    /// The place to open, or the way to open it, is not one that this backend can take.
+    /// The backend cannot open this place, or not in this way.
     #[error("{detail}")]
     Invalid {
         /// Which option, its value, and what is wrong with it.
@@ -69,28 +70,29 @@ pub enum KvError {
 }
 
 impl KvError {
-    /// Whether the writes may have taken place nevertheless.
+    /// Whether the writes may have taken place all the same.
     pub fn may_have_committed(&self) -> bool {
         matches!(self, Self::UnknownOutcome { .. })
     }
 
-    /// Whether the same transaction, executed again soon, may well succeed.
+    /// Whether the same transaction is likely to succeed if it is executed again soon.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Conflict | Self::TooOld | Self::Busy { .. })
     }
 
-    /// The operating system refused something, as `detail` tells.
+    /// The operating system refused something; `detail` says what.
     pub fn of_system(detail: String, error: &io::Error) -> Self {
         if may_pass(error) { Self::Unavailable { detail } } else { Self::Unusable { detail } }
     }
 }
 
-/// Whether what the operating system refused may succeed later without anybody changing anything.
+/// Whether an operation that the operating system refused may succeed later without anybody changing
+/// anything.
 ///
-/// Names, rights and kinds of files stay as they are until somebody changes them. Memory, descriptors, threads and
-/// locks come back when others let go of them. So may a device that fails (`EIO`): the path to a disk, or a
-/// volume of the network, is lost and found again. What is not known is taken to pass, since a caller
-/// that tries in vain a few times loses less than one that gives up too soon.
+/// Names, permissions and types of files stay as they are until somebody changes them. Memory, descriptors,
+/// threads and locks become available again when others release them. A failing device (`EIO`) may also
+/// recover: the path to a disk or a network volume is lost and found again. Unknown errors count as
+/// temporary, since a few useless retries cost a caller less than giving up too soon.
 pub fn may_pass(error: &io::Error) -> bool {
     let stays = matches!(
         error.kind(),
@@ -116,7 +118,7 @@ pub fn may_pass(error: &io::Error) -> bool {
     !stays && !is_of_a_place(error)
 }
 
-/// Errors of a place in the file system that have no kind of their own: links in a circle, a device without a driver.
+/// File system errors without an error kind of their own: circular links, a device without a driver.
 #[cfg(unix)]
 fn is_of_a_place(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENODEV | libc::ENXIO))

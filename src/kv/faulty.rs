@@ -1,8 +1,8 @@
-//! A backend that fails on purpose: wraps another one and makes chosen operations conflict, lose their
+//! A backend that fails on purpose: wraps another backend and makes chosen operations conflict, lose their
 //! answers, wait, or fail. For tests only.
 //!
-//! Faults are decided by a function of the operation's number (from 1, transactions and reads counted
-//! together), so a test can script them and a simulation can draw them from its seed.
+//! A function of the operation's number (from 1, transactions and reads counted together) decides the faults,
+//! so a test can script them and a simulation can draw them from its seed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,14 +16,15 @@ use super::{
 };
 use crate::env::Env;
 
-/// What goes wrong with one operation, and what a caller may observe.
+/// What goes wrong with one operation, and what the caller sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The body runs and its writes are thrown away: [`KvError::Conflict`]. A read goes through.
+    /// The transaction function runs and its writes are discarded: [`KvError::Conflict`]. A read succeeds.
     Conflict,
-    /// The body runs and its writes are thrown away: [`KvError::UnknownOutcome`]. A read goes through.
+    /// The transaction function runs and its writes are discarded: [`KvError::UnknownOutcome`]. A read
+    /// succeeds.
     LostBefore,
-    /// The writes take place: [`KvError::UnknownOutcome`]. A read goes through.
+    /// The writes take place: [`KvError::UnknownOutcome`]. A read succeeds.
     LostAfter,
     /// Nothing happens: [`KvError::Unavailable`].
     Unavailable,
@@ -33,7 +34,7 @@ pub enum Fault {
     Busy,
     /// The operation begins after a pause.
     DelayBefore(Duration),
-    /// The operation takes place and its answer comes after a pause.
+    /// The operation takes place and its answer is delayed.
     DelayAfter(Duration),
     /// The operation begins once [`FaultyKv::release`] is called.
     HoldBefore,
@@ -48,7 +49,7 @@ pub struct Operation {
     pub writes: bool,
 }
 
-/// Decides the fault of an operation; `None` lets it pass.
+/// Decides the fault of an operation; `None` for no fault.
 pub type Script = dyn Fn(Operation) -> Option<Fault> + Send + Sync;
 
 /// Wraps a backend.
@@ -57,7 +58,7 @@ pub struct FaultyKv {
     env: Arc<dyn Env>,
     script: Box<Script>,
     operations: AtomicU64,
-    /// How many operations were ever held.
+    /// How many operations were held so far.
     held: watch::Sender<u64>,
     released: Semaphore,
 }
@@ -118,7 +119,7 @@ impl FaultyKv {
     }
 }
 
-/// Runs a body for its reads and throws its writes away.
+/// Runs a transaction function for its reads and discards its writes.
 struct WithoutWrites(Arc<dyn TransactionRunner>);
 
 impl TransactionRunner for WithoutWrites {

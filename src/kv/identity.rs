@@ -1,20 +1,20 @@
-//! What tells one store from another, by whatever name, handle or process it was opened.
+//! The identity of a store, independent of the name, handle or process by which it was opened.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Which store a handle is on: the same for all handles on one store, and for no others.
+/// The identity of a store: the same for all handles on one store, and different for all others.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identity(String);
 
 impl Identity {
-    /// A store that a backend names by itself.
+    /// A store that a backend names itself.
     pub fn new(backend: &str, name: &str) -> Self {
         Self(format!("{backend}:{name}"))
     }
 
-    /// A directory, or a file: which one it is does not depend on the path by which it was found.
+    /// A directory or a file, identified independently of the path by which it was found.
     pub fn of_place(path: &Path) -> io::Result<Self> {
         Ok(Self(format!("place:{}", place(path)?)))
     }

@@ -1,6 +1,6 @@
-//! Ranges of keys that say what they cover.
+//! Key ranges, with named constructors for what they cover.
 
-/// The keys from `start` up to and without `end`.
+/// The keys from `start` up to but not including `end`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRange {
     start: Vec<u8>,
@@ -8,7 +8,7 @@ pub struct KeyRange {
 }
 
 impl KeyRange {
-    /// The keys from `start` up to and without `end`; none when `end` is not above `start`.
+    /// The keys from `start` up to but not including `end`; none if `end` is not above `start`.
     pub fn new(start: impl Into<Vec<u8>>, end: impl Into<Vec<u8>>) -> Self {
         Self { start: start.into(), end: end.into() }
     }
@@ -21,8 +21,8 @@ impl KeyRange {
         Self { start, end }
     }
 
-    /// Every key that begins with `prefix`, the prefix itself included. The prefix must hold a byte other
-    /// than `0xFF`, else no key bounds it from above.
+    /// Every key that begins with `prefix`, including the prefix itself. The prefix must contain a byte other
+    /// than `0xFF`; otherwise no key bounds it from above.
     pub fn prefix(prefix: impl Into<Vec<u8>>) -> Self {
         let start = prefix.into();
         let mut end = start.clone();

@@ -1,4 +1,4 @@
-//! What a backend takes at once: the engine cuts its work to measure.
+//! What a backend accepts at once; the engine sizes its work accordingly.
 
 use std::time::Duration;
 
@@ -11,30 +11,30 @@ pub const VALUE_BYTES_MAX: usize = 100_000;
 /// The largest transaction of a backend with FoundationDB's rules, in bytes of keys and values written.
 pub const TRANSACTION_BYTES_MAX: usize = 10_000_000;
 
-/// What a transaction frees on this machine: 219 pages of 4,096 bytes. With the pages of LMDB's own tree that go along, their
-/// numbers fit a half of an LMDB page, so that they are kept inside of one.
+/// What a transaction may free on this machine: 219 pages of 4,096 bytes. Together with the pages of LMDB's
+/// own tree, their numbers fit half an LMDB page, so that the list stays within one page.
 const FREED_BYTES: usize = 900_000;
 
-/// The bounds of a backend. They guide the engine; the backend itself refuses what it cannot take.
+/// The limits of a backend. They guide the engine; the backend itself refuses what it cannot accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The bytes that a transaction should write at most, keys and values together. Larger commits become
     /// stages of several transactions.
     pub transaction_bytes: usize,
-    /// The bytes of rows that one round trip of a scan brings. Longer runs are read in pieces of this size,
-    /// side by side. `None`: nothing is gained by cutting a scan.
+    /// The bytes of rows in one round trip of a scan. Longer runs are read in pieces of this size, in
+    /// parallel. `None`: splitting a scan gains nothing.
     pub round_trip_bytes: Option<usize>,
-    /// The bytes that one read should fetch before it ends and another one, on a later state, goes on.
+    /// The bytes that one read should fetch before it ends and another one continues on a later state.
     /// `None`: the backend keeps a state as long as a read lasts.
     pub read_bytes: Option<usize>,
-    /// The bytes of pages, as they are uncompressed, whose rows one transaction should delete. Where space is given back
-    /// page by page, this bounds the list of what a commit has freed, which later ones carry on. `None`: deleting
-    /// costs nothing.
+    /// The bytes of pages, uncompressed, whose rows one transaction should delete. Where space is freed page
+    /// by page, this limits the list of what a commit has freed, which later commits carry on. `None`:
+    /// deleting costs nothing.
     pub freed_bytes: Option<usize>,
-    /// Attempts at one operation, the first one included.
+    /// The maximum number of attempts of one operation, including the first.
     pub attempts: u32,
-    /// The time since the first attempt after which no other one begins, but for one that asks what became of a
-    /// commit whose answer was lost. `None`: only `attempts` counts.
+    /// The time since the first attempt after which no further one begins, except one that finds out what
+    /// became of a commit whose answer was lost. `None`: only `attempts` counts.
     pub patience: Option<Duration>,
 }
 

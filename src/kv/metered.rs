@@ -1,4 +1,4 @@
-//! A backend that counts: wraps another one and counts what the engine asks of it. For tests and benches.
+//! A backend that counts: wraps another backend and counts the engine's requests. For tests and benches.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use super::{
     TransactionRunner, Usage, View, Visitor,
 };
 
-/// What was asked of a backend.
+/// The requests to a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Transactions executed that had writes.
+    /// Executed transactions with writes.
     pub transactions: u64,
-    /// Transactions executed that had none.
+    /// Executed transactions without writes.
     pub refusals: u64,
     /// Read-only executions.
     pub reads: u64,
@@ -84,14 +84,14 @@ impl MeteredKv {
         self.meter.take()
     }
 
-    /// The rounds of reads since the last call: within an execution, reads that begin while none of it is
-    /// under way. Over a network each round is a round trip. An embedded backend answers each read before
+    /// The rounds of reads since the last call: within an execution, reads that begin while no other read is
+    /// in progress. Over a network each round is a round trip. An embedded backend answers each read before
     /// the next one begins, so there every read is a round.
     pub fn take_rounds(&self) -> u64 {
         self.meter.rounds.swap(0, Ordering::Relaxed)
     }
 
-    /// The bytes of the largest decision ever.
+    /// The bytes of the largest decision so far.
     pub fn transaction_bytes_max(&self) -> usize {
         self.meter.transaction_bytes_max.load(Ordering::Relaxed)
     }
@@ -100,7 +100,7 @@ impl MeteredKv {
 struct MeteredView<'v> {
     inner: &'v dyn View,
     meter: &'v Meter,
-    /// Reads under way.
+    /// Reads in progress.
     reads: AtomicUsize,
 }
 
@@ -117,7 +117,7 @@ impl<'v> MeteredView<'v> {
     }
 }
 
-/// Ends when it is dropped, so that a read that was given up ends too.
+/// Ends on drop, so that a cancelled read ends too.
 struct ReadUnderWay<'v>(&'v AtomicUsize);
 
 impl Drop for ReadUnderWay<'_> {

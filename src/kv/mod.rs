@@ -2,45 +2,47 @@
 //!
 //! # The shape of a transaction
 //!
-//! A transaction is a *read phase that ends in a decision*. A [`TransactionFn`] reads through a [`View`] and returns
-//! a [`Decision`]: the writes to make and the answer for the caller. Nothing is written before the
-//! decision, so a refusal (a decision without writes) leaves nothing to undo; an embedded engine can run
-//! many bodies one after the other inside one write transaction (group commit); an optimistic engine can
-//! run them side by side and let all but one fail.
+//! A transaction is a *read phase that ends in a decision*. A [`TransactionFn`] reads through a [`View`] and
+//! returns a [`Decision`]: the writes to make and the answer for the caller. Nothing is written before the
+//! decision, so a refusal (a decision without writes) leaves nothing to undo. An embedded engine can run many
+//! transaction functions one after the other inside one write transaction (group commit). An optimistic
+//! engine can run them in parallel and let all but one fail.
 //!
 //! # What a backend promises
 //!
-//! 1. **Strict serializability.** If [`Kv::run`] answers `Ok`, the body's reads (those that asked for
-//!    [`Isolation::Serializable`]) and its writes took place at one instant between call and answer.
-//!    A read that begins after an answer sees what that answer acknowledged, from any process.
+//! 1. **Strict serializability.** If [`Kv::run`] returns `Ok`, the reads of the transaction function (those
+//!    that asked for [`Isolation::Serializable`]) and its writes took place at one instant between call and
+//!    answer. A read that begins after an answer sees what that answer acknowledged, from any process.
 //! 2. **All or nothing.** The writes of one decision become visible together or never.
-//! 3. **At most one execution counts.** `run` may execute the body more than once (a group commit that had
-//!    to be repeated), but only the last execution's decision takes effect and is the one returned. A body
-//!    therefore keeps no state of its own between executions, except notes that only ever grow. Where a body
-//!    [allows it](TransactionFn::may_begin_on_a_recent_state), an execution may read a state that is a little older than the call;
-//!    its decision counts only if it writes, and the commit has shown that what it read still holds.
-//! 4. **No retries.** `run` reports a conflict, it does not hide it. Whoever knows what the operation means
-//!    decides what to do about it (`engine::retry`).
-//! 5. **Honest outcomes.** Every [`KvError`] but [`KvError::UnknownOutcome`] says: nothing was written and
-//!    nothing will be. `UnknownOutcome` says: the writes took place, or never will, or (on a cluster) still
-//!    may. The caller finds out by reading its own token back inside a transaction that would conflict
-//!    with the lost one.
-//! 6. **Own snapshot.** [`Kv::read`] runs against one committed state, without writes and without
-//!    conflicts. It may answer [`KvError::TooOld`] when it takes longer than the backend keeps a state
-//!    (FoundationDB: 5 s); the embedded engine keeps it as long as the read lasts. Callers keep to
-//!    [`Limits::read_bytes`], so that a read does not become too old because it is large. Where that is `None`, a
-//!    read's body may wait for its caller between two reads through the view (a copy does); it ends when its future
-//!    is dropped.
-//! 7. **A view never waits for the caller.** Its futures depend on the backend alone, so a backend may
-//!    drive a body to its end on a thread of its own.
+//! 3. **At most one execution counts.** `run` may execute the transaction function more than once (a group
+//!    commit that had to be repeated), but only the decision of the last execution takes effect and is
+//!    returned. A transaction function therefore keeps no state of its own between executions, except notes
+//!    that only ever grow. If a transaction function [allows it](TransactionFn::may_begin_on_a_recent_state),
+//!    an execution may read a state that is a little older than the call. Its decision then counts only if it
+//!    writes and the commit has shown that what it read still holds.
+//! 4. **No retries.** `run` reports a conflict and does not hide it. The caller knows what the operation
+//!    means and decides what to do about it (`engine::runtime::retry`).
+//! 5. **Honest outcomes.** Every [`KvError`] but [`KvError::UnknownOutcome`] means: nothing was written and
+//!    nothing will be. `UnknownOutcome` means: the writes took place, or never will, or (on a cluster) still
+//!    may. The caller finds out by reading its own token back inside a transaction that would conflict with
+//!    the lost one.
+//! 6. **Own snapshot.** [`Kv::read`] runs against one committed state, without writes and without conflicts.
+//!    It may return [`KvError::TooOld`] when it takes longer than the backend keeps a state (FoundationDB: 5
+//!    s); the embedded engine keeps it as long as the read lasts. Callers keep to [`Limits::read_bytes`], so
+//!    that no read becomes too old because it is large. Where that limit is `None`, the read function may
+//!    wait for its caller between two reads through the view (a copy does); it ends when its future is
+//!    dropped.
+//! 7. **A view never waits for the caller.** Its futures depend on the backend alone, so a backend may drive
+//!    a transaction function to its end on a thread of its own.
 //!
 //! # Conflict ranges
 //!
 //! On an [optimistic](Concurrency::Optimistic) backend a transaction fails with [`KvError::Conflict`] if
-//! another one, committed after its reads, wrote with [`WriteConflict::Declared`] into a range it read with
-//! [`Isolation::Serializable`]. Rows that another row guards (pages are guarded by the fence and head rows)
-//! are read with [`Isolation::Snapshot`] and written with [`WriteConflict::Omitted`], so that they cost no
-//! conflict ranges. A [serial](Concurrency::Serial) backend never answers `Conflict` and ignores both.
+//! another transaction that committed after its reads wrote with [`WriteConflict::Declared`] into a range
+//! that it read with [`Isolation::Serializable`]. Rows that another row guards (the fence and head rows guard
+//! the pages) are read with [`Isolation::Snapshot`] and written with [`WriteConflict::Omitted`], so that they
+//! cost no conflict ranges. A [serial](Concurrency::Serial) backend never returns `Conflict` and ignores
+//! both.
 
 mod body;
 #[cfg(feature = "testing")]
@@ -78,16 +80,16 @@ use futures::future::BoxFuture;
 pub enum Isolation {
     /// A later conflicting write fails this transaction.
     Serializable,
-    /// The read sees the same state, and nobody's write to it fails this transaction.
+    /// The read sees the same state, and no write to it fails this transaction.
     Snapshot,
 }
 
-/// How a backend orders transactions that meet.
+/// How a backend orders concurrent transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Concurrency {
-    /// One after the other, in the order in which they were queued; nobody conflicts.
+    /// One after the other, in the order in which they were queued; there are no conflicts.
     Serial,
-    /// Side by side; of those that conflict, one commits.
+    /// In parallel; of those that conflict, one commits.
     Optimistic,
 }
 
@@ -96,7 +98,7 @@ pub enum Concurrency {
 pub struct Scan {
     /// The keys to visit, in ascending order.
     pub range: KeyRange,
-    /// At most this many rows; 0 is no limit.
+    /// At most this many rows; 0 means no limit.
     pub rows_max: usize,
     /// Whether the rows read guard this transaction.
     pub isolation: Isolation,
@@ -123,11 +125,11 @@ impl Scan {
     }
 }
 
-/// Called with each row of a scan, key and value borrowed from the backend. `Break` ends the scan. It must
-/// not read through the same view: a backend may hold a lock on it.
+/// Called for each row of a scan, with key and value borrowed from the backend. `Break` ends the scan. It
+/// must not read through the same view: a backend may hold a lock on it.
 pub type Visitor<'v> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + Send + 'v;
 
-/// One consistent state of the store, as the body of a transaction or of a read sees it.
+/// One consistent state of the store, as a transaction function or a read function sees it.
 pub trait View: Send + Sync {
     /// The value of `key`, if it has one.
     fn get<'a>(
@@ -140,46 +142,47 @@ pub trait View: Send + Sync {
     fn scan<'a>(&'a self, scan: Scan, visitor: &'a mut Visitor<'_>) -> BoxFuture<'a, Result<(), KvError>>;
 }
 
-/// An opened backend. See the module's documentation for what an implementation must keep.
+/// An open backend. The module documentation says what an implementation must guarantee.
 pub trait Kv: Send + Sync + 'static {
-    /// Which backend this is, in one word.
+    /// The name of this backend, in one word.
     fn name(&self) -> &'static str;
 
-    /// How this backend orders transactions that meet.
+    /// How this backend orders concurrent transactions.
     fn concurrency(&self) -> Concurrency;
 
-    /// Which store this is a handle on. `None`: the backend cannot tell it from others.
+    /// The identity of the store behind this handle. `None`: the backend cannot tell stores apart.
     fn identity(&self) -> Option<Identity> {
         None
     }
 
-    /// What this backend takes at once, and how long it is worth asking again.
+    /// The limits of this backend, and how often and for how long retries are worthwhile.
     fn limits(&self) -> Limits {
         Limits::default()
     }
 
-    /// Runs one transaction, once. Use [`transact`], which carries the answer out.
+    /// Runs one transaction, once. Use [`transact`], which also returns the answer.
     fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>>;
 
-    /// Runs one read against one committed state. Use [`read`], which carries the answer out.
+    /// Runs one read against one committed state. Use [`read`], which also returns the answer.
     fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>>;
 
-    /// How many transactions wait for the thread that commits, where there is one.
+    /// How many transactions wait for the committing thread, if there is one.
     fn waiting(&self) -> u64 {
         0
     }
 
-    /// What it uses and waits for, where it is a file.
+    /// What it uses and waits for, if it is a file.
     fn usage(&self) -> Usage {
         Usage::default()
     }
 
-    /// How the backend is, as far as it can tell. One that serves no transactions now answers so, if it can.
+    /// The status of the backend, as far as it can tell. Even a backend that serves no transactions now
+    /// answers, if it can.
     fn status(&self) -> BoxFuture<'_, Result<Status, KvError>> {
         Box::pin(std::future::ready(Ok(Status::local(self.name()))))
     }
 
-    /// Ends the backend: what was queued is finished, what comes later answers [`KvError::Closed`].
-    /// Calling it again does nothing.
+    /// Closes the backend: queued transactions are finished, later calls return [`KvError::Closed`]. Calling
+    /// it again does nothing.
     fn close(&self) -> BoxFuture<'_, ()>;
 }

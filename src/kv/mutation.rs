@@ -49,7 +49,7 @@ impl Mutation {
         }
     }
 
-    /// The bytes that count towards a transaction's limit, much as FoundationDB counts them.
+    /// The bytes that count towards a transaction's limit, approximately as FoundationDB counts them.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Put { key, value, .. } => key.len() + value.len(),
@@ -59,16 +59,17 @@ impl Mutation {
     }
 }
 
-/// What a decision does to the room that a store takes. One that is nearly full refuses first what takes more.
+/// How a decision affects the room that a store uses. A nearly full store first refuses decisions that take
+/// more room.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RoomUse {
     /// It may take more.
     #[default]
     Grows,
-    /// It replaces what is there, and takes about as much.
+    /// It replaces existing data, and takes about the same room.
     Replaces,
-    /// It deletes, or it rewrites a row or two by which an owner gets on. A full store takes that, too: there is no
-    /// other way to make room.
+    /// It deletes, or rewrites a row or two that an owner needs to go on. Even a full store accepts that:
+    /// there is no other way to free room.
     Frees,
 }
 
@@ -85,7 +86,7 @@ impl Mutations {
         Self::default()
     }
 
-    /// Room for `count` writes.
+    /// With capacity for `count` writes.
     pub fn with_capacity(count: usize) -> Self {
         Self { list: Vec::with_capacity(count), room_use: RoomUse::default() }
     }
@@ -120,12 +121,12 @@ impl Mutations {
         self.list.push(Mutation::ClearRange { range, conflict: WriteConflict::Declared });
     }
 
-    /// Says what they do to the room that the store takes.
+    /// Sets how the writes affect the room that the store uses.
     pub fn use_room(&mut self, room_use: RoomUse) {
         self.room_use = room_use;
     }
 
-    /// What they do to the room that the store takes.
+    /// How the writes affect the room that the store uses.
     pub fn room_use(&self) -> RoomUse {
         let puts = self.list.iter().any(|mutation| matches!(mutation, Mutation::Put { .. }));
         if puts { self.room_use } else { RoomUse::Frees }

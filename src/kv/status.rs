@@ -1,52 +1,52 @@
-//! How a backend is.
+//! The status of a backend.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What a backend says of itself.
+/// The status that a backend reports.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     /// Which backend it is.
     pub backend: &'static str,
-    /// Whether transactions can be made now.
+    /// Whether it accepts transactions now.
     pub available: bool,
-    /// Whether nothing asks for attention.
+    /// Whether nothing needs attention.
     pub healthy: bool,
-    /// What does, in the backend's words.
+    /// What needs attention, in the backend's words.
     pub messages: Vec<String>,
     /// More about a cluster.
     pub cluster: Option<ClusterStatus>,
 }
 
 impl Status {
-    /// A backend in this process, which is well as long as the process is.
+    /// A backend in this process, which is healthy as long as the process is.
     pub fn local(backend: &'static str) -> Self {
         Self { backend, available: true, healthy: true, messages: Vec::new(), cluster: None }
     }
 }
 
-/// What a backend in files uses and waits for, at this moment.
+/// What a file-based backend uses and waits for, at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
     /// Bytes of the file.
     pub file_bytes: u64,
     /// Bytes in it that later writes can use.
     pub free_bytes: u64,
-    /// Reads that keep a state, of all processes.
+    /// Reads that keep a state, over all processes.
     pub reads: u64,
-    /// How long the oldest state has been kept that is not the newest.
+    /// How long the oldest state other than the newest has been kept.
     pub oldest_read: Duration,
     /// How many commits the newest state is ahead of it.
     pub oldest_read_commits: u64,
-    /// How long the process has had the turn to write that has it now.
+    /// How long the process that has the write turn now has had it.
     pub write_turn: Duration,
-    /// Whether this process waits for it.
+    /// Whether this process waits for the write turn.
     pub waits_for_turn: bool,
-    /// Places of readers that died, which this process has freed since it opened the store.
+    /// Slots of dead readers that this process has freed since it opened the store.
     pub dead_readers: u64,
 }
 
-/// What a cluster says of itself.
+/// The status that a cluster reports.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ClusterStatus {
     /// The client library in use.

@@ -1,4 +1,4 @@
-//! How a family is written down: one number, several with a label, a distribution.
+//! Builds the metrics of a family: a single number, numbers with a label, a distribution.
 
 use super::counting::Histogram;
 use super::table::{Family, Kind, Series, Value};
@@ -30,7 +30,7 @@ pub(super) fn histogram(
     one(name, Kind::Histogram, path, Value::Distribution(from.read()), help)
 }
 
-/// Several numbers, each with its label and its path.
+/// Several numbers, each with a label and a path.
 pub(super) fn several<const COUNT: usize>(
     name: &'static str,
     kind: Kind,

@@ -1,11 +1,11 @@
 //! Numbers that many threads add to at once.
 //!
-//! All orderings are relaxed: a number stands for nothing but itself, and no other memory is read because of it.
+//! All orderings are relaxed: each number is independent, and no other memory is read because of it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A number that only grows.
+/// A number that only increases.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
@@ -15,13 +15,13 @@ impl Counter {
         self.0.fetch_add(amount as u64, Ordering::Relaxed);
     }
 
-    /// The number as it stands.
+    /// The current value.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// From 10 us, which a read in memory takes, to 30 s, which is all that a call on a cluster may take by default.
+/// From 10 us, the time of a read in memory, to 30 s, the default limit of a call on a cluster.
 const NANOS: [u64; 20] = [
     10_000,
     25_000,
@@ -44,23 +44,24 @@ const NANOS: [u64; 20] = [
     10_000_000_000,
     30_000_000_000,
 ];
-/// None is what a query should take; the small numbers apart, since each is a wait.
+/// Ideally a query needs none; small numbers have their own buckets, since each round trip is a wait.
 const ROUND_TRIPS: [u64; 11] = [0, 1, 2, 3, 4, 8, 16, 32, 64, 256, 1024];
-/// Those that a histogram may have, and one for what is above all of them.
+/// The maximum number of bounds, plus one bucket for values above all of them.
 const BUCKETS: usize = NANOS.len() + 1;
 
 /// How often values fell between fixed bounds, and their sum.
 ///
-/// On cache lines of its own, so that two that are written by different threads do not slow each other down
-/// (processors fetch lines in pairs).
+/// Aligned to its own cache lines, so that two histograms written by different threads do not slow each other
+/// down (processors fetch lines in pairs).
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Histogram {
     sum: AtomicU64,
-    /// One for each bound, with the values up to it and above the one before; then those above all.
+    /// One for each bound, counting the values up to it and above the previous one; then one for the values
+    /// above all bounds.
     buckets: [AtomicU64; BUCKETS],
     bounds: &'static [u64],
-    /// How many of what is recorded make one of what is shown.
+    /// How many recorded units make one displayed unit.
     scale: f64,
 }
 
@@ -69,24 +70,24 @@ impl Histogram {
         Self { sum: AtomicU64::new(0), buckets: Default::default(), bounds, scale }
     }
 
-    /// Of durations, shown in seconds.
+    /// A histogram of durations, displayed in seconds.
     pub fn of_seconds() -> Self {
         Self::new(&NANOS, 1e9)
     }
 
-    /// Of small numbers.
+    /// A histogram of small numbers.
     pub fn of_round_trips() -> Self {
         Self::new(&ROUND_TRIPS, 1.0)
     }
 
-    /// Notes a value.
+    /// Records a value.
     pub fn record(&self, value: u64) {
         let bucket = self.bounds.partition_point(|bound| *bound < value);
         self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add(value, Ordering::Relaxed);
     }
 
-    /// Notes a duration.
+    /// Records a duration.
     pub fn record_duration(&self, duration: Duration) {
         self.record(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
     }
@@ -96,8 +97,8 @@ impl Histogram {
         self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).sum()
     }
 
-    /// The numbers as they stand. Its count is that of its buckets, whatever is recorded meanwhile; the sum may be
-    /// some values ahead or behind.
+    /// The current numbers. The count is the sum of the buckets, even while values are being recorded; the
+    /// sum may be a few values ahead or behind.
     pub fn read(&self) -> Distribution {
         let mut count = 0;
         let mut up_to = |bucket: &AtomicU64| {
@@ -117,10 +118,10 @@ fn shown(value: u64) -> f64 {
     value as f64
 }
 
-/// What a histogram holds.
+/// The content of a histogram.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Distribution {
-    /// Each bound with the number of values up to it, those of the lower bounds included.
+    /// Each bound with the number of values up to it, including those of lower bounds.
     pub buckets: Vec<(f64, u64)>,
     /// How many values there are.
     pub count: u64,
@@ -134,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    /// Values near bounds, where a histogram goes wrong, and others.
+    /// Values near bounds, where a histogram is most likely to be wrong, and others.
     fn values() -> impl Strategy<Value = Vec<u64>> {
         let near = |bound: u64| prop_oneof![Just(bound.saturating_sub(1)), Just(bound), Just(bound + 1)];
         let bound = prop_oneof![prop::sample::select(&NANOS[..]), prop::sample::select(&ROUND_TRIPS[..])];

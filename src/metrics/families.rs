@@ -1,7 +1,7 @@
-//! Every metric of a store: what it is called, what it means, and where it stands in each form of output.
+//! Every metric of a store: its name, its meaning, and its place in each form of output.
 //!
-//! The names are those that Prometheus expects: base units, `_total` for what only grows. Users put a prefix before
-//! them, by default `baton_`. `docs/observability.md` has the same list for operators, and a test compares the two.
+//! Names follow Prometheus conventions: base units, and `_total` for counters. Users put a prefix in front,
+//! by default `baton_`. `docs/observability.md` has the same list for operators, and a test compares the two.
 
 use super::build::{counter, counters, histogram, several};
 use super::now;
@@ -9,7 +9,7 @@ use super::store::{CommitCounters, Metrics};
 use super::table::{Family, Kind, Now, SqlTotals, Value};
 
 impl Metrics {
-    /// All metrics as they stand, with what is counted elsewhere.
+    /// All metrics with their current values, including those that are counted elsewhere.
     pub fn families(&self, sql: &SqlTotals, now: &Now) -> Vec<Family> {
         let mut families = self.of_starts();
         families.extend(self.of_commits());
@@ -22,7 +22,7 @@ impl Metrics {
         families
     }
 
-    /// Actors that change hands.
+    /// Takeovers of actors.
     fn of_starts(&self) -> Vec<Family> {
         let Self { takeover, rare, .. } = self;
         vec![
@@ -51,7 +51,7 @@ impl Metrics {
         ]
     }
 
-    /// What is written.
+    /// Writes.
     fn of_commits(&self) -> Vec<Family> {
         let Self { commit_small, commit_staged, commits, rare, .. } = self;
         let CommitCounters { pages, page_bytes, stored_bytes } = commits;
@@ -103,7 +103,7 @@ impl Metrics {
         ]
     }
 
-    /// What is read.
+    /// Reads.
     fn of_reads(&self) -> Vec<Family> {
         let Self { read, read_pages, .. } = self;
         vec![
@@ -113,7 +113,7 @@ impl Metrics {
         ]
     }
 
-    /// What did not succeed at once.
+    /// What did not succeed at once: conflicts, retries, lost answers.
     fn of_attempts(&self) -> Vec<Family> {
         let rare = &self.rare;
         vec![
@@ -153,7 +153,7 @@ impl Metrics {
         ]
     }
 
-    /// What concerns whole databases.
+    /// Transfers of whole databases.
     fn of_transfers(&self) -> Vec<Family> {
         let rare = &self.rare;
         vec![
@@ -189,7 +189,7 @@ impl Metrics {
         ]
     }
 
-    /// What the databases do.
+    /// The SQL databases.
     fn of_sql(&self, sql: &SqlTotals) -> Vec<Family> {
         let Self { sql_call, sql_call_round_trips, rare, .. } = self;
         vec![

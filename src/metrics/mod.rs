@@ -1,13 +1,13 @@
-//! What a store has done since it was opened, in numbers for those who run it.
+//! What a store has done since it was opened, as numbers for operators.
 //!
-//! - `counting`: a counter and a histogram, each update one or two relaxed atomic additions
-//! - `store`: the numbers of one store, and what the layers above call to count
-//! - `families`: every metric with its name, its meaning and its place, from which all forms of output are made
-//! - `now`: those of this moment
-//! - `table`: what such an entry consists of
+//! - `counting`: a counter and a histogram; each update is one or two relaxed atomic additions
+//! - `store`: the numbers of one store, and the methods that the layers above call to count
+//! - `families`: every metric with its name, meaning and place, from which all forms of output are built
+//! - `now`: metrics of the current moment
+//! - `table`: what the entry of a metric consists of
 //!
-//! Nothing here is of the process: two stores have numbers of their own. Nothing here reads a clock, locks or
-//! allocates, but for the table, which is made when somebody asks for it.
+//! Nothing here is global: two stores have separate numbers. Nothing here reads a clock, locks or allocates,
+//! except for the table, which is built when somebody asks for it.
 
 mod build;
 mod counting;

@@ -1,9 +1,9 @@
-//! Metrics of how things are at this moment.
+//! Metrics of the current moment.
 
 use super::build::{counter, gauge, several};
 use super::table::{Family, FileNow, Kind, Now, Value};
 
-/// How things are in this process.
+/// The current state of this process.
 pub(super) fn of_now(now: &Now) -> Vec<Family> {
     vec![
         gauge("open_databases", "sql.openDatabases", now.open_databases, "Databases that are open."),
@@ -39,7 +39,7 @@ pub(super) fn of_now(now: &Now) -> Vec<Family> {
     ]
 }
 
-/// What a store in a directory uses, and whom it waits for; zeros elsewhere.
+/// What a store in a directory uses, and whom it waits for; zeros for other stores.
 pub(super) fn of_file(file: &FileNow) -> Vec<Family> {
     vec![
         gauge("store_file_bytes", "file.bytes", file.bytes, "Bytes of the store's file."),

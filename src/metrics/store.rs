@@ -1,4 +1,5 @@
-//! The numbers of one store. The layers above say what has happened; which numbers that adds to is said here.
+//! The numbers of one store. The layers above report what has happened; this file decides which numbers to
+//! update.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::counting::{Counter, Histogram};
 pub enum Started {
     /// It raised the generation.
     Won {
-        /// The pages that it brought along.
+        /// The pages that it returned.
         pages: usize,
         /// From the call to the answer.
         took: Duration,
@@ -32,31 +33,31 @@ pub enum CommitKind {
 /// What a commit has written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Written {
-    /// Pages; one that was written twice counts twice.
+    /// Pages; a page that was written twice counts twice.
     pub pages: usize,
-    /// Their bytes as they were handed in.
+    /// Their bytes before encoding.
     pub page_bytes: usize,
-    /// The bytes of the rows that they became, with their keys.
+    /// The bytes of their rows, including the keys.
     pub stored_bytes: usize,
 }
 
-/// Why a transaction or a read was tried again.
+/// Why a transaction or a read was retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retried {
     /// Another transaction changed what it had read.
     Conflict,
-    /// Nobody knows whether it took place.
+    /// It is unknown whether it took place.
     LostAnswer,
     /// It took longer than the backend keeps a state.
     TooOld,
-    /// The backend asked to come back later.
+    /// The backend asked to try again later.
     Busy,
 }
 
-/// What became of a call one of whose answers was lost.
+/// What became of a call that has lost an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LostAnswer {
-    /// The call has found out, and answered the truth.
+    /// The call has found out the truth and returned it.
     Resolved,
     /// The call ended without knowing, and a later one has found out.
     ResolvedLater,
@@ -71,7 +72,7 @@ pub enum Migration {
     Completed,
     /// It ended with an error.
     Failed,
-    /// It was unfinished, and its actor's owner has thrown it away.
+    /// It was unfinished, and the actor's owner has discarded it.
     Invalidated,
 }
 
@@ -84,7 +85,7 @@ pub(super) struct CommitCounters {
     pub(super) stored_bytes: Counter,
 }
 
-/// What happens seldom, and may share cache lines.
+/// Rare events, which may share cache lines.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(super) struct RareCounters {
@@ -175,17 +176,17 @@ impl Metrics {
         self.rare.commits_failed.add(1);
     }
 
-    /// The rows of a stage that nobody has finalized are gone.
+    /// The rows of a stage that nobody has finalized were removed.
     pub fn stage_rolled_back(&self) {
         self.rare.stage_rollbacks.add(1);
     }
 
-    /// A transaction has met a conflict, whether it is tried again or not.
+    /// A transaction has met a conflict, whether it is retried or not.
     pub fn conflicted(&self) {
         self.rare.conflicts.add(1);
     }
 
-    /// A transaction or read is tried again.
+    /// A transaction or read is retried.
     pub fn retried(&self, why: Retried) {
         let counter = match why {
             Retried::Conflict => &self.rare.retries_conflict,
@@ -196,7 +197,7 @@ impl Metrics {
         counter.add(1);
     }
 
-    /// A call one of whose answers was lost has ended, or a later one has found out about it.
+    /// A call that has lost an answer has ended, or a later call has found out about it.
     pub fn lost_answer(&self, what: LostAnswer) {
         let counter = match what {
             LostAnswer::Resolved => &self.rare.lost_resolved,
@@ -206,7 +207,7 @@ impl Metrics {
         counter.add(1);
     }
 
-    /// The store has refused an owner that is none any more.
+    /// The store has refused a former owner.
     pub fn fence_mismatch(&self) {
         self.rare.fence_mismatches.add(1);
     }

@@ -1,19 +1,19 @@
-//! What a metric is described by, and what is counted elsewhere.
+//! The description of a metric, and the numbers that are counted elsewhere.
 
 use super::counting::Distribution;
 
-/// What a number is.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Only grows while the store is open.
+    /// A number that only increases while the store is open.
     Counter,
-    /// Is as it is now.
+    /// A current value.
     Gauge,
-    /// How values are distributed.
+    /// A distribution of values.
     Histogram,
 }
 
-/// What a number says.
+/// The value of a metric.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// A counter or a gauge.
@@ -25,15 +25,15 @@ pub enum Value {
 /// One number of a family.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// What tells it from the others of the family; none if it is the only one.
+    /// What distinguishes it from the others of the family; `None` if it is the only one.
     pub label: Option<&'static str>,
-    /// Where it stands in the object that JavaScript gets.
+    /// Its place in the object that JavaScript gets.
     pub path: &'static str,
-    /// What it says.
+    /// Its value.
     pub value: Value,
 }
 
-/// A metric: one number, or several that a label tells apart.
+/// A metric: one number, or several that are distinguished by a label.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Family {
     /// Its name, without prefix.
@@ -42,34 +42,34 @@ pub struct Family {
     pub help: &'static str,
     /// What kind of numbers it has.
     pub kind: Kind,
-    /// What the label is called.
+    /// The name of the label.
     pub label: Option<&'static str>,
     /// Its numbers.
     pub series: Vec<Series>,
 }
 
-/// What the databases of a store have done together, as they count it one by one.
+/// The totals of a store's databases, which count one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SqlTotals {
     /// Reads of the store.
     pub round_trips: u64,
-    /// Pages that these brought.
+    /// Pages that these reads fetched.
     pub pages_fetched: u64,
-    /// Pages among them that nobody had asked for yet.
+    /// How many of these pages were not requested when they were fetched.
     pub pages_read_ahead: u64,
-    /// Pages that SQLite asked for and that were in memory.
+    /// Pages that SQLite requested and that were in memory.
     pub cache_hits: u64,
-    /// Pages that it asked for and that were not.
+    /// Pages that SQLite requested and that were not in memory.
     pub cache_misses: u64,
-    /// Pages that starts brought along.
+    /// Pages that starts returned.
     pub preload_pages: u64,
-    /// Pages among them that were asked for since.
+    /// How many of these pages were requested since.
     pub preload_hits: u64,
-    /// Pages among them that were not, until their database was closed.
+    /// How many of these pages were not requested before their database was closed.
     pub preload_wasted: u64,
 }
 
-/// How things are at this moment.
+/// The current state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Now {
     /// Open databases.
@@ -82,31 +82,31 @@ pub struct Now {
     pub sql_memory_bytes: u64,
     /// Bytes of the page cache.
     pub cache_bytes: u64,
-    /// Transactions that wait for the thread that commits.
+    /// Transactions that wait for the committing thread.
     pub commit_queue: u64,
-    /// Actors that are tidied up after.
+    /// Actors with a cleanup in progress.
     pub background_actors: u64,
-    /// What the store's file uses, where there is one.
+    /// What the store's file uses, if it has one.
     pub file: FileNow,
 }
 
-/// How the file of a store is at this moment.
+/// The current state of a store's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FileNow {
-    /// Its bytes.
+    /// The size of the file in bytes.
     pub bytes: u64,
     /// Bytes in it that later writes can use.
     pub free_bytes: u64,
-    /// Reads that keep a state, of all processes.
+    /// Reads that keep a state, over all processes.
     pub reads: u64,
-    /// Seconds for which the oldest state has been kept that is not the newest.
+    /// How long the oldest state other than the newest has been kept, in seconds.
     pub oldest_read_seconds: u64,
     /// Commits that came after that state.
     pub oldest_read_commits: u64,
-    /// Seconds for which the process that may write has had its turn.
+    /// How long the process that may write has had its turn, in seconds.
     pub write_turn_seconds: u64,
     /// Whether this process waits for its turn.
     pub waits_for_turn: bool,
-    /// Places of readers that died, which this process has freed.
+    /// Slots of dead readers that this process has freed.
     pub dead_readers: u64,
 }

@@ -1,9 +1,9 @@
-//! How the answers of databases reach JavaScript: gathered, and taken a few at a time.
+//! The answer queue: collects the answers of databases, and JavaScript takes a few at a time.
 //!
-//! A promise of Node-API costs a handle of the event loop each, and all that are ready are resolved in one
-//! turn of it: when one flush of the store answers 64 commits, whatever 64 callers do next holds up the
-//! loop in one piece. So answers wait in a queue, one wake-up a turn tells JavaScript, and `lib/addon/answer-queue.js`
-//! takes as many as fit a turn.
+//! Each Node-API promise costs a handle of the event loop, and all that are ready are resolved in one turn of
+//! it. When one flush of the store answers 64 commits, the work that 64 callers do next blocks the loop in
+//! one piece. So answers wait in a queue. One wake-up per turn tells JavaScript, and
+//! `lib/addon/answer-queue.js` takes as many as fit a turn.
 
 use std::sync::Arc;
 
@@ -17,31 +17,32 @@ use super::tenants::Tenants;
 use super::wake_queue::WakeQueue;
 use crate::database::{Answer, DatabaseError, Description};
 
-/// Weak: a queue does not keep the process alive; `lib/addon/answer-queue.js` does while calls are under way.
+/// Weak: a queue does not keep the process alive; `lib/addon/answer-queue.js` does so while calls are
+/// running.
 type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 
-/// What an answer is in JavaScript.
+/// An answer as a JavaScript value.
 type NativeAnswer = Either6<Uint8Array, Vec<Uint8Array>, NativeDescription, u32, (), Failure>;
 
 /// The answers that wait for one JavaScript environment.
 pub(super) struct AnswerQueue {
     waiting: WakeQueue<(u32, Result<Answer, DatabaseError>)>,
     wake: Wake,
-    /// The databases whose answers they are.
+    /// The databases that the answers belong to.
     pub(super) tenants: Tenants,
 }
 
 impl AnswerQueue {
-    /// Puts the answer of a call in, from any thread.
+    /// Adds the answer of a call, from any thread.
     pub(super) fn put(&self, call: u32, answer: Result<Answer, DatabaseError>) {
-        // If its thread has ended there is nobody to tell.
+        // If its thread has ended, nobody needs the answer.
         if self.waiting.put((call, answer)) {
             self.wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }
     }
 }
 
-/// Where the answers of databases arrive. `lib/addon/answer-queue.js` has one for each copy of itself.
+/// The queue in which the answers of databases arrive. Each copy of `lib/addon/answer-queue.js` has one.
 #[napi]
 pub struct NativeAnswerQueue {
     answers: Arc<AnswerQueue>,
@@ -55,13 +56,13 @@ impl NativeAnswerQueue {
 
 #[napi]
 impl NativeAnswerQueue {
-    /// `wake` is called when there is something to take.
+    /// Calls `wake` when there are answers to take.
     #[napi(constructor)]
     pub fn new(env: Env, wake: Function<'_, (), ()>) -> napi::Result<Self> {
         let wake = wake.build_threadsafe_function().weak::<true>().build()?;
         let answers =
             Arc::new(AnswerQueue { waiting: WakeQueue::default(), wake, tenants: Tenants::default() });
-        // Weak: a queue without databases may go before its environment.
+        // Weak: a queue without databases may be dropped before its environment.
         env.add_env_cleanup_hook(Arc::downgrade(&answers), |answers| {
             if let Some(answers) = answers.upgrade() {
                 answers.tenants.end();
@@ -70,7 +71,7 @@ impl NativeAnswerQueue {
         Ok(Self { answers })
     }
 
-    /// Takes up to `count` answers: the number of a call, its answer, and so on.
+    /// Takes up to `count` answers, as an alternating list of call numbers and answers.
     #[napi(ts_return_type = "Array<unknown>")]
     pub fn take(&self, count: u32) -> Vec<Either<u32, NativeAnswer>> {
         let taken = self.answers.waiting.take(usize::try_from(count).unwrap_or(usize::MAX));
@@ -111,14 +112,14 @@ pub struct NativeColumn {
     pub r#type: Option<String>,
 }
 
-/// What a statement takes and gives.
+/// A statement's parameters and columns.
 #[napi(object, object_from_js = false)]
 pub struct NativeDescription {
     /// The columns of its rows.
     pub columns: Vec<NativeColumn>,
     /// The names of its parameters with their prefix; null for one without a name.
     pub parameters: Vec<Either<String, Null>>,
-    /// Whether it changes nothing.
+    /// Whether the statement is read-only.
     pub readonly: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The engine's words as JavaScript values, and back. Page bytes change hands without a copy on the way out
-//! and with exactly one on the way in.
+//! Converts the engine's types to JavaScript values and back. Page bytes are not copied on the way out, and
+//! copied exactly once on the way in.
 
 use napi::bindgen_prelude::{BigInt, Uint8Array, Uint8ArraySlice, Uint32Array};
 use napi_derive::napi;
@@ -56,7 +56,7 @@ pub struct NativePageSet {
     pub page_size: u32,
     /// The page numbers, ascending.
     pub pages: Uint32Array,
-    /// The pages one after the other.
+    /// The pages, concatenated.
     pub data: Uint8Array,
 }
 
@@ -100,7 +100,7 @@ fn bytes(size: crate::types::PageSize) -> u32 {
     1 << size.log2()
 }
 
-/// What a commit builds on, and how large the database is afterwards.
+/// What a commit builds on, and the size of the database afterwards.
 #[napi(object, object_to_js = false)]
 pub struct NativeCommitBase {
     /// The generation held.
@@ -114,13 +114,13 @@ pub struct NativeCommitBase {
 /// Pages to write, copied out of JavaScript's memory into one block.
 pub(super) struct PageBlock {
     numbers: Vec<u32>,
-    /// Where each page ends in `data`.
+    /// The end of each page in `data`.
     ends: Vec<usize>,
     data: Vec<u8>,
 }
 
 impl PageBlock {
-    /// Copies the pages. `numbers` and `pages` run side by side.
+    /// Copies the pages. `numbers` and `pages` are parallel.
     pub(super) fn copy(numbers: &[u32], pages: Vec<Uint8ArraySlice<'_>>) -> Self {
         let mut data = Vec::with_capacity(pages.iter().map(|page| page.len()).sum());
         let ends = pages
@@ -133,7 +133,7 @@ impl PageBlock {
         Self { numbers: numbers.to_vec(), ends, data }
     }
 
-    /// The pages as the engine takes them.
+    /// The pages in the form that the engine takes.
     pub(super) fn writes(&self) -> Result<Vec<PageWrite<'_>>, StoreError> {
         if self.numbers.len() != self.ends.len() {
             let (numbers, pages) = (self.numbers.len(), self.ends.len());

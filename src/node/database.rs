@@ -1,5 +1,5 @@
-//! The class behind `Database`. Each method copies what it was given and puts a call in the database's line
-//! before it returns, so calls run in the order in which JavaScript made them.
+//! The class behind `Database`. Each method copies its arguments and queues a call of the database before it
+//! returns, so calls run in the order in which JavaScript made them.
 
 #![expect(
     clippy::too_many_arguments,
@@ -33,15 +33,15 @@ pub struct NativeDatabaseOptions {
     pub ranges: Vec<NativePageRange>,
     /// At most this many bytes of preloaded pages.
     pub max_bytes: u32,
-    /// Whether to preload what earlier starts turned out to need, and to learn for the next one.
+    /// Whether to preload the pages that earlier starts needed, and to record hints for the next start.
     pub hints: bool,
-    /// Whether to fetch pages before they are asked for.
+    /// Whether to fetch pages before they are requested.
     pub read_ahead: bool,
     /// How many calls may wait.
     pub queue_max: u32,
-    /// How long a transaction may be open that statements have begun, in milliseconds.
+    /// How long a transaction that statements have begun may stay open, in milliseconds.
     pub transaction_timeout_ms: u32,
-    /// Whether the actor is left to whoever owns it, and only read; then nothing is preloaded.
+    /// Whether to only read the actor and leave it to its owner; nothing is preloaded then.
     pub read_only: bool,
 }
 
@@ -69,7 +69,7 @@ impl From<NativeDatabaseOptions> for OpenRequest {
 }
 
 impl OpenRequest {
-    /// Opens the database that is asked for.
+    /// Opens the requested database.
     pub(super) async fn open(
         self,
         databases: &Databases,
@@ -87,35 +87,35 @@ impl OpenRequest {
     }
 }
 
-/// How a start went.
+/// The outcome of a start.
 #[napi(object, object_from_js = false)]
 pub struct NativeOpened {
-    /// Whether this start raised the generation; none for a database that only reads.
+    /// Whether this start raised the generation; none for a read-only database.
     pub won: Option<bool>,
     /// The state of the actor.
     pub meta: NativeMeta,
-    /// How many pages came along.
+    /// How many pages were preloaded.
     pub preloaded_pages: u32,
 }
 
 /// What a database has done since it was opened.
 #[napi(object, object_from_js = false)]
 pub struct NativeDatabaseStats {
-    /// Reads of the store, the start not counted.
+    /// Reads of the store, without those of the start.
     pub round_trips: f64,
-    /// Pages that these brought.
+    /// Pages that these reads fetched.
     pub pages_fetched: f64,
-    /// Pages among them that nobody had asked for yet.
+    /// How many of these pages were not requested when they were fetched.
     pub pages_read_ahead: f64,
-    /// Pages that the start brought along.
+    /// Pages that the start returned.
     pub pages_preloaded: f64,
-    /// Pages among them that were asked for since.
+    /// How many of these pages were requested since.
     pub preload_hits: f64,
     /// Reads that the page cache answered.
     pub cache_hits: f64,
     /// Commits acknowledged by the store.
     pub commits: f64,
-    /// Pages in them.
+    /// Pages in these commits.
     pub pages_committed: f64,
     /// Calls that wait or run.
     pub queued: f64,
@@ -178,7 +178,7 @@ impl NativeDatabase {
 
 #[napi]
 impl NativeDatabase {
-    /// What a text of SQL is that somebody types: 0 without a statement, 1 with one that is not at its end, 2 complete.
+    /// The state of typed SQL text: 0 no statement, 1 an incomplete one, 2 complete.
     #[napi]
     pub fn sql_state(sql: String) -> u32 {
         let has_none = is_blank(&sql);
@@ -189,7 +189,7 @@ impl NativeDatabase {
         }
     }
 
-    /// How the start went.
+    /// The outcome of the start.
     #[napi]
     pub fn startup(&self) -> NativeOpened {
         let opened = self.database.opened();
@@ -200,8 +200,8 @@ impl NativeDatabase {
         }
     }
 
-    /// Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate; of several statements 5 as one transaction, 6 as one as
-    /// far as that may be, 7 each by itself.
+    /// Runs SQL. Kinds: 0 exec, 1 run, 2 get, 3 all, 4 iterate; several statements: 5 as one transaction, 6
+    /// as one transaction as far as possible, 7 each by itself.
     #[napi]
     pub fn run(
         &self,
@@ -227,25 +227,26 @@ impl NativeDatabase {
         self.submit(call, (scope, job), what, traceparent);
     }
 
-    /// Goes on with a script that is run statement by statement. `skip` leaves out the rows that are left of a statement.
+    /// Continues a script that runs statement by statement. `skip` skips the remaining rows of the open
+    /// statement.
     #[napi]
     pub fn each_on(&self, call: u32, scope: u32, job: u32, script: u32, skip: bool) {
         self.submit(call, (scope, job), Call::EachOn(script, skip), None);
     }
 
-    /// What a statement takes and gives.
+    /// Describes a statement's parameters and columns.
     #[napi]
     pub fn describe(&self, call: u32, scope: u32, job: u32, sql: String) {
         self.submit(call, (scope, job), Call::Describe(sql), None);
     }
 
-    /// Hands over the bytes of the database's file.
+    /// Returns the bytes of the database's file.
     #[napi]
     pub fn serialize(&self, call: u32, scope: u32, job: u32) {
         self.submit(call, (scope, job), Call::Serialize, None);
     }
 
-    /// Runs statements as one transaction. `params` runs beside `sqls`.
+    /// Runs statements as one transaction. `params` is parallel to `sqls`.
     #[napi]
     pub fn batch(
         &self,
@@ -260,7 +261,7 @@ impl NativeDatabase {
         self.submit(call, (scope, job), Call::Batch(sqls.into_iter().zip(params).collect()), traceparent);
     }
 
-    /// Begins a transaction, and answers its scope. Modes: 0 deferred, 1 immediate, 2 exclusive.
+    /// Begins a transaction, and returns its scope. Modes: 0 deferred, 1 immediate, 2 exclusive.
     #[napi]
     pub fn begin(&self, call: u32, scope: u32, job: u32, mode: u32, timeout_ms: u32) {
         let behavior = match mode {
@@ -277,25 +278,25 @@ impl NativeDatabase {
         self.submit(call, (scope, 0), Call::End(commit), traceparent);
     }
 
-    /// More rows of an iteration.
+    /// More rows of a cursor.
     #[napi]
     pub fn fetch(&self, call: u32, scope: u32, job: u32, cursor: u32) {
         self.submit(call, (scope, job), Call::Fetch(cursor), None);
     }
 
-    /// Ends an iteration early.
+    /// Closes a cursor early.
     #[napi]
     pub fn close_cursor(&self, call: u32, scope: u32, cursor: u32) {
         self.submit(call, (scope, 0), Call::CloseCursor(cursor), None);
     }
 
-    /// Closes the database, once the calls before are through.
+    /// Closes the database, after the calls queued before.
     #[napi]
     pub fn close(&self, call: u32) {
         self.submit(call, (0, 0), Call::Close, None);
     }
 
-    /// Cancels a call, if it is not through yet.
+    /// Cancels a call that has not finished.
     #[napi]
     pub fn cancel(&self, job: u32) {
         self.database.cancel(job);

@@ -1,7 +1,8 @@
-//! How an error crosses to JavaScript: as a plain object.
+//! Errors cross to JavaScript as plain objects.
 //!
-//! A promise of Node-API rejects with an error that has neither fields nor a JavaScript stack, so methods
-//! resolve to a [`Failure`] and `lib/error.js` makes the `BatonError` where the caller's stack is known.
+//! A Node-API promise rejects with an error that has neither fields nor a JavaScript stack. So methods
+//! resolve to a [`Failure`], and `lib/error.js` turns it into a `BatonError` where the caller's stack is
+//! known.
 
 use napi_derive::napi;
 
@@ -9,13 +10,13 @@ use crate::database::{DatabaseError, SqlError};
 use crate::engine::StoreError;
 use crate::types::PageNumber;
 
-/// Why there is no result. The wrapper turns it into a `BatonError`.
+/// Why a call has failed. The wrapper turns it into a `BatonError`.
 #[napi(object, object_from_js = false)]
 #[derive(Default)]
 pub struct Failure {
     /// The stable name of the kind.
     pub code: String,
-    /// For people.
+    /// A message for people.
     pub message: String,
     /// Whether the same call may succeed later.
     pub retryable: bool,
@@ -37,9 +38,9 @@ pub struct Failure {
     pub extended_code: Option<String>,
     /// SQLite's extended result code.
     pub raw_code: Option<i32>,
-    /// Where in the SQL text, in UTF-16 code units.
+    /// The position in the SQL text, in UTF-16 code units.
     pub offset: Option<u32>,
-    /// Which statement of a batch, from 0.
+    /// The index of the failed statement of a batch, from 0.
     pub statement: Option<u32>,
 }
 

@@ -1,5 +1,5 @@
-//! Looking inside a store, and copying out of it, as JavaScript values: both go on step by step, so that
-//! JavaScript can tell how far they are and stop.
+//! Inspecting a store and copying out of it, for JavaScript. Both run step by step, so that JavaScript can
+//! report progress and stop.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::engine::{
 };
 use crate::types::PageNumber;
 
-/// Something that is not as it should be.
+/// A problem.
 #[napi(object, object_from_js = false)]
 pub struct NativeProblem {
     /// The actor concerned.
@@ -28,10 +28,10 @@ pub struct NativeProblem {
     pub page: Option<u32>,
     /// The txid in the row's key.
     pub txid: Option<u64>,
-    /// What it means.
+    /// How serious it is.
     #[napi(ts_type = "'error' | 'warning'")]
     pub severity: &'static str,
-    /// For people.
+    /// A description for people.
     pub detail: String,
 }
 
@@ -68,7 +68,7 @@ fn number(count: u64) -> f64 {
     count as f64
 }
 
-/// How many rows, and how large.
+/// The number of rows and their size.
 #[napi(object, object_from_js = false)]
 pub struct NativeRowCount {
     /// The rows.
@@ -108,7 +108,7 @@ pub struct NativeActorRows {
     pub manifests: NativeRowCount,
     /// Hints.
     pub hints: NativeRowCount,
-    /// Rows that fit nothing.
+    /// Rows that belong to nothing.
     pub stray: NativeRowCount,
 }
 
@@ -133,7 +133,7 @@ impl From<ActorRows> for NativeActorRows {
 pub struct NativeFence {
     /// The generation of the current owner.
     pub generation: u64,
-    /// The generation of the start that made the actor.
+    /// The generation of the start that created the actor.
     pub first_generation: u64,
     /// Whether the actor was deleted.
     pub deleted: bool,
@@ -144,7 +144,7 @@ pub struct NativeFence {
     pub created_at_ms: f64,
 }
 
-/// A stage that is open.
+/// An open stage.
 #[napi(object, object_from_js = false)]
 pub struct NativeOpenStage {
     /// The txid that it will have.
@@ -158,34 +158,34 @@ pub struct NativeOpenStage {
 pub struct NativeHead {
     /// The last commit.
     pub txid: u64,
-    /// The txid of the next one.
+    /// The txid of the next commit.
     pub next_txid: u64,
     /// The size of the database in pages.
     pub size_pages: u32,
     /// The size of a page in bytes.
     pub page_size: u32,
-    /// A stage that is open.
+    /// The open stage, if any.
     pub open_stage: Option<NativeOpenStage>,
-    /// Whether older versions are left to clear.
+    /// Whether older page versions remain to be cleared.
     pub unswept: bool,
-    /// Rows of pages above this one may be left.
+    /// Rows of pages above this one may remain.
     pub untrimmed_above: Option<u32>,
     /// How many commits it remembers.
     pub recent_commits: u32,
 }
 
-/// What is stored of an actor.
+/// Everything stored for an actor.
 #[napi(object, object_from_js = false)]
 pub struct NativeInspection {
-    /// Its fence, if it has one that can be decoded.
+    /// Its fence, if there is one that can be decoded.
     pub fence: Option<NativeFence>,
-    /// Its head, if it has one that can be decoded.
+    /// Its head, if there is one that can be decoded.
     pub head: Option<NativeHead>,
     /// Its rows.
     pub rows: NativeActorRows,
     /// Pages inside the size without a row.
     pub pages_never_written: f64,
-    /// What is wrong.
+    /// The problems.
     pub problems: Vec<NativeProblem>,
     /// How many further problems there are.
     pub problems_omitted: f64,
@@ -218,14 +218,14 @@ impl From<Audited> for NativeInspection {
     }
 }
 
-/// An actor that was looked at.
+/// An actor that was checked.
 #[napi(object, object_from_js = false)]
 pub struct NativeVerifiedActor {
     /// Which.
     pub actor_id: String,
     /// Whether its head moved each time.
     pub busy: bool,
-    /// Whether it can be started, as far as its own rows tell.
+    /// Whether it can be started, judging by its own rows.
     pub live: bool,
     /// The size of the database in pages.
     pub size_pages: u32,
@@ -234,13 +234,13 @@ pub struct NativeVerifiedActor {
 /// A step of a verification.
 #[napi(object, object_from_js = false)]
 pub struct NativeVerifyStep {
-    /// The actor that is finished.
+    /// The actor that this step has finished, if any.
     pub actor: Option<NativeVerifiedActor>,
     /// Rows read.
     pub rows: f64,
     /// Bytes read.
     pub bytes: f64,
-    /// What is wrong.
+    /// The problems.
     pub problems: Vec<NativeProblem>,
     /// How many further problems there are.
     pub problems_omitted: f64,
@@ -266,7 +266,7 @@ impl From<VerifyStep> for NativeVerifyStep {
     }
 }
 
-/// A verification under way.
+/// A verification in progress.
 #[napi]
 pub struct NativeVerification {
     verification: Arc<Mutex<Verification>>,
@@ -280,7 +280,7 @@ impl NativeVerification {
 
 #[napi]
 impl NativeVerification {
-    /// Goes on; nothing at the end.
+    /// Takes the next step; nothing at the end.
     #[napi]
     pub fn next<'env>(
         &self,
@@ -292,22 +292,22 @@ impl NativeVerification {
     }
 }
 
-/// How far a copy is.
+/// The progress of a copy.
 #[napi(object, object_from_js = false)]
 pub struct NativeCopyStep {
     /// The state that is being read.
     pub source: NativeMeta,
-    /// The target: as it was found, in the end as the copy has left it.
+    /// The target's state before the copy or, at the end, after it.
     pub target: NativeMeta,
-    /// Pages passed so far.
+    /// Pages copied so far.
     pub pages_done: u32,
     /// Pages read back so far.
     pub pages_verified: u32,
-    /// Whether everything is there.
+    /// Whether the copy is complete.
     pub done: bool,
 }
 
-/// A copy under way.
+/// A copy in progress.
 #[napi]
 pub struct NativeCopying {
     copying: Arc<Mutex<Option<Copying>>>,
@@ -321,7 +321,7 @@ impl NativeCopying {
 
 #[napi]
 impl NativeCopying {
-    /// How far it is.
+    /// The progress.
     #[napi]
     pub fn state<'env>(
         &self,
@@ -332,7 +332,7 @@ impl NativeCopying {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Goes on.
+    /// Takes the next step.
     #[napi]
     pub fn next<'env>(
         &self,
@@ -358,7 +358,7 @@ impl NativeCopying {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Gives up, or lets go of what is done: what was written is rolled back if it is not complete.
+    /// Ends the copy. If it is not complete, what was written is rolled back.
     #[napi]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Either<(), Failure>>> {
         let copying = Arc::clone(&self.copying);

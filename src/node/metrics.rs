@@ -1,4 +1,4 @@
-//! A store's metrics, as JavaScript values. `lib/observe/metrics.js` makes an object and a text of them.
+//! A store's metrics as JavaScript values. `lib/observe/metrics.js` turns them into an object and a text.
 
 use napi_derive::napi;
 
@@ -11,10 +11,10 @@ pub struct NativeMetricFamily {
     pub name: &'static str,
     /// What it means.
     pub help: &'static str,
-    /// What kind of numbers it has.
+    /// The kind of its numbers.
     #[napi(ts_type = "'counter' | 'gauge' | 'histogram'")]
     pub kind: &'static str,
-    /// What the label is called that tells its numbers apart, if it has several.
+    /// The name of the label that distinguishes its numbers, if there are several.
     pub label: Option<&'static str>,
     /// Its numbers.
     pub series: Vec<NativeMetricSeries>,
@@ -25,7 +25,7 @@ pub struct NativeMetricFamily {
 pub struct NativeMetricSeries {
     /// The value of the label.
     pub label: Option<&'static str>,
-    /// Where it stands in the object that users get, with dots.
+    /// Its place in the object that users get, with dots.
     pub path: &'static str,
     /// A counter or a gauge.
     pub value: Option<f64>,
@@ -38,7 +38,7 @@ pub struct NativeMetricSeries {
 pub struct NativeHistogram {
     /// The bounds, ascending, without infinity.
     pub bounds: Vec<f64>,
-    /// How many values are at each bound or below.
+    /// How many values are at or below each bound.
     pub counts: Vec<f64>,
     /// How many values there are.
     pub count: f64,

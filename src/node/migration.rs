@@ -16,7 +16,7 @@ use crate::types::ActorId;
 
 #[napi]
 impl NativeStore {
-    /// Reserves an actor for an import of v1 data that is to come.
+    /// Reserves an actor for a later import of v1 data.
     #[napi]
     pub fn prepare_v1_migration<'env>(
         &self,
@@ -40,7 +40,7 @@ impl NativeStore {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Begins an import of v1 data. Where one was finished before, the answer is the actor's state.
+    /// Begins an import of v1 data. If one was finished before, returns the actor's state.
     #[napi]
     pub fn begin_v1_migration<'env>(
         &self,
@@ -59,11 +59,11 @@ impl NativeStore {
     }
 }
 
-/// An import under way. Calls wait for each other.
+/// An import in progress. Its calls run one at a time.
 #[napi]
 pub struct NativeV1Migration {
     actor: ActorId,
-    /// Until it is finished or given up.
+    /// `None` once it is finished or given up.
     import: Arc<Mutex<Option<Box<V1Import>>>>,
 }
 
@@ -79,7 +79,7 @@ fn over(actor: &ActorId) -> StoreError {
 
 #[napi]
 impl NativeV1Migration {
-    /// Takes entries, keys and values in pairs. They are copied before this returns.
+    /// Takes entries, as pairs of keys and values. They are copied before this returns.
     #[napi]
     pub fn take_entries<'env>(
         &self,
@@ -97,7 +97,7 @@ impl NativeV1Migration {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Ends the import: its database becomes the actor's. An import that fails is given up.
+    /// Finishes the import: its database becomes the actor's. An import that fails is given up.
     #[napi]
     pub fn finish<'env>(
         &self,
@@ -109,7 +109,7 @@ impl NativeV1Migration {
             let mut import = place.take().ok_or_else(|| over(&actor))?;
             let finished = import.finish(move |file| recover(&actor, file)).await;
             if finished.is_err() {
-                // What cannot be undone now keeps the actor reserved; the next import of it begins anew.
+                // If this cannot be undone now, the actor stays reserved, and its next import begins again.
                 let _left = import.give_up().await;
             }
             Ok(finished?.into())

@@ -1,16 +1,16 @@
 //! The Node.js addon: takes checked arguments, starts the work on the addon's runtime, converts the answer.
 //! No rule lives here, and no other module knows Node.
 //!
-//! `lib/` (JavaScript) stands between this module and users: it checks every argument, names the wrong one,
-//! and turns a [`failure`](error::Failure) into a `BatonError` with a stack. What reaches this module is
-//! therefore of the right type; whatever else could be wrong with it is the engine's to refuse.
+//! `lib/` (JavaScript) stands between this module and users. It checks every argument, names the wrong one,
+//! and turns a [`failure`](error::Failure) into a `BatonError` with a stack. So the arguments that reach this
+//! module have the right types; the engine refuses whatever else is wrong with them.
 //!
-//! Two things that each method keeps to:
+//! Every method keeps two rules:
 //!
-//! - Arguments are owned by Rust before the method returns. A worker thread can be terminated while its
-//!   call is under way, and its memory is gone then, whatever reference is held to it.
-//! - A method resolves, also when it fails: to the result or to a failure. It rejects only where Node-API
-//!   itself fails.
+//! - Rust owns the arguments before the method returns. A worker thread can be terminated while its call is
+//!   running, and its memory is gone then, whatever references exist.
+//! - A method resolves even when it fails: to the result or to a failure. It rejects only if Node-API itself
+//!   fails.
 
 mod answer_queue;
 mod convert;

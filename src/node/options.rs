@@ -1,4 +1,4 @@
-//! Which backend to open, from what the wrapper checked.
+//! Which backend to open, from options that the wrapper has checked.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,25 +14,25 @@ use crate::kv::memory::MemoryKv;
 
 use super::convert::page_numbers;
 
-/// The page cache of a store's SQL databases, unless told otherwise.
+/// The default size of the page cache of a store's SQL databases.
 const CACHE_BYTES_DEFAULT: u64 = 64 << 20;
 
 /// Which store to open.
 #[napi(object, object_to_js = false)]
 pub struct NativeStoreOptions {
-    /// The directory of an embedded store. Without it and without `foundationdb`: a store in memory.
+    /// The directory of an embedded store. Without it and without `foundationdb`, the store is in memory.
     pub path: Option<String>,
     /// A store on a cluster.
     pub foundationdb: Option<NativeFoundationDbOptions>,
-    /// Whether to make a store where there is none.
+    /// Whether to create a store if there is none.
     pub create: bool,
-    /// Whether a power loss may lose what was acknowledged.
+    /// Whether a power loss may lose acknowledged commits.
     pub relaxed: bool,
-    /// The largest size of the store's file, in bytes.
+    /// The maximum size of the store's file, in bytes.
     pub max_size_bytes: Option<i64>,
     /// Whether the store is only read.
     pub read_only: bool,
-    /// The rights of files that are made.
+    /// The permissions of new files.
     pub mode: Option<u32>,
     /// The memory for pages of SQL databases, in bytes.
     pub cache_bytes: Option<i64>,
@@ -68,20 +68,20 @@ impl NativeStoreOptions {
     }
 }
 
-/// Which store on which cluster, and how patient to be.
+/// Which store on which cluster, and with which limits.
 #[napi(object, object_to_js = false)]
 pub struct NativeFoundationDbOptions {
     /// The cluster file. None: where the client looks for one.
     pub cluster_file: Option<String>,
-    /// What the keys of the store begin with.
+    /// The prefix of the store's keys.
     pub prefix: String,
-    /// The client library. None: where one usually is.
+    /// The client library. None: the usual places.
     pub client_library: Option<String>,
-    /// How long one transaction may take, and how long a call begins further ones, in milliseconds.
+    /// How long one transaction may take, and how long a call may begin further ones, in milliseconds.
     pub timeout_ms: u32,
-    /// Attempts of one call, the first one included.
+    /// The maximum number of attempts of one call, including the first.
     pub attempts: u32,
-    /// The bytes that one transaction writes at most.
+    /// The maximum number of bytes that one transaction writes.
     pub transaction_bytes: u32,
 }
 
@@ -113,7 +113,7 @@ pub(super) struct PreloadRequest {
     pub(super) pages: Vec<u32>,
     /// Runs of pages.
     pub(super) ranges: Vec<NativePageRange>,
-    /// Whether what earlier owners needed comes too.
+    /// Whether to include the pages that earlier owners needed.
     pub(super) hints: bool,
     /// At most this many bytes of pages.
     pub(super) bytes_max: u32,

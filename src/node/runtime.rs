@@ -1,7 +1,7 @@
-//! The runtime that all stores of the process share, and the way a call gets onto it and back.
+//! The runtime that all stores of the process share, and how calls get onto it and back.
 //!
-//! Reads run inline on the runtime's workers (they take microseconds), so there are a few more of them than
-//! a small machine has cores: a worker that waits for a page from disk does not hold up the others.
+//! Reads run inline on the runtime's workers (they take microseconds), so there are a few more workers than a
+//! small machine has cores: a worker that waits for a page from disk does not block the others.
 
 use std::any::Any;
 use std::future::Future;
@@ -18,10 +18,10 @@ use tokio::runtime::{self, Builder, Handle, Runtime};
 use super::error::Failure;
 use crate::database::Pool;
 
-/// A machine with fewer cores than this gets as many workers all the same.
+/// The minimum number of workers, even on a machine with fewer cores.
 const WORKERS_MIN: usize = 4;
 
-/// Runs once for each thread of Node that loads the addon, before any other function of it.
+/// Runs once in each thread of Node that loads the addon, before any other function of it.
 #[napi(module_exports)]
 fn load(_env: Env) -> napi::Result<()> {
     static LOADED: AtomicBool = AtomicBool::new(false);
@@ -44,15 +44,15 @@ fn build() -> std::io::Result<Runtime> {
         .build()
 }
 
-/// SQL threads of the process. Most of them wait for a flush at any time, so their number is that of commits
-/// that can share one, not that of cores.
+/// The number of SQL threads of the process. At any time most of them wait for a flush, so their number is
+/// that of commits that can share one, not that of cores.
 const SQL_THREADS_MAX: usize = 64;
 
 /// The SQL threads that all stores of the process share. Called on the runtime.
 ///
-/// napi-rs ends the runtime with the last thread of Node that has the addon loaded, and makes another one for the
-/// next. The timers and tasks of SQL threads belong to one of them, so each has threads of its own; those
-/// of the runtime before end when they have had nothing to do for a while.
+/// napi-rs ends the runtime with the last Node thread that has the addon loaded, and creates another one for
+/// the next. The timers and tasks of SQL threads belong to one runtime, so each runtime has its own threads;
+/// those of the previous one end after they have been idle for a while.
 pub(super) fn sql_pool() -> Arc<Pool> {
     static POOL: Mutex<Option<(runtime::Id, Arc<Pool>)>> = Mutex::new(None);
     let here = Handle::current();
@@ -67,8 +67,8 @@ pub(super) fn sql_pool() -> Arc<Pool> {
     }
 }
 
-/// Runs `work` on the runtime. The promise resolves to its result, or to the failure that says why there is
-/// none. `panicked` says what a panic inside `work` means to the caller.
+/// Runs `work` on the runtime. The promise resolves to its result, or to a failure. `panicked` says what a
+/// panic inside `work` means for the caller.
 pub(super) fn answer<T, E>(
     env: &Env,
     work: impl Future<Output = Result<T, E>> + Send + 'static,
@@ -86,8 +86,8 @@ where
     })
 }
 
-/// `work`, with a panic turned into an error. The engine keeps no state that a panic could leave half
-/// changed in memory (what is stored changes by transactions alone), hence the assertion of unwind safety.
+/// `work`, with a panic turned into an error. The engine keeps no state in memory that a panic could leave
+/// inconsistent (stored data changes only by transactions), which justifies the assertion of unwind safety.
 async fn contained<T, E>(
     work: impl Future<Output = Result<T, E>>,
     panicked: impl FnOnce(String) -> E,
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use crate::engine::StoreError;
 
-    /// Only Node calls it, so without this a test build would find it unused.
+    /// Only Node calls it, so a test build would otherwise report it as unused.
     const _: fn(Env) -> napi::Result<()> = load;
 
     #[test]

@@ -1,4 +1,4 @@
-//! How a backend is, as JavaScript values.
+//! The status of a backend, as JavaScript values.
 
 use std::time::Duration;
 
@@ -6,23 +6,23 @@ use napi_derive::napi;
 
 use crate::kv::{ClusterStatus, Coordinator, Status};
 
-/// What a backend says of itself.
+/// The status that a backend reports.
 #[napi(object, object_from_js = false)]
 pub struct NativeStatus {
     /// Which backend it is.
     #[napi(ts_type = "'embedded' | 'memory' | 'foundationdb'")]
     pub backend: &'static str,
-    /// Whether transactions can be made now.
+    /// Whether it accepts transactions now.
     pub available: bool,
-    /// Whether nothing asks for attention.
+    /// Whether nothing needs attention.
     pub healthy: bool,
-    /// What does.
+    /// What needs attention.
     pub messages: Vec<String>,
     /// More about a cluster.
     pub foundationdb: Option<NativeClusterStatus>,
 }
 
-/// What a cluster says of itself.
+/// The status that a cluster reports.
 #[napi(object, object_from_js = false)]
 pub struct NativeClusterStatus {
     /// The client library in use.
@@ -113,7 +113,7 @@ impl From<Coordinator> for NativeCoordinator {
     }
 }
 
-/// A duration as JavaScript counts: milliseconds with a fraction.
+/// A duration in JavaScript's unit: milliseconds with a fraction.
 pub(super) fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }

@@ -1,4 +1,4 @@
-//! The class behind `Store`. Each method copies what it was given, then answers from the runtime.
+//! The class behind `Store`. Each method copies its arguments and then answers from the runtime.
 
 #![expect(
     clippy::too_many_arguments,
@@ -29,7 +29,7 @@ use crate::env::{Env as _, SystemEnv};
 use crate::kv::foundationdb::stop_with_main_thread;
 use crate::types::{ActorId, Generation, PageCount, Txid};
 
-/// An opened store. Users see `Store`, which checks every argument first.
+/// An open store. Users see `Store`, which checks every argument first.
 #[napi]
 pub struct NativeStore {
     pub(super) engine: Arc<Engine>,
@@ -38,7 +38,7 @@ pub struct NativeStore {
 
 #[napi]
 impl NativeStore {
-    /// How the addon was built: `release`, or `debug` for one that is several times as slow.
+    /// How the addon was built: `release`, or `debug`, which is several times slower.
     #[napi]
     pub fn build_profile() -> &'static str {
         if cfg!(debug_assertions) { "debug" } else { "release" }
@@ -60,7 +60,7 @@ impl NativeStore {
             let kv = tokio::task::spawn_blocking(move || options.open()).await.map_err(|stopped| {
                 StoreError::Unavailable(format!("the store was not opened: {stopped}"))
             })??;
-            // Nobody waits for it.
+            // Runs in the background.
             SystemEnv.run_blocking(Box::new(clear_scratch));
             let engine = if create {
                 Engine::open(kv, Arc::new(SystemEnv)).await?
@@ -144,7 +144,8 @@ impl NativeStore {
             };
             Ok(engine.commit(&actor, commit).await?.0)
         };
-        // Nobody knows how far a commit had come when it panicked, so the caller must not hear "not written".
+        // If a commit panics, it is unknown how far it had come, so the caller must not be told "not
+        // written".
         let panicked = move |detail: String| match ActorId::new(named) {
             Ok(actor) => StoreError::CommitUnknown { actor, detail, token: None },
             Err(error) => error.into(),
@@ -185,7 +186,7 @@ impl NativeStore {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Deletes an actor's data, with a generation as its owner only.
+    /// Deletes an actor's data; if a generation is given, only as its owner.
     #[napi]
     pub fn delete<'env>(
         &self,
@@ -205,7 +206,7 @@ impl NativeStore {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Makes an actor from a SQLite file.
+    /// Creates an actor from a SQLite file, or replaces its content.
     #[napi]
     pub fn import_from<'env>(
         &self,
@@ -222,7 +223,7 @@ impl NativeStore {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Writes an actor's database as a SQLite file.
+    /// Writes an actor's database to a SQLite file.
     #[napi]
     pub fn export_to<'env>(
         &self,
@@ -244,13 +245,13 @@ impl NativeStore {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Whether another handle is on the same store.
+    /// Whether another handle refers to the same store.
     #[napi]
     pub fn is_same_as(&self, other: &NativeStore) -> bool {
         self.engine.is_same_store(&other.engine)
     }
 
-    /// Takes an actor over in another store, or under another id, or claims it there, to copy it.
+    /// Takes an actor over in another store, or under another id, or claims it there, to copy to it.
     #[napi]
     pub fn begin_copy<'env>(
         &self,
@@ -270,7 +271,7 @@ impl NativeStore {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// What is stored of an actor.
+    /// Everything stored for an actor.
     #[napi]
     pub fn inspect<'env>(
         &self,
@@ -285,7 +286,7 @@ impl NativeStore {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Begins to check every row: of one actor, of those whose ids begin with a prefix, or of the store.
+    /// Begins a check of every row: of one actor, of those whose ids begin with a prefix, or of the store.
     #[napi]
     pub fn verify<'env>(
         &self,
@@ -326,7 +327,7 @@ impl NativeStore {
         answer(env, within(traceparent, work), |detail| DatabaseError::from(StoreError::Unavailable(detail)))
     }
 
-    /// Reads the store's own row: how long that took, in milliseconds.
+    /// Reads the store's own row, and returns how long that took, in milliseconds.
     #[napi]
     pub fn ping<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Either<f64, Failure>>> {
         let engine = Arc::clone(&self.engine);
@@ -334,7 +335,7 @@ impl NativeStore {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// How the backend is.
+    /// The status of the backend.
     #[napi]
     pub fn status<'env>(
         &self,
@@ -345,13 +346,13 @@ impl NativeStore {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// What the store has done and how it is. After its end, what it had done by then.
+    /// The store's metrics. After it is closed, their last values.
     #[napi]
     pub fn metrics(&self) -> Vec<NativeMetricFamily> {
         self.databases.metrics().into_iter().map(Into::into).collect()
     }
 
-    /// Ends the store.
+    /// Closes the store.
     #[napi]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Either<(), Failure>>> {
         let engine = Arc::clone(&self.engine);

@@ -1,5 +1,5 @@
-//! Databases that come and go in pieces: the classes behind `importFrom` and `exportTo` of streams, and behind
-//! `serialize`.
+//! Databases that are transferred in pieces: the classes behind `importFrom` and `exportTo` with streams, and
+//! behind `serialize`.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::types::ActorId;
 
 #[napi]
 impl NativeStore {
-    /// Begins to make an actor from bytes that come in pieces.
+    /// Begins an import of an actor from bytes that come in pieces.
     #[napi]
     pub fn receive<'env>(
         &self,
@@ -32,7 +32,7 @@ impl NativeStore {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Begins to hand over an actor's database in pieces.
+    /// Begins an export of an actor's database in pieces.
     #[napi]
     pub fn send<'env>(
         &self,
@@ -49,10 +49,10 @@ impl NativeStore {
     }
 }
 
-/// An import under way. Calls wait for each other.
+/// An import in progress. Its calls run one at a time.
 #[napi]
 pub struct NativeReceiving {
-    /// Until it is finished, has failed or is given up.
+    /// `None` once it is finished, has failed or is given up.
     receiving: Arc<Mutex<Option<Receiving>>>,
 }
 
@@ -68,7 +68,7 @@ impl NativeReceiving {
         let (bytes, receiving) = (bytes.to_vec(), Arc::clone(&self.receiving));
         let work = async move {
             let mut place = receiving.lock().await;
-            // Put back where it has not failed: nobody could say which pages are in.
+            // Put back only if it has not failed: after a failure it is unknown which pages were written.
             let mut receiving = place.take().ok_or(StoreError::Closed)?;
             receiving.take(&bytes).await?;
             *place = Some(receiving);
@@ -77,7 +77,7 @@ impl NativeReceiving {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Ends the import: what has come becomes the actor's.
+    /// Finishes the import: the received bytes become the actor's content.
     #[napi]
     pub fn finish<'env>(
         &self,
@@ -91,7 +91,7 @@ impl NativeReceiving {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Gives the import up, or lets go of what is done: what was written is rolled back if it is not complete.
+    /// Ends the import. If it is not complete, what was written is rolled back.
     #[napi]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Either<(), Failure>>> {
         let receiving = Arc::clone(&self.receiving);
@@ -106,13 +106,13 @@ impl NativeReceiving {
 /// A step of an export.
 #[napi(object, object_from_js = false)]
 pub struct NativeSent {
-    /// The next bytes; nothing at the end, or where it begins again.
+    /// The next bytes; nothing at the end, or if the export starts again.
     pub bytes: Option<Uint8Array>,
-    /// Whether everything comes from the beginning.
+    /// Whether the export starts again from the beginning.
     pub again: bool,
 }
 
-/// An export under way.
+/// An export in progress.
 #[napi]
 pub struct NativeSending {
     sending: Arc<Mutex<Option<Sending>>>,
@@ -131,7 +131,7 @@ impl NativeSending {
         answer(env, work, StoreError::Unavailable)
     }
 
-    /// Goes on by a piece.
+    /// Returns the next piece.
     #[napi]
     pub fn next<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Either<NativeSent, Failure>>> {
         let sending = Arc::clone(&self.sending);

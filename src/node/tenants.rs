@@ -1,5 +1,5 @@
-//! The databases that one environment of Node has open: they end with it, since nobody is left then who could close
-//! them. A worker thread may be terminated at any moment, and a statement of its own could run for ever.
+//! The databases that one Node environment has open. They end with it, since nobody is left to close them: a
+//! worker thread may be terminated at any moment, and one of its statements could run for ever.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -22,8 +22,8 @@ impl Tenants {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A database is open. The answer is the number by which it [leaves](Self::leave). One whose opening has outlasted
-    /// the environment ends at once.
+    /// A database was opened. Returns the number by which it [leaves](Self::leave). If the environment has
+    /// ended during the opening, the database ends at once.
     pub(super) fn enter(&self, database: &Arc<Database>) -> u64 {
         let mut state = self.lock();
         if state.is_over {
@@ -37,12 +37,12 @@ impl Tenants {
         number
     }
 
-    /// Nobody can make calls on it any more.
+    /// Nobody can make calls on the database any more.
     pub(super) fn leave(&self, number: u64) {
         self.lock().open.remove(&number);
     }
 
-    /// The environment ends. Waits for nothing: what its databases do ends on their own threads.
+    /// The environment ends. Waits for nothing: the work of its databases ends on their own threads.
     pub(super) fn end(&self) {
         let mut state = self.lock();
         state.is_over = true;

@@ -1,11 +1,11 @@
-//! Which trace a call belongs to, as its caller says: a span around the call that has the ids.
+//! The trace that a call belongs to, as its caller says: a span around the call that carries the ids.
 
 use std::future::Future;
 
 use tracing::instrument::Instrumented;
 use tracing::{Instrument, Span};
 
-/// The target of that span, which filters do not concern.
+/// The target of that span, which filters do not affect.
 pub(super) const TARGET: &str = "baton::trace";
 
 /// Runs a call below the span that `traceparent` names. `lib/arguments/traceparent.js` has checked it.

@@ -1,4 +1,4 @@
-//! What waits to be taken by one reader, who is woken for the first of it only.
+//! A queue with one reader, which is woken only when the first item arrives.
 
 use std::collections::VecDeque;
 use std::sync::PoisonError;
@@ -19,15 +19,15 @@ impl<T> WakeQueue<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts something in. Whether the reader has to be woken: one that was woken takes until it gets less
-    /// than it asked for.
+    /// Adds an item. Returns whether the reader has to be woken: once woken, it takes items until it gets
+    /// fewer than it asked for.
     pub(super) fn put(&self, item: T) -> bool {
         let mut waiting = self.lock();
         waiting.push_back(item);
         waiting.len() == 1
     }
 
-    /// Takes up to `count` in the order in which they came.
+    /// Takes up to `count` items in the order in which they arrived.
     pub(super) fn take(&self, count: usize) -> Vec<T> {
         let mut waiting = self.lock();
         let count = count.min(waiting.len());

@@ -1,22 +1,22 @@
-//! Whether the rows of an actor go together: every row against its own checksum, and all of them against fence
-//! and head. Rows are shown in the order of their keys; nothing is kept of them but counts and problems.
+//! Checks that the rows of an actor are consistent: every row against its own checksum, and all rows against
+//! the fence and the head. Rows are passed in key order; only counts and problems are kept.
 
 use crate::codec::{self, ActorKeys, DecodeError, Fence, FenceState, Head, Hints, Place, Row, StagePart};
 use crate::types::{ActorId, Generation, PageBits, PageNumber, PageSize, Txid};
 
-/// Problems of one actor that are told in full; further ones are counted.
+/// How many problems of one actor are reported in full; further ones are only counted.
 const PROBLEMS_MAX: usize = 1_000;
 
-/// What a problem means.
+/// How serious a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// Data is damaged, or will be.
     Error,
-    /// Something is left over, or is ignored; no data is lost by it.
+    /// Something is left over, or is ignored; no data is lost because of it.
     Warning,
 }
 
-/// The kind of row that a problem is of.
+/// The kind of row that has a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowKind {
     /// The store's own.
@@ -31,28 +31,28 @@ pub enum RowKind {
     Stage,
     /// What to preload.
     Hints,
-    /// None that this release writes.
+    /// A kind that this release does not write.
     Unknown,
 }
 
-/// Something that is not as it should be.
+/// A problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The actor concerned.
     pub actor: Option<ActorId>,
     /// The kind of row.
     pub kind: RowKind,
-    /// The page, where the row is one.
+    /// The page, if the row is one.
     pub page: Option<PageNumber>,
     /// The txid in the row's key.
     pub txid: Option<Txid>,
-    /// What it means.
+    /// How serious it is.
     pub severity: Severity,
-    /// For people.
+    /// A description for people.
     pub detail: String,
 }
 
-/// A number of problems, the first ones in full.
+/// A list of problems, the first ones in full.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problems {
     /// In the order in which they were found.
@@ -62,7 +62,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// Notes one.
+    /// Adds a problem.
     pub fn push(&mut self, problem: Problem) {
         if self.told.len() < PROBLEMS_MAX {
             self.told.push(problem);
@@ -72,7 +72,7 @@ impl Problems {
     }
 }
 
-/// How many rows, and how large.
+/// The number of rows and their size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowCount {
     /// The rows.
@@ -104,29 +104,29 @@ pub struct ActorRows {
     pub superseded: RowCount,
     /// Pages of the open stage.
     pub staged: RowCount,
-    /// Pages beyond the size, on their way out.
+    /// Pages beyond the size, waiting to be trimmed.
     pub beyond: RowCount,
     /// Manifests.
     pub manifests: RowCount,
     /// Hints.
     pub hints: RowCount,
-    /// Rows that fit nothing.
+    /// Rows that belong to nothing.
     pub stray: RowCount,
 }
 
-/// A row that is there once or not at all.
+/// A row that exists at most once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen<T> {
-    /// It is not there.
+    /// There is none.
     Absent,
     /// It cannot be decoded.
     Damaged,
-    /// It is there.
+    /// It exists.
     Found(T),
 }
 
 impl<T> Seen<T> {
-    /// What was found.
+    /// The row, if it was found.
     pub fn found(&self) -> Option<&T> {
         match self {
             Self::Found(row) => Some(row),
@@ -135,22 +135,22 @@ impl<T> Seen<T> {
     }
 }
 
-/// What came of an audit.
+/// The result of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audited {
     /// Who owns the actor.
     pub fence: Seen<Fence>,
     /// What is committed.
     pub head: Seen<Head>,
-    /// What there is.
+    /// Its rows.
     pub rows: ActorRows,
     /// Pages inside the size without a row: they read as zeros.
     pub never_written: u64,
-    /// What is wrong.
+    /// The problems.
     pub problems: Problems,
 }
 
-/// An audit of one actor under way.
+/// An audit of one actor in progress.
 #[derive(Debug)]
 pub struct Audit {
     actor: ActorId,
@@ -158,7 +158,7 @@ pub struct Audit {
     seen: Audited,
     /// The page whose newest version was shown last.
     shown: Option<PageNumber>,
-    /// Pages that the open stage has rows of, and those that its manifests name.
+    /// Pages for which the open stage has rows, and pages that its manifests name.
     staged: PageBits,
     named: PageBits,
     scratch: Vec<u8>,
@@ -191,7 +191,7 @@ impl Audit {
         audit
     }
 
-    /// Looks at one row, the fence apart.
+    /// Checks one row other than the fence.
     pub fn row(&mut self, key: &[u8], value: &[u8]) {
         match self.keys.place(key) {
             Ok(Place::Head) => self.seen.rows.head.add(key, value),
@@ -219,14 +219,14 @@ impl Audit {
         self.tell(RowKind::Unknown, (None, None), Severity::Error, detail);
     }
 
-    /// What came of it, once every row was shown.
+    /// The result, once every row was shown.
     pub fn finish(mut self) -> Audited {
         if let Seen::Found(head) = &self.seen.head {
             self.seen.never_written = u64::from(head.size_pages.0).saturating_sub(self.seen.rows.live.rows);
             let open = head.open_stage.filter(|stage| !stage.aborted);
             let unnamed: Vec<PageNumber> = match open {
                 Some(_) => self.staged.pages().filter(|page| !self.named.contains(*page)).collect(),
-                // One that is being rolled back loses rows and manifests while it is looked at.
+                // A stage that is being rolled back loses rows and manifests during the audit.
                 None => Vec::new(),
             };
             for page in unnamed {
@@ -290,7 +290,7 @@ impl Audit {
         let at = (Some(page), Some(txid));
         let mut page_size = None;
         match head {
-            // Which version counts cannot be said without the head.
+            // Without the head it is unknown which version counts.
             None => self.seen.rows.stray.add(key, value),
             Some(head) if head.open_stage.is_some_and(|stage| stage.txid == txid) => {
                 self.seen.rows.staged.add(key, value);
@@ -324,7 +324,7 @@ impl Audit {
                 page_size = Some(head.page_size);
             }
         }
-        // A version that the head does not show may be from a time of another page size.
+        // A version that the head does not show may have been written with another page size.
         let size = page_size.or_else(|| codec::stored_page_size(value)).unwrap_or(PageSize::DEFAULT);
         self.scratch.resize(size.bytes(), 0);
         if let Err(error) = codec::decode_page(key, value, size, &mut self.scratch) {

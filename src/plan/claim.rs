@@ -1,9 +1,9 @@
-//! Who brings an actor its whole content: an import of a file, or a copy.
+//! Who may replace the whole content of an actor: an import of a file, or a copy.
 //!
-//! An actor that is there is taken over. One that is not is *claimed*: its fence is a tombstone with a new generation
-//! and the mark of whoever claims it. So nobody sees the actor, any start comes after it and ends the claim, and only
-//! the mark's holder writes. The end of its stage makes the actor live; without one, however it comes to that, the
-//! actor is what it was before: not there.
+//! An existing actor is taken over. A missing one is *claimed*: its fence becomes a tombstone with a new
+//! generation and the token of the claimant. So nobody sees the actor, any start comes later and ends the
+//! claim, and only the holder of the token writes. Finalizing its stage makes the actor live. If that never
+//! happens, for whatever reason, the actor is what it was before: missing.
 
 use crate::codec::{Fence, FenceState, Head};
 use crate::types::{Generation, Origin, Token};
@@ -14,13 +14,13 @@ use super::takeover::{TakeoverPlan, TakeoverRequest, takeover};
 /// The beginning of an import or a copy.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimRequest {
-    /// The generation first seen of an actor that was there; 0 where there was none.
+    /// The generation of the actor when it was first seen; 0 if there was none.
     pub noted: Generation,
-    /// The mark of this import, the same in all its attempts.
+    /// The token of this import, the same in all its attempts.
     pub token: Token,
-    /// The time.
+    /// The current time, in milliseconds since 1970-01-01 UTC.
     pub now_ms: u64,
-    /// Whether pages that the actor has may be replaced.
+    /// Whether existing pages of the actor may be replaced.
     pub replace: bool,
 }
 
@@ -31,11 +31,11 @@ pub enum ClaimPlan {
     Write(Fence),
     /// An earlier attempt has written it, and its answer was lost.
     Already(Fence),
-    /// There are pages, which are not to be replaced.
+    /// There are pages, which must not be replaced.
     HasPages,
     /// Somebody else has taken the actor over meanwhile.
     Lost,
-    /// An import of v1 data is under way.
+    /// An import of v1 data is unfinished.
     MigrationIncomplete,
 }
 
@@ -68,7 +68,7 @@ pub fn claim(fence: Option<&Fence>, head: &Head, request: ClaimRequest) -> Claim
     }
 }
 
-/// The fence of a claimed actor whose content is there; `None` if it was live already.
+/// The fence of a claimed actor once its content is complete; `None` if it was already live.
 pub fn arrived(fence: &Fence) -> Option<Fence> {
     (fence.state == FenceState::Deleted).then_some(Fence { state: FenceState::Live, ..*fence })
 }
@@ -112,7 +112,7 @@ mod tests {
         let TakeoverPlan::Win(won) = takeover(Some(&claimed), start) else { panic!("nobody owns it") };
         assert_eq!((won.generation, won.state), (Generation(2), FenceState::Live));
         assert!(!is_claimed_by(&won, Token([9; 16])) && !is_claimed_by(&claimed, Token([8; 16])));
-        // Its own claim is gone, and somebody is at work.
+        // Its own claim is gone, and somebody else owns the actor.
         assert_eq!(claim(Some(&won), &Head::empty(), request(0)), ClaimPlan::Lost);
     }
 

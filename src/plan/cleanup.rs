@@ -1,21 +1,23 @@
-//! Cleanups: what a head notes as pending, and the head once that is done.
+//! Cleanups: what a head records as pending, and the head after a cleanup is done.
 
 use crate::codec::{Head, OpenStage};
 use crate::planted::{self, Bug};
 
-/// Something to tidy up, in bounded steps.
+/// A cleanup to do, in bounded steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PendingCleanup {
-    /// This open stage, which nobody will finalize: its rows must go before the head can pass its txid.
+    /// Roll back this open stage, which nobody will finalize: its rows must go before the head can pass its
+    /// txid.
     Rollback(OpenStage),
-    /// Rows of pages beyond the size: they must go before the database grows over them again.
+    /// Trim rows of pages beyond the size: they must go before the database grows over them again.
     Trim,
-    /// Older versions of pages that a finalized stage wrote: mere garbage, to be cleared at leisure.
+    /// Sweep older versions of pages that a finalized stage wrote: harmless garbage, to be cleared at any
+    /// time.
     Sweep,
 }
 
-/// The pending cleanups of a head, the pressing ones first. An open stage counts only where its owner is gone, which
-/// the caller knows.
+/// The pending cleanups of a head, the most urgent first. An open stage counts only if its owner is gone,
+/// which the caller knows.
 pub fn pending_cleanups(head: &Head) -> impl Iterator<Item = PendingCleanup> {
     let rollback = head.open_stage.map(PendingCleanup::Rollback);
     let trim = head.untrimmed_above.map(|_| PendingCleanup::Trim);
@@ -24,12 +26,13 @@ pub fn pending_cleanups(head: &Head) -> impl Iterator<Item = PendingCleanup> {
 }
 
 /// The head from the first step of a rollback on: the stage can neither grow nor be finalized any more.
-/// Without this, a finalizing owner could slip in between two steps and show a stage with rows missing.
+/// Without this, a finalizing owner could slip in between two steps and make a stage with missing rows
+/// visible.
 pub fn aborted(head: &Head) -> Head {
     Head { open_stage: head.open_stage.map(|stage| OpenStage { aborted: true, ..stage }), ..head.clone() }
 }
 
-/// The head once no row of the open stage is left. Its txid stays taken.
+/// The head once no row of the open stage is left. Its txid stays used.
 pub fn rolled_back(head: &Head) -> Head {
     let next_txid = match head.open_stage {
         Some(stage) if planted::has(Bug::TxidReused) => stage.txid,
@@ -38,7 +41,7 @@ pub fn rolled_back(head: &Head) -> Head {
     Head { open_stage: None, next_txid, ..head.clone() }
 }
 
-/// The head once no page row beyond the noted size is left.
+/// The head once no page row beyond the recorded size is left.
 pub fn trimmed(head: &Head) -> Head {
     Head { untrimmed_above: None, ..head.clone() }
 }

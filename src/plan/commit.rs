@@ -1,4 +1,4 @@
-//! Commit: the next head, and the truth about a commit whose answer was lost.
+//! Commit: the next head, and resolving a commit whose answer was lost.
 
 use crate::codec::{CommitMark, Fence, Head, RECENT_COMMITS_MAX};
 use crate::planted::{self, Bug};
@@ -7,22 +7,22 @@ use crate::types::{PageCount, PageNumber, PageSize, Token, Txid};
 use super::cleanup::PendingCleanup;
 use super::fence::{Held, Refusal, check_fence};
 
-/// A shrinking commit clears up to this many pages itself, or fewer if one transaction should not delete so many bytes;
-/// more are trimmed in bounded steps later.
+/// A shrinking commit clears up to this many pages itself, or fewer if one transaction should not delete so
+/// many bytes; more are trimmed in bounded steps later.
 const TRIM_AT_ONCE_PAGES_MAX: u32 = 1_000;
 
 /// A commit.
 #[derive(Debug, Clone, Copy)]
 pub struct CommitRequest {
-    /// What the caller holds; the head is the one that it extends.
+    /// What the caller holds; the commit extends its head.
     pub held: Held,
     /// The size of the database afterwards.
     pub size_pages: PageCount,
-    /// The size of the pages written; `None` when there are none.
+    /// The size of the pages written; `None` if there are none.
     pub page_size: Option<PageSize>,
-    /// The mark of this commit, the same in each of its attempts.
+    /// The token of this commit, the same in all its attempts.
     pub token: Token,
-    /// The bytes of pages whose rows one transaction should delete, as the backend has it.
+    /// The backend's limit for the bytes of pages whose rows one transaction should delete.
     pub freed_bytes: Option<usize>,
 }
 
@@ -56,21 +56,21 @@ pub fn commit(fence: Option<&Fence>, head: &Head, request: &CommitRequest) -> Re
     Ok(CommitPlan::Write { head: next, clear_from })
 }
 
-/// What must be done before the head may move to a database of this size; `None` is one that is not known
-/// yet and may be any.
+/// Refuses a head that needs a cleanup before it may move to a database of this size; `None` means that the
+/// size is not known yet and may be any.
 pub(super) fn check_cleaned_up(head: &Head, size_pages: Option<PageCount>) -> Result<(), Refusal> {
     if let Some(stage) = head.open_stage.filter(|_| !planted::has(Bug::RollbackSkipped)) {
-        // Its rows would turn visible when the head passes its txid.
+        // Its rows would become visible when the head passes its txid.
         return Err(Refusal::CleanupPending(PendingCleanup::Rollback(stage)));
     }
     if head.untrimmed_above.is_some_and(|trimmed| size_pages.is_none_or(|size| size > trimmed)) {
-        // Rows from a former, larger size would turn visible again.
+        // Rows from an earlier, larger size would become visible again.
         return Err(Refusal::CleanupPending(PendingCleanup::Trim));
     }
     Ok(())
 }
 
-/// The page size that the database has after pages of size `given` were written.
+/// The page size of the database after pages of size `given` were written.
 pub(super) fn check_page_size(head: &Head, given: Option<PageSize>) -> Result<PageSize, Refusal> {
     match given {
         Some(given) if head.size_pages == PageCount(0) => Ok(given),
@@ -79,9 +79,9 @@ pub(super) fn check_page_size(head: &Head, given: Option<PageSize>) -> Result<Pa
     }
 }
 
-/// Sets the new size of a database whose pages up to `rows_to` may have rows. The answer is the first page
-/// whose rows the same transaction must clear; more than a transaction should carry are noted in the head
-/// instead.
+/// Sets the new size of a database whose pages up to `rows_to` may have rows. Returns the first page whose
+/// rows the same transaction must clear. If there are too many for one transaction, they are recorded in the
+/// head instead.
 pub(super) fn resize(
     next: &mut Head,
     rows_to: PageCount,
@@ -108,7 +108,7 @@ pub(super) fn resize(
 pub enum Landed {
     /// It did, at this txid.
     Yes(Txid),
-    /// It did not, and the rows read make sure that it never will.
+    /// It did not, and the rows that were read make sure that it never will.
     No,
     /// The head has moved on too far to tell.
     Unknown,
@@ -116,8 +116,9 @@ pub enum Landed {
 
 /// Finds out from the head whether the commit with this token, which extended `base`, took place.
 ///
-/// If it did, it is the first commit after `base`. The head lists its last commits without gaps, so a list
-/// that reaches back to `base`, or to the very first commit, holds it or proves that it is not there.
+/// If it did, it is the first commit after `base`. The head lists its last commits without gaps. So a list
+/// that reaches back to `base`, or to the very first commit, either contains it or proves that it did not
+/// take place.
 pub fn landed(head: &Head, base: Txid, token: Token) -> Landed {
     if let Some(txid) = own_mark(head, token) {
         return Landed::Yes(txid);
@@ -127,20 +128,20 @@ pub fn landed(head: &Head, base: Txid, token: Token) -> Landed {
     if head.txid <= base || complete || reaches_base { Landed::No } else { Landed::Unknown }
 }
 
-/// What a commit whose outcome was unknown turns out to be.
+/// What became of a commit whose outcome was unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
-    /// It took place, and the head is the one that it made.
+    /// It took place, and created the current head.
     In,
-    /// It did not. This head, the same as before, is to be written: an attempt that is still on its way conflicts with
-    /// that, so it never will.
+    /// It did not. This head, unchanged, has to be written: an attempt that is still on its way conflicts
+    /// with that write, so it never will.
     Out(Head),
 }
 
-/// Finds out about the commit with this token, on behalf of its holder. `held` is what the commit extended.
+/// Resolves the commit with this token, on behalf of its holder. `held` is what the commit extended.
 pub fn resolve(fence: Option<&Fence>, head: &Head, held: Held, token: Token) -> Result<Resolution, Refusal> {
     if let Some(txid) = own_mark(head, token) {
-        // The generation may have passed all the same, or another holder of it have gone on from here.
+        // The generation may be over all the same, or another holder of it may have continued from here.
         check_fence(fence, head, Held { head_txid: Some(txid), ..held })?;
         return Ok(Resolution::In);
     }
@@ -237,7 +238,7 @@ mod tests {
         assert_eq!((clear, next.untrimmed_above), (PageNumber::new(11), None));
         let (next, clear) = write(&head_after(3, 1_011), &request(3, 10));
         assert_eq!((clear, next.untrimmed_above), (None, Some(PageCount(10))));
-        // Where a transaction should not delete so much, fewer pages are many.
+        // If a transaction should not delete so much, fewer pages count as many.
         let bounded = CommitRequest { freed_bytes: Some(5 * 4_096), ..request(3, 10) };
         assert_eq!(write(&head_after(3, 15), &bounded).1, PageNumber::new(11));
         assert_eq!(write(&head_after(3, 16), &bounded).0.untrimmed_above, Some(PageCount(10)));
@@ -250,7 +251,7 @@ mod tests {
             commit(Some(&fence(1)), &head, &request(3, 11)),
             Err(Refusal::CleanupPending(PendingCleanup::Trim))
         );
-        // A further shrink deepens the pending, also a small one: its rows are not cleared one by one.
+        // A further shrink, even a small one, lowers the pending mark: its rows are not cleared one by one.
         let (next, clear) = write(&head, &request(3, 5));
         assert_eq!((clear, next.untrimmed_above), (None, Some(PageCount(5))));
         let (next, _) =
@@ -278,12 +279,13 @@ mod tests {
 
     #[test]
     fn a_lost_commit_is_found_or_disproved_as_long_as_the_head_remembers() {
-        // Ours extended base 5 and is not in: the list reaches back to 5 up to head 12, not at 13.
+        // Our commit extended base 5 and did not take place: the list reaches back to 5 up to head 12, but
+        // not at 13.
         for (commits, expected) in [(5, Landed::No), (6, Landed::No), (12, Landed::No), (13, Landed::Unknown)]
         {
             assert_eq!(landed(&head_after(commits, 1), Txid(5), token(9)), expected, "head {commits}");
         }
-        // A list that holds every commit there ever was disproves from the very start.
+        // A list of every commit that ever took place proves it from the very start.
         assert_eq!(landed(&head_after(7, 1), Txid(0), token(9)), Landed::No);
         assert_eq!(landed(&head_after(8, 1), Txid(0), token(9)), Landed::Unknown);
         let (mut ours, _) = write(&head_after(5, 1), &request(5, 1));

@@ -1,4 +1,4 @@
-//! Whether two databases have the same pages, from a number a run of pages instead of the pages.
+//! Compares the pages of two databases by one number for each run of pages, instead of the pages themselves.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use crate::types::{PageNumber, PageRange};
 
-/// Pages that share a number: what a difference is told by.
+/// How many pages share a number: the resolution at which a difference is found.
 const PAGES_A_NUMBER: u32 = 256;
 
-/// The pages of a database, in whatever order they were seen. A page of zeros counts as one that was never written,
-/// which reads the same.
+/// The pages of a database, in whatever order they were seen. A page of zeros counts as one that was never
+/// written, which reads the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Content(BTreeMap<u32, u128>);
 
 impl Content {
-    /// Notes a page, once.
+    /// Adds a page; each page only once.
     pub fn note(&mut self, page: PageNumber, data: &[u8]) {
         if data.iter().any(|byte| *byte != 0) {
             let index = (page.get() - 1) / PAGES_A_NUMBER;
@@ -23,14 +23,14 @@ impl Content {
         }
     }
 
-    /// Notes pages that were seen elsewhere.
+    /// Adds pages that were seen elsewhere.
     pub fn join(&mut self, other: Self) {
         for (index, number) in other.0 {
             *self.0.entry(index).or_default() ^= number;
         }
     }
 
-    /// The first pages among which there is a difference.
+    /// The first group of pages that contains a difference.
     pub fn difference(&self, other: &Self) -> Option<PageRange> {
         let differs = |index: &&u32| self.0.get(*index) != other.0.get(*index);
         let index = self.0.keys().chain(other.0.keys()).filter(differs).min()?;

@@ -1,4 +1,4 @@
-//! Deletion: the actor is gone at once, its rows follow in bounded steps, its generation stays.
+//! Deletion: the actor is gone at once, its rows are deleted in bounded steps, its generation stays.
 
 use crate::codec::{Fence, FenceState, Head};
 use crate::planted::{self, Bug};
@@ -9,34 +9,34 @@ use super::fence::{Held, Refusal, check_fence};
 /// What a deletion does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeletePlan {
-    /// Write this fence and, where there was a head, this one.
+    /// Write this fence and, if there was a head, this one.
     Delete(Fence, Option<Head>),
     /// An earlier attempt has deleted it, and its answer was lost.
     AlreadyDeleted(Fence),
-    /// What was to be deleted is gone, by an earlier attempt or by somebody else, and the actor has been made again.
+    /// The actor was deleted, by an earlier attempt or by somebody else, and has been created again.
     AlreadyReplaced,
     /// There is nothing to delete.
     Absent,
-    /// Only its owner was to delete it, and the caller is not, or not any more.
+    /// Only the owner may delete it, and the caller is not, or no longer, the owner.
     Refused(Refusal),
 }
 
 /// A deletion, the same in all its attempts.
 #[derive(Debug, Clone, Copy)]
 pub struct DeleteRequest {
-    /// The mark of this deletion.
+    /// The token of this deletion.
     pub token: Token,
-    /// Which life of the actor was first seen, by its first generation.
+    /// The life of the actor that was first seen, identified by its first generation.
     pub life: Option<Generation>,
-    /// What the caller holds, if it deletes the actor as its owner only.
+    /// What the caller holds, if it may delete the actor only as its owner.
     pub held: Option<Held>,
 }
 
 /// Decides a deletion. The fence stays as a tombstone with a raised generation, so that no owner from before
-/// the deletion can write into an actor that is made again under the same id.
+/// the deletion can write into an actor that is created again under the same id.
 ///
-/// An attempt whose answer was lost may have taken place, and others may have made the actor again since: what they
-/// wrote is not what this caller wanted gone.
+/// An attempt whose answer was lost may have taken effect, and others may have created the actor again since.
+/// What they wrote is not what this caller wanted to delete.
 pub fn delete(fence: Option<&Fence>, head: Option<&Head>, request: DeleteRequest) -> DeletePlan {
     let DeleteRequest { token, life, held } = request;
     match fence {
@@ -117,7 +117,7 @@ mod tests {
         for held in [as_owner(3, None), as_owner(3, Some(6))] {
             let plan = delete(Some(&fence(3)), Some(&head), held);
             let DeletePlan::Delete(tombstone, Some(_)) = plan else { panic!("{plan:?}") };
-            // Its answer was lost: what it holds is out of date by its own doing.
+            // Its answer was lost: what it holds is outdated because of its own deletion.
             assert_eq!(delete(Some(&tombstone), Some(&head), held), DeletePlan::AlreadyDeleted(tombstone));
         }
         for held in [as_owner(2, None), as_owner(4, None), as_owner(3, Some(5))] {

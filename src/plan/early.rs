@@ -1,31 +1,31 @@
-//! Early reads: which pages to read before anybody knows what is committed, and which of the rows that came
-//! are the committed ones.
+//! Early reads: which pages to read before the committed head is known, and which of the rows that arrive are
+//! the committed ones.
 //!
-//! Over a network the head and the pages cost one round trip each, one behind the other, unless the pages
-//! are asked for at the same time as the head. Their newest versions nearly always are the committed ones;
-//! where they are not, the page is simply read again.
+//! Over a network the head and the pages cost one round trip each, one after the other, unless the pages are
+//! requested together with the head. Their newest versions are nearly always the committed ones. If not, the
+//! page is read again.
 
 use crate::types::{PageCount, PageNumber, PageRange, PageSize, Txid, runs};
 
 use super::preload::{PreloadRequest, preload};
 
-/// The pages that are read before the head is known, at most: 1 MiB of the usual size. That is the preload
-/// of most starts, and as little as it takes not to matter where the pages turn out not to be wanted, because
-/// the start is lost, or the database smaller or its pages larger than was assumed.
+/// The maximum number of pages that are read before the head is known: 1 MiB at the usual page size. This
+/// covers the preload of most starts. It is also small enough not to matter if the pages turn out to be
+/// useless, because the start is lost, or the database is smaller or its pages are larger than assumed.
 pub const EARLY_PAGES_MAX: u64 = 256;
 
-/// The pages of a start that can be read beside its head: what it asks for, as if the database went on
-/// forever in pages of the usual size. Hints are missing, since they are read at the same time.
+/// The pages of a start that can be read along with its head: those requested, as if the database were
+/// infinite and had pages of the usual size. Hints are missing, since they are read at the same time.
 pub fn preload_early(request: &PreloadRequest) -> Vec<PageRange> {
     first_early(&preload(request, &[], PageCount(u32::MAX), PageSize::DEFAULT))
 }
 
-/// The first of these pages, as many as may be read beside the head.
+/// The first of these pages, as many as may be read along with the head.
 pub fn first_early(wanted: &[PageRange]) -> Vec<PageRange> {
     runs::first_pages(wanted, PageCount(u32::MAX), EARLY_PAGES_MAX)
 }
 
-/// What rows read early are worth, now that the head is known.
+/// What can be used of the rows read early, now that the head is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visible {
     /// The indexes of the rows that the head shows, ascending.
@@ -34,12 +34,12 @@ pub struct Visible {
     pub missing: Vec<PageRange>,
 }
 
-/// Decides about `rows`, which are the newest ones of the pages of `seen`: all of them, or at least the
-/// newest of each page. They are in the order of their keys: by page, and the newest first. `wanted` lies
-/// inside the size; what came beside it does not count.
+/// Decides about `rows`, which are the newest rows of the pages in `seen`: all of them, or at least the
+/// newest of each page. They are in key order: by page, the newest first. `wanted` is inside the size; other
+/// pages are ignored.
 ///
-/// A page without any row reads as zeros. One with none but rows above the head, those of an open stage, may
-/// have an older one that was not among those that came.
+/// A page without any row reads as zeros. A page whose rows are all above the head, from an open stage, may
+/// have an older row that was not read.
 pub fn visible(rows: &[(PageNumber, Txid)], seen: &[PageRange], wanted: &[PageRange], head: Txid) -> Visible {
     let mut shown = Vec::new();
     let mut hidden = Vec::new();
@@ -123,8 +123,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against a store of versions: what the head shows is what the answer leads to, whether all versions
-        /// of a page came or only the newest.
+        /// Checked against a store of versions: the answer leads to what the head shows, whether all versions
+        /// of a page were read or only the newest.
         #[test]
         fn the_answer_is_what_the_head_shows(
             stored in prop::collection::btree_map(1..30u32, prop::collection::btree_set(1..9u64, 1..4), 0..20),
@@ -148,7 +148,7 @@ mod tests {
             prop_assert_eq!(shown.len(), answer.rows.len());
             let missing: BTreeSet<u32> =
                 answer.missing.iter().flat_map(|run| run.pages()).map(PageNumber::get).collect();
-            // Nothing is read twice, and what was seen only where it was hidden.
+            // Nothing is read twice, and what was seen is read again only if it was hidden.
             prop_assert!(missing.iter().all(|number| !shown.contains_key(number)));
             for number in missing.intersection(&seen) {
                 prop_assert!(stored[number].last().is_some_and(|newest| *newest > head));

@@ -1,4 +1,4 @@
-//! The fence: what a caller holds against what the store says.
+//! The fence: compares what a caller holds with what the store says.
 
 use crate::codec::{Fence, FenceState, Head};
 use crate::planted::{self, Bug};
@@ -9,16 +9,16 @@ use super::cleanup::PendingCleanup;
 /// What a caller holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
-    /// The generation that its start answered.
+    /// The generation that its start returned.
     pub generation: Generation,
-    /// The head that it builds on; `None` takes whatever the head is.
+    /// The head that it builds on; `None` accepts any head.
     pub head_txid: Option<Txid>,
 }
 
 /// Why a request writes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// Nobody ever started the actor, or it was deleted.
+    /// The actor was never started, or it was deleted.
     NotFound,
     /// Not the current generation, or not the current head.
     Fenced {
@@ -29,42 +29,42 @@ pub enum Refusal {
         /// The store's head.
         current_head_txid: Txid,
     },
-    /// The pages are of one size, the database is of another.
+    /// The pages and the database have different page sizes.
     PageSize {
-        /// The size of the pages handed in.
+        /// The size of the given pages.
         given: PageSize,
         /// The size of the database's pages.
         current: PageSize,
     },
-    /// An import of v1 data is under way, and it is not the caller's.
+    /// An import of v1 data is unfinished, and it is not the caller's.
     Migrating,
-    /// Something must be tidied up first; then the same request is decided anew.
+    /// This cleanup must be done first; then the same request is decided again.
     CleanupPending(PendingCleanup),
-    /// The stage is not open any more, though generation and head are still as held: another holder of
-    /// the same generation has rolled it back.
+    /// The stage is no longer open, although generation and head are unchanged: another holder of the same
+    /// generation has rolled it back.
     StageGone,
 }
 
-/// The fence of an actor that can be looked at without holding it.
+/// The fence of an actor that can be read without holding it.
 pub fn check_readable(fence: Option<&Fence>) -> Result<&Fence, Refusal> {
     match fence.filter(|fence| fence.state == FenceState::Live) {
         None => Err(Refusal::NotFound),
-        // Its pages are not there yet.
+        // Its pages are not complete yet.
         Some(fence) if fence.origin == Origin::MigratingFromV1 => Err(Refusal::Migrating),
         Some(fence) => Ok(fence),
     }
 }
 
-/// Whether the caller still holds what it says, and is an owner.
+/// Whether the caller still holds what it claims, and is an owner.
 pub fn check_fence(fence: Option<&Fence>, head: &Head, held: Held) -> Result<(), Refusal> {
     check_held(fence, head, held)?;
     let migrating = fence.is_some_and(|fence| fence.origin == Origin::MigratingFromV1);
-    // The generation of an import is nobody's: it can be seen, but not be written or read under.
+    // Nobody owns the generation of an import: it can be seen, but not used for reads or writes.
     if migrating { Err(Refusal::Migrating) } else { Ok(()) }
 }
 
-/// Whether a writer with this mark still holds what it says. Under the generation of an import of v1 data, and in an
-/// actor that is claimed, only the one with the mark writes.
+/// Whether a writer with this token still holds what it claims. Under the generation of an import of v1 data,
+/// and in a claimed actor, only the holder of the token may write.
 pub fn check_writer(fence: Option<&Fence>, head: &Head, held: Held, token: Token) -> Result<(), Refusal> {
     if let Some(claimed) = fence.filter(|fence| is_claimed_by(fence, token)) {
         return compare(claimed, head, held);
@@ -91,7 +91,7 @@ fn compare(fence: &Fence, head: &Head, held: Held) -> Result<(), Refusal> {
     }
 }
 
-/// What a caller learns about an actor.
+/// The state of an actor for a caller.
 pub fn meta(fence: &Fence, head: &Head) -> Meta {
     Meta {
         generation: fence.generation,
@@ -103,7 +103,8 @@ pub fn meta(fence: &Fence, head: &Head) -> Meta {
     }
 }
 
-/// Whether this fence is the claim of whoever has this mark. A deletion's tombstone carries the deletion's own.
+/// Whether this fence is a claim with this token. The tombstone of a deletion carries the deletion's own
+/// token.
 pub(super) fn is_claimed_by(fence: &Fence, token: Token) -> bool {
     fence.state == FenceState::Deleted && fence.origin == Origin::Native && fence.owner_token == token
 }
@@ -154,7 +155,7 @@ mod tests {
         assert_eq!(check_writer(Some(&migrating), &head, held(3, 0), Token([1; 16])), Ok(()));
         let other = check_writer(Some(&migrating), &head, held(3, 0), Token([2; 16]));
         assert_eq!(other, Err(Refusal::Migrating));
-        // Who holds another generation learns that first: it is over for good.
+        // A holder of another generation gets that error first: it is fenced for good.
         let fenced = check_fence(Some(&migrating), &head, held(2, 0));
         assert!(matches!(fenced, Err(Refusal::Fenced { .. })), "{fenced:?}");
     }

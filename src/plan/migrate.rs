@@ -1,11 +1,11 @@
-//! The import of v1 data: who may begin one, who may reset one, and what an actor is while one is under way.
+//! The import of v1 data: who may begin one, who may reset one, and what an actor is during an import.
 //!
-//! An import reserves the actor: its fence says "migrating", with a generation and a mark of its own, so that nobody
-//! starts the actor, and nobody but this import writes. What it writes is a stage, opened together with the
-//! reservation, so nothing of it is visible before its end.
+//! An import reserves the actor: its fence says "migrating", with a generation and a token of its own, so
+//! that nobody starts the actor and only this import writes. It writes a stage, which is opened together with
+//! the reservation, so nothing is visible before the end.
 //!
-//! The lease is a courtesy between importers, measured by their clocks. What keeps a second import from damaging the
-//! first is the fence: beginning anew raises the generation.
+//! The lease is a courtesy between importers, measured by their clocks. The fence protects the first import
+//! from a second one: beginning again raises the generation.
 
 use crate::codec::{Fence, FenceState, Head, OpenStage};
 use crate::planted::{self, Bug};
@@ -13,36 +13,37 @@ use crate::types::{Generation, Origin, Token};
 
 use super::commit::check_cleaned_up;
 
-/// For how long an import that shows no sign of life keeps others from beginning anew, in milliseconds.
+/// How long an import without a sign of life keeps others from beginning again, in milliseconds.
 pub const IMPORT_LEASE_MS: u64 = 60_000;
 
 /// The beginning of an import.
 #[derive(Debug, Clone, Copy)]
 pub struct ImportRequest {
-    /// The mark of this import, the same in all its attempts.
+    /// The token of this import, the same in all its attempts.
     pub token: Token,
-    /// The time.
+    /// The current time, in milliseconds since 1970-01-01 UTC.
     pub now_ms: u64,
     /// Whether a stage is opened at once.
     pub stage: bool,
-    /// The generation that an earlier attempt wanted to raise the fence to; its answer may have been lost.
+    /// The generation to which an earlier attempt wanted to raise the fence; its answer may have been lost.
     pub tried: Option<Generation>,
 }
 
 /// What the beginning of an import does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImportPlan {
-    /// Write this fence and, where nothing was left to clean up and a stage wanted, the head with the stage.
+    /// Write this fence. If no cleanup is pending and a stage is wanted, also write the head with the stage.
     Begin(Fence, Option<(Head, OpenStage)>),
     /// An earlier attempt has begun it, and its answer was lost.
     AlreadyBegun(Fence, Option<OpenStage>),
-    /// An import has been finished before.
+    /// An import was finished before.
     Finished(Fence),
-    /// The actor was started without an import, and its data is its own.
+    /// The actor was started without an import, and has its own data.
     Native,
-    /// Another import has a stage open, inside its lease.
+    /// Another import has a stage open, within its lease.
     Running,
-    /// Somebody has come between two attempts: an earlier one may have taken place, and be over by now.
+    /// Somebody has intervened between two attempts: an earlier attempt may have taken effect, and may be
+    /// over by now.
     Displaced,
 }
 
@@ -70,7 +71,7 @@ pub fn begin_import(fence: Option<&Fence>, head: &Head, request: ImportRequest) 
                 state: FenceState::Live,
                 origin: Origin::MigratingFromV1,
                 created_at_ms: live.map_or(request.now_ms, |fence| fence.created_at_ms),
-                // Each import is another life of the actor, so a finished one is known by its generation.
+                // Each import is a new life of the actor, so a finished one is identified by its generation.
                 first_generation: generation,
                 lease_until_ms: request.now_ms.saturating_add(IMPORT_LEASE_MS),
             };
@@ -80,8 +81,8 @@ pub fn begin_import(fence: Option<&Fence>, head: &Head, request: ImportRequest) 
     }
 }
 
-/// Whether somebody else is at work: a stage without a lease is a dead importer's, a lease without a stage has
-/// nothing to lose.
+/// Whether somebody else is importing: a stage without a lease belongs to a dead importer, and a lease
+/// without a stage has nothing to lose.
 fn is_running(fence: &Fence, head: &Head, now_ms: u64) -> bool {
     let has_stage = head.open_stage.is_some_and(|stage| !stage.aborted);
     has_stage && now_ms < fence.lease_until_ms
@@ -93,20 +94,20 @@ fn with_stage(head: &Head, token: Token) -> (Head, OpenStage) {
     (next, stage)
 }
 
-/// The fence of an import that shows a sign of life; `None` if it is not this import's any more.
+/// The fence with a renewed lease; `None` if it no longer belongs to this import.
 pub fn renewed(fence: Option<&Fence>, token: Token, now_ms: u64) -> Option<Fence> {
     let fence = own_import(fence, token)?;
     let lease_until_ms = fence.lease_until_ms.max(now_ms.saturating_add(IMPORT_LEASE_MS));
     Some(Fence { lease_until_ms, ..*fence })
 }
 
-/// The fence of an actor whose import has been finished.
+/// The fence of an actor whose import is finished.
 pub fn migrated(fence: &Fence) -> Fence {
     Fence { origin: Origin::MigratedFromV1, lease_until_ms: 0, ..*fence }
 }
 
-/// Whether the current generation is that of an import, under way or finished: nobody who could be an owner has
-/// raised it.
+/// Whether the current generation belongs to an import, unfinished or finished: it was not raised by anybody
+/// who could be an owner.
 pub fn is_of_an_import(fence: &Fence) -> bool {
     match fence.origin {
         Origin::Native => false,
@@ -115,8 +116,8 @@ pub fn is_of_an_import(fence: &Fence) -> bool {
     }
 }
 
-/// The fence of an actor whose import has given up, as it was before: an actor that there was not is gone again, an
-/// unfinished import is one with nothing staged. `None` if it is not this import's any more.
+/// The fence of an actor whose import has given up, as it was before: an actor that did not exist is gone
+/// again, and an earlier unfinished import has nothing staged. `None` if it no longer belongs to this import.
 pub fn given_up(fence: Option<&Fence>, token: Token, was_there: bool) -> Option<Fence> {
     let fence = own_import(fence, token)?;
     let state = if was_there { FenceState::Live } else { FenceState::Deleted };
@@ -132,22 +133,22 @@ fn own_import(fence: Option<&Fence>, token: Token) -> Option<&Fence> {
     fence.filter(own)
 }
 
-/// What resetting an import does.
+/// What a reset of an import does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResetPlan {
     /// Write this fence; then roll the stage back.
     Reset(Fence),
     /// An earlier attempt has reset it, and its answer was lost.
     AlreadyReset(Fence),
-    /// What was first seen is gone, and others have begun anew since.
+    /// The import that was first seen is gone, and others have begun again since.
     AlreadyReplaced,
-    /// There is no unfinished import with a stage open: leave everything as it is.
+    /// There is no unfinished import with an open stage: change nothing.
     Nothing,
 }
 
-/// Decides the reset of an unfinished import. Its lease does not count: the caller owns the actor, and knows that the
-/// importer is gone. `tried`: the generation that an earlier attempt found and wanted to reset; its answer may have
-/// been lost.
+/// Decides the reset of an unfinished import. Its lease does not count: the caller owns the actor, and knows
+/// that the importer is gone. `tried` is the generation that an earlier attempt found and wanted to reset;
+/// its answer may have been lost.
 pub fn reset_import(
     fence: Option<&Fence>,
     head: &Head,
@@ -156,7 +157,8 @@ pub fn reset_import(
 ) -> ResetPlan {
     let Some(fence) = fence else { return ResetPlan::Nothing };
     let imports = fence.state == FenceState::Live && fence.origin == Origin::MigratingFromV1;
-    // Each import is another life of the actor. One that was finished after all is still the one that was found.
+    // Each import is a new life of the actor. If it was finished after all, it is still the one that was
+    // found.
     let replaced = tried.is_some_and(|found| {
         fence.state == FenceState::Deleted
             || fence.first_generation > found
@@ -202,7 +204,7 @@ mod tests {
         assert_eq!((head.txid, head.open_stage, stage.txid), (Txid(0), Some(stage), Txid(1)));
         let again = begin_import(Some(&reserved), &head, request(7));
         assert_eq!(again, ImportPlan::AlreadyBegun(reserved, Some(stage)));
-        // Opened by an attempt before this one, and a rollback has begun since.
+        // Opened by an earlier attempt, and a rollback has begun since.
         let aborted = Head { open_stage: Some(OpenStage { aborted: true, ..stage }), ..head };
         let again = begin_import(Some(&reserved), &aborted, request(7));
         assert_eq!(again, ImportPlan::AlreadyBegun(reserved, None));
@@ -234,7 +236,7 @@ mod tests {
         for since in [reset, deleted] {
             assert_eq!(begin_import(Some(&since), &Head::empty(), again), ImportPlan::Displaced);
         }
-        // Nobody has come between: the attempt has not taken place.
+        // Nobody has intervened: the attempt has not taken effect.
         assert!(matches!(begin_import(None, &Head::empty(), again), ImportPlan::Begin(..)));
     }
 
@@ -264,16 +266,17 @@ mod tests {
         let ResetPlan::Reset(after) = reset(Some(&reserved), &head) else { panic!("a stage is open") };
         assert_eq!((after.generation, after.lease_until_ms), (Generation(2), 0));
         assert_eq!(reset(Some(&after), &Head::empty()), ResetPlan::AlreadyReset(after));
-        // Somebody begins anew, and is reset in its turn by a call that comes then.
+        // Somebody begins again, and is reset by a call that comes then.
         let (others, staged) = begun(Some(&after), &Head::empty(), 8);
         let (staged, _) = staged.unwrap();
         assert!(matches!(reset(Some(&others), &staged), ResetPlan::Reset(_)));
-        // One whose first attempt has reset the import before leaves it alone, also when it is finished.
+        // A call whose first attempt has reset the import before leaves the new one alone, even when it is
+        // finished.
         let again = |fence: &Fence| reset_import(Some(fence), &staged, Token([9; 16]), Some(Generation(1)));
         for since in [others, migrated(&others), Fence { state: FenceState::Deleted, ..after }] {
             assert_eq!(again(&since), ResetPlan::AlreadyReplaced);
         }
-        // The attempt came too late for an import that was finished after all.
+        // The attempt came too late: the import was finished after all.
         let finished = migrated(&reserved);
         assert_eq!(again(&finished), ResetPlan::Nothing);
         assert_eq!(again(&Fence { generation: Generation(2), ..finished }), ResetPlan::Nothing);

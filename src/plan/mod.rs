@@ -1,5 +1,5 @@
-//! Decisions as pure functions: from the rows that a transaction read and the request, to the rows to
-//! write or a [`Refusal`]. No I/O, no clock, no chance, no async; every rule about who may write lives here.
+//! Decisions as pure functions: from the rows that a transaction read and the request, to the rows to write
+//! or a [`Refusal`]. No I/O, no clock, no randomness, no async; every rule about who may write lives here.
 
 mod audit;
 mod claim;

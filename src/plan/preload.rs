@@ -1,22 +1,22 @@
-//! Which pages a start brings along.
+//! Which pages a start returns.
 
 use crate::types::{PageCount, PageNumber, PageRange, PageSize, runs};
 
-/// The pages that a caller asks for.
+/// The pages that a caller requests.
 #[derive(Debug, Clone, Default)]
 pub struct PreloadRequest {
     /// Single pages, in any order.
     pub pages: Vec<PageNumber>,
     /// Runs of pages, in any order; they may overlap.
     pub ranges: Vec<PageRange>,
-    /// Whether what earlier owners needed comes too.
+    /// Whether to include the pages that earlier owners needed.
     pub hints: bool,
-    /// At most this many bytes of pages; page 1 comes whatever it says.
+    /// At most this many bytes of pages; page 1 is always included.
     pub bytes_max: u64,
 }
 
 /// The runs to read, ascending: page 1, then the requested pages that exist, lowest first, until the budget
-/// is spent; what is left of it is for the hinted ones. `hints` are in order.
+/// is used up; the rest of the budget is for the hinted pages. `hints` are in order.
 pub fn preload(
     request: &PreloadRequest,
     hints: &[PageRange],
@@ -93,7 +93,7 @@ mod tests {
             let hints = PageRange::gather(hints.iter().filter_map(|page| PageNumber::new(*page)));
             let runs = preload(&request, &hints, PageCount(size), PageSize::new(512).unwrap());
             prop_assert_eq!(pages(&runs), expected);
-            // Neighbouring runs are one run: one range read each.
+            // Adjacent runs are merged: one range read each.
             prop_assert!(runs.windows(2).all(|pair| pair[0].last.get() + 1 < pair[1].first.get()));
         }
     }

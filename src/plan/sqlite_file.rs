@@ -2,10 +2,10 @@
 
 use crate::types::{PageCount, PageSize};
 
-/// How much of a file [`sqlite_file`] wants to see.
+/// How much of a file [`sqlite_file`] needs.
 pub const FILE_HEADER_BYTES: usize = 100;
 
-/// What a SQLite file begins with.
+/// The first bytes of a SQLite file.
 pub const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// The first bytes of a rollback journal that has something to roll back (section 3 of the same page).
 const JOURNAL_MAGIC: [u8; 8] = [0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7];
@@ -22,18 +22,18 @@ pub struct SqliteFile {
 /// Why a file is not a database that can be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotADatabase {
-    /// Something else.
+    /// It is another kind of file.
     #[error("it does not begin with \"SQLite format 3\"")]
     Magic,
-    /// A size that SQLite does not know.
+    /// A page size that SQLite does not have.
     #[error("its header says that a page has {0} bytes")]
     PageSize(usize),
-    /// Fewer bytes than its header says.
+    /// Fewer bytes than the header says.
     #[error(
         "its header says {header_pages} pages of {page_bytes} bytes and it has {file_bytes} bytes: it is cut short"
     )]
     CutShort {
-        /// What the header says.
+        /// The number of pages according to the header.
         header_pages: u32,
         /// The size of a page.
         page_bytes: usize,
@@ -45,17 +45,17 @@ pub enum NotADatabase {
     TooManyPages(u64),
 }
 
-/// What the header of a database file says.
+/// The contents of a database file's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SqliteHeader {
     /// The size of a page.
     pub page_size: PageSize,
-    /// How many pages there are, if that can be believed.
+    /// The number of pages, if the field is valid.
     pub size_pages: Option<PageCount>,
 }
 
 impl SqliteHeader {
-    /// Reads it, from the first bytes of a file that is not empty.
+    /// Reads the header from the first bytes of a file that is not empty.
     pub fn read(bytes: &[u8]) -> Result<Self, NotADatabase> {
         let Some((header, _)) = bytes.split_first_chunk::<FILE_HEADER_BYTES>() else {
             return Err(NotADatabase::Magic);
@@ -72,14 +72,15 @@ impl SqliteHeader {
         let field =
             |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let (change_counter, pages, valid_for) = (field(24), field(28), field(92));
-        // Section 1.3.7: the size in the header counts only if the change counter agrees with the counter that was
-        // current when the size was written.
+        // Section 1.3.7: the size in the header counts only if the change counter equals the counter at the
+        // time when the size was written.
         let is_valid = pages > 0 && change_counter == valid_for;
         Ok(Self { page_size, size_pages: is_valid.then_some(PageCount(pages)) })
     }
 
-    /// How many pages a file of `file_bytes` bytes with this header has. As SQLite has it, bytes behind the last page
-    /// do not matter where the header knows which one that is; elsewhere a part of a page is a page that ends in zeros.
+    /// The number of pages of a file with `file_bytes` bytes and this header. As in SQLite, bytes after the
+    /// last page do not matter if the header knows which page is the last; otherwise a partial page is a page
+    /// that ends in zeros.
     pub fn size(self, file_bytes: u64) -> Result<PageCount, NotADatabase> {
         let page_bytes = self.page_size.bytes();
         let pages = file_bytes.div_ceil(page_bytes as u64);
@@ -162,7 +163,7 @@ mod tests {
         stale[24..28].copy_from_slice(&7u32.to_be_bytes());
         for bytes in [&stale, &header(4096, 0)] {
             assert_eq!(sqlite_file(bytes, 8192).unwrap().size_pages, PageCount(2));
-            // As SQLite, which reads zeros where a page ends early.
+            // Like SQLite, which reads zeros where a page is short.
             assert_eq!(sqlite_file(bytes, 8193).unwrap().size_pages, PageCount(3));
         }
     }

@@ -9,13 +9,13 @@ use super::fence::{Held, Refusal, check_writer};
 /// The opening of a stage.
 #[derive(Debug, Clone, Copy)]
 pub struct StageRequest {
-    /// What the caller holds; the head is the one that the stage extends.
+    /// What the caller holds; the stage extends its head.
     pub held: Held,
     /// The size of the database afterwards; `None` while the caller does not know it.
     pub size_pages: Option<PageCount>,
-    /// The size of the pages to be written; `None` if all of them are, which may change it.
+    /// The size of the pages to be written; `None` if every page is written, which may change the page size.
     pub page_size: Option<PageSize>,
-    /// The mark of this commit, the same in each of its attempts.
+    /// The token of this commit, the same in all its attempts.
     pub token: Token,
 }
 
@@ -34,7 +34,7 @@ pub enum StagePlan {
     AlreadyOpen(OpenStage),
 }
 
-/// Decides the opening of a stage for a commit. It takes a txid for good, whatever becomes of it.
+/// Decides the opening of a stage for a commit. It uses a txid for good, whatever becomes of the stage.
 pub fn open_stage(fence: Option<&Fence>, head: &Head, request: &StageRequest) -> Result<StagePlan, Refusal> {
     check_writer(fence, head, request.held, request.token)?;
     if let Some(stage) = head.open_stage.filter(|stage| stage.token == request.token && !stage.aborted) {
@@ -56,19 +56,19 @@ pub fn check_part(fence: Option<&Fence>, head: &Head, held: Held, stage: OpenSta
 /// The end of a stage.
 #[derive(Debug, Clone, Copy)]
 pub struct FinalizeRequest {
-    /// What the caller holds; the head is the one that the stage extends.
+    /// What the caller holds; the stage extends its head.
     pub held: Held,
     /// The stage.
     pub stage: OpenStage,
     /// The size of the database afterwards.
     pub size_pages: PageCount,
-    /// Pages up to this one may have rows of the stage, also where the database ends before.
+    /// Pages up to this one may have rows of the stage, even if the database ends before.
     pub staged_to: PageCount,
     /// The size of the pages written.
     pub page_size: PageSize,
     /// Whether the stage wrote every page of the database, so that it may change the page size.
     pub rewrites_all: bool,
-    /// The bytes of pages whose rows one transaction should delete, as the backend has it.
+    /// The backend's limit for the bytes of pages whose rows one transaction should delete.
     pub freed_bytes: Option<usize>,
 }
 
@@ -90,7 +90,7 @@ pub fn finalize(
     let txid: Txid = request.stage.txid;
     let mut next = Head { txid, page_size, open_stage: None, unswept: true, ..head.clone() };
     next.remember(CommitMark { txid, token: request.stage.token });
-    // What was staged beyond the size must go like what a shrink cuts off.
+    // Pages staged beyond the size must go, like those that a shrink cuts off.
     let rows_to = head.size_pages.max(request.staged_to);
     let clear_from = resize(&mut next, rows_to, request.size_pages, request.freed_bytes);
     Ok(CommitPlan::Write { head: next, clear_from })
@@ -158,7 +158,7 @@ mod tests {
         let CommitPlan::Write { head: next, clear_from: None } = plan else { panic!("{plan:?}") };
         assert_eq!((next.txid, next.next_txid, next.size_pages), (Txid(4), Txid(5), PageCount(50)));
         assert!(next.unswept && next.open_stage.is_none());
-        // A lost answer finds its own success, also behind a new owner.
+        // After a lost answer an attempt finds its own success, even after a new owner has taken over.
         assert_eq!(finalize(Some(&fence(2)), &next, &end(stage)), Ok(CommitPlan::AlreadyIn(Txid(4))));
     }
 
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn what_is_staged_beyond_the_size_is_cleared_at_once_or_noted() {
         let (staged, stage) = open();
-        // Smaller and larger than the head's 20 pages; up to 1,000 rows go at once.
+        // Smaller and larger than the head's 20 pages; up to 1,000 rows are cleared at once.
         for (size, staged_to, expected) in [
             (50, 51, (PageNumber::new(51), None)),
             (50, 1_050, (PageNumber::new(51), None)),
@@ -205,7 +205,7 @@ mod tests {
         let unknown = StageRequest { size_pages: None, ..request() };
         let refused = Err(Refusal::CleanupPending(PendingCleanup::Trim));
         assert_eq!(open_stage(Some(&fence(1)), &untrimmed, &unknown), refused);
-        // One that stays below the untrimmed rows does not have to wait for them.
+        // A stage that stays below the untrimmed rows does not have to wait for them.
         assert!(open_stage(Some(&fence(1)), &untrimmed, &request()).is_ok());
         assert!(open_stage(Some(&fence(1)), &head(), &unknown).is_ok());
     }

@@ -9,12 +9,12 @@ use super::migrate::is_of_an_import;
 /// A start.
 #[derive(Debug, Clone, Copy)]
 pub struct TakeoverRequest {
-    /// The generation first seen by this start; 0 where there was none. One above it was raised by
-    /// somebody else while this start was under way.
+    /// The generation first seen by this start; 0 if there was none. If it is higher later, somebody else has
+    /// raised it during this start.
     pub noted: Generation,
-    /// The mark of this start, the same in each of its attempts.
+    /// The token of this start, the same in all its attempts.
     pub token: Token,
-    /// The time, for an actor that is new.
+    /// The current time, for a new actor.
     pub now_ms: u64,
 }
 
@@ -23,11 +23,11 @@ pub struct TakeoverRequest {
 pub enum TakeoverPlan {
     /// Write this fence: the generation is the caller's.
     Win(Fence),
-    /// An earlier attempt of this very start has won, and its answer was lost.
+    /// An earlier attempt of this same start has won, and its answer was lost.
     AlreadyWon(Fence),
     /// Somebody else has raised the generation meanwhile.
     Lost(Fence),
-    /// An import of v1 data is under way.
+    /// An import of v1 data is unfinished.
     MigrationIncomplete,
 }
 
@@ -44,7 +44,7 @@ pub fn takeover(fence: Option<&Fence>, request: TakeoverRequest) -> TakeoverPlan
     };
     match fence {
         None => TakeoverPlan::Win(fresh(Generation::NONE.next())),
-        // A deletion is no owner to lose against: the start comes after it.
+        // A deletion is not an owner to lose against: the start comes after it.
         Some(fence) if fence.state == FenceState::Deleted => {
             TakeoverPlan::Win(fresh(fence.generation.next()))
         }
@@ -52,7 +52,7 @@ pub fn takeover(fence: Option<&Fence>, request: TakeoverRequest) -> TakeoverPlan
         Some(fence) if fence.origin == Origin::MigratingFromV1 && !planted::has(Bug::ImportIgnored) => {
             TakeoverPlan::MigrationIncomplete
         }
-        // Neither is an import that has been finished meanwhile.
+        // Neither is an import that was finished meanwhile.
         Some(fence) if fence.generation > request.noted && !is_of_an_import(fence) => {
             TakeoverPlan::Lost(*fence)
         }
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_generation_above_the_noted_one_is_a_lost_race() {
         assert_eq!(takeover(Some(&fence(5)), start(4)), TakeoverPlan::Lost(fence(5)));
-        // A racing first boot: nothing was there, now somebody is.
+        // A race of first starts: there was no actor, and now there is an owner.
         assert_eq!(takeover(Some(&fence(1)), start(0)), TakeoverPlan::Lost(fence(1)));
     }
 

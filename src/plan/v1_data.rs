@@ -1,4 +1,4 @@
-//! How rivetkit v1 kept a SQLite file: as rows of the actor's own key-value store.
+//! How rivetkit v1 stored a SQLite file: as rows of the actor's own key-value store.
 //!
 //! ```text
 //! 08 01 00 tag              -> version:u16le = 1, size:u64le      the size of a file in bytes
@@ -6,8 +6,9 @@
 //! tag                          0 the database, 1 its rollback journal, 2 a write-ahead log, 3 its shared memory
 //! ```
 //!
-//! The layout is that of rivetkit's v1 file system (rivet, `engine/packages/pegboard-envoy/src/sqlite_runtime.rs` as
-//! of pull request 4779). Keys that begin otherwise are the actor's own, and none of our business.
+//! The layout is that of rivetkit's v1 file system (rivet,
+//! `engine/packages/pegboard-envoy/src/sqlite_runtime.rs` as of pull request 4779). Keys with another prefix
+//! are the actor's own and are ignored.
 
 use crate::types::{PageBits, PageNumber};
 
@@ -22,7 +23,7 @@ const SIZE: u8 = 0;
 const CHUNK: u8 = 1;
 const META_VERSION: u16 = 1;
 
-/// A file of v1 data that is taken over.
+/// A file of v1 data that is imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum V1File {
     /// The database.
@@ -31,37 +32,37 @@ pub enum V1File {
     Journal,
 }
 
-/// Where bytes of an entry belong.
+/// The place of an entry's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct V1Place {
     /// The file.
     pub file: V1File,
-    /// The byte in it where they begin.
+    /// The offset in the file at which they begin.
     pub offset: u64,
 }
 
 /// Why entries are not a v1 database that can be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum V1Error {
-    /// A key in the range of v1's files that names none.
+    /// A key in the range of v1's files that does not name one.
     #[error("key {0:02x?} is not one of rivetkit's v1 SQLite files")]
     Key(Vec<u8>),
-    /// The size row does not have the form it must have.
+    /// A size row of the wrong form.
     #[error("the size of the {name} is not version 1 and 8 bytes, got {value:02x?}")]
     Size {
         /// The file.
         name: &'static str,
-        /// The row, its first bytes.
+        /// The first bytes of the row.
         value: Vec<u8>,
     },
-    /// A chunk with more bytes than a chunk has.
+    /// A chunk that is too large.
     #[error("chunk {chunk} of the {name} has {bytes} bytes, more than {V1_CHUNK_BYTES}")]
     ChunkBytes {
         /// The file.
         name: &'static str,
         /// The chunk.
         chunk: u32,
-        /// Its bytes.
+        /// Its length in bytes.
         bytes: usize,
     },
     /// The same row again.
@@ -72,10 +73,10 @@ pub enum V1Error {
         /// Its size, or a chunk.
         what: String,
     },
-    /// A file that v1 never made, so nobody knows what it means.
+    /// A file that v1 never created, so its meaning is unknown.
     #[error("there is a {0}, which rivetkit v1 never made")]
     Unexpected(&'static str),
-    /// More than is imported.
+    /// More bytes than are imported.
     #[error("the {name} has {bytes} bytes, and at most {V1_BYTES_MAX} are imported")]
     TooLarge {
         /// The file.
@@ -86,10 +87,10 @@ pub enum V1Error {
     /// Chunks of a file without its size.
     #[error("there are chunks of the {0} and not its size")]
     NoSize(&'static str),
-    /// Nothing that could be a database.
+    /// No database.
     #[error("there is no v1 database: the row of its size (key 08 01 00 00) is missing")]
     NoDatabase,
-    /// A chunk inside the size that did not come.
+    /// A chunk inside the size is missing.
     #[error("the {name} has {bytes} bytes, and chunk {chunk} of it is missing")]
     Missing {
         /// The file.
@@ -99,38 +100,38 @@ pub enum V1Error {
         /// The first chunk that is missing.
         chunk: u32,
     },
-    /// Bytes behind the end.
+    /// Bytes after the end.
     #[error("the {name} has {bytes} bytes, and there is more of it: chunks up to byte {end}")]
     Beyond {
         /// The file.
         name: &'static str,
         /// Its size.
         bytes: u64,
-        /// Where the last chunk ends.
+        /// The end of the last chunk.
         end: u64,
     },
 }
 
-/// The sizes of files whose every byte has come.
+/// The sizes of files that are complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct V1Sizes {
-    /// That of the database.
+    /// The size of the database.
     pub main_bytes: u64,
-    /// That of its journal, if there is one with anything in it.
+    /// The size of its journal, if there is one that is not empty.
     pub journal_bytes: Option<u64>,
 }
 
-/// What has come of one file.
+/// The received part of one file.
 #[derive(Debug, Default)]
 struct Seen {
     size_bytes: Option<u64>,
     /// Chunk n as page n + 1.
     chunks: PageBits,
-    /// Where the last byte that came belongs, plus one.
+    /// The end of the last received byte.
     end: u64,
 }
 
-/// What has come of v1 data so far, in whatever order.
+/// The v1 data received so far, in any order.
 #[derive(Debug, Default)]
 pub struct V1Layout {
     files: [Seen; 4],
@@ -139,7 +140,7 @@ pub struct V1Layout {
 const NAMES: [&str; 4] = ["database", "rollback journal", "write-ahead log", "shared memory of a log"];
 
 impl V1Layout {
-    /// Notes an entry. The answer says where its value is to be written; nowhere, if it holds no bytes of a file.
+    /// Records an entry. Returns where its value has to be written; `None` if it is not part of a file.
     pub fn take(&mut self, key: &[u8], value: &[u8]) -> Result<Option<V1Place>, V1Error> {
         let Some((&PREFIX, rest)) = key.split_first() else { return Ok(None) };
         match *rest {
@@ -156,7 +157,7 @@ impl V1Layout {
         let wrong = || V1Error::Size { name, value: value.iter().copied().take(16).collect() };
         let [v0, v1, size @ ..] = value else { return Err(wrong()) };
         let size = <[u8; 8]>::try_from(size).map_err(|_| wrong())?;
-        // Little-endian, unlike our own rows: v1 stored it so.
+        // Little-endian, unlike our own rows: v1 stored it this way.
         let version = u16::from(*v0) | u16::from(*v1) << 8;
         let bytes = size.iter().rev().fold(0, |bytes, byte| bytes << 8 | u64::from(*byte));
         if version != META_VERSION {
@@ -194,7 +195,7 @@ impl V1Layout {
         Ok(Some(V1Place { file, offset }))
     }
 
-    /// The sizes of the files, if everything is there and nothing else.
+    /// The sizes of the files, if everything has been received and nothing else.
     pub fn complete(&self) -> Result<V1Sizes, V1Error> {
         let main_bytes = self.complete_file(0)?.ok_or(V1Error::NoDatabase)?;
         let journal_bytes = self.complete_file(1)?.filter(|bytes| *bytes > 0);

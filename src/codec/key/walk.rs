@@ -1,4 +1,4 @@
-//! Going through all keys of a store, also those that no release writes.
+//! Walks over all keys of a store, including keys that no release writes.
 
 use super::{ActorKeys, ESCAPED_NUL, FENCE, HEAD, HINTS, NUL, ROWS, STORE, STRING, escape_into, unescape};
 use crate::codec::DecodeError;
@@ -6,20 +6,20 @@ use crate::kv::KeyRange;
 use crate::types::{ActorId, PageNumber, Txid};
 
 impl ActorKeys {
-    /// Every row of the actor but its fence, and whatever else lies among them.
+    /// Every row of the actor except its fence, and anything else among them.
     pub fn rows(&self) -> KeyRange {
-        // Behind the closing NUL comes a row kind; with an escape in its place the id is a longer one.
+        // After the closing NUL comes a row kind; if an escape follows instead, the id is a longer one.
         KeyRange::new(self.root.clone(), self.row(ESCAPED_NUL, &[]))
     }
 
-    /// The fence, and whatever lies between it and the fence of the next actor.
+    /// The fence, and anything between it and the fence of the next actor.
     pub fn fence_and_strays(&self) -> KeyRange {
         let mut end = self.fence();
         end.push(ESCAPED_NUL);
         KeyRange::new(self.fence(), end)
     }
 
-    /// Which row of the actor, its fence apart, a key is of.
+    /// Which row of the actor, other than its fence, a key belongs to.
     pub fn place(&self, key: &[u8]) -> Result<Place, DecodeError> {
         if key == self.row(HEAD, &[]) {
             return Ok(Place::Head);
@@ -32,7 +32,7 @@ impl ActorKeys {
     }
 }
 
-/// What a key among an actor's rows is the key of.
+/// The row that a key among an actor's rows belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// The HEAD row.
@@ -45,8 +45,8 @@ pub enum Place {
     Hints,
 }
 
-/// Where to look for the next actor by its rows, whether it has a fence or not. Fences and other rows sort by
-/// id alike, so one position serves both.
+/// The position at which to look for the next actor by its rows, whether it has a fence or not. Fences and
+/// other rows sort by id in the same way, so one position serves both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdCursor(Vec<u8>);
 
@@ -58,7 +58,7 @@ impl IdCursor {
         Self(position)
     }
 
-    /// Behind everything that may belong to the id of `key`, a key that [`IdCursor::ranges`] has led to.
+    /// After everything that may belong to the id of `key`, a key that [`IdCursor::ranges`] has led to.
     pub fn behind(key: &[u8]) -> Self {
         let mut position = key[1..].to_vec();
         match id_end(key) {
@@ -79,13 +79,13 @@ impl IdCursor {
         })
     }
 
-    /// Whether the id of a key begins with the prefix that `self` was made of.
+    /// Whether the id of a key begins with the prefix that `self` was created from.
     pub fn is_prefix_of(&self, key: &[u8]) -> bool {
         key.get(1..).is_some_and(|id| id.starts_with(&self.0))
     }
 }
 
-/// Where no release writes a key, though every one lies within a store's part of the key space.
+/// The ranges in a store's part of the key space in which no release writes a key.
 pub fn strange_ranges() -> [KeyRange; 5] {
     [
         KeyRange::new(vec![STORE, 0], vec![FENCE, STRING]),
@@ -96,13 +96,13 @@ pub fn strange_ranges() -> [KeyRange; 5] {
     ]
 }
 
-/// Which actor the key of a fence or of another row is of, if it names one.
+/// The actor that the key of a fence or of another row belongs to, if it names one.
 pub fn actor_of(key: &[u8]) -> Option<ActorId> {
     let end = id_end(key)?;
     unescape(key.get(2..end - 1)?).and_then(|id| ActorId::new(id).ok())
 }
 
-/// Where the id in a key ends, its closing NUL included.
+/// The end of the id in a key, including its closing NUL.
 fn id_end(key: &[u8]) -> Option<usize> {
     let mut at = 2;
     loop {

@@ -1,14 +1,14 @@
-//! Walks through b-trees: the interior pages seen last, and how far their children were asked for in order.
+//! Walks through b-trees: the last interior pages seen, and how far their children were requested in order.
 
 use crate::types::PageNumber;
 
 use super::interior;
 use super::window::{Ahead, Window};
 
-/// Interior pages remembered at most, and children of all of them together: 32 KiB.
+/// The maximum number of interior pages remembered, and of the children of all of them together: 32 KiB.
 const PAGES_MAX: usize = 16;
 const CHILDREN_MAX: usize = 8_192;
-/// Interior pages fetched ahead at most: each of them takes the place of another one here.
+/// The maximum number of interior pages fetched ahead: each of them displaces another one here.
 const INNER_WINDOW_MAX: usize = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,14 +17,14 @@ enum Direction {
     Backwards,
 }
 
-/// How a missed page lies in the trees that are known.
+/// Where a missed page is in the known trees.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It is no child of a remembered page.
+    /// It is not a child of a remembered page.
     Unknown,
-    /// It is a child, and not the next one of a walk.
+    /// It is a child, but not the next one of a walk.
     OutOfOrder,
-    /// It is the next one of a walk, which goes on with these pages.
+    /// It is the next one of a walk, which continues with these pages.
     InOrder(Window, Vec<u32>),
 }
 
@@ -33,22 +33,22 @@ struct Walk {
     children: Vec<u32>,
     /// Whether the children are interior pages themselves.
     inner: bool,
-    /// The child that was asked for or fetched last.
+    /// The child that was requested or fetched last.
     end: Option<usize>,
     direction: Direction,
     window: Window,
 }
 
-/// The interior pages seen last; the one used last stands at the end.
+/// The interior pages seen last; the most recently used one is at the end.
 #[derive(Default)]
 pub struct BtreeWalks {
     walks: Vec<Walk>,
-    /// A walk that has come to the end of its page. It goes on with the next page's first child.
+    /// A walk that has reached the end of its page. It continues with the first child of the next page.
     unfinished: Option<(Direction, Window)>,
 }
 
 impl BtreeWalks {
-    /// Remembers the page if it is an interior one.
+    /// Remembers the page if it is an interior page.
     pub fn remember(&mut self, page: PageNumber, bytes: &[u8]) {
         let Some(children) = interior::children(page, bytes) else { return };
         let children: Vec<u32> = children.into_iter().map(PageNumber::get).collect();
@@ -78,8 +78,8 @@ impl BtreeWalks {
         }
     }
 
-    /// A page was asked for that has to be fetched. `run` is the sequence of page numbers that it goes on
-    /// with, if it does; `was_read` says which pages were asked for lately.
+    /// A requested page has to be fetched. `run` is the sequence of page numbers that it continues, if any;
+    /// `was_read` says which pages were requested recently.
     pub fn step(
         &mut self,
         missed: u32,
@@ -107,7 +107,7 @@ impl BtreeWalks {
         } else {
             (walk.end, walk.window) = (Some(at), Window::default());
             if !walk.inner {
-                // A lookup: whatever was scanned before is over.
+                // A lookup: any earlier scan is over.
                 self.unfinished = None;
             }
             Step::OutOfOrder
@@ -118,8 +118,8 @@ impl BtreeWalks {
 }
 
 impl Walk {
-    /// In which direction, and how fast, the walk goes on if the child at `at` is its next one. Children in
-    /// between that were read from a cache do not end it.
+    /// The direction and window of the walk, if the child at `at` is its next one. Children in between that
+    /// were read from a cache do not end it.
     fn goes_on_at(&self, at: usize, was_read: impl Fn(u32) -> bool) -> Option<(Direction, Window)> {
         let end = self.end?;
         let (direction, between) = match at {

@@ -1,6 +1,6 @@
-//! Pages in memory, shared by all databases of a store within one budget of bytes.
+//! The page cache: pages in memory, shared by all databases of a store within one byte budget.
 //!
-//! A database has a *space* of its own in the cache, a number that is never used again: pages of an earlier
+//! Each database has its own *space* in the cache, a number that is never reused. Pages from an earlier
 //! opening of the same actor, or from before a commit too large to follow page by page, are in another space
 //! and simply age out.
 
@@ -12,19 +12,19 @@ use quick_cache::sync::Cache;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::types::{ActorId, PageCount, PageNumber, PageSize};
 
-/// What an entry costs besides its page: key, links, allocation.
+/// The cost of an entry besides its page: key, links, allocation.
 const ENTRY_BYTES: u64 = 96;
-/// A database that one reads from end to end may take one part in so many of the cache.
+/// A database that is read from end to end may use one part in this many of the cache.
 const SCANNED_PART_MAX: u64 = 4;
-/// To size the cache's tables: pages of SQLite's default size.
+/// Used to size the cache's tables: pages of SQLite's default size.
 const TYPICAL_PAGE_BYTES: u64 = 4_096;
 
-/// The pages of one database, as of its head.
+/// The pages of one database, at its head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Space(u64);
 
 impl Space {
-    /// The same one for every opening of an actor: for a planted bug only.
+    /// The same space for every opening of an actor: only for a planted bug.
     pub(crate) fn of(actor: &ActorId) -> Self {
         Self(u64::MAX - actor.as_str().len() as u64)
     }
@@ -57,28 +57,28 @@ impl PageCache {
         self.pages.weight()
     }
 
-    /// Whether a database of this size may fill the cache with what it reads in passing.
+    /// Whether a database of this size may fill the cache with pages of a scan.
     pub(crate) fn has_room_for(&self, size: PageCount, page_size: PageSize) -> bool {
         let bytes = u64::from(size.0) * (page_size.bytes() as u64 + ENTRY_BYTES);
         bytes <= self.pages.capacity() / SCANNED_PART_MAX
     }
 
-    /// A space that nobody has used.
+    /// A space that was never used.
     pub(crate) fn space(&self) -> Space {
         Space(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The page, if it is here.
+    /// The page, if it is cached.
     pub(crate) fn get(&self, space: Space, page: PageNumber) -> Option<Arc<[u8]>> {
         self.pages.get(&(space, page))
     }
 
-    /// Whether the page is here.
+    /// Whether the page is cached.
     pub(crate) fn contains(&self, space: Space, page: PageNumber) -> bool {
         self.pages.contains_key(&(space, page))
     }
 
-    /// Puts a page here, in place of what there was of it.
+    /// Caches a page, replacing an earlier version.
     pub(crate) fn insert(&self, space: Space, page: PageNumber, bytes: impl Into<Arc<[u8]>>) {
         self.pages.insert((space, page), bytes.into());
     }

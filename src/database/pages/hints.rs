@@ -1,24 +1,24 @@
-//! Which pages to note as hints for the next start: those that were read soon after this one.
+//! Chooses the pages to store as hints for the next start: those that were read soon after this one.
 //!
-//! Workloads alternate: one start serves a lookup, the next one a report. So hints are not simply what the
-//! last start used. What it used comes first; what earlier starts had noted and this one did not use stays
-//! beside it, as far as the budget has room and up to half of the budget. So two workloads that take turns
-//! keep each other's pages, a preload holds at most half a budget of pages that were of no use to the last
-//! start, and nothing has to be remembered about single pages.
+//! Workloads alternate: one start serves a lookup, the next one a report. So the hints are not just the pages
+//! that the last start used. Those come first. Pages that earlier starts noted and this one did not use are
+//! kept as long as there is room, up to half of the budget. So two alternating workloads keep each other's
+//! pages, a preload holds at most half a budget of pages that the last start did not use, and no state is
+//! needed for single pages.
 
 use std::cmp::Reverse;
 
 use crate::engine::HINT_RUNS_MAX;
 use crate::types::{PageBits, PageCount, PageNumber, PageRange, PageSize, runs};
 
-/// How many bytes of pages are noted, unless told otherwise.
+/// The default number of page bytes that are recorded.
 pub const HINT_BYTES_DEFAULT: usize = 512 * 1024;
-/// Runs with up to this many other pages between them may be noted as one, if there are too many runs.
+/// Runs with up to this many other pages between them may be merged, if there are too many runs.
 const GAP_PAGES_MAX: u32 = 8;
-/// Hints are worth a write if this part of their pages has changed: one in so many.
+/// Hints are worth writing if at least one in this many of their pages has changed.
 const CHANGED_PART_MIN: u64 = 10;
 
-/// Records the pages that the first reads after a start ask for.
+/// Records the pages that the first reads after a start request.
 #[derive(Debug)]
 pub struct HintRecorder {
     pages: PageBits,
@@ -33,7 +33,7 @@ impl HintRecorder {
         Self { pages: PageBits::new(), pages_max, finished: pages_max == 0 }
     }
 
-    /// Notes that a page was read, whether it had to be fetched or not.
+    /// Records that a page was read, whether it had to be fetched or not.
     pub fn read(&mut self, page: PageNumber) {
         if !self.finished {
             self.pages.insert(page);
@@ -46,7 +46,7 @@ impl HintRecorder {
         !self.finished
     }
 
-    /// The pages recorded, and those of the hints that this start was given that are still worth keeping.
+    /// The recorded pages, and those of the hints that this start was given that are still worth keeping.
     pub fn hints_after(&self, given: &[PageRange]) -> Vec<PageRange> {
         let used = PageRange::gather(self.pages.pages());
         let count = self.pages.count();
@@ -76,15 +76,15 @@ fn few_runs(mut runs: Vec<PageRange>) -> Vec<PageRange> {
         }
         runs = joined;
     }
-    // Of runs of one length the first ones stay.
+    // Of runs of equal length the first ones stay.
     runs.sort_by_key(|run| Reverse(run.count()));
     runs.truncate(HINT_RUNS_MAX);
     runs.sort_unstable_by_key(|run| run.first);
     runs
 }
 
-/// Whether `new` hints differ enough from the `old` ones to be worth a durable write: in a tenth of the pages
-/// of the longer list. Both are in order.
+/// Whether the `new` hints differ enough from the `old` ones to be worth a durable write: in a tenth of the
+/// pages of the longer list. Both are in order.
 pub fn worth_storing(old: &[PageRange], new: &[PageRange]) -> bool {
     let changed = runs::count(&runs::subtract(old, new)) + runs::count(&runs::subtract(new, old));
     changed > 0 && changed * CHANGED_PART_MIN >= runs::count(old).max(runs::count(new))
@@ -127,9 +127,9 @@ mod tests {
 
     #[test]
     fn what_was_given_and_not_used_stays_as_far_as_there_is_room_for_it() {
-        // 40 used of 128, and half of that for others: the lowest.
+        // 40 of 128 are used, and half of the budget is for others: the lowest pages.
         assert_eq!(recorder(1..=40).hints_after(&[range(30, 200)]), [range(1, 104)]);
-        // 100 used of 128: 28 stay.
+        // 100 of 128 are used: 28 others stay.
         assert_eq!(recorder(1..=100).hints_after(&[range(201, 300)]), [range(1, 100), range(201, 228)]);
         assert_eq!(recorder(1..=128).hints_after(&[range(201, 300)]), [range(1, 128)]);
     }

@@ -1,4 +1,4 @@
-//! Interior pages of SQLite's b-trees: which pages they point to. See section 1.6 of SQLite's file format,
+//! Interior pages of SQLite's b-trees: the pages that they point to. See section 1.6 of SQLite's file format,
 //! <https://sqlite.org/fileformat2.html>.
 
 use crate::types::PageNumber;
@@ -11,9 +11,9 @@ const HEADER_BYTES: usize = 12;
 const CELLS_AT: usize = 3;
 const RIGHTMOST_AT: usize = 8;
 
-/// The children of an interior page in the order of their keys; `None` for any other page, and for bytes
-/// that no interior page has. A page of another kind may look like one by chance, so this is good enough to
-/// guess by and for nothing else.
+/// The children of an interior page in key order; `None` for any other page, and for bytes that no interior
+/// page has. A page of another kind may look like one by chance, so the result is only good enough to guess
+/// what to read ahead.
 pub fn children(page: PageNumber, bytes: &[u8]) -> Option<Vec<PageNumber>> {
     let header_at = if page == PageNumber::FIRST { FILE_HEADER_BYTES } else { 0 };
     let header = bytes.get(header_at..)?;
@@ -24,7 +24,7 @@ pub fn children(page: PageNumber, bytes: &[u8]) -> Option<Vec<PageNumber>> {
     let content_at = header_at + HEADER_BYTES + 2 * cells;
     let mut children = Vec::with_capacity(cells + 1);
     for cell in 0..cells {
-        // The offset of a cell counts from the page's beginning, also on page 1.
+        // The offset of a cell counts from the start of the page, even on page 1.
         let cell_at = usize::from(u16_at(header, HEADER_BYTES + 2 * cell)?);
         if cell_at < content_at {
             return None;
@@ -57,7 +57,7 @@ pub(super) mod testing {
         bytes[header_at + CELLS_AT..][..2].copy_from_slice(&cells.to_be_bytes());
         bytes[header_at + RIGHTMOST_AT..][..4].copy_from_slice(&rightmost.to_be_bytes());
         for (cell, child) in left.iter().enumerate() {
-            // Four bytes of pointer and one of key, from the page's end on, as SQLite fills it.
+            // A pointer of four bytes and a key of one byte, from the end of the page on, as SQLite fills it.
             let cell_at = page_bytes - 5 * (cell + 1);
             let pointer = u16::try_from(cell_at).unwrap();
             bytes[header_at + HEADER_BYTES + 2 * cell..][..2].copy_from_slice(&pointer.to_be_bytes());
@@ -84,7 +84,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.sqlite");
         let connection = Connection::open(&path).unwrap();
-        // Nothing but two b-trees of leaves below one root each, without free pages.
+        // Just two b-trees of leaves below one root each, without free pages.
         let script = "
             PRAGMA page_size = 1024;
             CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB);
@@ -106,7 +106,7 @@ mod tests {
         below.sort_unstable();
         below.dedup();
         assert_eq!(roots, 2);
-        // Every page is below a root, but the roots and page 1.
+        // Every page is below a root, except the roots and page 1.
         assert_eq!(below.len(), pages as usize - 3);
     }
 

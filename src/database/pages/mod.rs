@@ -1,4 +1,4 @@
-//! Where SQLite's pages come from: the cache, the store, and what is read ahead of it.
+//! Where SQLite's pages come from: the cache, the store, and read-ahead.
 
 pub(crate) mod btree_walks;
 pub(crate) mod cache;

@@ -1,35 +1,35 @@
-//! Read-ahead: on a page miss, which further pages to fetch in the same round trip.
+//! Read-ahead: on a page miss, decides which further pages to fetch in the same round trip.
 //!
-//! Two patterns are looked for. Pages whose numbers follow each other: overflow chains, and scans of tables
-//! that were filled in order. And children of one interior page in order, forwards or backwards: scans of
-//! any other table or index, whose pages may lie anywhere. A pattern is followed with two pages at first and
-//! twice as many each time, as long as they are being read; point lookups soon fetch nothing ahead.
+//! It looks for two patterns. The first is consecutive page numbers: overflow chains, and scans of tables
+//! that were filled in order. The second is the children of one interior page in order, forwards or
+//! backwards: scans of any other table or index, whose pages may be anywhere. A pattern starts with two pages
+//! and doubles each time while the pages are used. Point lookups soon stop fetching anything ahead.
 
 use crate::types::{PageCount, PageNumber, PageSize};
 
 use super::btree_walks::{BtreeWalks, Step};
 use super::window::{Ahead, Window};
 
-/// What one miss may fetch ahead, unless told otherwise.
+/// The default number of bytes that one miss may fetch ahead.
 pub const READ_AHEAD_BYTES_DEFAULT: usize = 256 * 1024;
-/// Pages read last that are remembered.
+/// How many recently read pages are remembered.
 const RECENT_MAX: usize = 32;
-/// Sequences of page numbers followed at the same time: a join scans several tables.
+/// How many sequences of page numbers are followed at the same time: a join scans several tables.
 const SEQUENCES_MAX: usize = 4;
 
 /// A sequence of page numbers.
 struct Sequence {
-    /// The page that was asked for or fetched last.
+    /// The page that was requested or fetched last.
     end: u32,
     window: Window,
 }
 
-/// Decides what to fetch ahead of one database's reads. It holds at most about 40 KiB.
+/// Decides what to fetch ahead of one database's reads. It uses at most about 40 KiB.
 pub struct ReadAhead {
     window_max: usize,
     ahead: Ahead,
     walks: BtreeWalks,
-    /// The one that went on last stands at the end.
+    /// The most recently continued one is at the end.
     sequences: Vec<Sequence>,
     recent: [u32; RECENT_MAX],
     recent_next: usize,
@@ -49,8 +49,8 @@ impl ReadAhead {
         }
     }
 
-    /// Is told each page that SQLite asks for, whether it has to be fetched or not, before
-    /// [`ReadAhead::on_miss`] is asked.
+    /// Must be called for each page that SQLite requests, whether it has to be fetched or not, before
+    /// [`ReadAhead::on_miss`].
     pub fn on_read(&mut self, page: PageNumber) {
         if self.window_max == 0 {
             return;
@@ -60,7 +60,8 @@ impl ReadAhead {
         self.recent_next = (self.recent_next + 1) % RECENT_MAX;
     }
 
-    /// Is told each page that has arrived from the store; a page that was written may be told as well.
+    /// Must be called for each page that has arrived from the store; may also be called for a page that was
+    /// written.
     pub fn on_page(&mut self, page: PageNumber, bytes: &[u8]) {
         if self.window_max > 0 {
             self.walks.remember(page, bytes);
@@ -68,7 +69,7 @@ impl ReadAhead {
     }
 
     /// The pages to fetch together with `page`, which has to be fetched: ascending, within the size, without
-    /// `page`. Some of them may be at hand already; those need not be fetched.
+    /// `page`. Some of them may be available already; those need not be fetched.
     pub fn on_miss(&mut self, page: PageNumber, size_pages: PageCount) -> Vec<PageNumber> {
         if self.window_max == 0 {
             return Vec::new();
@@ -85,7 +86,7 @@ impl ReadAhead {
                 Step::Unknown => (0, Vec::new(), false),
             };
         let in_tree_order = tree_run != 0;
-        // A child that is not asked for in the order of its tree is a lookup, whatever lies beside it.
+        // A child that is not requested in the order of its tree is a lookup, whatever its page number.
         let begins = (!is_child || in_tree_order) && missed > 1 && was_read(missed - 1);
         let window = continued.or(begins.then(Window::default)).map(|window| self.ahead.next(window));
         self.admit(missed, size_pages, &mut wanted);
@@ -104,7 +105,7 @@ impl ReadAhead {
         wanted.into_iter().filter_map(PageNumber::new).collect()
     }
 
-    /// Leaves only pages that exist and are not on their way already.
+    /// Keeps only pages that exist and are not being fetched already.
     fn admit(&self, missed: u32, size_pages: PageCount, pages: &mut Vec<u32>) {
         let waiting = self.ahead.waiting();
         let admitted = |page: u32| page != missed && page <= size_pages.0;
@@ -113,8 +114,8 @@ impl ReadAhead {
         pages.dedup();
     }
 
-    /// The sequence that the missed page goes on with. Pages in between that were read from a cache do not
-    /// end it.
+    /// The sequence that the missed page continues. Pages in between that were read from a cache do not end
+    /// it.
     fn take_sequence(&mut self, missed: u32, was_read: impl Fn(u32) -> bool) -> Option<Sequence> {
         let index = self.sequences.iter().position(|sequence| {
             let gap = missed.saturating_sub(sequence.end);
@@ -131,7 +132,8 @@ impl ReadAhead {
     }
 }
 
-// Named because `crates/threads` borrows this file, and rustfmt would look for it beside this one.
+// The path is explicit because `crates/threads` includes this file, and rustfmt would look for it beside this
+// one.
 #[cfg(test)]
 #[path = "read_ahead/tests.rs"]
 mod tests;

@@ -1,10 +1,10 @@
-//! The committed pages of one opened actor: from the preload and the page cache, else from the store, a few
-//! more at a time than were asked for.
+//! The committed pages of one open actor: from the preload, then the page cache, then the store, which
+//! returns a few more pages than were requested.
 //!
-//! Every read names the generation held and the head that this database last saw. So either all pages of an
-//! answer come from that head, or the read fails: two lineages never mix.
+//! Every read names the generation and the head that this database last saw. So either all pages of an answer
+//! come from that head, or the read fails: two lineages never mix.
 
-// Named because `crates/threads` borrows this file, and would look for it beside this one.
+// The path is explicit because `crates/threads` includes this file, and would look for it beside this one.
 #[path = "source/following.rs"]
 mod following;
 
@@ -26,17 +26,17 @@ use super::source::following::Following;
 /// How a database reads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadPolicy {
-    /// Whether pages are fetched before they are asked for.
+    /// Whether pages are fetched before they are requested.
     pub(crate) read_ahead: bool,
-    /// Whether the pages of the first phase are noted, for the next start.
+    /// Whether the pages of the first phase are recorded for the next start.
     pub(crate) learn_hints: bool,
 }
 
-/// Answers to misses that are kept for what is asked next, as long as read-ahead waits for their pages: each
-/// of at most [`READ_AHEAD_BYTES_DEFAULT`].
+/// How many answers to misses are kept for the following requests, as long as read-ahead waits for their
+/// pages: each of at most [`READ_AHEAD_BYTES_DEFAULT`].
 const FETCHED_MAX: usize = 4;
 
-/// The committed pages, as of one head.
+/// The committed pages, at one head.
 pub(crate) struct Source {
     engine: Arc<Engine>,
     actor: ActorId,
@@ -46,23 +46,23 @@ pub(crate) struct Source {
     page_size: PageSize,
     cache: Arc<PageCache>,
     space: Space,
-    /// What the last misses have fetched ahead, which is asked for next.
+    /// What the last misses have fetched ahead, which is likely to be requested next.
     fetched: VecDeque<PageSet>,
-    /// Pages of the preload that were not asked for yet.
+    /// Preloaded pages that were not requested yet.
     unused_preload: HashSet<PageNumber>,
     read_ahead: Option<ReadAhead>,
     recorder: Option<HintRecorder>,
     counters: Arc<Counters>,
-    /// The mark of the last commit, if nobody knows whether it took place.
+    /// The token of the last commit, if its outcome is unknown.
     doubt: Option<Token>,
-    /// Whether the call that runs is still wanted; without it, every one is.
+    /// Whether the running call is still wanted; `None` means that every call is.
     wanted: Option<Wanted>,
-    /// For who does not own the actor: what it needs to follow those who do.
+    /// For a reader that does not own the actor: what it needs to follow the owners.
     following: Option<Following>,
 }
 
 impl Source {
-    /// The pages behind a start. The preload goes into the cache.
+    /// The pages of a start. The preload goes into the cache.
     pub(crate) fn new(
         (engine, cache, counters): (Arc<Engine>, Arc<PageCache>, Arc<Counters>),
         actor: ActorId,
@@ -100,22 +100,23 @@ impl Source {
         }
     }
 
-    /// From here on commits are made as long as `wanted` says so.
+    /// From here on, commits stop as soon as `wanted` says so.
     pub(crate) fn commit_while(&mut self, wanted: Wanted) {
         self.wanted = Some(wanted);
     }
 
-    /// The engine, to wait for what it does.
+    /// The engine, to wait for its futures.
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// Whether it is unknown what became of the last commit.
+    /// Whether the outcome of the last commit is unknown.
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.doubt.is_some()
     }
 
-    /// Finds out what became of the last commit. Whether it took place, so that the pages are others than before.
+    /// Finds out what became of the last commit. Returns whether it took place, so that the pages are others
+    /// than before.
     pub(crate) fn resolve_doubt(&mut self) -> Result<bool, StoreError> {
         let Some(token) = self.doubt else { return Ok(false) };
         if planted::has(Bug::DoubtForgotten) {
@@ -126,13 +127,13 @@ impl Source {
         let landed = self.engine.wait(asked)?;
         self.doubt = None;
         let Some(meta) = landed else { return Ok(false) };
-        // Its pages are gone from memory.
+        // Its pages are no longer in memory.
         self.space = self.cache.space();
         self.advance(meta.head_txid, meta.size_pages, meta.page_size, 0);
         Ok(true)
     }
 
-    /// Notes a commit whose outcome is unknown.
+    /// Remembers a commit whose outcome is unknown.
     fn note<T>(&mut self, committed: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(StoreError::CommitUnknown { token, .. }) = &committed {
             self.doubt = *token;
@@ -140,19 +141,19 @@ impl Source {
         committed
     }
 
-    /// How many pages there are.
+    /// The number of pages.
     pub(crate) fn size(&self) -> PageCount {
         self.size
     }
 
-    /// The size of a page; meaningless while there are none.
+    /// The size of a page; meaningless while there are no pages.
     pub(crate) fn page_size(&self) -> PageSize {
         self.page_size
     }
 
-    /// Copies a page that lies inside the size.
+    /// Copies a page inside the size.
     pub(crate) fn read(&mut self, page: PageNumber, out: &mut [u8]) -> Result<(), StoreError> {
-        // Page 1 comes with every start anyway.
+        // Every start returns page 1 anyway.
         if let Some(recorder) = self.recorder.as_mut().filter(|_| page != PageNumber::FIRST) {
             recorder.read(page);
         }
@@ -194,7 +195,7 @@ impl Source {
         self.counters.round_trips.add(1);
         self.counters.pages_fetched.add(pages.pages.len());
         self.counters.pages_read_ahead.add(pages.pages.len().saturating_sub(1));
-        // A scan of a database that the cache cannot hold would only push out what others need.
+        // A scan of a database that does not fit the cache would only push out what others need.
         let keep = pages.pages.len() == 1 || self.cache.has_room_for(self.size, self.page_size);
         let chunks = pages.data.chunks_exact(pages.page_size.bytes());
         for (&number, bytes) in pages.pages.iter().zip(chunks) {
@@ -217,12 +218,12 @@ impl Source {
         Ok(())
     }
 
-    /// Lets go of what was fetched ahead and is not in the cache: nobody goes on reading there.
+    /// Drops what was fetched ahead and is not in the cache: nobody continues reading there.
     pub(crate) fn forget_fetched(&mut self) {
         self.fetched.clear();
     }
 
-    /// Commits pages on top of the head, and goes on from there.
+    /// Commits pages on top of the head, and continues from there.
     pub(crate) fn commit(
         &mut self,
         size: PageCount,
@@ -237,8 +238,8 @@ impl Source {
         let head = self.note(committed)?;
         let new = pages.iter().filter(|(page, _)| !self.size.contains(*page)).count();
         if new < size.0.saturating_sub(self.size.0) as usize {
-            // Pages between the sizes that were not written read as zeros, also where the cache has what they
-            // held before the database was cut off in front of them.
+            // Pages between the sizes that were not written read as zeros. The cache may still have what they
+            // held before the database was truncated in front of them.
             self.space = self.cache.space();
         }
         self.advance(head, size, page_size, pages.len());
@@ -255,7 +256,7 @@ impl Source {
         self.engine.wait(self.engine.begin_large_commit_while(self.wanted.clone(), &self.actor, request))
     }
 
-    /// Makes a large commit visible, and goes on from there.
+    /// Makes a large commit visible, and continues from there.
     pub(crate) fn finish_large_commit(
         &mut self,
         writer: LargeCommitWriter,
@@ -265,7 +266,7 @@ impl Source {
     ) -> Result<(), StoreError> {
         let finished = self.engine.wait(writer.finish(size));
         let head = self.note(finished)?;
-        // Which pages have changed is not known one by one any more.
+        // It is no longer known which pages have changed.
         self.space = self.cache.space();
         self.advance(head, size, page_size, pages);
         Ok(())
@@ -280,13 +281,13 @@ impl Source {
         self.counters.pages_committed.add(pages);
     }
 
-    /// The pages that the next start should bring along, given those that this one was given. Once: later
-    /// calls have nothing new to say.
+    /// The hints for the next start, given those of this one. Returns them only once: later calls have
+    /// nothing new to add.
     pub(crate) fn take_hints(&mut self, given: &[PageRange]) -> Option<Vec<PageRange>> {
         self.recorder.take().map(|recorder| recorder.hints_after(given))
     }
 
-    /// Whether as many early reads were noted as hints may be.
+    /// Whether as many early reads were recorded as hints may hold.
     pub(crate) fn hints_are_complete(&self) -> bool {
         self.recorder.as_ref().is_some_and(|recorder| !recorder.is_recording())
     }

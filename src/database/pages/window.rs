@@ -1,30 +1,31 @@
-//! How far to fetch ahead: each run of reads begins with little, gets more while it is used, and less when it
-//! is not. What all runs together have wasted decides how soon a new one may begin.
+//! The read-ahead window: how far to fetch ahead. Each run of reads starts small, grows while the fetched
+//! pages are used, and shrinks when they are not. The waste of all runs together decides how soon a new run
+//! may start.
 
 use std::collections::VecDeque;
 
-/// What a run fetches ahead first, in pages.
+/// The first window of a run, in pages.
 const WINDOW_FIRST: usize = 2;
-/// While more is wasted than used, no run fetches more pages than this ahead,
+/// While more pages are wasted than used, no run fetches more than this many ahead,
 const WINDOW_DISTRUSTED: usize = 8;
-/// and none begins before this many reads in order.
+/// and none starts before this many reads in order.
 const PROOF_STEPS: u32 = 4;
-/// Wasted pages that are forgiven, so that the first wrong guess does not end all of them.
+/// Wasted pages that are tolerated, so that the first wrong guess does not stop all read-ahead.
 const GRACE_PAGES: u32 = 16;
-/// A page that nobody has read after this many full windows of reads was fetched in vain; no more pages than
+/// A page that nobody has read after this many full windows of reads counts as wasted; no more pages than
 /// that wait at a time.
 const PATIENCE_WINDOWS: usize = 4;
-/// Verdicts remembered, so that a workload that changes is judged anew.
+/// How many outcomes are remembered, so that read-ahead adapts when a workload changes.
 const VERDICTS_MAX: u32 = 512;
 
 /// One run of reads in order, and how far it fetches ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Window {
-    /// Tells its pages from those of other runs; 0 before it fetched any.
+    /// Distinguishes its pages from those of other runs; 0 before it has fetched any.
     run: u32,
-    /// The pages that it fetched ahead last.
+    /// The number of pages that it fetched ahead last.
     pages: usize,
-    /// Reads in order so far.
+    /// How many reads in order it has had.
     steps: u32,
 }
 
@@ -43,11 +44,11 @@ impl Window {
 struct Fetched {
     page: u32,
     run: u32,
-    /// How many reads there had been.
+    /// How many reads there were before.
     at: u64,
 }
 
-/// The pages fetched ahead that nobody has read yet, and what became of earlier ones.
+/// The pages fetched ahead that nobody has read yet, and the outcomes of earlier ones.
 pub struct Ahead {
     waiting: VecDeque<Fetched>,
     window_max: usize,
@@ -63,7 +64,7 @@ impl Ahead {
         Self { waiting: VecDeque::new(), window_max, reads: 0, runs: 0, used: 0, wasted: 0 }
     }
 
-    /// The next step of a run that was read in order once more.
+    /// The next window of a run that was read in order once more.
     pub fn next(&mut self, mut window: Window) -> Window {
         if window.run == 0 {
             self.runs = self.runs.wrapping_add(1).max(1);
@@ -85,7 +86,7 @@ impl Ahead {
         self.wasted <= self.used + GRACE_PAGES
     }
 
-    /// Notes pages that a run fetches ahead.
+    /// Records pages that a run fetches ahead.
     pub fn fetched(&mut self, run: u32, pages: impl IntoIterator<Item = u32>) {
         let at = self.reads;
         self.waiting.extend(pages.into_iter().map(|page| Fetched { page, run, at }));
@@ -98,7 +99,7 @@ impl Ahead {
         pages
     }
 
-    /// Notes a read, and what was fetched in vain.
+    /// Records a read, and the pages that were wasted.
     pub fn read(&mut self, page: u32) {
         self.reads += 1;
         if let Some(index) = self.waiting.iter().position(|fetched| fetched.page == page) {
@@ -186,7 +187,7 @@ mod tests {
                 ahead.read(page);
             }
         }
-        // Enough was used by then for the ninth wrong guess to be forgiven.
+        // Enough pages were used by then to tolerate the ninth wrong guess.
         assert_eq!(windows, [0, 0, 0, 2, 4, 8, 16]);
     }
 

@@ -1,5 +1,5 @@
-//! The memory of SQLite's page caches, summed over all databases: beyond a budget those give theirs back
-//! that were not used for longest. So thousands of databases can be open, of which few are busy.
+//! The memory budget of SQLite's page caches, over all databases of a store. Beyond the budget, the least
+//! recently used databases release their caches. So thousands of databases can be open while few are busy.
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, Weak};
@@ -9,13 +9,13 @@ use crate::sync::Mutex;
 /// The budget.
 const BYTES_MAX: usize = 256 << 20;
 
-/// What can be asked for memory.
+/// Something that can be asked to release memory.
 pub(crate) trait Shrink: Send + Sync + 'static {
-    /// Gives memory back when nothing else is to be done. Does not wait.
+    /// Releases memory once there is no other work. Does not wait.
     fn ask_to_shrink(&self);
 }
 
-/// One database's place among all.
+/// The position of one database in the order of last use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Use(u64);
 
@@ -23,7 +23,7 @@ struct Use(u64);
 struct State {
     last: u64,
     bytes: usize,
-    /// By their last use.
+    /// Ordered by last use.
     databases: BTreeMap<Use, (usize, Weak<dyn Shrink>)>,
 }
 
@@ -33,15 +33,15 @@ pub(crate) struct MemoryBudget {
     state: Mutex<State>,
 }
 
-/// What one database has told about itself.
+/// What one database has reported about itself.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     at: Option<(Use, usize)>,
 }
 
 impl MemoryBudget {
-    /// Notes that a database was used and holds `bytes` now. The answer is the databases that should give
-    /// memory back.
+    /// Records that a database was used and holds `bytes` now. Returns the databases that should release
+    /// memory.
     pub(crate) fn used(
         &self,
         held: &mut Held,
@@ -64,7 +64,7 @@ impl MemoryBudget {
         idle
     }
 
-    /// Notes that a database holds nothing any more.
+    /// Records that a database no longer holds anything.
     pub(crate) fn gone(&self, held: &mut Held) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.remove(held);
@@ -102,7 +102,7 @@ mod tests {
         let half = BYTES_MAX / 2;
         assert_eq!(budget.used(&mut one, half, nobody()).len(), 0);
         assert_eq!(budget.used(&mut two, half, nobody()).len(), 0);
-        // Used again, so that `two` is now the older one.
+        // Used again, so that `two` is now the least recently used.
         assert_eq!(budget.used(&mut one, half, nobody()).len(), 0);
         assert_eq!(budget.used(&mut one, half + 1, nobody()).len(), 1);
         budget.gone(&mut two);

@@ -1,7 +1,7 @@
-//! What the databases of a store have done together.
+//! The metrics of all databases of a store.
 //!
-//! Each database counts for itself, on cache lines that nobody else writes. The numbers are added up when somebody
-//! asks for them, and those of a database that is closed are kept.
+//! Each database counts for itself, on cache lines that no other database writes. The numbers are added up
+//! when somebody reads them. Those of a closed database are kept.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, Weak};
@@ -10,7 +10,7 @@ use crate::database::stats::Counters;
 use crate::metrics::{Now, SqlTotals};
 use crate::sync::{Mutex, MutexGuard};
 
-/// What one database does right now.
+/// The current load of one database.
 pub(crate) struct Load {
     /// Calls that wait.
     pub(crate) waiting: usize,
@@ -20,13 +20,13 @@ pub(crate) struct Load {
     pub(crate) memory_bytes: usize,
 }
 
-/// What can be asked for its load.
+/// Something that reports its load.
 pub(crate) trait Loaded: Send + Sync + 'static {
-    /// How many calls wait and run, and the bytes that it holds.
+    /// How many calls wait and run, and how many bytes it holds.
     fn load(&self) -> Load;
 }
 
-/// The databases that are open, and the numbers of those that were.
+/// The open databases, and the totals of those that were closed.
 #[derive(Default)]
 pub(crate) struct OpenDatabases {
     state: Mutex<State>,
@@ -49,7 +49,7 @@ impl OpenDatabases {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A database is open. The answer is the number by which it is taken out again.
+    /// A database was opened. Returns the number by which it is removed.
     pub(crate) fn add<D: Loaded>(&self, counters: &Arc<Counters>, database: &Weak<D>) -> u64 {
         let mut state = self.lock();
         state.last += 1;
@@ -59,7 +59,7 @@ impl OpenDatabases {
         number
     }
 
-    /// It is closed, and its counters have come to rest. More than once is once.
+    /// A database was closed, and its counters no longer change. Repeated calls do nothing.
     pub(crate) fn remove(&self, number: u64) {
         let mut state = self.lock();
         if let Some(Entry { counters, .. }) = state.open.remove(&number) {
@@ -69,7 +69,7 @@ impl OpenDatabases {
         }
     }
 
-    /// All numbers together, and how things are now, as far as databases know.
+    /// All numbers together, and the current state as far as databases report it.
     pub(crate) fn read(&self) -> (SqlTotals, Now) {
         let state = self.lock();
         let mut totals = state.closed;
@@ -80,7 +80,7 @@ impl OpenDatabases {
         }
         drop(state);
         let mut now = Now { open_databases: open.len() as u64, ..Now::default() };
-        // Without the lock: whoever drops a database last closes it here.
+        // Without the lock: whoever drops the last reference to a database closes it here.
         for database in open.iter().filter_map(Weak::upgrade) {
             let load = database.load();
             now.sql_waiting += load.waiting as u64;

@@ -1,4 +1,4 @@
-//! Whose call runs next, on which thread, and how much memory the databases of a store may keep.
+//! Scheduling: which call runs next, on which thread, and how much memory the databases of a store may keep.
 
 pub(crate) mod handle;
 pub(crate) mod memory_budget;

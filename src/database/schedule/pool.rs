@@ -1,8 +1,8 @@
-//! The threads on which SQL runs, away from those of the event loop and of the runtime.
+//! The threads that run SQL, separate from those of the event loop and of the runtime.
 //!
-//! A thread runs one call of one database, then takes the next database in line. It blocks while the store
-//! flushes, so there are more of them than cores: as many commits can share one flush of the embedded
-//! engine. Threads begin when all others are busy, and end when they have had nothing to do for a while.
+//! A thread runs one call of one database, then takes the next database from the queue. It blocks while the
+//! store flushes, so there are more threads than cores: that many commits can share one flush of the embedded
+//! engine. A thread is started when all others are busy, and ends after it has been idle for a while.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,15 +13,15 @@ use crate::sync::{Condvar, Mutex, MutexGuard, Runtime, thread};
 
 /// How long a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(10);
-/// SQLite's parser and virtual machine are not deep; this is what it reserves, not what it uses.
+/// SQLite's parser and virtual machine do not recurse deeply; this much is reserved, not used.
 const STACK_BYTES: usize = 2 << 20;
 
 /// Something with calls to run.
 pub(crate) trait Turns: Send + Sync + 'static {
-    /// Runs one call. Whether another one may run already.
+    /// Runs one call. Returns whether another one may run.
     fn turn(self: Arc<Self>) -> bool;
 
-    /// It is out of the line again, because there is no thread and none can be started.
+    /// Called after it was taken out of the queue, because there is no thread and none can be started.
     fn fail_waiting(self: Arc<Self>, why: &io::Error);
 }
 
@@ -37,19 +37,19 @@ pub struct Pool {
     state: Mutex<State>,
     wake: Condvar,
     threads_max: usize,
-    /// Whose timer and tasks the engine uses when it is called from these threads.
+    /// The runtime whose timers and tasks the engine uses when it is called from these threads.
     runtime: Runtime,
     /// Called instead of starting a thread.
     #[cfg(feature = "testing")]
     starter: Option<Starter>,
 }
 
-/// Arranges for [`Pool::work_off`] to be called.
+/// Has [`Pool::work_off`] called.
 #[cfg(feature = "testing")]
 pub type Starter = Box<dyn Fn(Arc<Pool>) + Send + Sync>;
 
 impl Pool {
-    /// A pool of at most `threads_max` threads, none of which runs yet.
+    /// A pool of at most `threads_max` threads, none of which is running yet.
     pub fn new(threads_max: usize, runtime: Runtime) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
@@ -61,15 +61,15 @@ impl Pool {
         })
     }
 
-    /// A pool without threads: where it would start one, it calls `starter`, which has [`Self::work_off`] called
-    /// where and when it sees fit.
+    /// A pool without threads: where it would start one, it calls `starter`, which has [`Self::work_off`]
+    /// called where and when it sees fit.
     #[cfg(feature = "testing")]
     pub fn started_by(starter: Starter, runtime: Runtime) -> Arc<Self> {
         let (state, wake) = (Mutex::default(), Condvar::new());
         Arc::new(Self { state, wake, threads_max: 1, runtime, starter: Some(starter) })
     }
 
-    /// What a thread would do, until nothing is in line.
+    /// Does what a thread would do, until the queue is empty.
     #[cfg(feature = "testing")]
     pub fn work_off(&self) {
         let (mut state, mut ran) = self.take_turn(self.lock());
@@ -83,11 +83,12 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a database in line. It is in line once at a time; that is the caller's to see to.
+    /// Adds a database to the queue. The caller makes sure that it is in the queue only once.
     pub(crate) fn schedule(self: &Arc<Self>, database: Arc<dyn Turns>) {
         let mut state = self.lock();
         state.ready.push_back(database);
-        // An idle thread counts until it has woken, so more in line than idle threads need a new one.
+        // An idle thread counts as idle until it has woken, so a longer queue than idle threads needs a new
+        // one.
         let begin = state.ready.len() > state.idle && state.threads < self.threads_max;
         state.threads += usize::from(begin);
         drop(state);
@@ -113,7 +114,7 @@ impl Pool {
                 name: "sql.no-thread", target: "baton::sql", %error, "no thread for SQL could be started");
             let mut state = self.lock();
             state.threads -= 1;
-            // Those that run take over its work. Without any, nobody would.
+            // The running threads take over its work. Without any, nobody would.
             let left = if state.threads == 0 { std::mem::take(&mut state.ready) } else { VecDeque::new() };
             drop(state);
             for database in left {
@@ -122,7 +123,7 @@ impl Pool {
         }
     }
 
-    /// Runs one call of the first database in line. Whether there was one.
+    /// Runs one call of the first database in the queue. Returns whether there was one.
     fn take_turn<'p>(&'p self, mut state: MutexGuard<'p, State>) -> (MutexGuard<'p, State>, bool) {
         let Some(database) = state.ready.pop_front() else { return (state, false) };
         drop(state);
@@ -131,7 +132,7 @@ impl Pool {
         if again {
             state.ready.push_back(database);
         } else {
-            // Outside the lock: it may be the last to hold the database.
+            // Outside of the lock: this may drop the last reference to the database.
             drop(state);
             drop(database);
             state = self.lock();
@@ -168,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts down its turns, and notes how many run at once.
+    /// Counts down its turns, and records how many run at once.
     struct Counting {
         left: AtomicUsize,
         running: Arc<AtomicUsize>,

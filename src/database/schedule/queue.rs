@@ -1,8 +1,8 @@
-//! Who is next on a database: calls wait in one line, first come first served, and while a transaction is
-//! open only its own calls are let forward.
+//! The queue of one database: calls run first come, first served. While a transaction is open, only its own
+//! calls run.
 //!
-//! A *scope* is what a call belongs to: 0 is the database itself, every transaction has a number of its own.
-//! Scopes are open one inside the other, and only calls of the innermost one run.
+//! A call belongs to a *scope*: 0 is the database itself, and every transaction has its own number. Scopes
+//! are nested, and only calls of the innermost one run.
 
 use std::collections::VecDeque;
 
@@ -11,16 +11,16 @@ use crate::database::interrupt::CallNumber;
 /// The scope of calls on the database itself.
 pub(crate) const DATABASE: u32 = 0;
 
-/// A call in the line.
+/// A call in the queue.
 pub(crate) struct Waiting<T> {
     pub(crate) number: CallNumber,
-    /// By which the caller can cancel it; 0 if it cannot be cancelled.
+    /// The number by which the caller can cancel it; 0 if it cannot be cancelled.
     pub(crate) job: u32,
     pub(crate) scope: u32,
     pub(crate) item: T,
 }
 
-/// The line of one database.
+/// The queue of one database.
 pub(crate) struct Queue<T> {
     waiting: VecDeque<Waiting<T>>,
     /// The open transactions, the innermost last.
@@ -41,7 +41,7 @@ impl<T> Queue<T> {
         self.waiting.len()
     }
 
-    /// How many transactions are open, one inside the other.
+    /// How many nested transactions are open.
     pub(crate) fn depth(&self) -> usize {
         self.open.len()
     }
@@ -76,7 +76,7 @@ impl<T> Queue<T> {
         self.waiting.iter().any(|waiting| waiting.scope == scope)
     }
 
-    /// Takes the call with this job out of the line.
+    /// Takes the call with this job out of the queue.
     pub(crate) fn take(&mut self, job: u32) -> Option<Waiting<T>> {
         let index = self.waiting.iter().position(|waiting| waiting.job == job)?;
         self.waiting.remove(index)
@@ -84,24 +84,24 @@ impl<T> Queue<T> {
 
     /// Opens a transaction inside the innermost one.
     pub(crate) fn open(&mut self) -> u32 {
-        // Scopes are numbers of this process; after 2^32 transactions the oldest are long over.
+        // Scopes are numbers within this process; after 2^32 transactions the oldest ended long ago.
         self.last_scope = self.last_scope.checked_add(1).unwrap_or(1);
         self.open.push(self.last_scope);
         self.last_scope
     }
 
-    /// The transactions from this depth on, and what waits for them to end.
+    /// The transactions from this depth on, and the calls that wait for them to end.
     pub(super) fn inside(&self, depth: usize) -> (&[u32], impl Iterator<Item = &Waiting<T>>) {
         let scopes = self.open.get(depth..).unwrap_or_default();
         (scopes, self.waiting.iter().filter(|waiting| !scopes.contains(&waiting.scope)))
     }
 
-    /// How many transactions are around this one; `None` if it is over.
+    /// How many transactions enclose this one; `None` if it has ended.
     pub(crate) fn depth_of(&self, scope: u32) -> Option<usize> {
         self.open.iter().position(|open| *open == scope)
     }
 
-    /// Ends the transactions from this depth on. The answer is the calls that waited for them.
+    /// Ends the transactions from this depth on. Returns the calls that waited for them.
     pub(crate) fn close_from(&mut self, depth: usize) -> Vec<Waiting<T>> {
         let closed: Vec<u32> = self.open.drain(depth.min(self.open.len())..).collect();
         if closed.is_empty() {
@@ -113,12 +113,12 @@ impl<T> Queue<T> {
         left.into()
     }
 
-    /// Everything that waits. What is open stays so.
+    /// Takes everything that waits. Open transactions stay open.
     pub(crate) fn take_all(&mut self) -> Vec<Waiting<T>> {
         self.waiting.drain(..).collect()
     }
 
-    /// Everything that waits, and nothing is open any more.
+    /// Takes everything that waits, and ends all open transactions.
     pub(crate) fn drain(&mut self) -> Vec<Waiting<T>> {
         self.open.clear();
         self.waiting.drain(..).collect()

@@ -1,4 +1,4 @@
-//! What the databases of one store share, and how the start of one went.
+//! What the databases of one store share, and the outcome of a database's start.
 
 use std::sync::Arc;
 
@@ -21,19 +21,20 @@ pub(crate) struct Shared {
     pub(crate) open: OpenDatabases,
 }
 
-/// How a start went.
+/// The outcome of a start.
 #[derive(Debug, Clone)]
 pub struct Opened {
     /// The actor.
     pub actor: ActorId,
-    /// Whether this start raised the generation; `None` where it was not meant to: the database only reads.
+    /// Whether this start raised the generation; `None` if it was not meant to, because the database only
+    /// reads.
     pub outcome: Option<Outcome>,
     /// The state of the actor.
     pub meta: Meta,
-    /// How many pages came along.
+    /// How many pages were preloaded.
     pub pages_preloaded: usize,
-    /// The hints that there were.
+    /// The stored hints at the start.
     pub(crate) hints: Vec<PageRange>,
-    /// When what is read is no matter of the start any more.
+    /// The time until which reads count as part of the start.
     pub(crate) learns_until_ms: u64,
 }

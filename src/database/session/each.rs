@@ -1,8 +1,9 @@
-//! Scripts that are run statement by statement, each by itself, and that hand over what each of them answers, some
+//! Scripts that run statement by statement, each as its own transaction, and return the answers of several
 //! statements at a time.
 //!
-//! An answer is a list of chunks. A statement with columns has one or more of its own; those without share one, with a row
-//! for each of them. `wire::Kind` says which it is, and the last chunk of an answer whether the script goes on.
+//! An answer is a list of chunks. A statement with columns has one or more chunks of its own. Statements
+//! without columns share a chunk, with one row for each of them. `wire::Kind` says which kind a chunk is, and
+//! the last chunk of an answer says whether the script goes on.
 
 use crate::database::call::Kind;
 use crate::database::error::DatabaseError;
@@ -12,13 +13,14 @@ use super::running_script::{Gathered, Piece, RunningScript};
 use super::wire;
 use super::{Cursor, Session};
 
-/// An answer ends at about this size or after so many statements. The first one has but one, so that what takes long
-/// does not keep what came before it, and each has twice as many as the one before.
+/// An answer ends at about this size or after a number of statements. The first answer has only one
+/// statement, so that a slow statement does not hold back earlier answers, and each answer has twice as many
+/// as the one before.
 const ANSWER_BYTES: usize = 64 << 10;
 const STATEMENTS_MAX: usize = 4_096;
 
 impl Session {
-    /// Begins to run a script.
+    /// Starts a script.
     pub(crate) fn each(&mut self, sql: String, depth: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {
         let script = Script::from(sql);
         let each = RunningScript { script, start: 0, statements: 1, open: None, failed: None, depth };
@@ -26,7 +28,7 @@ impl Session {
         self.some_of(id, each)
     }
 
-    /// Goes on with a script. `skip` leaves out what is left of the rows of the statement that is open.
+    /// Continues a script. `skip` leaves out the remaining rows of the open statement.
     pub(crate) fn each_on(&mut self, id: u32, skip: bool) -> Result<Vec<Vec<u8>>, DatabaseError> {
         let Some(mut each) = self.scripts.remove(&id) else {
             let message = "the script is over: its transaction has ended or it was closed";
@@ -48,7 +50,7 @@ impl Session {
             Ok(goes_on) => goes_on,
             Err(error) if gathered.is_empty() => return Err(error),
             Err(error) => {
-                // What came before it has taken effect, and is told first.
+                // The statements before it have taken effect, so their answers come first.
                 each.failed = Some(error);
                 true
             }
@@ -60,7 +62,7 @@ impl Session {
         Ok(gathered.finish(if goes_on { id } else { 0 }))
     }
 
-    /// Runs statements until the answer is full. Whether there is more.
+    /// Runs statements until the answer is full. Returns whether there is more.
     fn gather(&mut self, each: &mut RunningScript, gathered: &mut Gathered) -> Result<bool, DatabaseError> {
         let mut statements = 0;
         loop {
@@ -95,7 +97,7 @@ impl Session {
         }
     }
 
-    /// Runs the next statement. The answer is what came of it, and how long it is.
+    /// Runs the next statement. Returns its result and the length of its text.
     fn next_of_each(&mut self, each: &RunningScript) -> Result<(Piece, usize), DatabaseError> {
         let (statement, length) = self.compile_next(&each.script, each.start)?;
         let Some(mut statement) = statement else { return Ok((Piece::Nothing, length)) };
@@ -114,7 +116,7 @@ impl Session {
         Ok((piece, length))
     }
 
-    /// Runs a statement that writes and has rows to its end before any of them is handed over.
+    /// Runs a statement that writes and has rows to its end before any row is returned.
     fn whole_of(&mut self, mut statement: Statement, before: i64) -> Result<Vec<Vec<u8>>, DatabaseError> {
         let (mut chunks, mut writer) = self.step_through(Kind::All, &mut statement)?;
         statement.reset().map_err(|error| self.failed(error))?;

@@ -1,9 +1,9 @@
-//! Sessions that only read: every transaction at one head, and the next one at the newest.
+//! Read-only sessions: each transaction reads one head, and the next transaction reads the newest.
 //!
-//! A session looks for a new head where none of its transactions and iterations is open, and nowhere else: so
-//! whatever SQLite reads in one transaction is of one head, or the read fails. Where it fails because the actor has
-//! moved on, all that SQLite has read of the old head is let go of, and what has told its caller nothing yet
-//! begins again.
+//! A session looks for a new head only when no transaction and no cursor of its own is open. So everything
+//! that SQLite reads in one transaction comes from one head, or the read fails. If it fails because the actor
+//! has moved on, the session drops everything that SQLite has read of the old head. Calls that have not
+//! returned anything yet start again.
 
 use libsqlite3_sys as ffi;
 
@@ -12,10 +12,11 @@ use crate::database::sqlite::SqlError;
 
 use super::{Session, connect};
 
-/// How often a statement or a batch begins, at most. Each time brings what it has asked for before along.
+/// How often a statement or a batch may start. Each start fetches what the earlier ones have requested along
+/// with the head.
 const BEGINNINGS_MAX: u32 = 32;
 
-/// The answer to who has read half of something that is gone.
+/// The error for a caller that has read half of something that is gone.
 fn moved() -> DatabaseError {
     let message = "the actor's owner has committed while this was read, and what it began with is gone; \
                    run it again";
@@ -33,11 +34,11 @@ impl Session {
             return Ok(());
         }
         let failures = self.file().failures();
-        // Behind a failure of the store virtual tables may keep what they have read by half.
+        // After a failure of the store, virtual tables may hold incomplete data.
         self.is_stale |= self.failures_seen != failures;
         self.failures_seen = failures;
         let moved = self.file().follow();
-        // A head that was not found out leaves what was read of the last one good.
+        // If the new head could not be found out, what was read of the last one stays valid.
         self.is_stale |= moved?;
         if self.is_stale {
             self.forget_all()?;
@@ -46,16 +47,16 @@ impl Session {
         Ok(())
     }
 
-    /// Has SQLite forget all that it has read of the database. It holds no lock between transactions, so its page
-    /// cache can be emptied whole, whatever the change counter of the new head is; the schema likewise, whatever
-    /// its cookie is.
+    /// Makes SQLite forget everything that it has read of the database. It holds no lock between
+    /// transactions, so its whole page cache can be emptied, whatever the change counter of the new head is;
+    /// the same goes for the schema and its cookie.
     fn forget_all(&mut self) -> Result<(), DatabaseError> {
         self.statements.clear();
         let encoding = self.file().text_encoding();
         if self.following.as_ref().is_some_and(|following| following.text_encoding != encoding) {
-            // A connection keeps its encoding for good.
+            // A connection keeps its text encoding for good.
             let (connection, name) = connect(&self.file, &self.signals, &self.interrupt, true)?;
-            // The one before is closed under the name that it was opened by.
+            // The previous connection is closed under the name by which it was opened.
             self.connection = connection;
             self.name = name;
             if let Some(following) = &mut self.following {
@@ -69,8 +70,8 @@ impl Session {
             .map_err(|error| self.failed(error))
     }
 
-    /// Runs `body` until it has read nothing but one head. Inside a transaction, which has told its caller
-    /// something perhaps, it runs once.
+    /// Runs `body` until it has read only one head. Inside a transaction, which may have returned something
+    /// to its caller, it runs once.
     pub(super) fn at_one_head<T>(
         &mut self,
         mut body: impl FnMut(&mut Self) -> Result<T, DatabaseError>,
@@ -87,7 +88,7 @@ impl Session {
         Err(moved())
     }
 
-    /// Runs `body`, which goes on with what was begun before, and ends that if its head is gone.
+    /// Runs `body`, which continues what was begun before. If its head is gone, that is ended.
     pub(super) fn at_this_head<T>(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<T, DatabaseError>,
@@ -100,7 +101,7 @@ impl Session {
         Err(moved())
     }
 
-    /// SQLite goes on behind some reads that fail, and tells of them in rows (`integrity_check`) or not at all.
+    /// SQLite continues after some failed reads, and reports them in rows (`integrity_check`) or not at all.
     /// The store's error is the better answer.
     fn complete<T>(&mut self, answer: Result<T, DatabaseError>) -> Result<T, DatabaseError> {
         let answer = answer?;
@@ -114,7 +115,7 @@ impl Session {
         Ok(answer)
     }
 
-    /// Ends what is open at a head that is gone.
+    /// Ends everything that is open at a head that is gone.
     fn let_go(&mut self) {
         let cursors = std::mem::take(&mut self.cursors);
         if let Some(following) = &mut self.following {
@@ -122,18 +123,18 @@ impl Session {
         }
         drop(cursors);
         if !self.is_autocommit() {
-            // SQLite may have done so itself, then there is nothing to undo.
+            // SQLite may already have rolled back by itself; then there is nothing left to do.
             let _ = self.connection.execute("ROLLBACK");
         }
         self.file().take_failure();
     }
 
-    /// Whether an iteration can go on, as far as its head is concerned.
+    /// Whether a cursor can continue, as far as its head is concerned.
     pub(super) fn expect_cursor(&mut self, id: u32) -> Result<(), DatabaseError> {
         if self.forget_cursor(id) { Err(moved()) } else { Ok(()) }
     }
 
-    /// Forgets that an iteration has lost its head. Whether it had.
+    /// Forgets that a cursor has lost its head. Returns whether it had.
     pub(super) fn forget_cursor(&mut self, id: u32) -> bool {
         self.following.as_mut().is_some_and(|following| following.lost.remove(&id))
     }

@@ -1,4 +1,4 @@
-//! Statements that SQLite's parser refuses for a LIMIT, and that run all the same.
+//! Runs statements that SQLite's parser refuses because of a LIMIT.
 
 use libsqlite3_sys as ffi;
 
@@ -8,8 +8,8 @@ use crate::database::limited::{is_limited, turned};
 use crate::database::sqlite::{SqlError, Statement};
 
 impl Session {
-    /// What stands at `start`, which SQLite has refused: an UPDATE or DELETE with a LIMIT, in another form. The answer
-    /// is also where it ends, from `start` on.
+    /// Compiles the statement at `start` that SQLite has refused, in another form, if it is an UPDATE or
+    /// DELETE with a LIMIT. Also returns where it ends, counted from `start`.
     pub(super) fn or_limited(
         &self,
         refused: SqlError,
@@ -29,13 +29,13 @@ impl Session {
             );
             return Err(SqlError { message, ..refused }.into());
         };
-        // Of an error in it SQLite knows a place in the other form only.
+        // For an error in it, SQLite only knows a position in the rewritten form.
         let compiled = self.connection.prepare(&limited.sql, true);
         let (statement, _) = compiled.map_err(|error| self.failed(SqlError { offset: None, ..error }))?;
         Ok((statement, limited.end))
     }
 
-    /// Whether a query of `_rowid_` finds that of a table, and not a column of the user's that is called so.
+    /// Whether a query for `_rowid_` finds the rowid of a table, and not a user's column of that name.
     fn is_rowid(&self, key: &str) -> bool {
         let Ok((Some(statement), _)) = self.connection.prepare(key, false) else { return false };
         statement.column_origin(0).is_some_and(|origin| !origin.eq_ignore_ascii_case("_rowid_"))

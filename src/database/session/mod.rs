@@ -1,5 +1,5 @@
 //! A connection and what is open on it: compiled statements, cursors, transactions. Its methods run on one
-//! worker at a time and block until the store has answered.
+//! worker at a time and block until the store answers.
 
 mod each;
 mod following;
@@ -28,16 +28,16 @@ use crate::types::PageRange;
 use self::running_script::RunningScript;
 use self::statements::StatementCache;
 
-/// What SQLite is told once, before the first statement. A lock that is never given back lets it keep its
-/// cache between transactions; an emptied journal gives its memory back. `synchronous` stays at FULL, which is what
-/// holds: the sync of the main file is the commit, and that of the journal does nothing.
+/// Settings made once, before the first statement. A lock that is never released lets SQLite keep its cache
+/// between transactions; a truncated journal releases its memory. `synchronous` stays at FULL, which is what
+/// applies: the sync of the main file is the commit, and that of the journal does nothing.
 const SETUP: [&str; 2] = ["PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = TRUNCATE"];
 
-/// What a session that only reads knows besides.
+/// The additional state of a read-only session.
 struct Following {
-    /// The text encoding that the connection has settled on for good.
+    /// The text encoding that the connection has adopted for good.
     text_encoding: u8,
-    /// The iterations that have lost their head.
+    /// The cursors that have lost their head.
     lost: HashSet<u32>,
 }
 
@@ -47,7 +47,7 @@ impl Following {
     }
 }
 
-/// What the connection calls back for.
+/// The hooks of the connection.
 struct SessionHooks {
     interrupt: Arc<Interrupt>,
     signals: Arc<Signals>,
@@ -63,7 +63,7 @@ impl Hooks for SessionHooks {
     }
 
     fn may_attach(&self, file: Option<&str>, by_statement: bool) -> bool {
-        // Memory, and the temporary file that a VACUUM copies through. One that a statement attached could
+        // Memory, and the temporary file that a VACUUM copies through. A file that a statement attached could
         // not commit together with the main file.
         file == Some(":memory:") || (file == Some("") && !by_statement)
     }
@@ -76,29 +76,30 @@ impl Hooks for SessionHooks {
 /// A statement that is stepped by several calls.
 struct Cursor {
     statement: Statement,
-    /// Empty for one of a script, which is not kept.
+    /// Empty for a statement of a script, which is not kept.
     sql: String,
-    /// How deep in transactions it was opened; it ends with that transaction.
+    /// The transaction depth at which it was opened; it ends with that transaction.
     depth: usize,
 }
 
-/// A connection and what is open on it.
+/// A connection and everything that is open on it.
 pub(crate) struct Session {
     // Cursors and statements are finalized before the connection is closed.
     cursors: HashMap<u32, Cursor>,
-    /// Scripts that are run statement by statement. Their numbers are those of cursors.
+    /// Scripts that run statement by statement. They share the numbers of cursors.
     scripts: HashMap<u32, RunningScript>,
     next_cursor: u32,
     statements: StatementCache,
     connection: Connection,
     ready: bool,
-    /// Failures of the store that are dealt with.
+    /// How many failures of the store were handled.
     failures_seen: u64,
-    /// Whether a commit that SQLite took for failed has taken place, and it has not read anew since.
+    /// Whether a commit that SQLite considered failed has taken place, and SQLite has not read the database
+    /// again since.
     is_stale: bool,
     /// Whether what was begun at depth 0 is a savepoint, in a transaction that a statement had begun.
     is_nested: bool,
-    /// For a database that only reads.
+    /// For a read-only database.
     following: Option<Following>,
     file: Arc<Mutex<MainFile>>,
     signals: Arc<Signals>,
@@ -106,7 +107,7 @@ pub(crate) struct Session {
     name: Announced,
 }
 
-/// Opens a connection to a file, under a name that is good as long as the connection is used.
+/// Opens a connection to a file, under a name that is valid as long as the connection is used.
 fn connect(
     file: &Arc<Mutex<MainFile>>,
     signals: &Arc<Signals>,
@@ -115,7 +116,7 @@ fn connect(
 ) -> Result<(Connection, Announced), DatabaseError> {
     let name = vfs::announce(file, signals);
     let hooks = SessionHooks { interrupt: Arc::clone(interrupt), signals: Arc::clone(signals) };
-    // SQLite looks at the header, which may have to come from the store.
+    // SQLite reads the header, which may have to come from the store.
     let names = (name.name(), vfs::NAME);
     let connection = Connection::open(names, Arc::new(hooks), read_only).map_err(|error| {
         let failure = file.lock().unwrap_or_else(PoisonError::into_inner).take_failure();
@@ -158,7 +159,7 @@ impl Session {
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Why nothing works here any more, if that is so.
+    /// Why nothing works here any more, if so.
     pub(crate) fn dead(&self) -> Option<StoreError> {
         self.file().dead().cloned()
     }
@@ -192,8 +193,9 @@ impl Session {
         Ok(())
     }
 
-    /// Has SQLite forget what it has read: the commit that it took for failed has taken place. It holds its lock,
-    /// and with it its cache, for good; so it gives the lock back first, by reading without holding on to it.
+    /// Makes SQLite forget what it has read: the commit that it considered failed has taken place. It holds
+    /// its lock, and with it its cache, for good. So it first releases the lock, by a read in normal locking
+    /// mode.
     fn read_anew(&mut self) -> Result<(), DatabaseError> {
         self.statements.clear();
         self.file().pins().set(false);
@@ -206,9 +208,9 @@ impl Session {
         read.map_err(|error| self.failed(error))
     }
 
-    /// After a failure of the store SQLite has rolled back, but virtual tables may keep what they have read
-    /// by half: FTS5 takes the counts of its documents for zero, and writes that with its next change. So
-    /// they are made anew, with the schema.
+    /// After a failure of the store SQLite has rolled back, but virtual tables may hold incomplete data: FTS5
+    /// takes its document counts for zero, and writes that with its next change. So they are created again,
+    /// together with the schema.
     fn forget_what_failed(&mut self) -> Result<(), DatabaseError> {
         let failures = self.file().failures();
         if self.failures_seen != failures && self.is_autocommit() {
@@ -219,7 +221,7 @@ impl Session {
         Ok(())
     }
 
-    /// The reason behind an error of SQLite.
+    /// The reason behind an SQLite error.
     fn failed(&self, error: SqlError) -> DatabaseError {
         if let Some(dead) = self.dead() {
             return dead.into();
@@ -250,7 +252,7 @@ impl Session {
         }
     }
 
-    /// Between statements, which may be many and each too short to be interrupted itself.
+    /// Called between statements, which may be many and each too short to be interrupted itself.
     fn stop_if_asked(&self) -> Result<(), DatabaseError> {
         if self.interrupt.is_set() { Err(interrupted()) } else { Ok(()) }
     }
@@ -286,14 +288,14 @@ impl Session {
         Ok(statement)
     }
 
-    /// What is to run for a statement that was compiled: another one for a pragma that is not SQLite's to answer.
+    /// The statement to run instead of a compiled one: another one for a pragma that SQLite must not answer.
     fn or_instead(&self, statement: Option<Statement>) -> Result<Option<Statement>, DatabaseError> {
         let Some(instead) = self.file().pins().take_instead() else { return Ok(statement) };
         let (statement, _) = self.connection.prepare(instead, false).map_err(|error| self.failed(error))?;
         Ok(statement)
     }
 
-    /// Puts a statement away for the next time. The answer is what it ended with.
+    /// Puts a statement back for reuse. Returns the outcome of its last run.
     fn put_away(&mut self, sql: String, mut statement: Statement) -> Result<(), SqlError> {
         let ended = statement.reset();
         if StatementCache::is_worth_keeping(&sql) {
@@ -303,14 +305,14 @@ impl Session {
         ended
     }
 
-    /// A call is through.
+    /// A call has finished.
     pub(crate) fn rest(&self) {
         if self.cursors.is_empty() {
             self.file().source().forget_fetched();
         }
     }
 
-    /// Gives back the memory that an idle database can do without. The answer is what it still takes.
+    /// Releases the memory that an idle database can do without. Returns how much it still uses.
     pub(crate) fn shrink(&mut self) -> usize {
         self.statements.clear();
         self.connection.release_memory();
@@ -322,13 +324,13 @@ impl Session {
         self.connection.memory_bytes()
     }
 
-    /// The bytes of the page cache, which is cheap to ask for.
+    /// The bytes of the page cache, which are cheap to get.
     pub(crate) fn cache_bytes(&self) -> usize {
         self.connection.cache_bytes()
     }
 
-    /// What the next start should bring along, once it is known: when the first phase after the start is
-    /// over, or when as many pages were read as hints may name.
+    /// The hints for the next start, once they are known: when the first phase after the start is over, or
+    /// when as many pages were read as hints may hold.
     pub(crate) fn take_hints(&self, phase_is_over: bool, given: &[PageRange]) -> Option<Vec<PageRange>> {
         let mut file = self.file();
         let source = file.source();
@@ -353,7 +355,7 @@ fn interrupted() -> DatabaseError {
     DatabaseError::Aborted("the statement was interrupted; it has had no effect".to_owned())
 }
 
-/// The error with its place counted in the whole text, from which the part at `start` was compiled, and in
+/// The error with its position counted in the whole text, from which the part at `start` was compiled, and in
 /// UTF-16 code units, as users count.
 fn placed(error: SqlError, sql: &str, start: usize) -> SqlError {
     let before = error.offset.and_then(|offset| sql.get(..start + offset));

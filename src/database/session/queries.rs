@@ -1,4 +1,4 @@
-//! Running statements: whole answers, cursors, descriptions.
+//! Runs statements: complete answers, cursors, descriptions.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::wire::{self, RowWriter, Summary};
 use super::{Cursor, Session};
 
 impl Session {
-    /// Runs SQL. The answer is one chunk of rows, or several.
+    /// Runs SQL. Returns one chunk of rows, or several.
     pub(in crate::database) fn run(
         &mut self,
         kind: Kind,
@@ -41,15 +41,15 @@ impl Session {
         let before = self.connection.total_changes();
         let mut statement = self.prepare(&sql)?;
         let ran = match wire::bind(&mut statement, params) {
-            // One that writes commits at its end, and so would all others before it. Its rows are in memory
-            // anyway, so they are all handed over at once.
+            // A statement that writes commits at its end, and so would every other statement before that. Its
+            // rows are in memory anyway, so all of them are returned at once.
             Ok(()) if kind == Kind::Iterate && statement.is_readonly() => {
                 return self.iterate(Cursor { statement, sql, depth }, before);
             }
             Ok(()) => self.step_through(kind, &mut statement),
             Err(error) => Err(error),
         };
-        // A statement without a transaction commits at its end, so only then is it known to have succeeded.
+        // A statement without a transaction commits at its end, so only then is its success known.
         let ended = self.put_away(sql, statement);
         let (mut chunks, mut writer) = ran?;
         ended.map_err(|error| self.failed(error))?;
@@ -60,7 +60,7 @@ impl Session {
         Ok(chunks)
     }
 
-    /// Steps as far as the kind of call wants it. The last chunk is left in the writer.
+    /// Steps as far as the kind of call needs. The last chunk is left in the writer.
     pub(super) fn step_through(
         &mut self,
         kind: Kind,
@@ -68,7 +68,7 @@ impl Session {
     ) -> Result<(Vec<Vec<u8>>, RowWriter), DatabaseError> {
         let mut chunks = Vec::new();
         let mut step = statement.step().map_err(|error| self.failed(error))?;
-        // Where the schema has changed the first step compiles the statement anew, with other columns perhaps.
+        // If the schema has changed, the first step compiles the statement again, perhaps with other columns.
         let mut writer = RowWriter::new(Some(statement), kind != Kind::Run);
         while step == Step::Row {
             if kind != Kind::Run {
@@ -85,7 +85,7 @@ impl Session {
         Ok((chunks, writer))
     }
 
-    /// The first chunk of several was made before the statement was through: it gets the final numbers.
+    /// The first of several chunks was built before the statement finished: it gets the final numbers.
     pub(super) fn restate(&self, first: &mut [u8], before: i64) {
         wire::restate(first, self.summary(before));
     }
@@ -107,7 +107,7 @@ impl Session {
             let end = if self.following.is_none() {
                 self.exec_next(&script, start)?
             } else {
-                // Each statement by itself: those before it may have changed temporary tables.
+                // Each statement by itself: earlier ones may have changed temporary tables.
                 self.at_one_head(|session| {
                     session.enter()?;
                     session.exec_next(&script, start)
@@ -121,7 +121,7 @@ impl Session {
         Ok(vec![RowWriter::new(None, false).finish(Summary::default())])
     }
 
-    /// Compiles the statement of a script at `start`. The answer is also how long it is.
+    /// Compiles the statement of a script at `start`. Also returns its length.
     pub(super) fn compile_next(
         &mut self,
         script: &Script,
@@ -133,7 +133,7 @@ impl Session {
         Ok((self.or_instead(statement)?, end))
     }
 
-    /// Runs the statement at `start`. The answer is how long it is.
+    /// Runs the statement at `start`. Returns its length.
     fn exec_next(&mut self, script: &Script, start: usize) -> Result<usize, DatabaseError> {
         let (statement, end) = self.compile_next(script, start)?;
         if let Some(mut statement) = statement {
@@ -152,7 +152,7 @@ impl Session {
         self.advance(id, cursor, before, true).map(|chunk| vec![chunk])
     }
 
-    /// A number for something that is open between calls.
+    /// A number for something that stays open between calls.
     pub(super) fn new_cursor(&mut self) -> u32 {
         let id = self.next_cursor;
         self.next_cursor = self.next_cursor.checked_add(1).unwrap_or(1);
@@ -191,7 +191,7 @@ impl Session {
         }
     }
 
-    /// More rows of an iteration.
+    /// More rows of a cursor.
     pub(in crate::database) fn fetch(&mut self, id: u32) -> Result<Vec<u8>, DatabaseError> {
         if self.following.is_none() {
             return self.fetch_once(id);
@@ -210,7 +210,7 @@ impl Session {
         self.advance(id, cursor, before, false)
     }
 
-    /// Ends an iteration early. A cursor that is gone already is none to complain about.
+    /// Closes a cursor early. A cursor that is gone already is not an error.
     pub(in crate::database) fn close_cursor(&mut self, id: u32) -> Result<(), DatabaseError> {
         if let Some(script) = self.scripts.remove(&id) {
             return script.open_cursor().map_or(Ok(()), |cursor| self.close_cursor(cursor));
@@ -223,7 +223,7 @@ impl Session {
         self.put_away(cursor.sql, cursor.statement).map_err(|error| self.failed(error))
     }
 
-    /// What a statement takes and gives.
+    /// Describes a statement's parameters and columns.
     pub(in crate::database) fn describe(&mut self, sql: String) -> Result<Description, DatabaseError> {
         if self.following.is_none() {
             return self.describe_once(sql);
@@ -233,7 +233,7 @@ impl Session {
 
     fn describe_once(&mut self, sql: String) -> Result<Description, DatabaseError> {
         self.enter()?;
-        // One that was compiled before may know an earlier schema.
+        // A cached statement may be based on an earlier schema.
         drop(self.statements.take(&sql));
         let statement = self.prepare(&sql)?;
         let owned = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);

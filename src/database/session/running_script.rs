@@ -1,4 +1,4 @@
-//! A script that runs statement by statement, and the chunks in which it answers.
+//! A script that runs statement by statement, and the chunks of its answers.
 
 use std::mem::replace;
 
@@ -7,16 +7,16 @@ use crate::database::sqlite::Script;
 
 use super::wire::{self, RowWriter, Summary};
 
-/// A script that is run.
+/// A script that is running.
 pub(super) struct RunningScript {
     pub(super) script: Script,
     pub(super) start: usize,
     pub(super) statements: usize,
-    /// The statement whose rows are handed over, if it is not through.
+    /// The statement whose rows are being returned, if it has not finished.
     pub(super) open: Option<u32>,
-    /// What the next answer is.
+    /// The error to return next.
     pub(super) failed: Option<DatabaseError>,
-    /// How deep in transactions it was begun; it ends with that transaction.
+    /// The transaction depth at which it was begun; it ends with that transaction.
     pub(super) depth: usize,
 }
 
@@ -26,7 +26,7 @@ impl RunningScript {
         self.open
     }
 
-    /// Adds what came of a statement to an answer.
+    /// Adds the result of a statement to an answer.
     pub(super) fn take(&mut self, piece: Piece, gathered: &mut Gathered) {
         match piece {
             Piece::Nothing => {}
@@ -49,13 +49,13 @@ impl RunningScript {
     }
 }
 
-/// What came of a statement.
+/// The result of a statement.
 pub(super) enum Piece {
-    /// There was but space and comments.
+    /// There was only whitespace and comments.
     Nothing,
-    /// It has no columns, and changed so many rows; whether it changes nothing.
+    /// It has no columns and changed this many rows; and whether it is read-only.
     Changes(i64, bool),
-    /// Rows, of which there are more where the chunk has a cursor; with flags.
+    /// Rows, with more to come if the chunk has a cursor; and flags.
     Rows(Vec<u8>, u8),
     /// All its rows.
     Whole(Vec<Vec<u8>>),
@@ -65,7 +65,7 @@ pub(super) enum Piece {
 pub(super) struct Gathered {
     chunks: Vec<Vec<u8>>,
     pub(super) bytes: usize,
-    /// What was changed by statements without columns.
+    /// The changes of statements without columns.
     pub(super) changes: RowWriter,
 }
 

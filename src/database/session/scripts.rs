@@ -1,4 +1,4 @@
-//! Scripts whose statements take place together, and that answer with the rows of one of them.
+//! Scripts whose statements run as one transaction and that return the rows of one statement.
 
 use crate::database::call::{Behavior, Kind, ScriptKind};
 use crate::database::error::DatabaseError;
@@ -9,29 +9,29 @@ use super::Session;
 use super::transactions::refuse_in_batch;
 use super::wire::{self, RowWriter};
 
-/// Whether statements belong to a transaction that was begun for them.
+/// Whether the statements run in a transaction that was begun for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Together {
-    /// One by itself needs none.
+    /// Not begun: a single statement needs none.
     NotYet,
     Now,
-    /// What stands alone was met.
+    /// Ended: a statement that stands alone was reached.
     NoMore,
 }
 
-/// How far a script has come.
+/// The progress of a script.
 struct Progress {
     start: usize,
-    /// Of the statement that is next, from 0.
+    /// The index of the next statement, from 0.
     index: usize,
     changes: i64,
     together: Together,
-    /// The rows that are answered, so far.
+    /// The rows to return, so far.
     answer: RowWriter,
 }
 
 impl Session {
-    /// Runs the statements of a text. The answer is one chunk.
+    /// Runs the statements of a text. Returns one chunk.
     pub(crate) fn script(
         &mut self,
         kind: ScriptKind,
@@ -65,7 +65,7 @@ impl Session {
             Ok(()) if together == Together::Now => self.end(depth, true)?,
             Ok(()) => {}
             Err(error) if together == Together::Now => {
-                // The reason is the statement's; a rollback that fails too has left nothing behind.
+                // The error is the statement's; even if the rollback fails too, nothing is left behind.
                 let _ = self.end(depth, false);
                 return Err(DatabaseError::Batch { index, error: Box::new(error) });
             }
@@ -136,7 +136,7 @@ impl Session {
         script: &Script,
         start: usize,
     ) -> Result<(Option<Statement>, usize), DatabaseError> {
-        // A text of one statement that was run before.
+        // A text with a single statement that was run before.
         if start == 0
             && let Some(statement) = self.statements.take(script.text())
         {

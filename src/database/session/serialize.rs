@@ -1,4 +1,4 @@
-//! A whole database as the bytes of its file, as the connection sees it.
+//! Serializes a whole database into the bytes of its file, as the connection sees it.
 
 use libsqlite3_sys as ffi;
 
@@ -8,11 +8,11 @@ use crate::engine::StoreError;
 
 use super::Session;
 
-/// What SQLite allocates at once, at most.
+/// The largest allocation that SQLite makes.
 const BYTES_MAX: i64 = 2_147_483_391;
 
 impl Session {
-    /// The bytes of the database, with what an open transaction has changed so far.
+    /// The bytes of the database, including the changes of an open transaction.
     pub(crate) fn serialize(&mut self) -> Result<Vec<u8>, DatabaseError> {
         if self.following.is_none() {
             return self.serialize_once();
@@ -24,7 +24,7 @@ impl Session {
         self.enter()?;
         let bytes = self.number("PRAGMA page_count")?.saturating_mul(self.number("PRAGMA page_size")?);
         if bytes == 0 {
-            // SQLite would make the first page, which is a commit.
+            // SQLite would create the first page, which would be a commit.
             return Ok(Vec::new());
         }
         if bytes > BYTES_MAX {

@@ -1,16 +1,16 @@
-//! Compiled statements that wait to be run again, by their text.
+//! The cache of compiled statements, keyed by their text.
 
 use std::collections::HashMap;
 
 use crate::database::keywords::first_word;
 use crate::database::sqlite::Statement;
 
-/// How many statements wait at most. Each takes some kilobytes.
+/// How many statements are cached at most. Each takes a few kilobytes.
 const STATEMENTS_MAX: usize = 64;
-/// A longer text is not likely to come again.
+/// A longer text is not likely to be run again.
 const SQL_BYTES_MAX: usize = 16 << 10;
 
-/// The statements of one connection; the one not used for longest gives way.
+/// The cached statements of one connection; the least recently used one is evicted.
 #[derive(Default)]
 pub(crate) struct StatementCache {
     statements: HashMap<String, (u64, Statement)>,
@@ -24,12 +24,12 @@ impl StatementCache {
         !sql.is_empty() && sql.len() <= SQL_BYTES_MAX && !first_word(sql).eq_ignore_ascii_case("pragma")
     }
 
-    /// Takes the statement of this text out.
+    /// Takes out the statement of this text.
     pub(crate) fn take(&mut self, sql: &str) -> Option<Statement> {
         self.statements.remove(sql).map(|(_, statement)| statement)
     }
 
-    /// Puts a statement back that is reset and has no parameters set.
+    /// Puts back a statement that was reset and has no parameters set.
     pub(crate) fn put(&mut self, sql: String, statement: Statement) {
         self.uses += 1;
         if self.statements.len() >= STATEMENTS_MAX && !self.statements.contains_key(&sql) {

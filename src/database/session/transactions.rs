@@ -1,4 +1,4 @@
-//! Transactions of a session: begun, ended, and batches, which are both.
+//! Transactions of a session: begin and end, and batches, which do both.
 
 use crate::database::call::{Behavior, Kind};
 use crate::database::error::DatabaseError;
@@ -30,7 +30,7 @@ impl Session {
             match self.run_in_batch(sql, params.as_deref(), depth + 1) {
                 Ok(chunks) => answers.extend(chunks),
                 Err(error) => {
-                    // The reason is the statement's; a rollback that fails too has left nothing behind.
+                    // The error is the statement's; even if the rollback fails too, nothing is left behind.
                     let _ = self.end(depth, false);
                     return Err(DatabaseError::Batch { index, error: Box::new(error) });
                 }
@@ -99,21 +99,21 @@ impl Session {
             return self.execute("ROLLBACK");
         }
         self.execute("COMMIT").inspect_err(|_| {
-            // A commit that was refused, for a foreign key say, leaves the transaction open.
+            // A commit that was refused, by a foreign key for example, leaves the transaction open.
             if !self.is_autocommit() {
                 let _ = self.connection.execute("ROLLBACK");
             }
         })
     }
 
-    /// Undoes all that is open, whoever has begun it.
+    /// Rolls back everything that is open, whoever has begun it.
     pub(in crate::database) fn roll_back(&mut self) -> Result<(), DatabaseError> {
         self.cursors.clear();
         self.scripts.clear();
         if self.is_autocommit() { Ok(()) } else { self.execute("ROLLBACK") }
     }
 
-    /// Whether the transaction that is open may have written.
+    /// Whether the open transaction may have written.
     pub(in crate::database) fn has_written(&self) -> bool {
         self.connection.is_writing()
     }
@@ -124,7 +124,7 @@ impl Session {
     }
 }
 
-/// Refuses what cannot be meant in a batch. `sql` begins with the statement, and more may follow it.
+/// Refuses what makes no sense in a batch. `sql` begins with the statement, and more may follow it.
 pub(super) fn refuse_in_batch(sql: &str) -> Result<(), DatabaseError> {
     if keywords::ends_transaction(sql) {
         let message = "a batch is a transaction, which none of its statements may end";

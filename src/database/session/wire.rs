@@ -1,6 +1,6 @@
-//! Parameters and rows as bytes, the form in which they cross to and from JavaScript: one buffer for many
-//! values costs less than a call of the boundary for each. `lib/arguments/parameters.js` and `lib/results/rows.js` are the
-//! other ends. All numbers are big-endian.
+//! Parameters and rows as bytes, the form in which they cross to and from JavaScript. One buffer for many
+//! values costs less than one call across the boundary for each. `lib/arguments/parameters.js` and
+//! `lib/results/rows.js` are the other ends. All numbers are big-endian.
 //!
 //! ```text
 //! parameters  kind:u8 (1 by position, 2 by name) count:u32 then each: [name] value
@@ -65,7 +65,7 @@ fn bind_by_name(
         let name = std::str::from_utf8(name).map_err(|_| malformed())?;
         let value = reader.value()?;
         let mut known = false;
-        // One value may stand for `:a`, `@a` and `$a` in the same statement.
+        // One value may be meant for `:a`, `@a` and `$a` in the same statement.
         for prefix in [':', '@', '$'] {
             if let Some(number) = statement.parameter_number(&format!("{prefix}{name}")) {
                 statement.bind(number, value)?;
@@ -86,7 +86,7 @@ fn bind_by_name(
     }
 }
 
-/// The other side of this process has written the bytes, so this is a bug of ours.
+/// The JavaScript side of this process has written the bytes, so this is a bug of ours.
 fn malformed() -> DatabaseError {
     DatabaseError::Invalid("the parameters are not in the form that they must have".to_owned())
 }

@@ -1,15 +1,15 @@
-//! Whether a text that somebody types is at its end.
+//! Whether typed SQL text is complete.
 
 use std::ffi::CString;
 
 use libsqlite3_sys as ffi;
 
-/// Whether the last statement of a text has its semicolon, as SQLite sees it: not one in a string, in a comment or in
-/// the body of a trigger (<https://sqlite.org/c3ref/complete.html>).
+/// Whether the last statement of a text ends with a semicolon, as SQLite sees it: not one in a string, in a
+/// comment or in the body of a trigger (<https://sqlite.org/c3ref/complete.html>).
 pub fn is_complete(mut sql: String) -> bool {
     sql.truncate(sql.find('\0').unwrap_or(sql.len()));
     let sql = CString::new(sql).unwrap_or_default();
-    // SAFETY: a text that ends with a NUL and lives for the call.
+    // SAFETY: the text ends with a NUL and lives for the call.
     unsafe { ffi::sqlite3_complete(sql.as_ptr()) == 1 }
 }
 

@@ -11,23 +11,23 @@ use super::error::SqlError;
 use super::handle::Handle;
 use super::statement::Statement;
 
-/// Virtual machine instructions between two looks at [`Hooks::is_interrupted`]: some microseconds.
+/// Virtual machine instructions between two checks of [`Hooks::is_interrupted`]: some microseconds.
 const INSTRUCTIONS_A_LOOK: c_int = 1_000;
 
-/// What a connection asks and tells while it runs.
+/// What a connection asks and reports while it runs.
 pub(crate) trait Hooks: Send + Sync + 'static {
     /// Whether the running statement should stop.
     fn is_interrupted(&self) -> bool;
     /// A transaction that has written is about to commit.
     fn before_commit(&self);
-    /// Whether a database file of this name may be attached; `None` where the name is computed. `by_statement`
-    /// says whether a statement wants it, or SQLite on its own while it runs one.
+    /// Whether a database file of this name may be attached; `None` if the name is computed. `by_statement`
+    /// says whether a statement wants it, or SQLite itself while it runs one.
     fn may_attach(&self, file: Option<&str>, by_statement: bool) -> bool;
-    /// Whether a statement may be this pragma.
+    /// Whether a statement may run this pragma.
     fn may_ask(&self, asked: &Asked<'_>) -> bool;
 }
 
-/// A pragma that a statement is, and where the connection stands.
+/// A pragma that a statement runs, and the state of the connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) name: &'a str,
@@ -37,22 +37,22 @@ pub(crate) struct Asked<'a> {
     pub(crate) foreign_keys: bool,
 }
 
-/// Why the last statement was not compiled, where the hooks refused it.
+/// What the hooks refused when the last statement was compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Denied {
-    /// It attaches a file.
+    /// Attaching a file.
     Attach(Option<String>),
-    /// It is this pragma.
+    /// This pragma.
     Pragma(String),
 }
 
-/// What the hooks of a connection work on. Its address is known to SQLite.
+/// The context of a connection's hooks. SQLite knows its address.
 struct Context {
     hooks: Arc<dyn Hooks>,
-    /// Weak, since statements hold the handle and this for the same time.
+    /// Weak, since statements hold both the handle and this context.
     handle: Weak<Handle>,
     denied: Mutex<Option<Denied>>,
-    /// Whether [`Connection::prepare`] is at work.
+    /// Whether [`Connection::prepare`] is running.
     preparing: AtomicBool,
 }
 
@@ -69,8 +69,8 @@ impl Context {
     }
 }
 
-/// SQL of several statements, with the NUL at its end by which SQLite knows that it may read it where it is. Without one
-/// it copies all that is left, for each of them.
+/// SQL of several statements, with a NUL at its end, so that SQLite can read it in place. Without the NUL it
+/// would copy the rest of the text for each statement.
 pub(crate) struct Script(String);
 
 impl Script {
@@ -78,13 +78,13 @@ impl Script {
         Self([sql, "\0"].concat())
     }
 
-    /// The same, where the text can be taken.
+    /// The same, if the text can be consumed.
     pub(crate) fn from(mut sql: String) -> Self {
         sql.push('\0');
         Self(sql)
     }
 
-    /// What it was made of.
+    /// The original text.
     pub(crate) fn text(&self) -> &str {
         &self.0[..self.0.len() - 1]
     }
@@ -128,8 +128,8 @@ impl Connection {
             preparing: AtomicBool::new(false),
         });
         let pointer = Arc::as_ptr(&context).cast::<c_void>().cast_mut();
-        // SAFETY: the context lives in an Arc that every holder of the handle also holds (see `Statement`),
-        // so the pointer is good for as long as the connection can call back.
+        // SAFETY: the context is in an Arc that every holder of the handle also holds (see `Statement`), so
+        // the pointer is valid for as long as the connection can call back.
         unsafe {
             ffi::sqlite3_progress_handler(db, INSTRUCTIONS_A_LOOK, Some(on_progress), pointer);
             ffi::sqlite3_commit_hook(db, Some(on_commit), pointer);
@@ -142,14 +142,14 @@ impl Connection {
         self.handle.as_ptr()
     }
 
-    /// Compiles the first statement of `sql`. The answer holds none if there is but space and comments, and
-    /// says where the rest begins.
+    /// Compiles the first statement of `sql`. The statement is `None` if there is only whitespace and
+    /// comments. Also returns where the rest begins.
     pub(crate) fn prepare(&self, sql: &str, keep: bool) -> Result<(Option<Statement>, usize), SqlError> {
         self.compile(sql.as_bytes(), if keep { ffi::SQLITE_PREPARE_PERSISTENT } else { 0 })
     }
 
-    /// Compiles the first statement at or after `start`. The answer holds none if there is but space and comments, and
-    /// says how far behind `start` the rest begins.
+    /// Compiles the first statement at or after `start`. The statement is `None` if there is only whitespace
+    /// and comments. Also returns how far after `start` the rest begins.
     pub(crate) fn prepare_next(
         &self,
         script: &Script,
@@ -167,8 +167,8 @@ impl Connection {
         let mut tail: *const c_char = null();
         let text = sql.as_ptr().cast::<c_char>();
         self.context.preparing.store(true, Ordering::Relaxed);
-        // SAFETY: `text` has `length` bytes; SQLite reads no further, and up to the NUL where that is the last of them. It
-        // keeps a copy.
+        // SAFETY: `text` has `length` bytes, and SQLite reads no further; if the last byte is a NUL, it reads
+        // up to that. It keeps a copy.
         let code = unsafe {
             ffi::sqlite3_prepare_v3(self.db(), text, length, flags, &raw mut statement, &raw mut tail)
         };
@@ -182,7 +182,7 @@ impl Connection {
         Ok((statement, rest))
     }
 
-    /// Runs one statement that has no parameters and whose rows do not matter.
+    /// Runs one statement that has no parameters, and ignores its rows.
     pub(crate) fn execute(&self, sql: &str) -> Result<(), SqlError> {
         let (statement, _) = self.prepare(sql, false)?;
         let Some(mut statement) = statement else { return Ok(()) };
@@ -190,7 +190,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Empties the page cache of the main database. Outside of a transaction, and without effect while a lock is held.
+    /// Empties the page cache of the main database. Works only outside of a transaction, and has no effect
+    /// while a lock is held.
     pub(crate) fn reset_cache(&self) -> Result<(), SqlError> {
         // SAFETY: the connection is open as long as `self` lives; this operation takes no argument.
         let code = unsafe {
@@ -204,14 +205,14 @@ impl Connection {
         if code == ffi::SQLITE_OK { Ok(()) } else { Err(self.error(code)) }
     }
 
-    /// The bytes of the main database; none where a page cannot be read or memory is short.
+    /// The bytes of the main database; `None` if a page cannot be read or memory is short.
     pub(crate) fn serialize(&self) -> Option<Vec<u8>> {
         let mut length = 0;
-        // SAFETY: the connection is open, the name is a text, and the length is written to.
+        // SAFETY: the connection is open, the name is a C string, and the length is written to.
         let bytes = unsafe { ffi::sqlite3_serialize(self.db(), c"main".as_ptr(), &raw mut length, 0) };
         let bytes = NonNull::new(bytes)?;
         let length = usize::try_from(length).ok()?;
-        // SAFETY: SQLite answers memory of this length, which is the caller's to free.
+        // SAFETY: SQLite returns memory of this length, which the caller must free.
         unsafe {
             let copied = std::slice::from_raw_parts(bytes.as_ptr(), length).to_vec();
             ffi::sqlite3_free(bytes.as_ptr().cast());
@@ -241,7 +242,7 @@ impl Connection {
 
     /// Whether the transaction that is open may write to the main database.
     pub(crate) fn is_writing(&self) -> bool {
-        // SAFETY: the connection is open, and the name is a text.
+        // SAFETY: the connection is open, and the name is a C string.
         unsafe { ffi::sqlite3_txn_state(self.db(), c"main".as_ptr()) == ffi::SQLITE_TXN_WRITE }
     }
 
@@ -263,19 +264,19 @@ impl Connection {
         unsafe { ffi::sqlite3_last_insert_rowid(self.db()) }
     }
 
-    /// Frees the memory that a connection can do without.
+    /// Releases the memory that a connection can do without.
     pub(crate) fn release_memory(&self) {
         // SAFETY: the connection is open.
         unsafe { ffi::sqlite3_db_release_memory(self.db()) };
     }
 
-    /// The bytes that page cache, schema and statements take. It looks at all of them.
+    /// The bytes of the page cache, the schema and the statements. Computing it looks at all of them.
     pub(crate) fn memory_bytes(&self) -> usize {
         let parts = [ffi::SQLITE_DBSTATUS_SCHEMA_USED, ffi::SQLITE_DBSTATUS_STMT_USED];
         parts.into_iter().map(|what| self.status(what)).sum::<usize>() + self.cache_bytes()
     }
 
-    /// The bytes that the page cache takes, which is most of what can be given back.
+    /// The bytes of the page cache, which is most of what can be released.
     pub(crate) fn cache_bytes(&self) -> usize {
         self.status(ffi::SQLITE_DBSTATUS_CACHE_USED)
     }
@@ -290,19 +291,19 @@ impl Connection {
 
 /// # Safety
 ///
-/// `context` is the pointer that [`Connection::open`] gave to SQLite.
+/// `context` is the pointer that [`Connection::open`] passed to SQLite.
 unsafe fn context<'a>(context: *mut c_void) -> &'a Context {
     // SAFETY: it points into an Arc that lives as long as the connection.
     unsafe { &*context.cast::<Context>() }
 }
 
 unsafe extern "C" fn on_progress(pointer: *mut c_void) -> c_int {
-    // SAFETY: SQLite hands back what it was given.
+    // SAFETY: SQLite passes back the pointer that it was given.
     c_int::from(unsafe { context(pointer) }.hooks.is_interrupted())
 }
 
 unsafe extern "C" fn on_commit(pointer: *mut c_void) -> c_int {
-    // SAFETY: SQLite hands back what it was given.
+    // SAFETY: SQLite passes back the pointer that it was given.
     unsafe { context(pointer) }.hooks.before_commit();
     0
 }
@@ -318,10 +319,10 @@ unsafe extern "C" fn on_authorize(
     if action != ffi::SQLITE_ATTACH && action != ffi::SQLITE_PRAGMA {
         return ffi::SQLITE_OK;
     }
-    // SAFETY: SQLite hands back what it was given.
+    // SAFETY: SQLite passes back the pointer that it was given.
     let context = unsafe { context(pointer) };
     let text = |text: *const c_char| {
-        // SAFETY: SQLite's arguments of an authorizer are null or texts that live for the call.
+        // SAFETY: the arguments of an authorizer are null or C strings that live for the call.
         (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
     };
     let first = text(first);

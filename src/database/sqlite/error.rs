@@ -1,4 +1,4 @@
-//! What SQLite says when something goes wrong.
+//! SQLite's errors.
 
 use std::ffi::{CStr, c_int};
 
@@ -10,44 +10,44 @@ use libsqlite3_sys as ffi;
 pub struct SqlError {
     /// The extended result code (<https://sqlite.org/rescode.html>).
     pub code: c_int,
-    /// SQLite's words.
+    /// SQLite's message.
     pub message: String,
-    /// Where in the SQL text, if SQLite knows: in bytes as SQLite says it, in UTF-16 code units once a session
-    /// has seen it.
+    /// The position in the SQL text, if SQLite knows it: in bytes as SQLite returns it, in UTF-16 code units
+    /// once it has passed through a session.
     pub offset: Option<usize>,
 }
 
 impl SqlError {
-    /// An error with words of our own.
+    /// An error with a message of our own.
     pub(crate) fn new(code: c_int, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), offset: None }
     }
 
-    /// The error that the last call on `db` ended with.
+    /// The error of the last call on `db`.
     ///
     /// # Safety
     ///
-    /// `db` is an open connection, or null where SQLite had no memory to make one.
+    /// `db` is an open connection, or null if SQLite had no memory to create one.
     pub(super) unsafe fn last(db: *mut ffi::sqlite3, code: c_int) -> Self {
         if db.is_null() {
             return Self::plain(code);
         }
-        // SAFETY: the caller's promise; the message is copied before anything else is called on `db`.
+        // SAFETY: guaranteed by the caller; the message is copied before anything else is called on `db`.
         let (extended, message, offset) = unsafe {
             let message = CStr::from_ptr(ffi::sqlite3_errmsg(db)).to_string_lossy().into_owned();
             (ffi::sqlite3_extended_errcode(db), message, ffi::sqlite3_error_offset(db))
         };
-        // A connection remembers one error only; where it is of another kind than the call's, the call's
-        // own code is the one that counts.
+        // A connection remembers only one error. If it is of another kind than the call's, the call's own
+        // code counts.
         if extended & 0xFF != code & 0xFF {
             return Self::plain(code);
         }
         Self { code: extended, message, offset: usize::try_from(offset).ok() }
     }
 
-    /// The error of a code alone.
+    /// An error from a code alone.
     fn plain(code: c_int) -> Self {
-        // SAFETY: the function has a static text for every number.
+        // SAFETY: the function returns a static C string for every number.
         let message = unsafe { CStr::from_ptr(ffi::sqlite3_errstr(code)) };
         Self::new(code, message.to_string_lossy())
     }
@@ -57,13 +57,13 @@ impl SqlError {
         name_of(self.code & 0xFF).unwrap_or("SQLITE_ERROR")
     }
 
-    /// The name of the extended code, such as `SQLITE_CONSTRAINT_UNIQUE`; the primary one where there is
-    /// nothing to add.
+    /// The name of the extended code, such as `SQLITE_CONSTRAINT_UNIQUE`; the primary one if there is no
+    /// extension.
     pub fn extended_name(&self) -> &'static str {
         name_of(self.code).unwrap_or_else(|| self.name())
     }
 
-    /// Whether a file operation failed, so that the file knows more than SQLite does.
+    /// Whether a file operation failed, so that the file knows more about the error than SQLite does.
     pub(crate) fn is_of_the_file(&self) -> bool {
         matches!(
             self.code & 0xFF,

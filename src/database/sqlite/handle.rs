@@ -12,8 +12,8 @@ pub(super) struct Handle(pub(super) NonNull<ffi::sqlite3>);
 // time uses it (https://sqlite.org/threadsafe.html, "multi-thread"). `Connection` and `Statement` are not
 // `Sync`, and a session owns both.
 unsafe impl Send for Handle {}
-// SAFETY: as above: the handle is shared by a connection and its statements, which all belong to one
-// session, and a session is used by one thread at a time.
+// SAFETY: as above: a connection and its statements share the handle. They all belong to one session, and one
+// thread at a time uses a session.
 unsafe impl Sync for Handle {}
 
 impl Handle {
@@ -28,7 +28,8 @@ impl Handle {
 
     pub(super) fn has_foreign_keys(&self) -> bool {
         let mut is_on: c_int = 0;
-        // SAFETY: the connection is open; this option takes a number, which says to change nothing, and a place.
+        // SAFETY: the connection is open; this option takes a number, which says to change nothing, and a
+        // place for the answer.
         unsafe {
             ffi::sqlite3_db_config(
                 self.as_ptr(),
@@ -44,13 +45,13 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         // SAFETY: the pointer came from sqlite3_open_v2 and is closed once, here, with no statement left:
-        // each holds the handle until it is finalized. Open transactions are
-        // rolled back; an error of that has nobody to go to and changes nothing in the store.
+        // each statement holds the handle until it is finalized. Open transactions are rolled back; an error
+        // in that has no receiver and changes nothing in the store.
         unsafe { ffi::sqlite3_close(self.as_ptr()) };
     }
 }
 
-/// Text for C. What has a NUL inside ends there, as SQLite itself has it.
+/// Text for C. It ends at the first NUL, as it does for SQLite itself.
 pub(super) fn c_string(text: &str) -> CString {
     let end = text.find('\0').unwrap_or(text.len());
     CString::new(&text[..end]).unwrap_or_default()

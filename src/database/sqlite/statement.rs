@@ -11,7 +11,7 @@ use libsqlite3_sys as ffi;
 use super::error::SqlError;
 use super::handle::{Handle, c_string};
 
-/// A value of SQLite: of a parameter or of a column.
+/// A value of SQLite, of a parameter or of a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Value<'v> {
     /// NULL.
@@ -20,30 +20,30 @@ pub(crate) enum Value<'v> {
     Integer(i64),
     /// REAL.
     Real(f64),
-    /// TEXT, which in a database need not be UTF-8.
+    /// TEXT, which in a database is not always UTF-8.
     Text(&'v [u8]),
     /// BLOB.
     Blob(&'v [u8]),
 }
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// A row is there.
+    /// A row is available.
     Row,
-    /// The statement is through.
+    /// The statement has finished.
     Done,
 }
 
 /// A compiled statement.
 pub(crate) struct Statement {
     raw: NonNull<ffi::sqlite3_stmt>,
-    /// The connection, and what its callbacks use: both outlive the statement.
+    /// The connection, and the context of its callbacks: both outlive the statement.
     handle: Arc<Handle>,
     _context: Arc<dyn Send + Sync>,
 }
 
-// SAFETY: see `Handle`: the session that owns the statement is used by one thread at a time.
+// SAFETY: see `Handle`: one thread at a time uses the session that owns the statement.
 unsafe impl Send for Statement {}
 
 impl Statement {
@@ -79,7 +79,7 @@ impl Statement {
         unsafe { text_of(ffi::sqlite3_bind_parameter_name(self.raw(), number)) }
     }
 
-    /// The number of the parameter with this name, which has its prefix.
+    /// The number of the parameter with this name, given with its prefix.
     pub(crate) fn parameter_number(&self, name: &str) -> Option<usize> {
         let name = c_string(name);
         // SAFETY: as above; the name is valid for the call.
@@ -130,14 +130,14 @@ impl Statement {
     }
 
     /// Ends a run. A statement that has written without a transaction commits here at the latest, so the
-    /// answer counts.
+    /// result counts.
     pub(crate) fn reset(&mut self) -> Result<(), SqlError> {
         // SAFETY: the statement is alive.
         let code = unsafe { ffi::sqlite3_reset(self.raw()) };
         self.checked(code)
     }
 
-    /// Forgets the parameters.
+    /// Clears the parameters.
     pub(crate) fn clear_bindings(&mut self) {
         // SAFETY: the statement is alive; the call cannot fail.
         unsafe { ffi::sqlite3_clear_bindings(self.raw()) };
@@ -162,7 +162,7 @@ impl Statement {
             .unwrap_or_default()
     }
 
-    /// The column of a table that a column of the result shows, if it shows one.
+    /// The column of a table that a column of the result shows, if any.
     pub(crate) fn column_origin(&self, index: usize) -> Option<Cow<'_, str>> {
         // SAFETY: as above.
         self.column_text(index, |raw, index| unsafe { ffi::sqlite3_column_origin_name(raw, index) })
@@ -186,8 +186,8 @@ impl Statement {
         get: impl FnOnce(*mut ffi::sqlite3_stmt, c_int) -> *const c_char,
     ) -> Option<Cow<'_, str>> {
         let text = get(self.raw(), c_int::try_from(index).ok()?);
-        // SAFETY: SQLite answers null or a text that ends with a NUL and lives as long as the statement is
-        // not stepped, which takes a mutable reference.
+        // SAFETY: SQLite returns null or a text that ends with a NUL and lives until the statement is
+        // stepped, which takes a mutable reference.
         (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy())
     }
 
@@ -196,7 +196,7 @@ impl Statement {
         let raw = self.raw();
         let Ok(index) = c_int::try_from(index) else { return Value::Null };
         // SAFETY: the statement is alive. The bytes live until the next step, which takes a mutable
-        // reference; the length is asked for after the pointer, as SQLite wants it.
+        // reference; the length is read after the pointer, as SQLite requires.
         unsafe {
             match ffi::sqlite3_column_type(raw, index) {
                 ffi::SQLITE_INTEGER => Value::Integer(ffi::sqlite3_column_int64(raw, index)),
@@ -217,7 +217,8 @@ impl Statement {
 
 impl Drop for Statement {
     fn drop(&mut self) {
-        // SAFETY: it is finalized once, here. The code repeats the last step's error, which is told already.
+        // SAFETY: it is finalized once, here. The code repeats the last step's error, which was already
+        // returned.
         unsafe { ffi::sqlite3_finalize(self.raw()) };
     }
 }
@@ -229,7 +230,7 @@ const UTF8: u8 = 1;
 ///
 /// `text` is null or a C string that lives for `'a`.
 unsafe fn text_of<'a>(text: *const c_char) -> Option<&'a str> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_str().ok()).flatten()
 }
 
@@ -238,7 +239,7 @@ unsafe fn text_of<'a>(text: *const c_char) -> Option<&'a str> {
 /// `start` is null or has `length` bytes that live for `'a`.
 unsafe fn bytes_of<'a>(start: *const u8, length: c_int) -> &'a [u8] {
     match usize::try_from(length) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         Ok(length) if length > 0 && !start.is_null() => unsafe { slice::from_raw_parts(start, length) },
         _ => &[],
     }

@@ -12,7 +12,7 @@ const JOURNAL_SUFFIX: &str = "-journal";
 
 /// A main file that may be opened.
 struct Entry {
-    /// Taken by the one connection that opens it.
+    /// Taken by the connection that opens it.
     file: Option<Arc<Mutex<MainFile>>>,
     signals: Arc<Signals>,
 }
@@ -23,7 +23,7 @@ fn entries() -> MutexGuard<'static, Option<HashMap<String, Entry>>> {
     ENTRIES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A name that stands for a main file as long as this lives.
+/// A name that stands for a main file as long as this value lives.
 pub(crate) struct Announced {
     name: CString,
 }
@@ -43,7 +43,7 @@ impl Drop for Announced {
     }
 }
 
-/// Gives a main file a name that nobody can guess to be used before.
+/// Gives a main file a name that nobody can guess before it is used.
 pub(crate) fn announce(file: &Arc<Mutex<MainFile>>, signals: &Arc<Signals>) -> Announced {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let name = format!("actor-{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -52,7 +52,7 @@ pub(crate) fn announce(file: &Arc<Mutex<MainFile>>, signals: &Arc<Signals>) -> A
     Announced { name: CString::new(name).unwrap_or_default() }
 }
 
-/// The main file of a name, for the first who asks.
+/// The main file of a name, for the first caller.
 pub(super) fn take_file(name: &str) -> Option<Arc<Mutex<MainFile>>> {
     entries().as_mut()?.get_mut(name)?.file.take()
 }

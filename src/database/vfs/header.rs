@@ -1,4 +1,4 @@
-//! What the header of a database says (<https://sqlite.org/fileformat2.html>, section 1.3).
+//! The fields of a database header (<https://sqlite.org/fileformat2.html>, section 1.3).
 
 use std::ops::Range;
 
@@ -8,15 +8,15 @@ use crate::types::PageCount;
 const FORMAT_VERSIONS: Range<usize> = 18..20;
 const CHANGE_COUNTER: Range<usize> = 24..28;
 const PAGES: Range<usize> = 28..32;
-/// The lowest byte of the text encoding's number.
+/// The lowest byte of the number of the text encoding.
 const TEXT_ENCODING: usize = 59;
-/// The number of UTF-8 there.
+/// Its value for UTF-8.
 pub(super) const UTF8: u8 = 1;
-/// The change counter as of the last writer that kept `PAGES`.
+/// The change counter of the last writer that updated `PAGES`.
 const PAGES_VALID_FOR: Range<usize> = 92..96;
 
-/// A database that was imported from a file in WAL mode still asks for a log of its own. It has none here,
-/// so SQLite is told what a database without one says. `part` begins at byte `start` of page 1.
+/// A database that was imported from a file in WAL mode still asks for a write-ahead log. Here it has none,
+/// so SQLite gets to see a header without one. `part` begins at byte `start` of page 1.
 pub(super) fn hide_write_ahead_log(start: usize, part: &mut [u8]) {
     for at in FORMAT_VERSIONS {
         if let Some(version) = at.checked_sub(start).and_then(|index| part.get_mut(index))
@@ -27,14 +27,14 @@ pub(super) fn hide_write_ahead_log(start: usize, part: &mut [u8]) {
     }
 }
 
-/// How many pages the database has, as page 1 says; `None` where it does not say.
+/// The number of pages of the database according to page 1; `None` if it does not say.
 pub(super) fn pages_counted(first: &[u8]) -> Option<PageCount> {
     let (counter, valid_for) = (first.get(CHANGE_COUNTER)?, first.get(PAGES_VALID_FOR)?);
     let pages = u32::from_be_bytes(first.get(PAGES)?.try_into().ok()?);
     (pages > 0 && counter == valid_for).then_some(PageCount(pages))
 }
 
-/// How page 1 says that texts are encoded, as SQLite understands it: 1 UTF-8, 2 and 3 UTF-16.
+/// The text encoding according to page 1, as SQLite interprets it: 1 UTF-8, 2 and 3 UTF-16.
 pub(super) fn text_encoding(first: &[u8]) -> u8 {
     match first.get(TEXT_ENCODING).map_or(0, |encoding| encoding & 3) {
         0 => UTF8,

@@ -1,13 +1,13 @@
-//! The main file of a database: an actor's committed pages, and above them what the transaction under way
-//! has written.
+//! The main file of a database: the actor's committed pages and, above them, what the current transaction has
+//! written.
 //!
-//! SQLite writes pages when it commits, or earlier where its cache overflows. They are kept in memory, and
-//! beyond [`TRANSACTION_BYTES_MAX`] in a stage of the store, which nobody else sees. `sync` hands all of it
+//! SQLite writes pages when it commits, or earlier when its cache overflows. They are kept in memory and,
+//! beyond [`TRANSACTION_BYTES_MAX`], in a stage of the store, which nobody else sees. `sync` hands all of it
 //! to the store as one commit.
 //!
-//! SQLite also syncs after it has undone a transaction, with every page written back. That must not become
-//! a commit: what the transaction wrote is dropped instead, since below it the committed pages are what
-//! they were. [`Signals`] tell which of the two it is; neither is ever guessed.
+//! SQLite also syncs after a rollback, with every page written back. That must not become a commit. Instead,
+//! the transaction's writes are dropped, since the committed pages below are unchanged. [`Signals`] tell the
+//! two cases apart; neither is ever guessed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,25 +30,25 @@ const TRANSACTION_BYTES_MAX: usize = 4 << 20;
 pub(crate) struct MainFile {
     source: Source,
     signals: Arc<Signals>,
-    /// Pages written and not committed.
+    /// Pages that are written and not committed.
     dirty: BTreeMap<PageNumber, Box<[u8]>>,
     dirty_bytes: usize,
     stage: Option<LargeCommitWriter>,
     staged_pages: usize,
-    /// The size with what is not committed.
+    /// The size including uncommitted changes.
     size: PageCount,
-    /// That of the pages, once there are any.
+    /// The page size, once there are pages.
     page_size: Option<PageSize>,
-    /// A VACUUM is writing.
+    /// Whether a VACUUM is writing.
     overwriting: bool,
-    /// Pages of the transaction are lost, so it can only be undone.
+    /// Pages of the transaction are lost, so it can only be rolled back.
     broken: bool,
     pins: Pins,
-    /// Why the last operation failed, for the session to tell.
+    /// Why the last operation failed, for the session to report.
     failure: Option<StoreError>,
-    /// How often the store was the reason of a failure.
+    /// How often the store caused a failure.
     failures: u64,
-    /// Why no operation will ever succeed again.
+    /// Why no operation will ever succeed again, if so.
     dead: Option<StoreError>,
 }
 
@@ -79,17 +79,17 @@ impl MainFile {
         &mut self.pins
     }
 
-    /// Why the last operation failed, if the store was the reason.
+    /// Why the last operation failed, if the store caused it.
     pub(crate) fn take_failure(&mut self) -> Option<StoreError> {
         self.failure.take()
     }
 
-    /// How often the store was the reason of a failure so far.
+    /// How often the store has caused a failure so far.
     pub(crate) fn failures(&self) -> u64 {
         self.failures
     }
 
-    /// Why nothing will ever work here again.
+    /// Why nothing will ever work here again, if so.
     pub(crate) fn dead(&self) -> Option<&StoreError> {
         self.dead.as_ref()
     }
@@ -99,7 +99,8 @@ impl MainFile {
         &mut self.source
     }
 
-    /// Finds out what became of a commit whose outcome was unknown. Whether SQLite has to read everything anew.
+    /// Finds out what became of a commit whose outcome was unknown. Returns whether SQLite has to read
+    /// everything again.
     pub(crate) fn resolve_doubt(&mut self) -> Result<bool, StoreError> {
         if !self.source.is_in_doubt() {
             return Ok(false);
@@ -114,7 +115,8 @@ impl MainFile {
         landed
     }
 
-    /// Goes on at the actor's newest head. Whether it is another one, so that SQLite has to read everything anew.
+    /// Continues at the actor's newest head. Returns whether it is another one, so that SQLite has to read
+    /// everything again.
     pub(crate) fn follow(&mut self) -> Result<bool, StoreError> {
         let moved = self.source.follow()?;
         if moved {
@@ -123,17 +125,18 @@ impl MainFile {
         Ok(moved)
     }
 
-    /// Whether a read has failed, since this was asked, because the actor has moved on.
+    /// Whether a read has failed, since the last call, because the actor has moved on.
     pub(crate) fn take_moved(&mut self) -> bool {
         self.source.take_moved()
     }
 
-    /// The text encoding that page 1 says, for a file that follows its actor. An empty database has SQLite's own.
+    /// The text encoding according to page 1, for a file that follows its actor. An empty database has
+    /// SQLite's default.
     pub(crate) fn text_encoding(&self) -> u8 {
         self.source.first_page().map_or(UTF8, text_encoding)
     }
 
-    /// Notes why an operation fails. An owner that was fenced stays fenced; who owns nothing can go on.
+    /// Records why an operation fails. An owner that was fenced stays fenced; a reader can continue.
     fn fail(&mut self, error: StoreError, code: i32) -> Code {
         if !self.source.outlives(&error)
             && matches!(error, StoreError::FenceMismatch { .. } | StoreError::NotFound { .. })
@@ -152,7 +155,7 @@ impl MainFile {
         }
     }
 
-    /// Copies a page that lies inside the size.
+    /// Copies a page inside the size.
     fn read_page(&mut self, page: PageNumber, out: &mut [u8]) -> Result<(), StoreError> {
         if let Some(bytes) = self.dirty.get(&page) {
             out.copy_from_slice(bytes);
@@ -182,7 +185,8 @@ impl MainFile {
         }
         let mut offset = offset;
         let mut rest = found;
-        // One page or a part of one; more only until SQLite has seen that the pages are smaller than they were.
+        // One page or a part of one; more only until SQLite has seen that the pages are smaller than they
+        // were.
         while !rest.is_empty() {
             let (page, start) = place(offset, page_size).ok_or(Code(ffi::SQLITE_IOERR_READ))?;
             let (part, behind) = rest.split_at_mut(rest.len().min(bytes - start));
@@ -202,7 +206,7 @@ impl MainFile {
         Ok(there)
     }
 
-    /// Moves what is in memory to the stage, which is opened if there is none.
+    /// Moves the pages in memory to the stage, which is opened if there is none.
     fn spill(&mut self, page_size: PageSize) -> Result<(), StoreError> {
         let mut stage = match self.stage.take() {
             Some(stage) => stage,
@@ -211,13 +215,13 @@ impl MainFile {
         let pages: Vec<_> = std::mem::take(&mut self.dirty).into_iter().collect();
         self.dirty_bytes = 0;
         self.staged_pages += pages.len();
-        // On an error the stage is dropped here, which has its rows removed.
+        // On an error the stage is dropped here, which rolls it back.
         self.source.engine().wait(stage.write(pages))?;
         self.stage = Some(stage);
         Ok(())
     }
 
-    /// Forgets what the transaction wrote.
+    /// Drops what the transaction has written.
     fn discard(&mut self) {
         self.dirty.clear();
         self.dirty_bytes = 0;
@@ -228,8 +232,8 @@ impl MainFile {
         self.broken = false;
     }
 
-    /// Drops what the transaction has cut off. SQLite cuts its file only behind the sync, when everything is
-    /// committed; the header says before how many pages are left.
+    /// Drops what the transaction has cut off. SQLite truncates its file only after the sync, when everything
+    /// is committed; the header says beforehand how many pages are left.
     fn cut(&mut self, page_size: PageSize) -> Result<(), StoreError> {
         let staged = self.stage.as_ref().is_some_and(|stage| stage.contains(PageNumber::FIRST));
         if !staged && !self.dirty.contains_key(&PageNumber::FIRST) {
@@ -264,7 +268,7 @@ impl MainFile {
         let mut pages = std::mem::take(&mut self.dirty);
         self.dirty_bytes = 0;
         if pages.is_empty() && self.source.size() == PageCount(0) && self.size != PageCount(0) {
-            // Its pages tell the store how large a page is, so an empty database cannot grow without any.
+            // The store learns the page size from the pages, so an empty database cannot grow without any.
             pages.insert(PageNumber::FIRST, vec![0; page_size.bytes()].into());
         }
         self.source.commit(self.size, page_size, pages)
@@ -275,14 +279,14 @@ impl MainFile {
     }
 }
 
-/// The page at an offset, and where in it.
+/// The page at an offset, and the position in it.
 fn place(offset: u64, page_size: PageSize) -> Option<(PageNumber, usize)> {
     let bytes = page_size.bytes() as u64;
     let page = u32::try_from(offset / bytes).ok()?.checked_add(1).and_then(PageNumber::new)?;
     Some((page, usize::try_from(offset % bytes).ok()?))
 }
 
-/// The main file as its connection has it.
+/// The main file as its connection sees it.
 pub(super) struct OpenMain(pub(super) Arc<Mutex<MainFile>>);
 
 impl OpenMain {
@@ -308,15 +312,15 @@ impl VfsFile for OpenMain {
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), Code> {
         let mut file = self.file();
         if file.source.is_following() {
-            // SQLite knows, and never comes here.
+            // SQLite knows that the file is read-only, and never gets here.
             return Err(Code(ffi::SQLITE_READONLY));
         }
         file.alive(ffi::SQLITE_IOERR_WRITE)?;
         if file.broken {
-            // An undo writes pages back that are to be forgotten anyway.
+            // A rollback writes pages back that are dropped anyway.
             return Ok(());
         }
-        // The first page written to an empty database tells the size of all.
+        // The first page written to an empty database determines the page size.
         let page_size = match file.page_size {
             Some(page_size) => page_size,
             None => PageSize::new(data.len()).map_err(|_| Code(ffi::SQLITE_IOERR_WRITE))?,
@@ -365,7 +369,7 @@ impl VfsFile for OpenMain {
             return Ok(());
         }
         if !committing && !overwriting {
-            // Neither a commit nor an undo is known to be meant, and to guess could lose or invent data.
+            // It is unknown whether a commit or a rollback is meant, and a guess could lose or invent data.
             return Err(Code(ffi::SQLITE_IOERR_FSYNC));
         }
         if let Err(error) = file.commit() {
@@ -382,7 +386,7 @@ impl VfsFile for OpenMain {
 
     fn pragma(&mut self, name: &str, argument: Option<&str>) -> PragmaAnswer {
         let mut file = self.file();
-        // The pages of a transaction under way count: SQLite has chosen their size.
+        // The pages of an open transaction count: SQLite has chosen their size.
         let page_bytes = file.page_size.map(PageSize::bytes);
         let writing = file.signals.journal_is_filled();
         let standing = Standing { page_bytes, writing, owned: !file.source.is_following() };

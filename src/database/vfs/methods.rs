@@ -1,5 +1,5 @@
-//! The functions that SQLite calls on an open file (<https://sqlite.org/c3ref/io_methods.html>), in the
-//! terms of [`VfsFile`].
+//! The functions that SQLite calls on an open file (<https://sqlite.org/c3ref/io_methods.html>), implemented
+//! with [`VfsFile`].
 
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -12,7 +12,7 @@ use libsqlite3_sys as ffi;
 
 use super::file::{Code, PragmaAnswer, VfsFile};
 
-/// An open file as SQLite knows it: its own part first.
+/// An open file as SQLite knows it, with SQLite's own part first.
 #[repr(C)]
 pub(super) struct RawFile {
     base: ffi::sqlite3_file,
@@ -23,21 +23,21 @@ pub(super) struct RawFile {
 pub(super) const RAW_FILE_BYTES: usize = size_of::<RawFile>();
 
 impl RawFile {
-    /// Puts an open file in the place that SQLite has for it.
+    /// Places an open file where SQLite has reserved the memory.
     ///
     /// # Safety
     ///
     /// `place` has [`RAW_FILE_BYTES`] bytes that nobody else uses, aligned for a pointer.
     pub(super) unsafe fn open_at(place: *mut ffi::sqlite3_file, file: Box<dyn VfsFile>) {
         let base = ffi::sqlite3_file { pMethods: &raw const METHODS };
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { place.cast::<Self>().write(Self { base, file: ManuallyDrop::new(file) }) };
     }
 }
 
-/// The pointers of such a table are plain functions, so it may be shared.
+/// The pointers of this table are plain functions, so it may be shared.
 static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
-    // 1: no shared memory (so no WAL but with a lock that keeps others out), no memory mapping.
+    // 1: no shared memory (so no WAL, except with a lock that keeps others out), no memory mapping.
     iVersion: 1,
     xClose: Some(close),
     xRead: Some(read),
@@ -59,16 +59,16 @@ static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
     xUnfetch: None,
 };
 
-/// Runs `body` on the file. A panic must not cross into C; it ends as an I/O error.
+/// Runs `body` on the file. A panic must not cross into C; it becomes an I/O error.
 ///
 /// # Safety
 ///
-/// `raw` is a file that [`RawFile::open_at`] made and that is not closed.
+/// `raw` is a file that [`RawFile::open_at`] created and that is not closed.
 unsafe fn on_file(
     raw: *mut ffi::sqlite3_file,
     body: impl FnOnce(&mut dyn VfsFile) -> Result<(), Code>,
 ) -> c_int {
-    // SAFETY: the caller's promise; SQLite uses a file from one thread at a time.
+    // SAFETY: guaranteed by the caller; SQLite uses a file from one thread at a time.
     let file = unsafe { &mut **(*raw.cast::<RawFile>()).file };
     match catch_unwind(AssertUnwindSafe(|| body(file))) {
         Ok(Ok(())) => ffi::SQLITE_OK,
@@ -77,7 +77,7 @@ unsafe fn on_file(
     }
 }
 
-/// An offset or size from SQLite, which has no negative ones.
+/// An offset or size from SQLite, which is never negative.
 fn unsigned(value: ffi::sqlite3_int64) -> Result<u64, Code> {
     u64::try_from(value).map_err(|_| Code(ffi::SQLITE_MISUSE))
 }
@@ -99,13 +99,13 @@ unsafe extern "C" fn read(
 ) -> c_int {
     let amount = usize::try_from(amount).unwrap_or(0);
     let out = if amount == 0 {
-        // A slice of nothing has an address, too, and C need not have one.
+        // Even an empty slice needs an address, and C need not supply one.
         &mut []
     } else {
-        // SAFETY: SQLite gives a buffer of `amount` bytes.
+        // SAFETY: SQLite passes a buffer of `amount` bytes.
         unsafe { slice::from_raw_parts_mut(out.cast::<u8>(), amount) }
     };
-    // SAFETY: SQLite calls this on open files only.
+    // SAFETY: SQLite calls this only on open files.
     unsafe {
         on_file(raw, |file| match file.read(unsigned(offset)?, out)? {
             there if there < amount => Err(Code(ffi::SQLITE_IOERR_SHORT_READ)),
@@ -124,25 +124,25 @@ unsafe extern "C" fn write(
     let data = if amount == 0 {
         &[]
     } else {
-        // SAFETY: SQLite gives a buffer of `amount` bytes.
+        // SAFETY: SQLite passes a buffer of `amount` bytes.
         unsafe { slice::from_raw_parts(data.cast::<u8>(), amount) }
     };
-    // SAFETY: SQLite calls this on open files only.
+    // SAFETY: SQLite calls this only on open files.
     unsafe { on_file(raw, |file| file.write(unsigned(offset)?, data)) }
 }
 
 unsafe extern "C" fn truncate(raw: *mut ffi::sqlite3_file, size: ffi::sqlite3_int64) -> c_int {
-    // SAFETY: SQLite calls this on open files only.
+    // SAFETY: SQLite calls this only on open files.
     unsafe { on_file(raw, |file| file.truncate(unsigned(size)?)) }
 }
 
 unsafe extern "C" fn sync(raw: *mut ffi::sqlite3_file, _flags: c_int) -> c_int {
-    // SAFETY: SQLite calls this on open files only.
+    // SAFETY: SQLite calls this only on open files.
     unsafe { on_file(raw, |file| file.sync()) }
 }
 
 unsafe extern "C" fn file_size(raw: *mut ffi::sqlite3_file, out: *mut ffi::sqlite3_int64) -> c_int {
-    // SAFETY: SQLite calls this on open files only, with a place for the answer.
+    // SAFETY: SQLite calls this only on open files, with a place for the answer.
     unsafe {
         on_file(raw, |file| {
             *out = i64::try_from(file.size()?).map_err(|_| Code(ffi::SQLITE_IOERR_FSTAT))?;
@@ -151,14 +151,14 @@ unsafe extern "C" fn file_size(raw: *mut ffi::sqlite3_file, out: *mut ffi::sqlit
     }
 }
 
-/// Locks among connections mean nothing here: a file has one connection, and owners in other processes
-/// are told apart by the fence of the store.
+/// Locks between connections have no meaning here: a file has one connection, and the store's fence keeps the
+/// owners in different processes apart.
 unsafe extern "C" fn lock(_: *mut ffi::sqlite3_file, _level: c_int) -> c_int {
     ffi::SQLITE_OK
 }
 
 unsafe extern "C" fn check_reserved_lock(_: *mut ffi::sqlite3_file, out: *mut c_int) -> c_int {
-    // SAFETY: SQLite gives a place for the answer.
+    // SAFETY: SQLite passes a place for the answer.
     unsafe { *out = 0 };
     ffi::SQLITE_OK
 }
@@ -169,10 +169,10 @@ unsafe extern "C" fn file_control(
     argument: *mut c_void,
 ) -> c_int {
     match operation {
-        // SAFETY: SQLite calls this on open files only, with a pragma's array of texts.
+        // SAFETY: SQLite calls this only on open files, with a pragma's array of texts.
         ffi::SQLITE_FCNTL_PRAGMA => unsafe { pragma(raw, argument.cast()) },
         ffi::SQLITE_FCNTL_OVERWRITE => {
-            // SAFETY: SQLite calls this on open files only.
+            // SAFETY: SQLite calls this only on open files.
             unsafe {
                 on_file(raw, |file| {
                     file.overwrite();
@@ -182,7 +182,7 @@ unsafe extern "C" fn file_control(
         }
         ffi::SQLITE_FCNTL_MMAP_SIZE => {
             // Nothing is ever mapped, whatever the limit.
-            // SAFETY: the argument is a place for the limit that holds.
+            // SAFETY: the argument is a place for the current limit.
             unsafe { *argument.cast::<ffi::sqlite3_int64>() = 0 };
             ffi::SQLITE_OK
         }
@@ -190,21 +190,21 @@ unsafe extern "C" fn file_control(
     }
 }
 
-/// <https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html#sqlitefcntlpragma>: the array holds a place
-/// for the answer, the pragma's name, and its argument or null.
+/// <https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html#sqlitefcntlpragma>: the array holds a place for
+/// the answer, the pragma's name, and its argument or null.
 ///
 /// # Safety
 ///
 /// `raw` is an open file and `texts` such an array.
 unsafe fn pragma(raw: *mut ffi::sqlite3_file, texts: *mut *mut c_char) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let text = |index: usize| unsafe {
         let text = *texts.add(index);
         (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy())
     };
     let (name, argument) = (text(1).unwrap_or_default(), text(2));
     let mut answer = PragmaAnswer::Pass;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let code = unsafe {
         on_file(raw, |file| {
             answer = file.pragma(&name, argument.as_deref());
@@ -217,14 +217,14 @@ unsafe fn pragma(raw: *mut ffi::sqlite3_file, texts: *mut *mut c_char) -> c_int 
         (PragmaAnswer::Refused(words), ffi::SQLITE_OK) => (Cow::Owned(words), ffi::SQLITE_ERROR),
         (_, code) => return code,
     };
-    // SAFETY: the caller's promise; SQLite frees the text.
+    // SAFETY: guaranteed by the caller; SQLite frees the text.
     unsafe { *texts = sqlite_text(&words) };
     code
 }
 
-/// A copy of a text in memory that SQLite frees; null where there is none.
+/// A copy of a text in memory that SQLite frees; null if there is no memory.
 fn sqlite_text(text: &str) -> *mut c_char {
-    // SAFETY: memory of that size is asked for and filled, with a NUL at its end.
+    // SAFETY: memory of that size is allocated and filled, with a NUL at its end.
     unsafe {
         let copy = ffi::sqlite3_malloc64(text.len() as u64 + 1).cast::<u8>();
         if copy.is_null() {
@@ -240,8 +240,8 @@ unsafe extern "C" fn sector_size(_: *mut ffi::sqlite3_file) -> c_int {
     4096
 }
 
-/// A commit takes place as a whole, so nothing is ever torn, and what was appended stays in order: SQLite
-/// need not sync its journal before it writes pages.
+/// A commit is atomic, so nothing is ever torn, and appended data stays in order. So SQLite need not sync its
+/// journal before it writes pages.
 unsafe extern "C" fn device_characteristics(_: *mut ffi::sqlite3_file) -> c_int {
     ffi::SQLITE_IOCAP_SAFE_APPEND
         | ffi::SQLITE_IOCAP_SEQUENTIAL
@@ -260,7 +260,7 @@ mod tests {
 
     use super::*;
 
-    /// A file of a few bytes, which tells when it is dropped.
+    /// A file of a few bytes that records when it is dropped.
     struct Small {
         bytes: Vec<u8>,
         dropped: Arc<AtomicUsize>,
@@ -311,7 +311,8 @@ mod tests {
         let small = Small { bytes: Vec::new(), dropped: Arc::clone(&dropped) };
         let mut out = [9_u8; 8];
         let (mut size, mut reserved) = (-1, -1);
-        // SAFETY: the place is large enough and stays where it is, and every buffer has as many bytes as is said.
+        // SAFETY: the place is large enough and does not move, and every buffer has the stated number of
+        // bytes.
         unsafe {
             RawFile::open_at(raw, Box::new(small));
             assert_eq!(write(raw, b"hello".as_ptr().cast(), 5, 0), ffi::SQLITE_OK);
@@ -344,7 +345,7 @@ mod tests {
         let mut place = MaybeUninit::<RawFile>::uninit();
         let raw = place.as_mut_ptr().cast::<ffi::sqlite3_file>();
         let small = Small { bytes: b"x".to_vec(), dropped: Arc::default() };
-        // SAFETY: as above; no byte is asked for, so there need not be any.
+        // SAFETY: as above; no byte is requested, so none need exist.
         unsafe {
             RawFile::open_at(raw, Box::new(small));
             assert_eq!(read(raw, null_mut(), 0, 0), ffi::SQLITE_OK);

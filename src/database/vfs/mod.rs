@@ -1,12 +1,13 @@
-//! The VFS (<https://sqlite.org/vfs.html>) behind every database: the main file is an actor's pages, all
+//! The VFS (<https://sqlite.org/vfs.html>) of every database: the main file is an actor's pages, and all
 //! other files are scratch of this process.
 //!
 //! One VFS, `baton`, serves all databases of the process. A connection opens its main file by a name that
-//! [`directory::announce`] made for it a moment before; any other name, such as that of an ATTACH, is not
-//! found. Journals and temporary files are in memory, and in an anonymous temporary file when they grow.
+//! [`directory::announce`] has just created for it. Any other name, such as that of an ATTACH, is not found.
+//! Journals and temporary files are in memory, and move to an anonymous temporary file when they grow.
 //!
-//! The rollback journal needs no durability: the store commits pages as one transaction, so there is never
-//! anything to repair after a crash. SQLite uses it to undo, and we to tell an undo from a commit.
+//! The rollback journal needs no durability: the store commits pages as one transaction, so nothing ever
+//! needs repair after a crash. SQLite uses the journal to roll back, and we use it to tell a rollback from a
+//! commit.
 
 mod directory;
 mod file;
@@ -33,7 +34,7 @@ use crate::database::sqlite::SqlError;
 /// The name of the VFS.
 pub(crate) const NAME: &CStr = c"baton";
 
-/// Makes the VFS known to SQLite, once a process.
+/// Registers the VFS with SQLite, once per process.
 pub(crate) fn register() -> Result<(), SqlError> {
     system::register()
 }

@@ -1,69 +1,70 @@
-//! Which pragmas are answered here (<https://sqlite.org/pragma.html>).
+//! The pragmas that are answered here (<https://sqlite.org/pragma.html>).
 //!
-//! Pinned are those that would take the database out of the store's hands: how it journals, locks, syncs
-//! and maps, and the page size of a database that has pages. They answer what holds, and change nothing.
-//! Refused are those that reach beyond the database, into the process; the connection asks for these, since
-//! a pragma on another schema never comes to the main file.
+//! Pinned pragmas would take the database out of the store's hands: how it journals, locks, syncs and maps,
+//! and the page size of a database that has pages. They return the value in force and change nothing. Refused
+//! pragmas reach beyond the database, into the process. The connection checks for these, since a pragma on
+//! another schema never reaches the main file.
 
 use super::file::{Pinned, PragmaAnswer};
 use crate::database::sqlite::Asked;
 
-/// Where the database stands when a pragma is asked.
+/// The state of the database when a pragma is run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standing {
     /// The size of a page, once the database has pages.
     pub(super) page_bytes: Option<usize>,
-    /// Whether a transaction is writing, pages of a size that is not known here perhaps.
+    /// Whether a transaction is writing, perhaps pages of a size that is not known here yet.
     pub(super) writing: bool,
-    /// Whether the actor is owned; otherwise the database is read only, and holds no lock between transactions.
+    /// Whether the actor is owned; otherwise the database is read-only, and holds no lock between
+    /// transactions.
     pub(super) owned: bool,
 }
 
-/// Whether a pragma changes the process, not only the database.
+/// Whether a pragma affects the process, not only the database.
 pub(crate) fn is_of_the_process(name: &str) -> bool {
     ["temp_store_directory", "data_store_directory", "soft_heap_limit", "hard_heap_limit"]
         .iter()
         .any(|refused| name.eq_ignore_ascii_case(refused))
 }
 
-/// What the word of a pragma's argument says of a switch (`sqlite3GetBoolean`).
+/// Whether the argument of a pragma turns a switch on (`sqlite3GetBoolean`).
 fn says_on(argument: &str) -> bool {
     match argument.bytes().next() {
         Some(b'0'..=b'9') => {
             let digits = argument.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
-            // SQLite looks at the lowest eight bits.
+            // SQLite uses the lowest eight bits.
             digits.parse::<u32>().is_ok_and(|number| number & 0xFF != 0)
         }
         _ => ["on", "yes", "true"].iter().any(|on| argument.eq_ignore_ascii_case(on)),
     }
 }
 
-/// Whether SQLite would pass over a pragma in silence that is meant to change something: `foreign_keys` inside a
-/// transaction (<https://sqlite.org/pragma.html#pragma_foreign_keys>), the one that it treats so.
+/// Whether SQLite would silently ignore a pragma that is meant to change something: only `foreign_keys`
+/// inside a transaction (<https://sqlite.org/pragma.html#pragma_foreign_keys>).
 pub(crate) fn would_be_passed_over(asked: &Asked<'_>) -> bool {
     asked.in_transaction
         && asked.name.eq_ignore_ascii_case("foreign_keys")
         && asked.argument.is_some_and(|argument| says_on(argument) != asked.foreign_keys)
 }
 
-/// A pragma without effect, rows or columns: SQLite passes over names that it does not know.
+/// A pragma without effect, rows or columns: SQLite ignores names that it does not know.
 const NOTHING: &str = "PRAGMA baton_nothing";
 
 /// The answer to a pragma on the main database.
 fn answer(name: &str, argument: Option<&str>, standing: Standing) -> PragmaAnswer {
     let pinned = |text, instead| PragmaAnswer::Pinned(Pinned { text, instead });
     match (name.to_ascii_lowercase().as_str(), argument) {
-        // The journal lives in memory, and in an anonymous file of this process when it grows.
+        // The journal is in memory, and in an anonymous file of this process when it grows.
         ("journal_mode", _) => pinned("memory", "SELECT 'memory' AS journal_mode"),
         ("locking_mode", Some(_)) if standing.owned => {
             pinned("exclusive", "SELECT 'exclusive' AS locking_mode")
         }
         ("locking_mode", Some(_)) => pinned("normal", "SELECT 'normal' AS locking_mode"),
-        // FULL: a commit that has returned is as durable as the store is.
+        // FULL: a commit that has returned is as durable as the store makes it.
         ("synchronous", Some(_)) => pinned("2", NOTHING),
         ("page_size", Some(_)) => match standing.page_bytes {
             Some(_) => pinned("", NOTHING),
-            // SQLite would keep it in mind for the next VACUUM.
+            // SQLite would remember it for the next VACUUM.
             None if standing.writing => PragmaAnswer::Refused(
                 "PRAGMA page_size is refused: the transaction has made pages of another size".to_owned(),
             ),
@@ -76,7 +77,7 @@ fn answer(name: &str, argument: Option<&str>, standing: Standing) -> PragmaAnswe
 /// The pragmas that are answered here.
 #[derive(Default)]
 pub(crate) struct Pins {
-    /// Not while the connection is being set up.
+    /// False while the connection is being set up.
     are_set: bool,
     instead: Option<&'static str>,
 }
@@ -86,7 +87,7 @@ impl Pins {
         self.are_set = are_set;
     }
 
-    /// What is to run in place of the statement that was compiled last.
+    /// The statement to run instead of the one compiled last.
     pub(crate) fn take_instead(&mut self) -> Option<&'static str> {
         self.instead.take()
     }
@@ -132,7 +133,7 @@ mod tests {
                 );
             }
             assert_eq!(pinned("journal_mode", None, standing), Some("SELECT 'memory' AS journal_mode"));
-            // SQLite itself knows these.
+            // SQLite itself handles these.
             for name in ["locking_mode", "synchronous", "mmap_size", "page_size", "foreign_keys"] {
                 assert_eq!(answer(name, None, standing), PragmaAnswer::Pass, "{name}");
             }

@@ -1,5 +1,5 @@
-//! Files that nobody else needs: rollback journals, sorters, temporary tables. In memory while they are
-//! small, then in an anonymous file in the system's temporary directory, gone with the process.
+//! Files that only this process needs: rollback journals, sorters, temporary tables. They are in memory while
+//! small, then in an anonymous file in the system's temporary directory, which disappears with the process.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use super::file::{Code, VfsFile};
 use super::signals::Signals;
 use super::spool::Spool;
 
-/// Bytes that a file has in memory before it moves to disk.
+/// The bytes that a file keeps in memory before it moves to disk.
 const MEMORY_BYTES_MAX: u64 = 1 << 20;
-/// An emptied file keeps its memory up to this size, for the next transaction.
+/// A truncated file keeps up to this much memory, for the next transaction.
 const KEPT_BYTES_MAX: u64 = 64 << 10;
 
 /// A scratch file.
 pub(super) struct Scratch {
     file: Spool,
     size: u64,
-    /// The largest size since the memory was given back.
+    /// The largest size since memory was last released.
     largest: u64,
-    /// Where the main file of this journal hears what becomes of it; none for a temporary file.
+    /// Tells the main file of this journal what happens to it; none for a temporary file.
     signals: Option<Arc<Signals>>,
 }
 
@@ -43,7 +43,7 @@ impl VfsFile for Scratch {
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), Code> {
-        // The usual reason is a full disk, and SQLite has a code for it.
+        // The usual reason is a full disk, for which SQLite has a code.
         self.file.write_at(offset, data).map_err(|_| Code(ffi::SQLITE_FULL))?;
         if let Some(signals) = &self.signals {
             signals.journal_holds_something(true);

@@ -1,36 +1,36 @@
-//! What the connection and the journal tell the main file, which sees syncs only.
+//! What the connection and the journal tell the main file, which sees only syncs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What is known of a `sync` before it comes.
+/// What is known about a `sync` before it comes.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
     committing: AtomicBool,
     journal_read: AtomicBool,
-    /// Whether the journal holds anything, which it does while a transaction writes.
+    /// Whether the journal contains anything, which it does while a transaction writes.
     journal_filled: AtomicBool,
 }
 
 impl Signals {
-    /// A statement begins to run: what an earlier one has signalled is over.
+    /// A statement starts to run: the signals of earlier ones no longer apply.
     pub(crate) fn reset(&self) {
         self.committing.store(false, Ordering::Relaxed);
         self.journal_read.store(false, Ordering::Relaxed);
     }
 
-    /// The transaction is about to commit (`sqlite3_commit_hook`). A journal that is read from here on
-    /// undoes a commit that has failed.
+    /// The transaction is about to commit (`sqlite3_commit_hook`). If the journal is read after this, a
+    /// failed commit is being rolled back.
     pub(crate) fn before_commit(&self) {
         self.committing.store(true, Ordering::Relaxed);
         self.journal_read.store(false, Ordering::Relaxed);
     }
 
-    /// The journal was read, which only an undo does.
+    /// The journal was read, which only a rollback does.
     pub(super) fn journal_was_read(&self) {
         self.journal_read.store(true, Ordering::Relaxed);
     }
 
-    /// The journal was written, or emptied.
+    /// The journal was written or truncated.
     pub(super) fn journal_holds_something(&self, filled: bool) {
         self.journal_filled.store(filled, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Bytes that are in memory while they are few, and then in a file without a name, for its user alone.
+//! A spool of bytes: in memory while small, then in an unnamed file that only its user can read.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
@@ -58,7 +58,7 @@ impl Spool {
         }
     }
 
-    /// Moves to disk before there are more bytes than memory may have.
+    /// Moves to disk before there are more bytes than memory may hold.
     fn make_room(&mut self, bytes: u64) -> io::Result<()> {
         let Bytes::Memory(memory) = &self.bytes else { return Ok(()) };
         if bytes <= self.memory_bytes_max {
@@ -71,8 +71,8 @@ impl Spool {
     }
 }
 
-/// A file in the system's directory for temporary files that goes with the process. No name leads to it, but the system
-/// shows open files under names of its own.
+/// A file in the system's temporary directory that disappears with the process. It has no name, but the
+/// system may show open files under names of its own.
 fn nameless() -> io::Result<File> {
     let file = tempfile::tempfile()?;
     #[cfg(unix)]

@@ -14,14 +14,14 @@ use super::main_file::OpenMain;
 use super::methods::{RAW_FILE_BYTES, RawFile};
 use super::scratch::Scratch;
 
-/// The longest file name: those made here are short, and others are refused anyway.
+/// The longest file name: the names created here are short, and others are refused anyway.
 const NAME_BYTES_MAX: c_int = 512;
 
-/// Registers the VFS. It stays registered as long as the process lives.
+/// Registers the VFS. It stays registered for the life of the process.
 pub(super) fn register() -> Result<(), SqlError> {
     static REGISTERED: OnceLock<c_int> = OnceLock::new();
     let code = *REGISTERED.get_or_init(|| {
-        // SAFETY: initialization may be asked for by anyone, any number of times.
+        // SAFETY: anyone may request initialization, any number of times.
         let code = unsafe { ffi::sqlite3_initialize() };
         if code != ffi::SQLITE_OK {
             return code;
@@ -37,7 +37,7 @@ pub(super) fn register() -> Result<(), SqlError> {
             xDelete: Some(delete),
             xAccess: Some(access),
             xFullPathname: Some(full_pathname),
-            // Extensions cannot be loaded: nobody can turn it on.
+            // Extensions cannot be loaded: no API turns them on.
             xDlOpen: None,
             xDlError: None,
             xDlSym: None,
@@ -64,13 +64,13 @@ unsafe extern "C" fn open(
     flags: c_int,
     out_flags: *mut c_int,
 ) -> c_int {
-    // SAFETY: SQLite gives null for a file without a name, else a text.
+    // SAFETY: SQLite passes null for a file without a name, and otherwise a C string.
     let name = (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) }.to_string_lossy());
     let name = name.as_deref().unwrap_or_default();
     let file: Option<Box<dyn VfsFile>> = if flags & ffi::SQLITE_OPEN_MAIN_DB != 0 {
         directory::take_file(name).map(|file| Box::new(OpenMain(file)) as Box<dyn VfsFile>)
     } else if flags & ffi::SQLITE_OPEN_MAIN_JOURNAL != 0 {
-        // Also the journal of an attached temporary database, which tells nobody.
+        // Also the journal of an attached temporary database, which has no signals.
         Some(Box::new(Scratch::new(directory::signals_of_journal(name))))
     } else if flags & (ffi::SQLITE_OPEN_WAL | ffi::SQLITE_OPEN_SUPER_JOURNAL) != 0 {
         None
@@ -78,11 +78,11 @@ unsafe extern "C" fn open(
         Some(Box::new(Scratch::new(None)))
     };
     let Some(file) = file else {
-        // SAFETY: the place is SQLite's; without methods it is not closed.
+        // SAFETY: the place belongs to SQLite; without methods it is not closed.
         unsafe { (*place).pMethods = null() };
         return ffi::SQLITE_CANTOPEN;
     };
-    // SAFETY: SQLite sets aside as many bytes as the VFS has asked for.
+    // SAFETY: SQLite reserves as many bytes as the VFS has requested.
     unsafe {
         RawFile::open_at(place, file);
         if !out_flags.is_null() {
@@ -93,13 +93,13 @@ unsafe extern "C" fn open(
 }
 
 unsafe extern "C" fn delete(_: *mut ffi::sqlite3_vfs, _: *const c_char, _: c_int) -> c_int {
-    // A scratch file is gone when it is closed.
+    // A scratch file disappears when it is closed.
     ffi::SQLITE_OK
 }
 
 unsafe extern "C" fn access(_: *mut ffi::sqlite3_vfs, _: *const c_char, _: c_int, out: *mut c_int) -> c_int {
-    // No file can be found by its name: there is never a journal of somebody else to roll back.
-    // SAFETY: SQLite gives a place for the answer.
+    // No file can be found by its name: there is never a foreign journal to roll back.
+    // SAFETY: SQLite passes a place for the answer.
     unsafe { *out = 0 };
     ffi::SQLITE_OK
 }
@@ -110,7 +110,7 @@ unsafe extern "C" fn full_pathname(
     out_bytes: c_int,
     out: *mut c_char,
 ) -> c_int {
-    // SAFETY: SQLite gives a text, and `out_bytes` bytes for the answer.
+    // SAFETY: SQLite passes a C string, and `out_bytes` bytes for the answer.
     unsafe {
         let name = CStr::from_ptr(name).to_bytes_with_nul();
         if usize::try_from(out_bytes).unwrap_or(0) < name.len() {
@@ -121,7 +121,7 @@ unsafe extern "C" fn full_pathname(
     ffi::SQLITE_OK
 }
 
-/// The system's own VFS, for what has nothing to do with files.
+/// The system's default VFS, for functions that do not concern files.
 fn system() -> &'static ffi::sqlite3_vfs {
     // SAFETY: SQLite always has a default VFS, which is never unregistered here.
     unsafe { &*ffi::sqlite3_vfs_find(null()) }
@@ -129,7 +129,7 @@ fn system() -> &'static ffi::sqlite3_vfs {
 
 unsafe extern "C" fn randomness(_: *mut ffi::sqlite3_vfs, bytes: c_int, out: *mut c_char) -> c_int {
     let system = system();
-    // SAFETY: SQLite gives `bytes` bytes for the answer.
+    // SAFETY: SQLite passes `bytes` bytes for the answer.
     system
         .xRandomness
         .map_or(0, |randomness| unsafe { randomness(std::ptr::from_ref(system).cast_mut(), bytes, out) })
@@ -143,7 +143,7 @@ unsafe extern "C" fn sleep(_: *mut ffi::sqlite3_vfs, microseconds: c_int) -> c_i
 
 unsafe extern "C" fn current_time(_: *mut ffi::sqlite3_vfs, out: *mut f64) -> c_int {
     let system = system();
-    // SAFETY: SQLite gives a place for the answer.
+    // SAFETY: SQLite passes a place for the answer.
     system
         .xCurrentTime
         .map_or(ffi::SQLITE_ERROR, |time| unsafe { time(std::ptr::from_ref(system).cast_mut(), out) })
@@ -151,7 +151,7 @@ unsafe extern "C" fn current_time(_: *mut ffi::sqlite3_vfs, out: *mut f64) -> c_
 
 unsafe extern "C" fn current_time_int64(_: *mut ffi::sqlite3_vfs, out: *mut ffi::sqlite3_int64) -> c_int {
     let system = system();
-    // SAFETY: SQLite gives a place for the answer.
+    // SAFETY: SQLite passes a place for the answer.
     system
         .xCurrentTimeInt64
         .map_or(ffi::SQLITE_ERROR, |time| unsafe { time(std::ptr::from_ref(system).cast_mut(), out) })

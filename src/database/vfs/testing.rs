@@ -1,5 +1,6 @@
-//! A main file and its journal as SQLite has them, through the functions that SQLite calls, without SQLite above: for
-//! tests that read and write other bytes than SQLite ever would. Only with the `testing` feature.
+//! A main file and its journal as SQLite sees them, driven through the functions that SQLite calls, but
+//! without SQLite: for tests that read and write bytes that SQLite never would. Only with the `testing`
+//! feature.
 
 use std::ffi::{CString, c_int, c_void};
 use std::ptr::{null, null_mut};
@@ -19,18 +20,18 @@ use super::{Announced, MainFile, Signals, announce, register};
 
 /// A file that the VFS has opened.
 struct Handle {
-    /// As many bytes as the VFS asks for, aligned for a pointer. SQLite knows the address.
+    /// As many bytes as the VFS requests, aligned for a pointer. SQLite knows the address.
     memory: Box<[*mut c_void]>,
 }
 
-// SAFETY: the pointers are those of a file that one thread at a time uses, whoever owns the handle.
+// SAFETY: the pointers belong to a file that one thread at a time uses, whoever owns the handle.
 unsafe impl Send for Handle {}
 
 impl Handle {
     fn open(name: &CString, flags: c_int) -> Result<Self, c_int> {
         let words = RAW_FILE_BYTES.div_ceil(size_of::<*mut c_void>());
         let mut handle = Self { memory: vec![null_mut(); words].into_boxed_slice() };
-        // SAFETY: the VFS is registered for good, and the memory is as large as it asks for.
+        // SAFETY: the VFS is registered for good, and the memory is as large as it requests.
         let code = unsafe {
             let vfs = ffi::sqlite3_vfs_find(super::NAME.as_ptr());
             let Some(open) = (*vfs).xOpen else { return Err(ffi::SQLITE_MISUSE) };
@@ -44,14 +45,14 @@ impl Handle {
     }
 
     fn methods(&mut self) -> &'static ffi::sqlite3_io_methods {
-        // SAFETY: a file that is open has the VFS's table of methods, which is static.
+        // SAFETY: an open file has the VFS's table of methods, which is static.
         unsafe { &*(*self.raw()).pMethods }
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // SAFETY: the handle begins with the methods; where the file was not opened there are none.
+        // SAFETY: the handle begins with the methods; if the file was not opened, there are none.
         unsafe {
             if let Some(methods) = (*self.raw()).pMethods.as_ref()
                 && let Some(close) = methods.xClose
@@ -63,7 +64,7 @@ impl Drop for Handle {
     }
 }
 
-/// An actor's main file, open. Numbers that answer are codes of SQLite.
+/// An actor's main file, open. Returned numbers are SQLite result codes.
 pub struct OpenFile {
     main: Handle,
     journal: Handle,
@@ -97,7 +98,7 @@ impl OpenFile {
         Ok(Self { main, journal, file, signals, _name: name })
     }
 
-    /// Reads `amount` bytes, into memory that holds something else before.
+    /// Reads `amount` bytes into memory that was filled with something else before.
     pub fn read(&mut self, offset: i64, amount: usize) -> (c_int, Vec<u8>) {
         let mut out = vec![0xAA; amount];
         let code = match (self.main.methods().xRead, c_int::try_from(amount)) {
@@ -121,14 +122,14 @@ impl OpenFile {
         }
     }
 
-    /// Cuts the file.
+    /// Truncates the file.
     pub fn truncate(&mut self, size: i64) -> c_int {
         let truncate = self.main.methods().xTruncate;
         // SAFETY: the file is open.
         truncate.map_or(ffi::SQLITE_MISUSE, |truncate| unsafe { truncate(self.main.raw(), size) })
     }
 
-    /// Syncs, as the commit or the undo that was told before, if one was.
+    /// Syncs, as the commit or the rollback that was signalled before, if any.
     pub fn sync(&mut self) -> c_int {
         let sync = self.main.methods().xSync;
         // SAFETY: the file is open.
@@ -145,7 +146,7 @@ impl OpenFile {
         if code == ffi::SQLITE_OK { Ok(size) } else { Err(code) }
     }
 
-    /// Takes a lock, gives it back, and asks for that of others. All codes that are not `SQLITE_OK`.
+    /// Takes a lock, releases it, and checks for locks of others. Returns all codes that are not `SQLITE_OK`.
     pub fn locks(&mut self, level: c_int) -> Vec<c_int> {
         let methods = self.main.methods();
         let mut reserved = -1;
@@ -169,17 +170,17 @@ impl OpenFile {
             .map_or(ffi::SQLITE_MISUSE, |control| unsafe { control(self.main.raw(), operation, null_mut()) })
     }
 
-    /// A statement begins, as a session says it.
+    /// A statement begins, as a session signals it.
     pub fn begin_statement(&self) {
         self.signals.reset();
     }
 
-    /// The next sync is a commit, as SQLite's commit hook says it.
+    /// The next sync is a commit, as SQLite's commit hook signals it.
     pub fn before_commit(&self) {
         self.signals.before_commit();
     }
 
-    /// The journal is written and read, as an undo does it: the next sync is the end of one.
+    /// The journal is written and read, as a rollback does it: the next sync ends one.
     pub fn undo(&mut self) -> c_int {
         let methods = self.journal.methods();
         let mut byte = [7_u8];
@@ -191,18 +192,18 @@ impl OpenFile {
         }
     }
 
-    /// Finds out what became of a commit whose outcome was unknown; whether it has taken place.
+    /// Finds out what became of a commit whose outcome was unknown; returns whether it has taken place.
     pub fn resolve_doubt(&self) -> Result<bool, StoreError> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner).resolve_doubt()
     }
 
-    /// Why the last operation failed, if the store was the reason.
+    /// Why the last operation failed, if the store caused it.
     pub fn take_failure(&self) -> Option<StoreError> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner).take_failure()
     }
 }
 
-/// The codes that these answer.
+/// The result codes that these functions return.
 pub mod codes {
     pub use libsqlite3_sys::{
         SQLITE_FCNTL_OVERWRITE, SQLITE_IOERR_FSYNC, SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ,

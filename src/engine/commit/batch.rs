@@ -1,4 +1,5 @@
-//! Pages on their way into the store: checked, compressed, and cut into what one transaction takes.
+//! Prepares pages for the store: checks and compresses them, and cuts them into batches that fit one
+//! transaction.
 
 use crate::codec::{ActorKeys, PreparedPage, StagePart};
 use crate::engine::api::{Commit, PageWrite};
@@ -6,19 +7,20 @@ use crate::engine::error::StoreError;
 use crate::kv::{Limits, Mutations};
 use crate::types::{PageCount, PageNumber, PageSize, Txid, runs};
 
-/// The pages that one transaction may write, however well they compress, so that rolling a part back is a
-/// bounded step too.
+/// The maximum number of pages that one transaction may write, however well they compress, so that rolling a
+/// part back is a bounded step too.
 const PART_PAGES_MAX: usize = 1_000;
-/// Keys that a transaction carries besides those of its pages and pending cleanups: fence, head and manifest, written
-/// or read, both ends of the range that a shrink clears, and what a backend notes of these for conflicts.
+/// The other keys of a transaction, besides those of its pages and pending cleanups: fence, head and
+/// manifest, written or read, both ends of the range that a shrink clears, and what a backend adds to these
+/// for conflict detection.
 const OTHER_KEYS: usize = 16;
-/// The values of head and manifest, without the runs that the manifest names, and some room.
+/// The values of the head and the manifest, without the runs that the manifest names, plus some reserve.
 const OTHER_BYTES: usize = 1_024;
-/// What a page adds to a manifest at most: a run of its own.
+/// The most that a page adds to a manifest: a run of its own.
 const MANIFEST_RUN_BYTES: usize = 8;
 
-/// What one transaction on an actor may write of pages, so that with everything else in it it stays below
-/// what the backend takes.
+/// How much page data one transaction on an actor may write, so that with everything else in it, it stays
+/// within the backend's limits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
     bytes: usize,
@@ -33,20 +35,21 @@ impl Room {
         Self { bytes: limits.transaction_bytes.saturating_sub(others), key_bytes }
     }
 
-    /// The row, the range of older versions that it clears, and its place in the manifest.
+    /// The row, the range of older versions that it clears, and its entry in the manifest.
     fn page_bytes(self, page: &PreparedPage) -> usize {
         page.value_bytes() + 3 * self.key_bytes + MANIFEST_RUN_BYTES
     }
 
-    /// What it takes to delete the rows that a manifest names, or to clear what they have superseded, and
-    /// the manifest. Less than it took to write them, so one manifest always fits, whatever its actor is
-    /// called.
+    /// The bytes needed to delete the rows that a manifest names, or to clear what they have superseded, and
+    /// the manifest. This is less than it took to write them, so one manifest always fits, however long the
+    /// actor id is.
     fn manifest_bytes(self, part: &StagePart) -> usize {
         let pages = usize::try_from(runs::count(&part.runs)).unwrap_or(usize::MAX);
         pages.saturating_add(1).saturating_mul(2 * self.key_bytes + 1)
     }
 
-    /// How many of these manifests one transaction works off: always the first, so that it gets on.
+    /// How many of these manifests one transaction handles: always at least the first, so that it makes
+    /// progress.
     pub(crate) fn manifests<'p>(self, parts: impl IntoIterator<Item = &'p StagePart>) -> usize {
         let mut bytes = 0_usize;
         let mut fits = |part: &StagePart| {
@@ -70,8 +73,8 @@ impl Batch {
         Self { pages: Vec::new(), bytes: 0, room }
     }
 
-    /// Takes the page, or hands it back if there is no room. The first one is always taken: a transaction
-    /// of less than a page gets nobody anywhere.
+    /// Takes the page, or returns it if there is no room. The first page is always taken: a transaction of
+    /// less than one page would make no progress.
     fn push(&mut self, page: PreparedPage) -> Result<(), PreparedPage> {
         let bytes = self.bytes + self.room.page_bytes(&page);
         let full = self.pages.len() >= PART_PAGES_MAX || bytes > self.room.bytes;
@@ -83,7 +86,8 @@ impl Batch {
         Ok(())
     }
 
-    /// Takes prepared pages until there is no room for one; that one begins the batch in the answer.
+    /// Takes prepared pages until there is no room for the next one, which then starts the batch that is
+    /// returned.
     pub(crate) fn fill(&mut self, pages: &mut impl Iterator<Item = PreparedPage>) -> Option<Self> {
         for page in pages {
             if let Err(page) = self.push(page) {
@@ -101,7 +105,7 @@ impl Batch {
     }
 }
 
-/// Writes the pages at `txid`. Where a page may have older versions (up to `clear_to`), they are cleared.
+/// Writes the pages at `txid`. If a page may have older versions (up to `clear_to`), they are cleared.
 pub(crate) fn write_pages(
     mutations: &mut Mutations,
     keys: &ActorKeys,
@@ -119,7 +123,7 @@ pub(crate) fn write_pages(
     }
 }
 
-/// Checks what a caller wants to commit, sorts the pages and finds their size.
+/// Checks a caller's commit, sorts its pages, and returns the page size.
 pub(crate) fn check(commit: &mut Commit<'_>) -> Result<Option<PageSize>, StoreError> {
     commit.pages.sort_unstable_by_key(|write| write.page);
     for pair in commit.pages.windows(2) {
@@ -167,7 +171,7 @@ mod tests {
 
     fn pages(count: u32) -> impl Iterator<Item = PreparedPage> {
         let size = PageSize::new(512).unwrap();
-        // Every second one, so that each is a run of the manifest.
+        // Every second page, so that each is a run of its own in the manifest.
         (1..=count).map(move |number| {
             PreparedPage::new(PageNumber::new(2 * number).unwrap(), size, &[0; 512], &mut Vec::new())
         })

@@ -1,8 +1,9 @@
-//! Tidying up: rolling back stages that nobody will finalize, trimming rows beyond the size, sweeping
-//! versions that a finalized stage has superseded. `plan::cleanup` says when each is due, `step` does it.
+//! Cleanup: rolls back stages that nobody will finalize, trims pages beyond the database size, and sweeps
+//! page versions that a finalized stage has superseded. `plan::cleanup` says when each is due; `step` does
+//! the work.
 //!
-//! Each step is one bounded transaction that deletes what it found and, when nothing is left, notes so in
-//! the head. Every step is idempotent, so a kill between two steps and a lost answer cost nothing.
+//! Each step is one bounded transaction. It deletes what it found and, when nothing is left, records that in
+//! the head. Every step is idempotent, so a kill between two steps or a lost answer does no harm.
 
 mod step;
 
@@ -21,8 +22,8 @@ use crate::types::Generation;
 
 use super::cleanup::step::{Progress, Step};
 
-/// Settles one pending, as the holder of `generation`. Returns early, without an error, when a later owner has
-/// taken over: the caller's own fence check tells it so.
+/// Runs one pending cleanup, as the holder of `generation`. Returns early, without an error, when a later
+/// owner has taken over: the caller's own fence check reports that.
 pub(crate) async fn clean_up(
     core: &Core,
     actor: &Actor,
@@ -32,14 +33,14 @@ pub(crate) async fn clean_up(
     clean_up_while(core, actor, generation, pending, || true).await
 }
 
-/// Has a head cleaned up that a commit as the holder of `generation` has just left behind. The
-/// commit itself left no stage open; one that is seen all the same belongs to another holder at work.
+/// Starts the cleanup of a head that a commit by the holder of `generation` has just written. The commit
+/// itself left no stage open. If a stage is open all the same, another holder is writing it.
 pub(crate) fn after_commit(core: &Arc<Core>, actor: &Actor, generation: Generation, head: &Head) {
     in_background(core, actor, generation, &plan::rolled_back(head));
 }
 
-/// Has a head cleaned up that a takeover to `generation` has just found. A stage that it sees open
-/// is a former owner's.
+/// Starts the cleanup of a head that a takeover to `generation` has just found. If a stage is open, it
+/// belongs to a former owner.
 pub(crate) fn in_background(core: &Arc<Core>, actor: &Actor, generation: Generation, head: &Head) {
     let pending = plan::pending_cleanups(head).map(|pending| (generation, pending));
     if !core.background.add(&actor.id, pending) {
@@ -73,13 +74,13 @@ async fn clean_up_while(
     Ok(())
 }
 
-/// Rolls a stage back whose writer has given up, so that its room is free before the next commit asks.
+/// Rolls back a stage whose writer has given up, so that its room is free before the next commit needs it.
 pub(crate) fn abandon(core: &Arc<Core>, actor: &Actor, generation: Generation, stage: OpenStage) {
     let head = Head { open_stage: Some(stage), ..Head::empty() };
     in_background(core, actor, generation, &head);
 }
 
-/// An actor's worker. However it ends, the actor is free for another one.
+/// An actor's worker. However it ends, another worker can start for the actor afterwards.
 struct Worker {
     core: Arc<Core>,
     actor: Actor,

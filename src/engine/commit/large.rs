@@ -1,5 +1,6 @@
-//! A commit that is written as it grows: a transaction that outgrows its owner's memory hands its pages over
-//! in pieces, may write a page again, and reads its own pages back. All of it is one stage.
+//! A commit that is written while it grows, for a transaction that outgrows its owner's memory. The owner
+//! hands its pages over in pieces, may write a page again, and reads its own pages back. All of it is one
+//! stage.
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -35,11 +36,11 @@ pub struct LargeCommit {
     pub page_size: PageSize,
 }
 
-/// A commit on its way. Nobody sees any of it before [`LargeCommitWriter::finish`].
+/// A commit in progress. Nobody sees any of it before [`LargeCommitWriter::finish`].
 ///
-/// Dropped before, it is rolled back in the background, or, outside of an async runtime, by the next commit.
-/// Once a write has failed or was given up half way, every later call fails too: nobody can say which pages
-/// are in.
+/// If it is dropped earlier, it is rolled back in the background or, outside of an async runtime, by the next
+/// commit. Once a write has failed or was dropped half way, every later call fails too, because it is unknown
+/// which pages were written.
 pub struct LargeCommitWriter {
     stage: StageWriter,
     page_size: PageSize,
@@ -67,9 +68,9 @@ pub(crate) async fn begin(
 }
 
 impl LargeCommitWriter {
-    /// Writes any number of pages, in any order and each once. A page that an earlier call has written is
-    /// replaced. Returns when the last of them are on their way; an error of theirs may come with a later
-    /// call.
+    /// Writes any number of pages, in any order, each at most once. A page that an earlier call has written
+    /// is replaced. Returns when the last pages are on their way to the store; an error in writing them may
+    /// be reported by a later call.
     pub async fn write(&mut self, mut pages: Vec<(PageNumber, Box<[u8]>)>) -> Result<(), StoreError> {
         pages.sort_unstable_by_key(|(page, _)| *page);
         self.check(&pages)?;
@@ -83,8 +84,8 @@ impl LargeCommitWriter {
         self.staged.contains(page)
     }
 
-    /// Reads pages back that this commit has written, in any order and each as often as given; the answer
-    /// has each once, ascending. Its head is the one that this commit will be.
+    /// Reads back pages that this commit has written, in any order and with duplicates. The answer has each
+    /// page once, in ascending order. Its head is the one that this commit will create.
     pub async fn read(&mut self, pages: &[PageNumber]) -> Result<PageSet, StoreError> {
         let mut pages = pages.to_vec();
         pages.sort_unstable();
@@ -112,7 +113,8 @@ impl LargeCommitWriter {
         Ok(pages)
     }
 
-    /// Makes everything visible at once, in a database of this size. Pages written beyond it are gone.
+    /// Makes everything visible at once, in a database of this size. Pages written beyond the size are
+    /// dropped.
     pub async fn finish(self, size_pages: PageCount) -> Result<Txid, StoreError> {
         let Self { stage, page_size, failed, .. } = self;
         if let Some(error) = failed {
@@ -138,7 +140,7 @@ impl LargeCommitWriter {
 
     async fn write_parts(&mut self, pages: Vec<(PageNumber, Box<[u8]>)>) -> Result<(), StoreError> {
         if pages.iter().any(|(page, _)| self.staged.contains(*page)) {
-            // Parts arrive in any order, so an earlier version that is still on its way could come last.
+            // Parts arrive in any order, so an earlier version that is still on its way could arrive last.
             self.stage.barrier().await?;
         }
         for (page, _) in &pages {
@@ -158,7 +160,7 @@ impl LargeCommitWriter {
     }
 
     /// From here to [`LargeCommitWriter::end_step`] the commit counts as failed, so that a step that its
-    /// caller drops half way is not taken for a finished one.
+    /// caller drops half way does not count as finished.
     fn begin_step(&mut self) -> Result<(), StoreError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -191,7 +193,7 @@ impl ReadFn for ReadBack {
         async move {
             let (fence, head, pages) =
                 read_beside(view, &self.actor, self.at, &self.runs, &self.limits).await?;
-            // A stage that is being rolled back has rows missing, and that is no damage.
+            // A stage that is being rolled back has missing rows, which is not damage.
             plan::check_part(fence.as_ref(), &head, self.held, self.stage)
                 .map_err(|refusal| self.actor.refused(refusal))?;
             pages.map(ControlFlow::Continue)

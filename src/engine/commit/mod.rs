@@ -1,4 +1,5 @@
-//! commit: one call, whatever the size. What fits one transaction is one transaction; the rest is staged.
+//! commit: one call for any size. A commit that fits one transaction is one transaction; a larger one is
+//! staged.
 
 pub(crate) mod batch;
 pub(crate) mod cleanup;
@@ -74,7 +75,7 @@ impl TransactionFn for SmallCommit {
     }
 }
 
-/// What a commit of so many pages does to the room that the store takes.
+/// How a commit of this many pages affects the room that the store uses.
 fn room_use(before: PageCount, after: PageCount, pages: usize) -> RoomUse {
     match pages {
         0 => RoomUse::Frees,
@@ -120,7 +121,7 @@ pub(crate) async fn commit(
     Ok(committed.txid)
 }
 
-/// Writes batch after batch as a stage; one batch is compressed at a time.
+/// Writes all batches as one stage; one batch is compressed at a time.
 async fn commit_staged(
     core: &Arc<Core>,
     actor: &Actor,

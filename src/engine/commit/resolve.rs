@@ -1,4 +1,4 @@
-//! What became of a commit whose outcome was unknown when the store could not be asked any more.
+//! Resolves a commit whose outcome was unknown because the store could no longer be reached.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl TransactionFn for Resolve {
 }
 
 impl Resolve {
-    /// The head as it is, written again.
+    /// The current head, written again unchanged.
     fn barrier(&self, head: &Head) -> Mutations {
         let mut mutations = Mutations::with_capacity(1);
         self.actor.put_head(&mut mutations, head);
@@ -46,7 +46,7 @@ impl Resolve {
     }
 }
 
-/// The state that the commit made, if it took place; else it never will.
+/// The state that the commit created, if it took place; otherwise `None`, and it never will.
 pub(crate) async fn resolve_commit(
     core: &Core,
     id: &ActorId,

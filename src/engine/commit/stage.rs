@@ -1,7 +1,7 @@
-//! Stages: opens one, writes its parts side by side, and makes all of it visible in one small step.
+//! Stages: opens a stage, writes its parts in parallel, and makes all of it visible in one small step.
 //!
-//! A writer that gives up leaves rows that nobody sees. The head notes the open stage, so the next commit,
-//! or a background task, rolls it back.
+//! A writer that gives up leaves rows that nobody can see. The head records the open stage, so the next
+//! commit or a background task rolls it back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,8 +83,8 @@ impl TransactionFn for Part {
         async move {
             let keys = &self.actor.keys;
             let manifest_key = keys.stage_part(self.stage.txid, self.number);
-            // The manifest is read so that of several attempts whose answers were lost only one takes
-            // effect. Another one that came in late would undo what a later part has written since.
+            // The manifest is read so that, of several attempts whose answers were lost, only one takes
+            // effect. Another one that arrived late would undo what a later part has written since.
             let ((fence, head), written) = try_join(
                 self.actor.fence_and_head(view, Isolation::Serializable),
                 view.get(&manifest_key, Isolation::Serializable).map_err(Failure::from),
@@ -100,7 +100,7 @@ impl TransactionFn for Part {
             let manifest = StagePart::of(self.pages.iter().map(PreparedPage::page));
             // With conflict detection: a rollback that did not see this manifest must conflict with it.
             put_row(&mut mutations, manifest_key.clone(), &manifest);
-            // Older versions stay: the head still shows them.
+            // Older versions stay: the current head still shows them.
             write_pages(&mut mutations, keys, &self.pages, self.stage.txid, PageCount(0));
             Ok(Decision::write(mutations, ()))
         }
@@ -129,7 +129,7 @@ impl TransactionFn for Finalize {
             match plan::finalize(fence.as_ref(), &head, &self.request) {
                 Ok(CommitPlan::Write { head: next, clear_from }) => {
                     let mut mutations = Mutations::with_capacity(4);
-                    // An actor that nobody has seen before is there from now on.
+                    // An actor that nobody has seen before exists from now on.
                     let ends = |fence: &Fence| {
                         if self.migrates { Some(plan::migrated(fence)) } else { plan::arrived(fence) }
                     };
@@ -138,10 +138,12 @@ impl TransactionFn for Finalize {
                     }
                     move_head(&mut mutations, &self.actor, &next, clear_from);
                     if self.request.rewrites_all {
-                        // In another database the same pages mean something else.
+                        // After a replacement of the whole database, the same page numbers mean something
+                        // else.
                         mutations.delete_guarded(self.actor.keys.hints());
                     }
-                    // All that the commit takes is there already; without an end it would have to be undone.
+                    // Everything that the commit needs room for is already written; if it could not be
+                    // finished, it would have to be rolled back.
                     mutations.use_room(RoomUse::Frees);
                     Ok(Decision::write(mutations, Committed { txid: next.txid, head: next }))
                 }
@@ -171,14 +173,14 @@ pub(crate) struct End {
 }
 
 impl End {
-    /// The end of a commit.
+    /// The end of an ordinary commit.
     pub(crate) fn new(size_pages: PageCount, page_size: PageSize) -> Self {
         Self { size_pages, page_size, rewrites_all: false, migrates: false }
     }
 }
 
-/// An open stage and its writer. Parts arrive in any order, so a page may be written again only behind a
-/// [`StageWriter::barrier`]. Dropped without [`StageWriter::finalize`], the stage is rolled back.
+/// An open stage and its writer. Parts arrive in any order, so a page may be written again only after a
+/// [`StageWriter::barrier`]. If it is dropped without [`StageWriter::finalize`], the stage is rolled back.
 pub(crate) struct StageWriter {
     pub(crate) core: Arc<Core>,
     pub(crate) actor: Actor,
@@ -190,12 +192,12 @@ pub(crate) struct StageWriter {
     staged_to: PageCount,
     begun: Duration,
     in_flight: FuturesUnordered<BoxFuture<'static, Result<(), StoreError>>>,
-    /// Whether there is nothing to roll back.
+    /// Whether there is nothing left to roll back.
     ended: bool,
 }
 
 impl StageWriter {
-    /// Opens a stage, once what is in its way has been cleaned up.
+    /// Opens a stage, after cleaning up what is in its way.
     pub(crate) async fn open(
         core: &Arc<Core>,
         actor: &Actor,
@@ -214,7 +216,7 @@ impl StageWriter {
         Ok(writer)
     }
 
-    /// The writer of a stage that its caller has opened.
+    /// The writer of a stage that the caller has already opened.
     pub(crate) fn opened(core: &Arc<Core>, actor: &Actor, held: Held, stage: OpenStage) -> Self {
         Self {
             core: Arc::clone(core),
@@ -235,8 +237,8 @@ impl StageWriter {
         self.ended = true;
     }
 
-    /// Writes a part, which must fit one transaction. Returns when it is on its way; an error of an earlier
-    /// part may come here.
+    /// Writes a part, which must fit one transaction. Returns when the part is on its way; it may return the
+    /// error of an earlier part.
     pub(crate) async fn write(&mut self, pages: Vec<PreparedPage>) -> Result<(), StoreError> {
         while self.in_flight.len() >= PARTS_IN_FLIGHT_MAX {
             self.in_flight.next().await.transpose()?;
@@ -259,7 +261,7 @@ impl StageWriter {
         Ok(())
     }
 
-    /// Waits until every part is in. No attempt at one of them takes effect after that.
+    /// Waits until every part is written. No attempt to write one of them takes effect after that.
     pub(crate) async fn barrier(&mut self) -> Result<(), StoreError> {
         while let Some(written) = self.in_flight.next().await {
             written?;

@@ -1,4 +1,4 @@
-//! How a commit ends: what it writes of the head, and what a refusal or an error means after a lost answer.
+//! How a commit ends: what it writes to the head, and what a refusal or an error means after a lost answer.
 
 use crate::codec::Head;
 use crate::engine::error::StoreError;
@@ -7,7 +7,7 @@ use crate::kv::Mutations;
 use crate::plan::{self, Held, Landed, Refusal};
 use crate::types::{PageNumber, Token, Txid};
 
-/// A commit that is in.
+/// A commit that took place.
 pub(crate) struct Committed {
     pub(crate) txid: Txid,
     /// The head as last seen; it may be a later one.
@@ -27,8 +27,8 @@ pub(crate) fn move_head(
     }
 }
 
-/// What a refusal means for the caller. After a lost answer a refusal is the truth only if the head proves
-/// that the lost attempt did not take place.
+/// What a refusal means for the caller. After a lost answer, a refusal is final only if the head proves that
+/// the lost attempt did not take effect.
 pub(crate) fn refuse(
     actor: &Actor,
     head: &Head,
@@ -45,7 +45,8 @@ pub(crate) fn refuse(
     actor.refused(refusal)
 }
 
-/// An error that ends a commit. After a lost answer nobody can say any more what became of it.
+/// An error that ends a commit. After a lost answer, it is no longer possible to say what became of the
+/// commit.
 pub(crate) fn give_up(actor: &Actor, token: Token, error: StoreError, unknown: bool) -> StoreError {
     if unknown {
         let (actor, detail) = (actor.id.clone(), error.to_string());
@@ -55,8 +56,8 @@ pub(crate) fn give_up(actor: &Actor, token: Token, error: StoreError, unknown: b
     }
 }
 
-/// An attempt's own error. A refusal has looked at fence and head, and for an earlier attempt's mark; damage has
-/// kept this one from looking.
+/// An attempt's own error. A refusal has read the fence and the head, and has looked for the token of an
+/// earlier attempt. Damage has kept this attempt from reading them.
 pub(crate) fn conclude(actor: &Actor, token: Token, error: StoreError, unknown: bool) -> StoreError {
     match error {
         StoreError::Corrupt { .. } => give_up(actor, token, error, unknown),

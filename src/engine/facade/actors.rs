@@ -1,4 +1,4 @@
-//! The operations of an owner: a start, reads, commits, hints, and the end of an actor.
+//! The operations of an owner: a start, reads, commits, hints, and deletion.
 
 use crate::engine::api::{Commit, PageSet, Preload, Startup};
 use crate::engine::commit::large::{self, LargeCommit, LargeCommitWriter};
@@ -16,18 +16,18 @@ use crate::types::{ActorId, Generation, Meta, PageNumber, PageRange, Token, Txid
 use super::Engine;
 
 impl Engine {
-    /// Takes an actor over and brings its first pages along; a call that lost the race against another one
-    /// gets the current state and no pages.
+    /// Takes an actor over and returns its first pages. A call that lost the race against another one gets
+    /// the current state and no pages.
     pub async fn load_startup(&self, actor: &ActorId, preload: &Preload) -> Result<Startup, StoreError> {
         // Boxed, as in `commit`.
         let started = Box::pin(startup::load_startup(&self.core, actor, preload.request()?));
         events::startup(&self.core, actor, started).await
     }
 
-    /// Reads pages of one committed head as the holder of `generation`; those beyond the size are left out.
-    /// `head_txid`: the head that the pages must come from; `None` is the current one. On a backend that keeps
-    /// states for a limited time, an answer that outlasts one begins again when the head moves, and ends as
-    /// unavailable when that happens each time.
+    /// Reads pages of one committed head as the holder of `generation`; pages beyond the size are left out.
+    /// `head_txid` is the head that the pages must come from; `None` means the current one. On a backend that
+    /// keeps states for a limited time, a read that takes longer starts again when the head moves. If that
+    /// happens each time, it fails as unavailable.
     pub async fn get_pages(
         &self,
         actor: &ActorId,
@@ -39,13 +39,13 @@ impl Engine {
         events::read(&self.core, actor, generation, metrics::reading(&self.core, read)).await
     }
 
-    /// Commits changes of any size at once. The pages are copied before the first wait.
+    /// Commits changes of any size atomically. The pages are copied before the first wait.
     pub async fn commit(&self, actor: &ActorId, commit: Commit<'_>) -> Result<Txid, StoreError> {
         self.commit_while(None, actor, commit).await
     }
 
-    /// As [`commit`](Self::commit), as long as the caller wants it: called off while it queues, it ends with
-    /// [`StoreError::Unavailable`], and nothing was written.
+    /// Like [`commit`](Self::commit), but can be cancelled by the caller. If it is cancelled while it is
+    /// queued, it fails with [`StoreError::Unavailable`], and nothing was written.
     pub async fn commit_while(
         &self,
         wanted: Option<Wanted>,
@@ -54,14 +54,14 @@ impl Engine {
     ) -> Result<Txid, StoreError> {
         let bytes = commit.pages.iter().map(|write| write.data.len()).sum();
         let request = (commit.generation, commit.pages.len(), bytes);
-        // Boxed, since what is around it would carry it about by value.
+        // Boxed, because otherwise the surrounding futures would hold it by value.
         let committed = Box::pin(commit::commit(&self.core, Actor::for_caller(actor, wanted), commit));
         metrics::committing(&self.core, events::commit(&self.core, actor, request, committed).await)
     }
 
-    /// Finds out what became of a commit that ended with [`StoreError::CommitUnknown`] and left its token there: the
-    /// state that it made, or `None` if it did not take place and never will. `generation` and `head_txid` are what
-    /// the commit named.
+    /// Finds out what became of a commit that failed with [`StoreError::CommitUnknown`] and returned its
+    /// token there. Returns the state that it created, or `None` if it did not take place and never will.
+    /// `generation` and `head_txid` are the ones that the commit named.
     pub async fn resolve_commit(
         &self,
         actor: &ActorId,
@@ -74,7 +74,7 @@ impl Engine {
         metrics::resolving(&self.core, events::resolve(&self.core, actor, generation, resolved).await)
     }
 
-    /// Begins a commit whose pages come in pieces and whose size is known at its end only: for transactions
+    /// Begins a commit whose pages come in pieces and whose size is known only at its end: for transactions
     /// that outgrow memory.
     pub async fn begin_large_commit(
         &self,
@@ -84,7 +84,7 @@ impl Engine {
         self.begin_large_commit_while(None, actor, request).await
     }
 
-    /// As [`begin_large_commit`](Self::begin_large_commit), as long as the caller wants it; see
+    /// Like [`begin_large_commit`](Self::begin_large_commit), but can be cancelled by the caller; see
     /// [`commit_while`](Self::commit_while).
     pub async fn begin_large_commit_while(
         &self,
@@ -96,8 +96,8 @@ impl Engine {
         metrics::told(&self.core, large::begin(&self.core, &actor, request).await)
     }
 
-    /// Notes the pages that the next start should bring along, as the holder of `generation`: at most 256
-    /// runs, ascending without overlap. They replace the ones noted before; none removes those.
+    /// Stores the pages that the next start should return, as the holder of `generation`: at most 256 runs,
+    /// ascending without overlap. They replace the stored hints; an empty list removes them.
     pub async fn store_hints(
         &self,
         actor: &ActorId,
@@ -107,9 +107,9 @@ impl Engine {
         metrics::told(&self.core, hints::store(&self.core, actor, generation, hints).await)
     }
 
-    /// Looks at an actor that somebody else may own, and changes nothing: its state, and with it those of `pages`
-    /// that lie inside its size, as many of the first ones as fit one read. No pages come where generation and
-    /// head are the ones in `known`.
+    /// Looks at an actor that somebody else may own, and changes nothing. Returns its state and those of
+    /// `pages` that lie inside its size, as many of the first ones as fit one read. Returns no pages if the
+    /// generation and the head are those in `known`.
     pub async fn peek(
         &self,
         actor: &ActorId,
@@ -119,7 +119,8 @@ impl Engine {
         peek::peek(&self.core, actor, known, pages).await
     }
 
-    /// Deletes an actor; `false` if there is none. Generations go on rising if it is made again.
+    /// Deletes an actor; `false` if there is none. Generations continue to rise if the actor is created
+    /// again.
     pub async fn delete(&self, actor: &ActorId) -> Result<bool, StoreError> {
         metrics::deleting(&self.core, delete::delete(&self.core, actor, None).await)
     }

@@ -1,4 +1,4 @@
-//! What a store holds, and how it is.
+//! Operations that inspect a store: what it holds, and its health.
 
 use std::time::Duration;
 
@@ -25,22 +25,22 @@ impl Engine {
         list::list(&self.core, request).await
     }
 
-    /// What is stored of an actor, also of a deleted or damaged one; `None` where there is nothing.
+    /// Everything stored for an actor, including a deleted or damaged one; `None` if there is nothing.
     pub async fn inspect(&self, id: &ActorId) -> Result<Option<Audited>, StoreError> {
         actor::inspect(&self.core, id).await
     }
 
-    /// Begins to check every row.
+    /// Begins a check of every row.
     pub fn verify(&self, scope: VerifyScope) -> Verification {
         Verification::new(&self.core, scope)
     }
 
-    /// How long one read of the store's own row took, attempts that failed included.
+    /// How long one read of the store's own row took, including failed attempts.
     pub async fn ping(&self) -> Result<Duration, StoreError> {
         health::ping(&self.core).await
     }
 
-    /// How the backend is, as far as it can tell.
+    /// The status of the backend, as far as it can tell.
     pub async fn status(&self) -> Result<Status, StoreError> {
         self.core.kv.status().await.map_err(surface)
     }
@@ -50,12 +50,13 @@ impl Engine {
         &self.core.metrics
     }
 
-    /// Transactions that wait for the thread that commits, and actors that are being tidied up after.
+    /// The number of transactions that wait for the committing thread, and of actors with cleanup work in
+    /// progress.
     pub fn queues(&self) -> (u64, u64) {
         (self.core.kv.waiting(), self.core.background.len() as u64)
     }
 
-    /// What the store's file uses, and whom it waits for, where there is one.
+    /// How much of the store's file is in use, and whom the store waits for, if it has a file.
     pub fn file(&self) -> FileNow {
         health::file(&self.core)
     }

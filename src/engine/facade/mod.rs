@@ -1,4 +1,4 @@
-//! The methods of [`Engine`], by whom they serve. Each names the operation, its event and its numbers.
+//! The methods of [`Engine`], grouped by purpose. Each names its operation, its event and its metrics.
 
 mod actors;
 mod inspection;

@@ -1,4 +1,4 @@
-//! inspect: what is stored of one actor, row kind by row kind, whether it can be used or not.
+//! inspect: everything stored for one actor, by row kind, whether the actor is usable or not.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::types::ActorId;
 
 use super::walk::{ActorWalk, End};
 
-/// What one step reads; nobody is told how far this is.
+/// The most that one step reads; no progress is reported here.
 const STEP_BYTES_MAX: usize = 64 << 20;
 
-/// Looks at every row of an actor; `None` if it has none, not even a tombstone.
+/// Inspects every row of an actor; `None` if it has no rows, not even a tombstone.
 pub(crate) async fn inspect(core: &Arc<Core>, id: &ActorId) -> Result<Option<Audited>, StoreError> {
     let walk = ActorWalk::new(id);
     loop {

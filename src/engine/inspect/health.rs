@@ -1,4 +1,4 @@
-//! Whether a store can be reached, how its backend says it is, and what it has done.
+//! Health: whether the store can be reached, the status of its backend, and its metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,14 +34,14 @@ fn damaged(detail: &str) -> StoreError {
     StoreError::Corrupt { actor: None, page: None, txid: None, detail: detail.to_owned() }
 }
 
-/// How long one read of the store's own row took, attempts that failed included.
+/// How long one read of the store's own row took, including failed attempts.
 pub(crate) async fn ping(core: &Core) -> Result<Duration, StoreError> {
     let begun = core.env.elapsed();
     core.read(&Arc::new(Ping)).await?;
     Ok(core.env.elapsed().saturating_sub(begun))
 }
 
-/// What the store's file uses, and whom it waits for, where there is one.
+/// How much of the store's file is in use, and whom the store waits for, if it has a file.
 pub(crate) fn file(core: &Core) -> FileNow {
     let usage = core.kv.usage();
     FileNow {

@@ -1,4 +1,4 @@
-//! list: the actors of a store. Fences of all actors lie side by side, so this is one range scan.
+//! list: the actors of a store. The fences of all actors are adjacent, so this is one range scan.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::engine::runtime::core::Core;
 use crate::kv::{KeyRange, ReadFn, Scan, View};
 use crate::types::ActorId;
 
-/// Rows read in one go, so that a long listing holds no state of the store for long.
+/// Rows per read, so that a long listing does not hold a state of the store for long.
 const CHUNK_ROWS: usize = 1_000;
 
 struct Chunk {

@@ -1,4 +1,4 @@
-//! Looking at a store: lists, an actor's rows, checks of everything, health.
+//! Inspecting a store: lists, the rows of an actor, checks of everything, health.
 
 pub(crate) mod actor;
 pub(crate) mod health;

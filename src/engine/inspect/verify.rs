@@ -1,8 +1,9 @@
-//! verify: every row of a store, against its checksum and against fence and head of its actor. In slices, each a
-//! read of its own, so that no state is held for long and whoever waits learns how far it is.
+//! verify: checks every row of a store against its checksum and against the fence and head of its actor. It
+//! works in slices. Each slice is a separate read, so no state is held for long and the caller sees progress.
 //!
-//! Owners go on committing meanwhile. What is told of an actor comes from reads that all saw the same head; when
-//! it moves, the actor is begun again, and in the end told to be busy, never damaged.
+//! Owners keep committing meanwhile. The report on an actor comes from reads that all saw the same head. When
+//! the head moves, the actor is checked again from the start; if it keeps moving, it is reported as busy,
+//! never as damaged.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -20,7 +21,7 @@ use crate::types::ActorId;
 
 use super::walk::{ActorWalk, End, STRANGE_KEYS_MAX};
 
-/// What one step reads at most, so that it takes milliseconds.
+/// The most that one step reads, so that it takes milliseconds.
 const STEP_BYTES_MAX: usize = 8 << 20;
 
 /// What to verify.
@@ -28,18 +29,18 @@ const STEP_BYTES_MAX: usize = 8 << 20;
 pub enum VerifyScope {
     /// The whole store.
     Everything,
-    /// The actors whose ids begin with this.
+    /// The actors whose ids begin with this prefix.
     Prefix(String),
     /// One actor.
     Actor(ActorId),
 }
 
-/// How far a verification has come, and what this step of it has found.
+/// The progress of a verification, and the findings of this step.
 #[derive(Debug, Default)]
 pub struct VerifyStep {
-    /// The actor that this step has finished.
+    /// The actor that this step has finished, if any.
     pub actor: Option<VerifiedActor>,
-    /// Rows read by this step; those of an actor that is begun again count again.
+    /// Rows read by this step; if an actor is checked again from the start, its rows count again.
     pub rows: u64,
     /// The bytes of their keys and values.
     pub bytes: u64,
@@ -47,23 +48,23 @@ pub struct VerifyStep {
     pub problems: Problems,
 }
 
-/// An actor that was looked at.
+/// An actor that was checked.
 #[derive(Debug)]
 pub struct VerifiedActor {
     /// Which.
     pub actor: ActorId,
-    /// What came of it; `None` if its head moved each time.
+    /// The result; `None` if the head moved each time.
     pub audited: Option<Audited>,
 }
 
-/// A verification under way.
+/// A verification in progress.
 pub struct Verification {
     core: Arc<Core>,
     scope: VerifyScope,
-    /// Whether what is of no actor has been looked at.
+    /// Whether the rows that belong to no actor have been checked.
     begun: bool,
     cursor: IdCursor,
-    /// The actor that is being looked at.
+    /// The actor that is being checked.
     walk: Option<ActorWalk>,
     /// Actors that were found and come next.
     waiting: VecDeque<ActorId>,
@@ -79,7 +80,7 @@ impl Verification {
         Self { core, scope, begun, cursor, walk: None, waiting, ended: false }
     }
 
-    /// Goes on by a bounded step; `None` at the end.
+    /// Takes one bounded step; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<VerifyStep>, StoreError> {
         let mut step = VerifyStep::default();
         if !self.begun {
@@ -122,7 +123,7 @@ impl Verification {
         Ok(())
     }
 
-    /// The next actor that has a row of any kind. Keys that name none are told.
+    /// The next actor that has a row of any kind. Keys that belong to no actor are reported.
     async fn next_actor(&mut self, step: &mut VerifyStep) -> Result<Option<ActorId>, StoreError> {
         loop {
             if let Some(actor) = self.waiting.pop_front() {
@@ -167,7 +168,7 @@ fn of_no_actor(kind: RowKind, detail: String) -> Problem {
     Problem { actor: None, kind, page: None, txid: None, severity: Severity::Error, detail }
 }
 
-/// The store's own row, and keys that are of no actor.
+/// The store's own row, and keys that belong to no actor.
 struct OfNoActor;
 
 impl ReadFn for OfNoActor {
@@ -200,7 +201,7 @@ impl ReadFn for OfNoActor {
     }
 }
 
-/// The first key at or behind a position, among fences and other rows, whichever id sorts first.
+/// The first key at or after a position, among fences and other rows, whichever id sorts first.
 struct NextKey(IdCursor);
 
 impl ReadFn for NextKey {

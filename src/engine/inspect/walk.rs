@@ -1,4 +1,4 @@
-//! All rows of one actor, shown to an audit in slices that all saw the same head.
+//! Feeds all rows of one actor to an audit, in slices that all saw the same head.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +15,10 @@ use crate::kv::{Isolation, KeyRange, ReadFn, Scan, View};
 use crate::plan::{Audit, Audited, Seen};
 use crate::types::ActorId;
 
-/// Keys told of each range in which there should be none.
+/// How many keys are reported for each range that should be empty.
 pub(crate) const STRANGE_KEYS_MAX: usize = 100;
 
-/// How looking at an actor ends.
+/// How the check of an actor ends.
 pub(crate) enum End {
     /// All rows were seen at one head.
     Audited(Box<Audited>),
@@ -26,14 +26,14 @@ pub(crate) enum End {
     Busy,
 }
 
-/// One actor on its way through an audit.
+/// One actor during an audit.
 pub(crate) struct ActorWalk {
     pub(crate) actor: Actor,
     walked: Arc<Mutex<Walked>>,
 }
 
-/// What is known so far. Like a file that is being exported it is not a part of the answer: an execution that had
-/// to end early has got on all the same, and the next one goes on from there if nothing has moved.
+/// What is known so far. Like a file that is being exported, it is not part of the answer: an execution that
+/// had to end early has still made progress, and the next one continues from there if nothing has changed.
 #[derive(Default)]
 struct Walked {
     basis: Option<Basis>,
@@ -44,7 +44,7 @@ struct Walked {
     bytes: u64,
 }
 
-/// What must be the same for two reads to go together. A mere takeover changes no other row.
+/// What must be the same for two reads to belong together. A takeover alone changes no other row.
 #[derive(PartialEq, Eq)]
 struct Basis {
     head: Option<Vec<u8>>,
@@ -56,7 +56,7 @@ impl ActorWalk {
         Self { actor: Actor::new(actor), walked: Arc::default() }
     }
 
-    /// Reads on by about so many bytes, and says how it ended, if it has.
+    /// Reads about this many more bytes; returns the end, if it has been reached.
     pub(crate) async fn step(&self, core: &Core, bytes_max: usize) -> Result<Option<End>, StoreError> {
         let mut size = SliceSize::at_most(&core.limits, bytes_max);
         let keeps_states = core.limits.read_bytes.is_none();
@@ -72,7 +72,7 @@ impl ActorWalk {
         }
     }
 
-    /// Rows and bytes read since this was asked last.
+    /// Rows and bytes read since the last call.
     pub(crate) fn take_counts(&self) -> (u64, u64) {
         let mut walked = self.lock();
         (std::mem::take(&mut walked.rows), std::mem::take(&mut walked.bytes))
@@ -117,7 +117,7 @@ impl ReadFn for Slice {
                 view.get(&head_key, Isolation::Snapshot).map(|got| got.map_err(Failure::from)),
             )
             .await?;
-            // Taken out while this execution looks at rows, and put back however it ends.
+            // Taken out while this execution reads rows, and put back however it ends.
             let mut walked = std::mem::take(&mut *self.walked.lock().unwrap_or_else(PoisonError::into_inner));
             let seen = self.look(view, &mut walked, &fences, head.as_deref()).await;
             *self.walked.lock().unwrap_or_else(PoisonError::into_inner) = walked;
@@ -139,7 +139,7 @@ impl Slice {
         if walked.beginnings > BEGINNINGS_MAX {
             return Ok(ControlFlow::Break(Ended::Busy));
         }
-        // The last time in one go, where that helps.
+        // On the last attempt all rows are read at once, if the backend allows it.
         let in_one_go = self.keeps_states && walked.beginnings == BEGINNINGS_MAX;
         let bytes_max = if in_one_go { usize::MAX } else { self.size.bytes() };
         let range = KeyRange::new(walked.next.clone(), self.actor.keys.rows().end());
@@ -159,7 +159,7 @@ impl Slice {
         Ok(if taken < bytes_max { ControlFlow::Break(Ended::Whole) } else { ControlFlow::Continue(()) })
     }
 
-    /// Goes on at the same head, or starts over at another one.
+    /// Continues at the same head, or starts over at another one.
     fn begin(&self, walked: &mut Walked, fences: &[(Vec<u8>, Vec<u8>)], head: Option<&[u8]>) {
         let fence_key = self.actor.keys.fence();
         let (fence, strays): (Vec<_>, Vec<_>) = fences.iter().partition(|(key, _)| *key == fence_key);

@@ -1,4 +1,4 @@
-//! delete: the actor is gone at once; its rows follow in bounded steps before the call answers.
+//! delete: the actor is gone at once. Its rows are deleted in bounded steps before the call returns.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,15 +16,15 @@ use crate::types::{ActorId, Generation, Token};
 struct Delete {
     actor: Actor,
     token: Token,
-    /// Which life of the actor was first seen.
+    /// The life of the actor that was first seen, identified by its first generation.
     life: OnceLock<Generation>,
     held: Option<Held>,
 }
 
 enum Deleted {
-    /// There is no actor. Something may be left of one.
+    /// There is no actor. It may have left rows behind.
     Nothing(Option<(Fence, Head)>),
-    /// What there was is gone, and others have made the actor again.
+    /// The actor was deleted, and others have created it again.
     Before,
     /// Its rows are still there.
     Now(Fence, Head),
@@ -73,8 +73,9 @@ impl TransactionFn for Delete {
     }
 }
 
-/// Deletes an actor, as its owner only where `held` is given; `false` if there is none. What an import or a copy has written of an actor that is not there yet
-/// goes all the same: nobody else may come to clear it.
+/// Deletes an actor, with the owner's fence check only if `held` is given; `false` if there is none. Rows
+/// that an import or a copy has written for a missing actor are deleted all the same: nobody else may come to
+/// clear them.
 pub(crate) async fn delete(core: &Core, id: &ActorId, held: Option<Held>) -> Result<bool, StoreError> {
     let (actor, token, life) = (Actor::new(id), core.env.token(), OnceLock::new());
     let body = Arc::new(Delete { actor, token, life, held });
@@ -83,7 +84,7 @@ pub(crate) async fn delete(core: &Core, id: &ActorId, held: Option<Held>) -> Res
         Deleted::Before => (true, None),
         Deleted::Now(fence, head) => (true, Some((fence, head))),
     };
-    // A kill from here on leaves the rest to whoever makes the actor again: the head notes it.
+    // From here on a kill leaves the rest to whoever creates the actor again: the head records it.
     if let Some((fence, head)) = left {
         for pending in plan::pending_cleanups(&head) {
             cleanup::clean_up(core, &body.actor, fence.generation, pending).await?;

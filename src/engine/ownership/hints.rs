@@ -1,7 +1,7 @@
-//! Hints: the pages that an owner needed soon after its start, for the next one to bring along.
+//! Hints: the pages that an owner needed soon after its start, so that the next start can load them early.
 //!
-//! They are advice. A start reads them beside fence and head and works without; so they take part in no
-//! conflict, and of two writes the later one simply counts.
+//! Hints are advice. A start reads them along with the fence and the head, and works without them. They take
+//! part in no conflict, and of two writes the later one wins.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::kv::{Decision, Isolation, KvError, Mutations, TransactionFn, View};
 use crate::plan::{self, Held};
 use crate::types::{ActorId, Generation, PageRange};
 
-/// The stored hints, ascending. Damaged ones are none: no start fails for want of advice.
+/// The stored hints, ascending. Damaged hints count as none: no start fails because of advice.
 pub(crate) async fn load(view: &dyn View, actor: &Actor) -> Result<Vec<PageRange>, Failure> {
     let key = actor.keys.hints();
     let damage = match view.get(&key, Isolation::Snapshot).await {
@@ -44,8 +44,8 @@ impl TransactionFn for Store {
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<()>, Failure>> {
         async move {
-            // The fence guards the row: whoever was fenced cannot write it, also not later. The head is
-            // wanted for the refusal only, so commits are no conflict.
+            // The fence guards the row: an owner that was fenced cannot write it, not even later. The head is
+            // needed only for the refusal, so commits do not conflict.
             let (fence, head) = try_join(
                 self.actor.fence(view, Isolation::Serializable),
                 self.actor.stored_head(view, Isolation::Snapshot),

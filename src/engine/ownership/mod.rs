@@ -1,4 +1,4 @@
-//! Who owns an actor: a start with its preload and hints, and the end of an actor.
+//! Who owns an actor: a start with its preload and hints, and deletion.
 
 pub(crate) mod delete;
 pub(crate) mod hints;

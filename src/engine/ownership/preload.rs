@@ -1,5 +1,5 @@
-//! What a start brings along: read beside fence and head as far as it can be, and behind the fence where it
-//! is more than one transaction should read.
+//! The preload: the pages that a start returns. They are read along with the fence and the head where
+//! possible, and after the fence is written when they exceed what one transaction should read.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::types::{Meta, PageRange, PageSize, Token, Txid, runs};
 
 use super::hints;
 
-/// What is read of a preload beside fence and head.
+/// The part of a preload that is read along with the fence and the head.
 #[derive(Default)]
 pub(crate) struct Sight {
     hints: Vec<PageRange>,
@@ -42,7 +42,7 @@ impl Sight {
         Ok(Self { hints, early })
     }
 
-    /// The preload at a head: reads what is missing, up to a slice of it.
+    /// The preload at a head: reads what is missing, up to one slice.
     pub(crate) async fn preload(
         self,
         view: &dyn View,
@@ -59,21 +59,21 @@ impl Sight {
     }
 }
 
-/// What a start brings along, as far as it has been read.
+/// The part of a start's pages that has been read.
 pub(crate) struct Preloaded {
     pub(crate) pages: Partial,
     pub(crate) hints: Vec<PageRange>,
 }
 
-/// A generation that is ours, and what the store held at that moment or later.
+/// Our new generation, and what the store held at that moment or later.
 pub(crate) struct Won {
     pub(crate) fence: Fence,
     pub(crate) head: Head,
     pub(crate) preloaded: Preloaded,
 }
 
-/// Head and preload behind a fence that this start has raised. A later start may have come between: ours is
-/// over before it began. Or a deletion.
+/// Reads the head and the preload after this start has raised the fence. Meanwhile a later start may have
+/// taken over, and then this one is over before it began; or the actor may have been deleted.
 pub(crate) struct BehindFence {
     pub(crate) actor: Actor,
     pub(crate) token: Token,
@@ -105,7 +105,7 @@ impl ReadFn for BehindFence {
     }
 }
 
-/// A further slice of a preload, at the head that the others came from.
+/// A further slice of a preload, at the same head as the earlier ones.
 pub(crate) struct MoreBehindFence {
     pub(crate) actor: Actor,
     pub(crate) token: Token,
@@ -114,7 +114,7 @@ pub(crate) struct MoreBehindFence {
     pub(crate) limits: Limits,
 }
 
-/// Why a start cannot go on from what it has.
+/// Why a start cannot continue from what it has.
 pub(crate) enum Gone {
     /// A holder of the same generation has committed.
     Moved,
@@ -133,7 +133,8 @@ impl Gone {
             }
             FenceState::Deleted => Some(Self::Deleted),
             FenceState::Live if fence.owner_token == token => None,
-            // An import of v1 data has come after that deletion: it is asked again what that means.
+            // An import of v1 data has come after that deletion: the takeover runs again to find out what
+            // that means.
             FenceState::Live if plan::is_of_an_import(fence) => Some(Self::Deleted),
             FenceState::Live => Some(Self::Lost(plan::meta(fence, head))),
         }

@@ -1,10 +1,10 @@
-//! loadStartup: take the actor over and bring the first pages along.
+//! loadStartup: takes the actor over and returns its first pages.
 //!
-//! The fast way is one transaction: read fence, head and pages, write the fence. A commit of the old owner
-//! that lands in between makes it conflict; after [`CONFLICTS_MAX`] of these the start goes the two-step
-//! way, which no commit can starve: raise the fence alone, then read head and pages behind it. A backend
-//! that serializes has no conflicts, so there a start is always one transaction. Pages that are more than
-//! one transaction should read are read behind the fence too.
+//! The fast path is one transaction: read the fence, the head and the pages, then write the fence. A commit
+//! of the old owner in between makes it conflict. After [`CONFLICTS_MAX`] conflicts the start takes the
+//! two-step path, which commits cannot starve: it raises the fence alone, then reads the head and the pages.
+//! A serial backend has no conflicts, so there a start is always one transaction. Pages that exceed what one
+//! transaction should read are also read after the fence is written.
 //!
 //! Losing the race against another start is an answer, not an error.
 
@@ -55,7 +55,7 @@ struct Takeover {
 enum Answer {
     /// The generation is ours, and this is what the store holds.
     Won(Box<Won>),
-    /// The generation is ours; the rest is to be read behind the fence.
+    /// The generation is ours; the rest is still to be read.
     Raised,
     Lost(Meta),
 }
@@ -67,8 +67,8 @@ impl TransactionFn for Takeover {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Answer>, Failure>> {
         async move {
             let fence_first = self.fence_first.load(Ordering::Acquire);
-            // Read with conflict detection, the head makes a commit in between a conflict; without, only
-            // another takeover is one.
+            // If the head is read with conflict detection, a commit in between is a conflict; without it,
+            // only another takeover is.
             let unguarded = fence_first || planted::has(Bug::PreloadOutsideFence);
             let head_isolation = if unguarded { Isolation::Snapshot } else { Isolation::Serializable };
             let size = SliceSize::new(&self.limits);
@@ -149,8 +149,8 @@ async fn start(core: &Arc<Core>, id: &ActorId, preload: PreloadRequest) -> Resul
     let actor = Actor::new(id);
     let noted = OnceLock::new();
     if core.kv.concurrency() == Concurrency::Serial {
-        // Starts that meet wait in one line here, so the state at the call's beginning tells whether
-        // somebody was faster; an optimistic backend tells it by the first attempt.
+        // On this backend concurrent starts wait in one queue, so the state at the beginning of the call
+        // shows whether another one was faster. An optimistic backend shows it on the first attempt.
         let generation = core.read(&Arc::new(CurrentGeneration(actor.clone()))).await?;
         noted.get_or_init(|| generation);
     }
@@ -179,7 +179,7 @@ async fn start(core: &Arc<Core>, id: &ActorId, preload: PreloadRequest) -> Resul
     }
 }
 
-/// Raises the fence and reads everything that the start brings along, at one head; or learns who was faster.
+/// Raises the fence and reads everything that the start returns, at one head; or finds out who was faster.
 async fn take_over(core: &Arc<Core>, body: &Arc<Takeover>) -> Result<ControlFlow<Meta, Startup>, StoreError> {
     let mut retry = Retry::begin(core);
     let mut answer = raise(core, body, &mut retry).await?;
@@ -203,7 +203,7 @@ async fn take_over(core: &Arc<Core>, body: &Arc<Takeover>) -> Result<ControlFlow
     Err(moved_too_often(&body.actor.id))
 }
 
-/// Reads what is left of the preload, at the head that the rest of it came from.
+/// Reads the rest of the preload, at the same head as the part already read.
 async fn finish(
     core: &Arc<Core>,
     body: &Takeover,
@@ -223,7 +223,7 @@ async fn finish(
     })
 }
 
-/// Where a start goes on whose generation is not what it was when it was raised.
+/// How a start continues when its generation has changed since it was raised.
 async fn go_on(
     core: &Core,
     body: &Arc<Takeover>,
@@ -233,12 +233,13 @@ async fn go_on(
     match gone {
         Gone::Lost(meta) => Ok(Answer::Lost(meta)),
         Gone::Moved => Ok(Answer::Raised),
-        // A deletion is no owner to lose against: the start comes after it.
+        // A deletion is not an owner to lose against: the start comes after it.
         Gone::Deleted => raise(core, body, retry).await,
     }
 }
 
-/// Makes the generation ours, the fast way or, where that meets with too much, by the fence alone.
+/// Makes the generation ours, by the fast path or, if that meets too many conflicts or too much data, by the
+/// fence alone.
 async fn raise(core: &Core, body: &Arc<Takeover>, retry: &mut Retry) -> Result<Answer, StoreError> {
     let raised = loop {
         match transact(&*core.kv, body).await {

@@ -1,4 +1,4 @@
-//! getPages and stat: reads against one committed head.
+//! getPages and stat: reads at one committed head.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use super::early::Early;
 use super::pages::{At, read_beside, read_pages};
 use super::slices::{BEGINNINGS_MAX, Partial, SliceSize, moved_too_often, read_rest, read_slice};
 
-/// The bytes of pages that one answer may hold.
+/// The maximum number of page bytes in one answer.
 const ANSWER_BYTES_MAX: usize = 1 << 30;
 
-/// The first slice of pages: whatever the head is, as far as the caller does not name one.
+/// The first slice of pages, at any head unless the caller names one.
 struct GetPages {
     actor: Actor,
     held: Held,
@@ -56,7 +56,7 @@ impl ReadFn for GetPages {
     }
 }
 
-/// A further slice, of the head that the first one had.
+/// A further slice, at the head of the first one.
 struct GetMore {
     actor: Actor,
     held: Held,
@@ -65,7 +65,7 @@ struct GetMore {
     limits: Limits,
 }
 
-/// The head is not the one of the first slice any more.
+/// The head is no longer the one of the first slice.
 struct Moved;
 
 impl ReadFn for GetMore {
@@ -88,7 +88,7 @@ impl ReadFn for GetMore {
     }
 }
 
-/// Whether these pages are few enough for one answer.
+/// Checks that these pages fit one answer.
 pub(crate) fn check_answer(runs: &[PageRange], page_size: PageSize) -> Result<(), StoreError> {
     let pages: usize = runs.iter().map(|run| run.count() as usize).sum();
     let bytes = pages.saturating_mul(page_size.bytes());
@@ -99,7 +99,7 @@ pub(crate) fn check_answer(runs: &[PageRange], page_size: PageSize) -> Result<()
     Err(StoreError::TooLarge(message))
 }
 
-/// Reads pages, in any order and each as often as given; the answer has each once, ascending.
+/// Reads pages, in any order and with duplicates; the answer has each page once, ascending.
 pub(crate) async fn get_pages(
     core: &Core,
     id: &ActorId,

@@ -1,4 +1,5 @@
-//! Rows of pages that are read beside fence and head, before anybody knows which of them count.
+//! Early reads: page rows that are read along with the fence and the head, before it is known which of them
+//! count.
 
 use std::iter;
 use std::ops::{ControlFlow, Range};
@@ -14,23 +15,23 @@ use crate::types::{PageNumber, PageRange, PageSize, Txid, runs};
 use super::rows::{Stored, round_trip_pages};
 
 /// The round trips that one piece may take if its pages are larger than assumed or have several versions
-/// (those of a stage that is open or not swept yet). The rest is read when it is known to be wanted.
+/// (from a stage that is open or not swept yet). The rest is read once it is known to be needed.
 const ROUND_TRIPS_A_PIECE: usize = 4;
 
-/// What was read, as it is stored.
+/// The rows that were read, as they are stored.
 #[derive(Default)]
 pub(crate) struct Early {
-    /// The pages of which the newest rows, or all, were read.
+    /// The pages whose newest rows, or all rows, were read.
     seen: Vec<PageRange>,
-    /// Which rows came, in the order of their keys.
+    /// Which rows were read, in key order.
     names: Vec<(PageNumber, Txid)>,
-    /// Where their values are: in which piece, and where in it.
+    /// Where their values are: the piece, and the range in it.
     places: Vec<(usize, Range<usize>)>,
-    /// The values of a piece one behind the other: one allocation for many rows.
+    /// The values of each piece, concatenated: one allocation for many rows.
     pieces: Vec<Vec<u8>>,
 }
 
-/// What was read of one piece.
+/// The rows of one piece.
 struct Piece {
     seen: PageRange,
     names: Vec<(PageNumber, Txid)>,
@@ -40,8 +41,8 @@ struct Piece {
 }
 
 impl Early {
-    /// Reads the newest rows of these pages, where a version above `newest` cannot be wanted. A backend that
-    /// has no round trips to save would read some of them in vain: there nothing is read.
+    /// Reads the newest rows of these pages, if no version above `newest` can be needed. On a backend without
+    /// round trips to save, some of these reads would be wasted, so nothing is read there.
     pub(crate) async fn read(
         view: &dyn View,
         actor: &Actor,
@@ -64,8 +65,8 @@ impl Early {
         Ok(early)
     }
 
-    /// Shows those of the wanted pages that came and that the head shows. The answer is what still has to be
-    /// read.
+    /// Shows those of the wanted pages that were read and that the head shows. Returns the pages that still
+    /// have to be read.
     pub(crate) fn show(
         &self,
         actor: &Actor,
@@ -108,13 +109,13 @@ async fn read_piece(
             ControlFlow::Break(())
         }
     };
-    // Of a single page one row will do: nearly always it is the one.
+    // For a single page one row is enough: it is nearly always the right one.
     let rows_max = usize::from(piece.first == piece.last);
     view.scan(Scan::snapshot(actor.keys.pages(piece, newest)).rows(rows_max), &mut visit).await?;
     if let Some(error) = damage {
         return Err(Failure::Store(error));
     }
-    // The newest row of a page comes first, so the last page that came counts too.
+    // The newest row of a page comes first, so the last page that was read counts too.
     let reached = names.last().filter(|_| values.len() >= bytes_max).map_or(piece.last, |(page, _)| *page);
     Ok(Piece { seen: PageRange { first: piece.first, last: reached }, names, ends, values })
 }

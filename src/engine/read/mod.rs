@@ -1,4 +1,4 @@
-//! Reading: rows through a view, and pages of one committed head.
+//! Reading: rows through a view, and the pages of one committed head.
 
 pub(crate) mod committed;
 pub(crate) mod early;

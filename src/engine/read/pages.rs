@@ -1,4 +1,4 @@
-//! Reading pages through a view: each run as one range read, or, over a network, as several side by side.
+//! Reads pages through a view: each run as one range read or, over a network, as several reads in parallel.
 
 use futures::future::{join, try_join_all};
 
@@ -17,12 +17,12 @@ use super::rows::{Stored, decode_page, round_trip_pages, walk};
 pub(crate) struct At {
     pub(crate) txid: Txid,
     pub(crate) page_size: PageSize,
-    /// Whether only a version of exactly this txid will do.
+    /// Whether only a version of exactly this txid counts.
     exactly: bool,
 }
 
 impl At {
-    /// What a head shows: the newest version at or below it, and zeros where there is none.
+    /// What a head shows: the newest version at or below it, and zeros if there is none.
     pub(crate) fn head(head: &Head) -> Self {
         Self { txid: head.txid, page_size: head.page_size, exactly: false }
     }
@@ -38,8 +38,8 @@ impl At {
     }
 }
 
-/// Reads runs of pages that lie inside the size, as far as they were not read early: all side by side, each
-/// run in as many range reads as it is round trips.
+/// Reads runs of pages inside the size, except those that were read early: all in parallel, each run in as
+/// many range reads as it needs round trips.
 pub(crate) async fn read_pages(
     view: &dyn View,
     actor: &Actor,
@@ -83,8 +83,9 @@ fn place_of(pages: &[PageNumber], page: PageNumber) -> usize {
     pages.binary_search(&page).expect("only wanted pages are read")
 }
 
-/// Fence and head, and beside them the pages of a head that the caller knows already. Whether it is still the
-/// head is for the caller to check, before it looks at the pages: of another head they may be anything.
+/// Reads the fence and the head and, in parallel, the pages of a head that the caller already knows. The
+/// caller must check that it is still the head before it looks at the pages: if it is not, they may be
+/// anything.
 pub(crate) async fn read_beside(
     view: &dyn View,
     actor: &Actor,

@@ -1,4 +1,5 @@
-//! peek: the state of an actor and pages of it, as of one committed head, for who does not own it.
+//! peek: an actor's state and some of its pages at one committed head, for a reader that does not own the
+//! actor.
 
 use futures::future::{BoxFuture, FutureExt};
 
@@ -15,16 +16,16 @@ use super::early::Early;
 use super::pages::{At, read_pages};
 use super::slices::{SliceSize, read_slice};
 
-/// An actor as somebody sees it who does not own it.
+/// An actor as seen by a reader that does not own it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peek {
     /// The state of the actor.
     pub meta: Meta,
-    /// Pages of its head; none where the actor is still at the state that the caller knows.
+    /// Pages of its head; empty if the actor is still at the state that the caller knows.
     pub pages: PageSet,
 }
 
-/// Fence, head and pages of one state of the store, so that they always belong together.
+/// The fence, the head and pages of one state of the store, so that they always belong together.
 struct PeekBody {
     actor: Actor,
     known: Option<(Generation, Txid)>,
@@ -47,7 +48,7 @@ impl ReadFn for PeekBody {
                 return Ok(Peek { meta, pages: PageSet::empty(head.txid, head.page_size) });
             }
             let inside = runs::first_pages(runs, head.size_pages, u64::MAX);
-            // What does not fit one read is left out: it would be of another state.
+            // What does not fit one read is left out: it would belong to another state.
             let slice = size.first_of(&inside, head.page_size);
             let nothing = Early::default();
             let pages = read_pages(view, actor, At::head(&head), &slice, &nothing, limits).await?;
@@ -57,7 +58,7 @@ impl ReadFn for PeekBody {
     }
 }
 
-/// Looks at an actor. Of `pages`, those of the lowest numbers come along that fit one read.
+/// Peeks at an actor. Of `pages`, the lowest page numbers that fit one read are returned.
 pub(crate) async fn peek(
     core: &Core,
     id: &ActorId,

@@ -8,7 +8,7 @@ use crate::engine::runtime::actor::Actor;
 use crate::kv::{Limits, Scan, View};
 use crate::types::{PageNumber, PageRange, PageSize, Txid};
 
-/// What a run of pages holds at a head, in ascending order.
+/// What a run of pages contains at a head, in ascending order.
 pub(crate) enum Stored<'r> {
     /// Pages inside the size that were never written: they read as zeros.
     Never(PageRange),
@@ -16,7 +16,7 @@ pub(crate) enum Stored<'r> {
     Row { page: PageNumber, txid: Txid, key: &'r [u8], value: &'r [u8] },
 }
 
-/// Shows every page of `run` at head `head` to `show`, in one range read. The run lies inside the size.
+/// Passes every page of `run` at head `head` to `show`, in one range read. The run lies inside the size.
 pub(crate) async fn walk(
     view: &dyn View,
     actor: &Actor,
@@ -30,7 +30,7 @@ pub(crate) async fn walk(
     let mut visit = |key: &[u8], value: &[u8]| {
         let shown = actor.keys.parse_page(key).map_err(|error| corrupt(&actor.id, &error));
         let shown = shown.and_then(|(page, txid)| match next {
-            // Not yet visible, or older than what was shown.
+            // Not yet visible, or older than the version already shown.
             Some(expected) if txid <= head && page >= expected => {
                 show_gap(expected, page, &mut show)?;
                 next = page.next();
@@ -69,7 +69,7 @@ fn show_gap(
     }
 }
 
-/// Decodes a stored page into `out`, which is as long as a page, or says which one is damaged.
+/// Decodes a stored page into `out`, which is one page long, or says which page is damaged.
 pub(crate) fn decode_page(
     actor: &Actor,
     (page, txid): (PageNumber, Txid),
@@ -85,7 +85,7 @@ pub(crate) fn decode_page(
     })
 }
 
-/// How many pages of this size one round trip brings.
+/// How many pages of this size fit one round trip.
 pub(crate) fn round_trip_pages(limits: &Limits, page_size: PageSize) -> u32 {
     let pages = limits.round_trip_bytes.map_or(usize::MAX, |bytes| bytes / page_size.bytes());
     u32::try_from(pages.max(1)).unwrap_or(u32::MAX)

@@ -1,5 +1,5 @@
-//! Reads that outlast a state of the store: in slices, each a read of its own, that go on as long as fence and
-//! head prove that nothing has changed between them.
+//! Reads that take longer than a backend keeps one state. They run in slices, each a separate read, and go on
+//! as long as the fence and the head prove that nothing has changed in between.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::engine::runtime::retry::Retry;
 use crate::kv::{KvError, Limits, ReadFn, read};
 use crate::types::{ActorId, PageCount, PageRange, PageSize, runs};
 
-/// How often a read of several slices begins, at most, because the head has moved under it.
+/// How often a read of several slices may start, because the head has moved in between.
 pub(crate) const BEGINNINGS_MAX: u32 = 8;
 
 /// What one read should fetch at most.
@@ -25,17 +25,17 @@ impl SliceSize {
         Self { bytes: limits.read_bytes }
     }
 
-    /// At most this many bytes, also where the backend would take more at once: for work that tells how far it is.
+    /// At most this many bytes, even if the backend would accept more: for work that reports its progress.
     pub(crate) fn at_most(limits: &Limits, bytes_max: usize) -> Self {
         Self { bytes: Some(limits.read_bytes.map_or(bytes_max, |bytes| bytes.min(bytes_max))) }
     }
 
-    /// The bytes of a slice, if it has a bound.
+    /// The size of a slice in bytes, if it is limited.
     pub(crate) fn bytes(self) -> usize {
         self.bytes.unwrap_or(usize::MAX)
     }
 
-    /// The first of these pages, as many as a slice has: one at least, so that it gets on.
+    /// The first of these pages, as many as fit a slice: at least one, so that it makes progress.
     pub(crate) fn first_of(self, pages: &[PageRange], page_size: PageSize) -> Vec<PageRange> {
         let pages_max = self.bytes.map_or(u64::MAX, |bytes| (bytes / page_size.bytes()).max(1) as u64);
         runs::first_pages(pages, PageCount(u32::MAX), pages_max)
@@ -46,7 +46,7 @@ impl SliceSize {
     }
 }
 
-/// Reads one slice. A state that was too old before the slice was there makes it smaller.
+/// Reads one slice. If the state became too old before the slice was complete, the next slice is smaller.
 pub(crate) async fn read_slice<B>(
     core: &Core,
     retry: &mut Retry,
@@ -76,8 +76,7 @@ pub(crate) struct Partial {
     pub(crate) left: Vec<PageRange>,
 }
 
-/// Reads on, slice after slice, until everything is there, or until the body of a slice says why it cannot
-/// go on.
+/// Reads slice after slice, until everything is there, or until a slice says why it cannot continue.
 pub(crate) async fn read_rest<B, Why>(
     core: &Core,
     Partial { mut pages, mut left }: Partial,
@@ -105,7 +104,7 @@ where
     Ok(ControlFlow::Continue(pages))
 }
 
-/// A read that found another head each time it wanted to go on.
+/// A read that found another head each time it wanted to continue.
 pub(crate) fn moved_too_often(actor: &ActorId) -> StoreError {
     StoreError::Unavailable(format!(
         "actor {actor:?}: gave up reading more than fits one read: the head moved meanwhile, {BEGINNINGS_MAX} times"

@@ -1,4 +1,4 @@
-//! An actor as an operation sees it: its keys, its fence and head, and what a refusal means to its caller.
+//! An actor as an operation sees it: its keys, its fence and head, and what a refusal means for the caller.
 
 use futures::future::try_join;
 
@@ -8,7 +8,7 @@ use crate::kv::{Isolation, Mutations, View, Wanted};
 use crate::plan::{Held, Refusal};
 use crate::types::ActorId;
 
-/// An actor and its keys, made once an operation.
+/// An actor and its keys, built once per operation.
 #[derive(Clone)]
 pub(crate) struct Actor {
     pub(crate) id: ActorId,
@@ -21,7 +21,7 @@ impl Actor {
         Self { id: id.clone(), keys: ActorKeys::new(id), wanted: None }
     }
 
-    /// For an operation that its caller may call off.
+    /// For an operation that its caller may cancel.
     pub(crate) fn for_caller(id: &ActorId, wanted: Option<Wanted>) -> Self {
         Self { wanted, ..Self::new(id) }
     }
@@ -58,7 +58,7 @@ impl Actor {
         codec::decode(&key, &value).map(Some).map_err(|error| Failure::corrupt(&self.id, &error))
     }
 
-    /// Fence and head, read side by side.
+    /// The fence and the head, read in parallel.
     pub(crate) async fn fence_and_head(
         &self,
         view: &dyn View,
@@ -76,8 +76,8 @@ impl Actor {
         put_row(mutations, self.keys.head(), head);
     }
 
-    /// What a refusal means for the caller. A pending cleanup is the engine's own business and never
-    /// comes here.
+    /// What a refusal means for the caller. A pending cleanup is handled inside the engine and never gets
+    /// here.
     pub(crate) fn refused(&self, refusal: Refusal) -> StoreError {
         let actor = self.id.clone();
         match refusal {

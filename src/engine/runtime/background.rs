@@ -1,8 +1,8 @@
-//! The one place that owns background work: tidying up after stages, shrinks and deletions.
+//! The one place that owns background work: cleanup after stages, shrinks and deletions.
 //!
-//! An actor with work to do has one worker, and none begins once the store is closing. A worker goes in
-//! bounded steps and looks between two steps whether it should stop; what it leaves undone is noted in the
-//! actor's head, where the next owner finds it. So stopping early, also by kill -9, loses nothing.
+//! Each actor with pending work has one worker, and no worker starts once the store is closing. A worker
+//! proceeds in bounded steps and checks between steps whether it should stop. Unfinished work is recorded in
+//! the actor's head, where the next owner finds it. So stopping early loses nothing, even by kill -9.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
@@ -12,31 +12,31 @@ use crate::plan::PendingCleanup;
 use crate::sync::{Mutex, MutexGuard, Notify};
 use crate::types::{ActorId, Generation};
 
-/// A pending cleanup, and the generation as whose holder it is done.
+/// A pending cleanup, and the generation whose holder does it.
 pub(crate) type Task = (Generation, PendingCleanup);
 
-/// What is being tidied up and what waits, and whether the store is closing.
+/// The cleanups in progress and waiting, and whether the store is closing.
 #[derive(Default)]
 pub(crate) struct Background {
     state: Mutex<State>,
-    /// Told whenever an actor's worker ends.
+    /// Notified whenever an actor's worker ends.
     ended: Notify,
 }
 
 #[derive(Default)]
 struct State {
     closing: bool,
-    /// The actors that have a worker, with what it is to do next.
+    /// The actors that have a worker, each with its queued work.
     waiting: HashMap<ActorId, VecDeque<Task>>,
 }
 
 impl Background {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Every change is a single step, so a panic elsewhere leaves the state whole.
+        // Every change is a single step, so a panic elsewhere leaves the state consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds work for an actor. Whether the caller has to start the actor's worker.
+    /// Adds work for an actor. Returns whether the caller has to start the actor's worker.
     pub(crate) fn add(&self, actor: &ActorId, tasks: impl IntoIterator<Item = Task>) -> bool {
         let mut state = self.lock();
         let mut tasks = tasks.into_iter().peekable();
@@ -53,8 +53,8 @@ impl Background {
         fresh
     }
 
-    /// The next piece of work of an actor's worker. Without one the worker has ended: from then on adding
-    /// work asks for a new one, so nothing falls between two workers.
+    /// The next piece of work of an actor's worker. If there is none, the worker has ended: from then on
+    /// adding work asks for a new one, so no work is lost between two workers.
     pub(crate) fn next(&self, actor: &ActorId) -> Option<Task> {
         let mut state = self.lock();
         if !state.closing
@@ -66,7 +66,7 @@ impl Background {
         None
     }
 
-    /// Ends an actor's worker whatever it has to do: what is left is noted in the actor's head.
+    /// Ends an actor's worker even if it has work left: that work is recorded in the actor's head.
     pub(crate) fn give_up(&self, actor: &ActorId) {
         let mut state = self.lock();
         self.end(&mut state, actor);
@@ -87,7 +87,7 @@ impl Background {
         self.lock().closing
     }
 
-    /// Lets no new work begin and asks the workers to stop.
+    /// Keeps new work from starting and asks the workers to stop.
     pub(crate) fn begin_closing(&self) {
         self.lock().closing = true;
     }
@@ -95,7 +95,7 @@ impl Background {
     /// Waits until no worker runs.
     pub(crate) async fn idle(&self) {
         loop {
-            // Registered before the check, so that an end between check and wait is not missed.
+            // Registered before the check, so that an end between the check and the wait is not missed.
             let mut ended = pin!(self.ended.notified());
             ended.as_mut().enable();
             if self.lock().waiting.is_empty() {

@@ -1,4 +1,4 @@
-//! Files of this machine: work on them away from the threads on which tasks run, and what their errors mean.
+//! Work on local files: runs it off the threads that drive tasks, and translates its errors.
 
 use std::io::{self, ErrorKind};
 
@@ -8,7 +8,7 @@ use crate::engine::error::StoreError;
 use crate::env::Env;
 use crate::kv::may_pass;
 
-/// Waits for work that blocks.
+/// Waits for blocking work.
 pub(crate) async fn blocking<T: Send + 'static>(
     env: &dyn Env,
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
@@ -25,8 +25,8 @@ pub(crate) async fn blocking<T: Send + 'static>(
     done.await.map_err(dropped)?
 }
 
-/// An error of a file, with a message that names it: the caller's if another name or other rights would do, else the
-/// machine's, which may be gone the next time.
+/// A file error, with a message that names the file. It counts as the caller's error if another name or other
+/// permissions would help, and otherwise as the machine's, which may be gone the next time.
 pub(crate) fn failed(message: String, error: &io::Error) -> StoreError {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {

@@ -1,4 +1,4 @@
-//! What every operation needs: the backend with its limits, the environment.
+//! The parts that every operation needs: the backend with its limits, and the environment.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use crate::metrics::Metrics;
 
 use super::background::Background;
 
-/// An opened store, shared by its operations and background tasks.
+/// An open store, shared by its operations and background tasks.
 pub(crate) struct Core {
     pub(crate) kv: Arc<dyn Kv>,
-    /// What the backend takes at once.
+    /// The backend's limits.
     pub(crate) limits: Limits,
     pub(crate) env: Arc<dyn Env>,
     pub(crate) background: Background,
-    /// What this store has done.
+    /// The metrics of this store.
     pub(crate) metrics: Metrics,
 }
 
@@ -25,7 +25,7 @@ impl Core {
         Arc::new(Self { limits: kv.limits(), kv, env, background, metrics })
     }
 
-    /// Whether another handle is on the same store, as far as the backends can tell.
+    /// Whether another handle refers to the same store, as far as the backends can tell.
     pub(crate) fn is_same_store(&self, other: &Self) -> bool {
         self.kv.identity().is_some_and(|identity| Some(identity) == other.kv.identity())
     }

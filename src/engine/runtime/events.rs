@@ -1,8 +1,8 @@
-//! What operators see of the engine: spans and events, with names, levels and fields that stay. The whole list is
+//! What operators see of the engine: spans and events with stable names, levels and fields. The full list is
 //! in `docs/observability.md`.
 //!
-//! Every operation has one event at its end. What went as it should is `debug` or below, since a platform starts
-//! actors all the time; [`severity`] has the rest.
+//! Every operation emits one event at its end. Normal outcomes are `debug` or below, since a platform starts
+//! actors all the time; [`severity`] defines the others.
 
 use std::time::Duration;
 
@@ -26,17 +26,17 @@ const MIGRATE: &str = "baton::migrate";
 const SETTLE: &str = "baton::settle";
 const KV: &str = "baton::kv";
 
-/// How much an operator wants to know of an operation that failed.
+/// The level of the event for a failed operation.
 fn severity(error: &StoreError) -> Level {
     match error {
-        // Nobody but an operator can do something about these.
+        // Only an operator can do something about these.
         StoreError::Corrupt { .. } | StoreError::QuotaExceeded(_) | StoreError::Unusable(_) => Level::ERROR,
         StoreError::Unavailable(_) | StoreError::CommitUnknown { .. } => Level::WARN,
-        // The fence did what it is for; but an owner was at work that should have stopped.
+        // The fence did its job; but an owner was still working that should have stopped.
         StoreError::FenceMismatch { .. }
         | StoreError::ConcurrentTakeover { .. }
         | StoreError::Occupied { .. } => Level::INFO,
-        // The caller's own matter.
+        // The caller's own concern.
         StoreError::MigrationIncomplete { .. }
         | StoreError::NotFound { .. }
         | StoreError::InvalidArg(_)
@@ -79,7 +79,8 @@ macro_rules! failed {
     }};
 }
 
-/// Runs an operation inside its span, and has its end told. An operation whose span nobody wants is not timed.
+/// Runs an operation inside its span and emits its end event. An operation whose span nobody wants is not
+/// timed.
 async fn observed<T>(
     core: &Core,
     span: Span,
@@ -113,7 +114,7 @@ pub(crate) async fn startup(
             txid = meta.head_txid.0, pages = pages.pages.len(), bytes = pages.data.len(), outcome = "won",
             duration_ms, "took the actor over"
         ),
-        // Told with both generations where they are known.
+        // Emitted with both generations where they are known.
         Ok(_) => {}
         Err(error) => failed!(STARTUP, "startup", actor, error, duration_ms),
     })
@@ -125,7 +126,7 @@ pub(crate) fn takeover_span(actor: &Actor) -> Span {
     debug_span!(target: STARTUP, "takeover", actor = %actor.id)
 }
 
-/// A start that found somebody faster: the one warning of a race.
+/// A start that found another one to be faster: the only warning about a race.
 pub(crate) fn startup_lost(actor: &Actor, previous: Generation, meta: &Meta) {
     tracing::warn!(
         name: "startup.lost", target: STARTUP, actor = %actor.id, previous = previous.0,
@@ -151,7 +152,7 @@ pub(crate) async fn commit(
     .await
 }
 
-/// A commit of which an answer was lost, and which is known to be in.
+/// A commit whose answer was lost and that is known to have taken place.
 pub(crate) fn commit_resolved(actor: &Actor, txid: Txid) {
     tracing::debug!(
         name: "commit.resolved", target: COMMIT, actor = %actor.id, txid = txid.0, outcome = "committed",
@@ -159,7 +160,7 @@ pub(crate) fn commit_resolved(actor: &Actor, txid: Txid) {
     );
 }
 
-/// What became of a commit, asked for later.
+/// The outcome of a commit, resolved later.
 pub(crate) async fn resolve(
     core: &Core,
     actor: &ActorId,
@@ -179,7 +180,7 @@ pub(crate) async fn resolve(
     .await
 }
 
-/// The span of a stage, which is open from now on.
+/// The span of a stage, which opens now.
 pub(crate) fn stage_opened(actor: &Actor, generation: Generation, stage: &OpenStage) -> Span {
     let span = debug_span!(
         target: STAGE, "stage", actor = %actor.id, generation = generation.0, txid = stage.txid.0
@@ -198,7 +199,7 @@ pub(crate) fn stage_opened(actor: &Actor, generation: Generation, stage: &OpenSt
 pub(crate) struct Staged {
     /// Its transactions.
     pub(crate) parts: u32,
-    /// The rows of its pages, those written again counted again.
+    /// The rows of its pages; pages that are written again count again.
     pub(crate) rows: Rows,
 }
 
@@ -238,7 +239,7 @@ pub(crate) async fn read(
     .await
 }
 
-/// A migration of v1 data, told at its end with the pages and bytes that it brought.
+/// A migration of v1 data. Its end event has the number of pages and bytes that it brought.
 pub(crate) async fn migrate(
     core: &Core,
     actor: &ActorId,
@@ -265,12 +266,12 @@ pub(crate) fn migration_begun(actor: &Actor, generation: Generation) {
     );
 }
 
-/// An import of v1 data that came to nothing before its end was tried.
+/// An import of v1 data that failed before its end was tried.
 pub(crate) fn migration_failed(actor: &Actor, error: &StoreError) {
     failed!(MIGRATE, "migrate", &actor.id, error, None::<f64>);
 }
 
-/// An unfinished import of v1 data that was thrown away.
+/// An unfinished import of v1 data that was discarded.
 pub(crate) fn migration_reset(actor: &Actor) {
     tracing::info!(
         name: "migrate.reset", target: MIGRATE, actor = %actor.id, outcome = "reset",
@@ -278,7 +279,7 @@ pub(crate) fn migration_reset(actor: &Actor) {
     );
 }
 
-/// An attempt that failed and is made again.
+/// A failed attempt that is retried.
 pub(crate) fn retried(attempt: u32, pause: Duration, error: &crate::kv::KvError) {
     tracing::debug!(
         name: "attempt.retried", target: KV, attempt, pause_ms = milliseconds(pause), %error, outcome = "retry",
@@ -286,7 +287,7 @@ pub(crate) fn retried(attempt: u32, pause: Duration, error: &crate::kv::KvError)
     );
 }
 
-/// What a pending cleanup is called.
+/// The name of a pending cleanup.
 fn cleanup_name(pending: PendingCleanup) -> &'static str {
     match pending {
         PendingCleanup::Rollback(_) => "rollback",
@@ -295,7 +296,7 @@ fn cleanup_name(pending: PendingCleanup) -> &'static str {
     }
 }
 
-/// A cleanup that is done, or that a later owner has to see to.
+/// A cleanup that is done, or that is left to a later owner.
 pub(crate) fn cleaned_up(actor: &Actor, generation: Generation, pending: PendingCleanup, steps: u32) {
     tracing::debug!(
         name: "settle.done", target: SETTLE, actor = %actor.id, generation = generation.0,
@@ -303,7 +304,7 @@ pub(crate) fn cleaned_up(actor: &Actor, generation: Generation, pending: Pending
     );
 }
 
-/// Tidying up that failed. It costs room, and the next owner goes on with it.
+/// A cleanup that failed. It costs room, and the next owner continues it.
 pub(crate) fn cleanup_stopped(
     actor: &Actor,
     generation: Generation,
@@ -317,7 +318,7 @@ pub(crate) fn cleanup_stopped(
     );
 }
 
-/// Hints that do not decode. The start goes on without.
+/// Hints that do not decode. The start continues without them.
 pub(crate) fn hints_damaged(actor: &Actor, damage: &str) {
     tracing::warn!(
         name: "hints.damaged", target: STARTUP, actor = %actor.id, error = damage,

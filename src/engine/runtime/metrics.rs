@@ -1,4 +1,4 @@
-//! Which of the store's numbers an answer adds to. Nothing here changes an answer.
+//! Maps answers to the store's metrics. Nothing here changes an answer.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::types::{Meta, PageNumber, PageSize, Txid};
 
 use super::core::Core;
 
-/// An attempt has failed. The answer is what a further one counts as.
+/// An attempt has failed. Returns how another attempt would be counted.
 pub(crate) fn attempt_failed(metrics: &Metrics, error: &KvError) -> Option<Retried> {
     match error {
         KvError::Conflict => {
@@ -33,14 +33,14 @@ pub(crate) fn attempt_failed(metrics: &Metrics, error: &KvError) -> Option<Retri
     }
 }
 
-/// The call is tried again.
+/// The call is retried.
 pub(crate) fn retried(metrics: &Metrics, why: Option<Retried>) {
     if let Some(why) = why {
         metrics.retried(why);
     }
 }
 
-/// What a call knows of its lost answer when it ends like this. A refusal has looked at fence and head.
+/// What a call knows about its lost answer when it ends like this. A refusal has read the fence and the head.
 pub(crate) fn known_by(error: Option<&StoreError>) -> LostAnswer {
     match error {
         None
@@ -70,12 +70,12 @@ pub(crate) fn known_by(error: Option<&StoreError>) -> LostAnswer {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Rows {
     pub(crate) pages: usize,
-    /// Of keys and values, as they are stored.
+    /// Bytes of keys and values, as stored.
     pub(crate) bytes: usize,
 }
 
 impl Rows {
-    /// Together with those of these pages.
+    /// Adds the rows of these pages.
     pub(crate) fn and(self, keys: &ActorKeys, pages: &[PreparedPage]) -> Self {
         let key_bytes = keys.page(PageNumber::FIRST, Txid::ZERO).len();
         let bytes: usize = pages.iter().map(|page| key_bytes + page.value_bytes()).sum();
@@ -83,7 +83,7 @@ impl Rows {
     }
 }
 
-/// A commit has taken place that began at this time.
+/// A commit that began at this time has taken place.
 pub(crate) fn committed(core: &Core, kind: CommitKind, rows: Rows, page_size: PageSize, begun: Duration) {
     let Rows { pages, bytes: stored_bytes } = rows;
     let written = Written { pages, page_bytes: pages * page_size.bytes(), stored_bytes };
@@ -94,7 +94,8 @@ fn took(core: &Core, begun: Duration) -> Duration {
     core.env.elapsed().saturating_sub(begun)
 }
 
-/// A cleanup is done. Of a rollback whose last answer was lost nothing is heard: it counts as another's.
+/// A cleanup is done. If the last answer of a rollback was lost, its end is not noticed: it counts as
+/// another's.
 pub(crate) fn cleaned_up(core: &Core, pending: PendingCleanup) {
     if matches!(pending, PendingCleanup::Rollback(_)) {
         core.metrics.stage_rolled_back();
@@ -109,7 +110,7 @@ pub(crate) fn told<T>(core: &Core, answer: Result<T, StoreError>) -> Result<T, S
     answer
 }
 
-/// That of a start which began at this time.
+/// The answer of a start that began at this time.
 pub(crate) fn starting(
     core: &Core,
     begun: Duration,
@@ -125,7 +126,7 @@ pub(crate) fn starting(
     answer
 }
 
-/// That of a read.
+/// The answer of a read.
 pub(crate) async fn reading(
     core: &Core,
     read: impl Future<Output = Result<PageSet, StoreError>>,
@@ -138,7 +139,7 @@ pub(crate) async fn reading(
     told(core, answer)
 }
 
-/// That of a commit, which counts itself where it takes place.
+/// The answer of a commit, which is counted where it takes place.
 pub(crate) fn committing<T>(core: &Core, answer: Result<T, StoreError>) -> Result<T, StoreError> {
     if answer.is_err() {
         core.metrics.commit_failed();
@@ -146,7 +147,7 @@ pub(crate) fn committing<T>(core: &Core, answer: Result<T, StoreError>) -> Resul
     told(core, answer)
 }
 
-/// That of a question about an earlier commit.
+/// The answer of resolving an earlier commit.
 pub(crate) fn resolving(
     core: &Core,
     answer: Result<Option<Meta>, StoreError>,
@@ -157,7 +158,7 @@ pub(crate) fn resolving(
     told(core, answer)
 }
 
-/// That of a deletion.
+/// The answer of a deletion.
 pub(crate) fn deleting(core: &Core, answer: Result<bool, StoreError>) -> Result<bool, StoreError> {
     if answer == Ok(true) {
         core.metrics.deleted();
@@ -165,13 +166,13 @@ pub(crate) fn deleting(core: &Core, answer: Result<bool, StoreError>) -> Result<
     told(core, answer)
 }
 
-/// That of an import.
+/// The answer of an import.
 pub(crate) fn importing(core: &Core, answer: Result<Meta, StoreError>) -> Result<Meta, StoreError> {
     core.metrics.imported(answer.is_ok());
     told(core, answer)
 }
 
-/// That of an export.
+/// The answer of an export.
 pub(crate) fn exporting<T>(core: &Core, answer: Result<T, StoreError>) -> Result<T, StoreError> {
     core.metrics.exported(answer.is_ok());
     told(core, answer)

@@ -1,4 +1,4 @@
-//! What every operation needs: the backend with its limits, retries, background tasks, events and metrics.
+//! Shared by all operations: the backend with its limits, retries, background tasks, events and metrics.
 
 pub(crate) mod actor;
 pub(crate) mod background;

@@ -1,4 +1,4 @@
-//! One way to try again, for every operation: how often, for how long, and after which pause.
+//! The retry policy of all operations: how often, for how long, and after which pause.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ const PAUSE_MS_MAX: u64 = 100;
 
 /// How often a step was tried, and what is known about it.
 ///
-/// A step is what one transaction or one read does. An operation of several steps (a stage, a long read,
-/// tidying up) begins anew with each: the bounds are on going on without getting on.
+/// A step is one transaction or one read. An operation of several steps (a stage, a long read, a cleanup)
+/// starts anew with each of them: the bounds limit retries without progress.
 #[derive(Debug)]
 pub(crate) struct Retry {
     /// When the first attempt began, on the environment's clock.
@@ -24,19 +24,19 @@ pub(crate) struct Retry {
     failed: u32,
     /// Conflicts among the failures.
     pub(crate) conflicts: u32,
-    /// Whether an attempt may have taken effect without saying so.
+    /// Whether an attempt may have taken effect without an answer.
     pub(crate) unknown: bool,
-    /// Whether one more attempt was granted after patience was over.
+    /// Whether one more attempt was granted after the time limit.
     asked_late: bool,
 }
 
 impl Retry {
-    /// About to make the first attempt.
+    /// Before the first attempt.
     pub(crate) fn begin(core: &Core) -> Self {
         Self { begun: core.env.elapsed(), failed: 0, conflicts: 0, unknown: false, asked_late: false }
     }
 
-    /// Whether to try again after `error`, and when: returns once it is time to, or hands the error back.
+    /// Whether to try again after `error`: waits out the pause and returns, or returns the error.
     pub(crate) async fn again(&mut self, core: &Core, error: KvError) -> Result<(), KvError> {
         let retried = metrics::attempt_failed(&core.metrics, &error);
         self.again_on(&*core.env, &core.limits, error).await?;
@@ -44,7 +44,7 @@ impl Retry {
         Ok(())
     }
 
-    /// The call that these were attempts of ends with this answer.
+    /// The call ends with this answer.
     pub(crate) fn end<T>(&self, core: &Core, answer: Result<T, StoreError>) -> Result<T, StoreError> {
         if self.unknown {
             core.metrics.lost_answer(metrics::known_by(answer.as_ref().err()));
@@ -63,7 +63,7 @@ impl Retry {
         };
         let waited = env.elapsed().saturating_sub(self.begun);
         if limits.patience.is_some_and(|patience| waited + pause >= patience) {
-            // What became of a commit is worth one more question, however late it is.
+            // The outcome of a commit is worth one more attempt, however late it is.
             if !error.may_have_committed() || std::mem::replace(&mut self.asked_late, true) {
                 return Err(error);
             }
@@ -77,8 +77,8 @@ impl Retry {
 }
 
 impl Core {
-    /// Runs a transaction until it is decided. The body recognises its own success by a token or is
-    /// idempotent, so an unknown outcome is answered by running it again.
+    /// Runs a transaction until it is decided. The transaction function recognises its own success by a token
+    /// or is idempotent, so after an unknown outcome it is simply run again.
     pub(crate) async fn decide<B>(&self, body: &Arc<B>) -> Result<B::Output, StoreError>
     where
         B: TransactionFn<Error = Failure>,
@@ -114,15 +114,15 @@ impl Core {
     }
 }
 
-/// The bound of the pause, in milliseconds, before the attempt that follows this many failed ones; `None`
-/// if there is to be none.
+/// The maximum pause, in milliseconds, before the attempt that follows this many failed ones; `None` if there
+/// is to be no further attempt.
 fn worth_it(error: &KvError, failed: u32, limits: &Limits) -> Option<u64> {
     let may_help = error.is_transient() || error.may_have_committed();
     if !may_help || failed >= limits.attempts {
         return None;
     }
-    // Most conflicts are over when they are reported, so the first retry is immediate. A backend that says
-    // that it is busy is not helped by being asked at once.
+    // Most conflicts are over when they are reported, so the first retry is immediate. A backend that reports
+    // that it is busy is not helped by an immediate retry.
     let at_once = failed == 1 && !matches!(error, KvError::Busy { .. });
     Some(if at_once { 0 } else { (PAUSE_MS_MIN << failed.min(16)).min(PAUSE_MS_MAX) })
 }
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::types::Token;
 
-    /// A clock that moves by what is slept, and by what a test says that an attempt takes.
+    /// A clock that advances by the time slept, and by the time that a test says an attempt takes.
     #[derive(Default)]
     struct Clock(Mutex<Vec<Duration>>);
 

@@ -1,5 +1,5 @@
-//! The beginning of an import or a copy: the actor is taken over, or, where there is none, claimed, so that nobody sees
-//! it before its content is there. `plan::claim` decides.
+//! The beginning of an import or a copy. An existing actor is taken over. A missing one is claimed, so that
+//! nobody sees it before its content is complete. `plan::claim` decides.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,16 +24,16 @@ use crate::types::{ActorId, Generation, Meta, PageCount, Token};
 pub(crate) struct Claimed {
     pub(crate) core: Arc<Core>,
     pub(crate) actor: Actor,
-    /// The actor as it was found, with the generation that is held now.
+    /// The actor's state before, with the generation that is held now.
     pub(crate) meta: Meta,
-    /// Whether it has to be made: nobody sees it yet.
+    /// Whether the actor has to be created: nobody sees it yet.
     pub(crate) is_new: bool,
     token: Token,
 }
 
 impl Claimed {
-    /// Opens the stage of the content, whose size may be known at its end only. Every page is written, so they may be
-    /// of another size than before.
+    /// Opens the stage of the content, whose size may be known only at its end. Every page is written, so the
+    /// page size may differ from before.
     pub(crate) async fn stage(&self, size_pages: Option<PageCount>) -> Result<StageWriter, StoreError> {
         let Meta { generation, head_txid, .. } = self.meta;
         let held = Held { generation, head_txid: Some(head_txid) };
@@ -42,8 +42,7 @@ impl Claimed {
     }
 }
 
-/// What whoever claimed an actor is told of an error that came later: that the actor is not there means that somebody
-/// else was at work.
+/// Translates a later error for the holder of a claim: "not found" means that somebody else has intervened.
 pub(crate) fn displaced(error: StoreError) -> StoreError {
     match error {
         StoreError::NotFound { actor } => StoreError::ConcurrentTakeover { actor },
@@ -87,7 +86,8 @@ fn has_pages(id: &ActorId, pages: PageCount) -> StoreError {
     ))
 }
 
-/// Takes an actor over, or claims one that is not there. One that has pages is refused unless they are to be replaced.
+/// Takes an actor over, or claims a missing one. An actor that has pages is refused unless they are to be
+/// replaced.
 pub(crate) async fn claim(core: &Arc<Core>, id: &ActorId, replace: bool) -> Result<Claimed, StoreError> {
     let found = committed::stat(core, id).await?;
     if let Some(meta) = found.filter(|meta| meta.size_pages.0 > 0 && !replace) {
@@ -106,7 +106,7 @@ pub(crate) async fn claim(core: &Arc<Core>, id: &ActorId, replace: bool) -> Resu
     Ok(Claimed { core, actor, meta, is_new: plan::arrived(&fence).is_some(), token })
 }
 
-/// Whoever owned the actor meets this like any other start.
+/// For the actor's owner this is like any other start, so it is counted as one.
 fn count(core: &Core, begun: Duration, failed: Option<&StoreError>) {
     let took = core.env.elapsed().saturating_sub(begun);
     core.metrics.started(match failed {

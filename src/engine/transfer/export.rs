@@ -1,6 +1,6 @@
-//! exportTo: the pages of one committed head as a plain SQLite file.
+//! exportTo: writes the pages of one committed head to a plain SQLite file.
 //!
-//! The file appears under its name only when it is whole and on disk. Memory holds one page at a time.
+//! The file appears under its name only when it is complete and on disk. Memory holds one page at a time.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
@@ -34,7 +34,7 @@ struct Export {
 }
 
 /// Taken out while an execution writes to it. A read that had to end early (its state was too old) leaves it
-/// where it is, and the next execution goes on from there if the head is still the same.
+/// as it is. The next execution continues from there if the head is still the same.
 type SharedTarget = Arc<Mutex<Option<Target>>>;
 
 impl ReadFn for Export {
@@ -63,7 +63,7 @@ fn take(target: &SharedTarget) -> Target {
 }
 
 impl Export {
-    /// Writes a slice from where the file ends.
+    /// Writes a slice at the end of the file.
     async fn write(&self, view: &dyn View, head: &Head, target: &mut Target) -> Result<(), Failure> {
         target.begin(head).map_err(|error| target.failed(&error))?;
         if target.beginnings > BEGINNINGS_MAX {
@@ -97,13 +97,13 @@ impl Export {
 
 /// The file being written.
 struct Target {
-    // Closed before it is removed, if it comes to that: not every system removes files that are open.
+    // Closed before the file is removed, if it is: not every system can remove open files.
     file: BufWriter<File>,
     partial: Partial,
-    /// Txid and size of the head whose pages are in the file so far: an actor that was deleted and made again has the
-    /// txid that it had, and no pages.
+    /// Txid and size of the head whose pages are in the file so far: an actor that was deleted and created
+    /// again may have the same txid, but no pages.
     head: Option<(Txid, PageCount)>,
-    /// At how many heads it was begun.
+    /// How many times it was started, each at another head.
     beginnings: u32,
     /// The page to write next; none when the last possible one was written.
     next: Option<PageNumber>,
@@ -121,7 +121,7 @@ impl Target {
         })
     }
 
-    /// Goes on at the same head, or starts over at another one.
+    /// Continues at the same head, or starts over at another one.
     fn begin(&mut self, head: &Head) -> io::Result<()> {
         let head = Some((head.txid, head.size_pages));
         if self.head == head {
@@ -148,8 +148,8 @@ impl Target {
     }
 }
 
-/// Writes an actor's database to `path`. A file that is there is replaced if that is said, unless a journal beside it
-/// would then be applied to the new one.
+/// Writes an actor's database to `path`. An existing file is replaced if requested, unless there is a journal
+/// beside it, which would then be applied to the new file.
 pub(crate) async fn export_to(
     core: &Arc<Core>,
     id: &ActorId,
@@ -185,7 +185,7 @@ async fn write_all(core: &Core, actor: &Actor, target: &SharedTarget) -> Result<
     }
 }
 
-/// The store's own files are not replaced by an export that was given their name.
+/// The store's own files are never replaced by an export to their name.
 fn refuse_own_file(core: &Core, path: &Path) -> Result<(), StoreError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let beside = Identity::of_place(parent.unwrap_or(Path::new("."))).ok();

@@ -1,4 +1,4 @@
-//! importFrom: a plain SQLite file becomes the content of an actor, in one commit, read in pieces.
+//! importFrom: replaces the content of an actor by a plain SQLite file, in one commit, read in pieces.
 
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
@@ -17,8 +17,8 @@ use crate::types::{ActorId, Meta, PageNumber};
 use super::claim::{Claimed, claim, displaced};
 use super::receive::finish;
 
-/// Imports a file. The actor is taken over first, so that no owner writes in between; the content it had is
-/// replaced only if `replace` says so. One that is not there is seen by nobody before all of it is in.
+/// Imports a file. The actor is taken over first, so that no owner writes in between; its content is replaced
+/// only if `replace` is set. A missing actor stays invisible until everything is imported.
 pub(crate) async fn import_from(
     core: &Arc<Core>,
     id: &ActorId,
@@ -33,7 +33,7 @@ pub(crate) async fn import_from(
 async fn import_into(claimed: &Claimed, source: Source) -> Result<Meta, StoreError> {
     let SqliteFile { page_size, size_pages } = source.file;
     if size_pages.0 == 0 && claimed.meta.size_pages.0 == 0 && !claimed.is_new {
-        // It is empty already, and no commit is needed to make it so.
+        // It is already empty, so no commit is needed.
         return Ok(claimed.meta);
     }
     let mut stage = claimed.stage(Some(size_pages)).await?;
@@ -44,14 +44,14 @@ async fn import_into(claimed: &Claimed, source: Source) -> Result<Meta, StoreErr
     finish(claimed, stage, (size_pages, page_size)).await
 }
 
-/// Opens a database file that nothing has to be replayed into.
+/// Opens a database file that needs no replay of a journal.
 pub(crate) async fn open_source(core: &Core, path: &Path) -> Result<Source, StoreError> {
     let path = path.to_owned();
     blocking(&*core.env, move || Source::open(&path)).await
 }
 
-/// Stages as many of the file's next pages as one transaction takes. None is left at its end, if nobody has changed
-/// it since it was opened.
+/// Stages as many of the file's next pages as fit one transaction. Returns `None` at the end, if nobody has
+/// changed the file since it was opened.
 pub(crate) async fn stage_batch(
     stage: &mut StageWriter,
     source: Source,
@@ -77,13 +77,13 @@ pub(crate) struct Source {
     handle: File,
     metadata: Metadata,
     next: Option<PageNumber>,
-    /// A page that was read and had no room in the last batch.
+    /// A page that was read and did not fit the last batch.
     waiting: Option<Batch>,
     scratch: Vec<u8>,
 }
 
 impl Source {
-    /// Opens a database that nothing has to be replayed into.
+    /// Opens a database that needs no replay of a journal.
     fn open(path: &Path) -> Result<Self, StoreError> {
         let unreadable = |error| unreadable(path, &error);
         let mut handle = File::open(path).map_err(unreadable)?;
@@ -97,7 +97,7 @@ impl Source {
         let file = plan::sqlite_file(&header, metadata.len()).map_err(|reason| {
             StoreError::InvalidArg(format!("{} is not a SQLite database: {reason}", path.display()))
         })?;
-        // From the start again, without seeking on a handle that is about to be read through.
+        // Opened again instead of seeking, so that the handle is read from its start.
         let handle = File::open(path).map_err(unreadable)?;
         Ok(Self {
             path: path.to_owned(),
@@ -110,14 +110,14 @@ impl Source {
         })
     }
 
-    /// Reads and compresses what one transaction takes; `None` at the end.
+    /// Reads and compresses as much as fits one transaction; `None` at the end.
     fn next_batch(mut self, room: Room) -> Result<(Self, Option<Vec<PreparedPage>>), StoreError> {
         let mut batch = self.waiting.take().unwrap_or_else(|| Batch::new(room));
         let mut failed = None;
         let mut page_bytes = vec![0; self.file.page_size.bytes()];
         let mut pages = std::iter::from_fn(|| {
             let page = self.next.filter(|page| self.file.size_pages.contains(*page))?;
-            // The last page may end early, and is zeros from there on.
+            // The last page may be short; the rest of it is zeros.
             let start = u64::from(page.get() - 1) * page_bytes.len() as u64;
             let there = self.metadata.len().saturating_sub(start).min(page_bytes.len() as u64);
             let (there, behind) = page_bytes.split_at_mut(usize::try_from(there).unwrap_or(usize::MAX));
@@ -138,7 +138,7 @@ impl Source {
         Ok((self, (!pages.is_empty()).then_some(pages)))
     }
 
-    /// A file that changed while it was read may be half one state and half another.
+    /// A file that changed while it was read may be a mix of two states.
     fn check_unchanged(self) -> Result<(), StoreError> {
         let now = std::fs::metadata(&self.path).map_err(|error| unreadable(&self.path, &error))?;
         let same = now.len() == self.metadata.len() && now.modified().ok() == self.metadata.modified().ok();

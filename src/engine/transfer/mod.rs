@@ -1,4 +1,4 @@
-//! Whole databases in and out: files, copies between stores, imports of v1 data.
+//! Moving whole databases: files, copies between stores, imports of v1 data.
 
 pub(crate) mod claim;
 pub(crate) mod copy;

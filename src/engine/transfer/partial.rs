@@ -1,7 +1,8 @@
-//! The file that is to replace another one, or to appear under its name, once it is whole and on disk.
+//! A partial file: it takes its final name, or replaces the file of that name, only when it is complete and
+//! on disk.
 //!
-//! Until then it lies beside it under a name of its own, readable for its user alone. One that a process has left behind
-//! is removed by the next that writes to the same name.
+//! Until then it is in the same directory under a temporary name, readable only by its user. A partial file
+//! that a dead process left behind is removed by the next writer of the same target.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,12 +15,12 @@ use crate::engine::runtime::blocking::failed;
 
 use super::scratch::{left_behind, make_locked};
 
-/// What its name ends with.
+/// The suffix of the file name.
 const SUFFIX: &str = "baton-partial";
-/// How many may write to one name at the same time.
+/// How many writers may write to one name at the same time.
 const WRITERS_MAX: u32 = 1_000;
 
-/// A file that is not whole yet. Dropped before its end, it is removed.
+/// An incomplete file. It is removed when dropped before its end.
 pub(crate) struct Partial {
     target: PathBuf,
     path: PathBuf,
@@ -28,7 +29,7 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    /// Makes it beside `target`. It stays locked as long as the file is open.
+    /// Creates it beside `target`. It stays locked as long as the file is open.
     pub(crate) fn create(target: &Path) -> Result<(Self, File), StoreError> {
         let failed = |error: io::Error| cannot_write(target, &error);
         let mode = Mode::of(target).map_err(failed)?;
@@ -54,14 +55,15 @@ impl Partial {
         finished.map_err(|error| self.failed(&error))
     }
 
-    /// The same under a name that nothing else has.
+    /// The same, but fails if the name is taken.
     pub(crate) fn finish_new(mut self, file: &File) -> Result<(), StoreError> {
         let given = self.mode.give_to(file).and_then(|()| file.sync_all());
         given.map_err(|error| self.failed(&error))?;
         match fs::hard_link(&self.path, &self.target) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(present(&self.target)),
-            // Not every file system has links. There, what came in this very moment is replaced.
+            // Not every file system has links. Without them, a file that was created at this very moment is
+            // replaced.
             Err(_) => {
                 refuse_present(&self.target)?;
                 fs::rename(&self.path, &self.target).map_err(|error| self.failed(&error))?;
@@ -79,13 +81,13 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if !self.is_finished {
-            // Nothing more can be done if this fails too; the name says what the file is.
+            // If this fails too, nothing more can be done; the name says what the file is.
             let _removed = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Refuses a name that something has.
+/// Refuses a name that is taken.
 pub(crate) fn refuse_present(path: &Path) -> Result<(), StoreError> {
     if fs::symlink_metadata(path).is_ok() { Err(present(path)) } else { Ok(()) }
 }
@@ -99,7 +101,7 @@ fn cannot_write(path: &Path, error: &io::Error) -> StoreError {
     failed(format!("cannot write {}: {error}", path.display()), error)
 }
 
-/// A name beside `target`, of its own for each that writes to it at the same time.
+/// A name beside `target`, different for each concurrent writer.
 fn name_of(target: &Path, writer: u32) -> Result<PathBuf, StoreError> {
     let Some(name) = target.file_name() else {
         return Err(StoreError::InvalidArg(format!("{} does not name a file", target.display())));
@@ -109,13 +111,13 @@ fn name_of(target: &Path, writer: u32) -> Result<PathBuf, StoreError> {
     Ok(target.with_file_name(partial))
 }
 
-/// Who may do what with the file when it is finished: as with the one that it replaces, else as the process makes
-/// files.
+/// The permissions of the finished file: those of the file that it replaces, or else the process's default.
 struct Mode(#[cfg(unix)] fs::Permissions);
 
 #[cfg(unix)]
 impl Mode {
-    /// What the process makes files with is seen by making one: to ask for its mask is to change it, for all threads.
+    /// The process's default is found by creating a file: reading the umask means setting it, for all
+    /// threads.
     fn of(target: &Path) -> io::Result<Self> {
         if let Ok(found) = fs::symlink_metadata(target)
             && found.is_file()

@@ -1,5 +1,5 @@
-//! importFrom without a file: the bytes of a SQLite database come in pieces, and become the content of an actor in one
-//! commit at their end.
+//! importFrom without a file: the bytes of a SQLite database arrive in pieces and become the content of an
+//! actor in one commit at the end.
 
 use std::mem::take;
 use std::sync::Arc;
@@ -17,30 +17,30 @@ use crate::types::{ActorId, Meta, PageCount, PageNumber, PageSize};
 
 use super::claim::{Claimed, claim, displaced};
 
-/// A database that comes in pieces. Dropped before its end, nothing of it is left. The actor is left alone until it is
-/// seen that it is one.
+/// A database that arrives in pieces. If it is dropped before its end, nothing of it remains. The actor is
+/// not touched until the header shows that the bytes are a database.
 pub struct Receiving {
     core: Arc<Core>,
     id: ActorId,
     replace: bool,
-    /// How many bytes have come.
+    /// How many bytes have arrived.
     bytes: u64,
-    /// What has come and is not staged: less than a page, or than a header.
+    /// Bytes that have arrived and are not staged: less than a page, or than a header.
     waiting: Vec<u8>,
     begun: Option<Begun>,
 }
 
-/// What there is once the header has come.
+/// The state after the header has arrived.
 struct Begun {
     header: SqliteHeader,
     claimed: Claimed,
     stage: StageWriter,
-    /// The page that is next; none where there is no number for one.
+    /// The next page; none if there is no page number left.
     next: Option<PageNumber>,
 }
 
 impl Receiving {
-    /// Nothing has come yet.
+    /// Before any bytes have arrived.
     pub(crate) fn new(core: &Arc<Core>, id: &ActorId, replace: bool) -> Self {
         let (core, id) = (Arc::clone(core), id.clone());
         Self { core, id, replace, bytes: 0, waiting: Vec::new(), begun: None }
@@ -75,7 +75,7 @@ impl Receiving {
         Ok(())
     }
 
-    /// Makes what has come the content of the actor.
+    /// Makes the received bytes the content of the actor.
     pub async fn finish(self) -> Result<Meta, StoreError> {
         let core = Arc::clone(&self.core);
         metrics::importing(&core, self.end().await)
@@ -91,14 +91,14 @@ impl Receiving {
         let (size_pages, page_size) =
             (begun.header.size(self.bytes).map_err(|reason| refused(&reason))?, begun.header.page_size);
         if begun.header.size_pages.is_none() && !self.waiting.is_empty() {
-            // The last page ends early, and is zeros from there on.
+            // The last page is short; the rest of it is zeros.
             self.waiting.resize(page_size.bytes(), 0);
             begun.write(take(&mut self.waiting)).await.map_err(displaced)?;
         }
         finish(&begun.claimed, begun.stage, (size_pages, page_size)).await.map_err(displaced)
     }
 
-    /// No bytes are an empty database.
+    /// No bytes mean an empty database.
     async fn finish_empty(self) -> Result<Meta, StoreError> {
         let claimed = claim(&self.core, &self.id, self.replace).await?;
         if claimed.meta.size_pages.0 == 0 && !claimed.is_new {

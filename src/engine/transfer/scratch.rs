@@ -1,10 +1,10 @@
-//! Files that hold what is in a database and that nobody else may read, and that go when nobody uses them any more,
-//! however their process ended.
+//! Scratch files: they hold database content, nobody else may read them, and they are removed when they are
+//! no longer in use, however their process ended.
 //!
-//! A file of this kind is made for its user alone, and locked as long as it is in use; the system drops the lock of a
-//! process that dies. So whoever gets the lock of such a file knows that it was left behind. Between making a
-//! file and locking it somebody else may do so: therefore its maker looks, once it has the lock, whether
-//! the file is still the one of that name, and begins anew if not.
+//! A scratch file is readable only by its user and is locked while in use. The operating system drops the
+//! lock when the process dies, so a file whose lock is free was left behind. Between creating a file and
+//! locking it, another process may get the lock first. Therefore the creator checks, once it has the lock,
+//! that the file is still the one of that name, and starts again if it is not.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -14,16 +14,16 @@ use tempfile::TempDir;
 
 use crate::engine::error::StoreError;
 
-/// What the names of directories for scratch files begin with.
+/// The prefix of the names of scratch directories.
 const PREFIX: &str = "baton-scratch-";
-/// The file in them that is locked.
+/// The file in each that is locked.
 const LOCK: &str = "lock";
-/// How often somebody else may take what is just being made for left behind. Each time is a coincidence.
+/// How often another process may mistake a new file for one left behind. Each time is a coincidence.
 const ATTEMPTS_MAX: u32 = 16;
 
-/// A directory in that of the system for temporary files. It is removed when this goes.
+/// A directory inside the system's temporary directory. It is removed on drop.
 pub(crate) struct ScratchDirectory {
-    // Before the lock, by which it is known to be in use.
+    // Before the lock, which shows that the directory is in use.
     directory: TempDir,
     _lock: File,
 }
@@ -40,7 +40,7 @@ impl ScratchDirectory {
         Err(StoreError::Unavailable(format!("others remove what is made in {}", place.display())))
     }
 
-    /// Nothing if somebody has taken it for left behind.
+    /// `None` if another process has mistaken it for one left behind.
     fn make(place: &Path) -> io::Result<Option<Self>> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(PREFIX);
@@ -56,14 +56,14 @@ impl ScratchDirectory {
         self.directory.path()
     }
 
-    /// Makes a file in it.
+    /// Creates a file in it.
     pub(crate) fn create(&self, name: &str) -> Result<File, StoreError> {
         let path = self.path().join(name);
         private().create_new(true).open(&path).map_err(|error| cannot_write(&path, &error))
     }
 }
 
-/// An error of a file or directory that nobody has named: never the caller's.
+/// An error of a file or directory that no caller has named: never the caller's.
 pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> StoreError {
     let message = format!("cannot write to {}: {error}", path.display());
     match error.kind() {
@@ -74,7 +74,7 @@ pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> StoreError {
     }
 }
 
-/// How a file is opened that is for its user alone.
+/// The options for a file that only its user can read.
 pub(crate) fn private() -> OpenOptions {
     let mut options = File::options();
     options.read(true).write(true);
@@ -83,7 +83,7 @@ pub(crate) fn private() -> OpenOptions {
     options
 }
 
-/// Makes a file and locks it. Nothing if there is one of that name, or if somebody has removed it meanwhile.
+/// Creates a file and locks it. `None` if the name is taken, or if somebody has removed the file meanwhile.
 pub(crate) fn make_locked(path: &Path) -> io::Result<Option<File>> {
     let file = match private().create_new(true).open(path) {
         Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {
@@ -91,12 +91,13 @@ pub(crate) fn make_locked(path: &Path) -> io::Result<Option<File>> {
         }
         opened => opened?,
     };
-    // Where the file system has no locks, nobody gets one, and the file is never taken for left behind.
+    // If the file system has no locks, nobody gets one, and the file is never mistaken for one left behind.
     while file.lock().is_err_and(|error| error.kind() == ErrorKind::Interrupted) {}
     Ok(is_at(&file, path).then_some(file))
 }
 
-/// The file of this name, if it was left behind. Nobody else takes it for that as long as it is open.
+/// Opens the file of this name if it was left behind. While it is open, no other process takes it for left
+/// behind.
 pub(crate) fn left_behind(path: &Path) -> Option<File> {
     if !is_ours(path, fs::Metadata::is_file) {
         return None;
@@ -108,8 +109,8 @@ pub(crate) fn left_behind(path: &Path) -> Option<File> {
     }
 }
 
-/// Removes the directories that processes of this user have left behind. What cannot be removed stays for the next
-/// time.
+/// Removes the directories that processes of this user have left behind. What cannot be removed stays for the
+/// next time.
 pub fn clear_scratch() {
     let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
     let names = entries.flatten().map(|entry| entry.path());
@@ -119,7 +120,8 @@ pub fn clear_scratch() {
                 let _removed = fs::remove_dir_all(&path);
                 drop(lock);
             }
-            // One that is just being made has no lock yet; if it is empty, its maker makes another one.
+            // A directory that is being created has no lock yet; if it is empty, its creator makes another
+            // one.
             None => drop(fs::remove_dir(&path)),
         }
     }
@@ -129,24 +131,24 @@ fn is_named(path: &Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX))
 }
 
-/// Whether there is something of this user's, and of this kind. Others may write to the place as well.
+/// Whether the file belongs to this user and is of this kind. Others may write to the place as well.
 fn is_ours(path: &Path, is_of_kind: impl Fn(&fs::Metadata) -> bool) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| is_of_kind(&found) && is_of_user(&found))
 }
 
 #[cfg(unix)]
 fn is_of_user(found: &fs::Metadata) -> bool {
-    // SAFETY: asks for a number, and cannot fail.
+    // SAFETY: returns a number, and cannot fail.
     std::os::unix::fs::MetadataExt::uid(found) == unsafe { libc::geteuid() }
 }
 
 #[cfg(not(unix))]
 fn is_of_user(_: &fs::Metadata) -> bool {
-    // Each user has a directory for temporary files there.
+    // On this system each user has a temporary directory.
     true
 }
 
-/// Whether the open file is the one of this name.
+/// Whether the open file is the one with this name.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;

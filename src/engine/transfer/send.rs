@@ -1,4 +1,4 @@
-//! exportTo and serialize without a file: the bytes of one committed head, in pieces.
+//! exportTo and serialize without a file: returns the bytes of one committed head in pieces.
 
 use std::sync::Arc;
 
@@ -11,16 +11,17 @@ use crate::types::{ActorId, Meta};
 
 use super::copy::reading::{Next, Part, Piece, Reading};
 
-/// A database that is handed over in pieces. On a backend that keeps a state as long as it is read, it keeps this one.
+/// A database that is delivered in pieces. If the backend keeps a state as long as it is read, it keeps this
+/// one.
 pub struct Sending {
     core: Arc<Core>,
     actor: Actor,
     meta: Meta,
     reading: Reading,
     beginnings: u32,
-    /// Whether something was handed over.
+    /// Whether something was delivered.
     has_sent: bool,
-    /// Whether its caller can take back what it was handed over.
+    /// Whether the caller can take back the bytes already delivered.
     may_begin_again: bool,
 }
 
@@ -28,7 +29,7 @@ pub struct Sending {
 pub enum Sent {
     /// The next bytes.
     Bytes(Vec<u8>),
-    /// Everything from the beginning, at another head: what came before does not count.
+    /// The read starts again at another head: the bytes so far do not count.
     Again,
     /// No more.
     End,
@@ -52,12 +53,12 @@ impl Sending {
 }
 
 impl Sending {
-    /// The state that is read; it may be another one after [`Sent::Again`].
+    /// The state that is read; it may change after [`Sent::Again`].
     pub fn meta(&self) -> Meta {
         self.meta
     }
 
-    /// Goes on by a bounded piece.
+    /// Returns the next piece, of bounded size.
     pub async fn next(&mut self) -> Result<Sent, StoreError> {
         let sent = self.step().await;
         match &sent {

@@ -9,7 +9,7 @@ use crate::kv::{
     Decision, Isolation, KeyRange, Kv, KvError, Mutations, Scan, TransactionFn, View, transact as kv_transact,
 };
 
-/// A decision without writes delivers its answer, which may rest on what was read.
+/// A decision without writes delivers its answer, which may depend on what was read.
 pub async fn a_refusal_writes_nothing(kv: &Arc<dyn Kv>) {
     put(kv, b"key", b"value").await;
     let answer = transact(kv, |view| {
@@ -23,7 +23,7 @@ pub async fn a_refusal_writes_nothing(kv: &Arc<dyn Kv>) {
     assert_eq!(rows(kv, Scan::snapshot(everything())).await, [(b"key".to_vec(), b"value".to_vec())]);
 }
 
-/// Fails after it has read.
+/// Fails after its reads.
 struct Failing;
 
 #[derive(Debug, PartialEq)]
@@ -51,7 +51,7 @@ impl TransactionFn for Failing {
     }
 }
 
-/// A body's own error reaches its caller as it is, and the store goes on.
+/// A transaction function's own error reaches its caller unchanged, and the store keeps working.
 pub async fn a_failed_body_writes_nothing_and_delivers_its_error(kv: &Arc<dyn Kv>) {
     put(kv, b"key", b"value").await;
     let failed = kv_transact(&**kv, &Arc::new(Failing)).await;
@@ -60,7 +60,8 @@ pub async fn a_failed_body_writes_nothing_and_delivers_its_error(kv: &Arc<dyn Kv
     assert_eq!(get(kv, b"key").await.as_deref(), Some(&b"next"[..]));
 }
 
-/// Later writes of a decision act on what the earlier ones left, with values that are split and not.
+/// Later writes of a decision act on the result of earlier ones, with values that are split and values that
+/// are not.
 pub async fn writes_of_one_decision_apply_in_order(kv: &Arc<dyn Kv>) {
     for size in [10, 9_000] {
         let [one, two] = [value(size, 5), value(size * 2, 6)];
@@ -86,8 +87,8 @@ pub async fn writes_of_one_decision_apply_in_order(kv: &Arc<dyn Kv>) {
     }
 }
 
-/// Whoever reads two rows that are always written together sees them equal, and never an older pair than
-/// the one before.
+/// A reader of two rows that are always written together sees them equal, and never an older pair than
+/// before.
 pub async fn writes_of_one_decision_appear_together(kv: &Arc<dyn Kv>) {
     const ROUNDS: u32 = 200;
     put(kv, b"left", &0_u32.to_be_bytes()).await;
@@ -130,7 +131,7 @@ pub async fn writes_of_one_decision_appear_together(kv: &Arc<dyn Kv>) {
     assert_eq!(before, ROUNDS.to_be_bytes());
 }
 
-/// A value above the limit fails its decision as a whole, names the reason, and harms nobody else.
+/// A value above the limit fails its whole decision, with the reason, and affects no other transaction.
 pub async fn a_too_large_value_leaves_the_store_usable(kv: &Arc<dyn Kv>) {
     let mut mutations = Mutations::new();
     mutations.put(b"before".to_vec(), b"small".to_vec());

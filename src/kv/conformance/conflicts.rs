@@ -1,8 +1,8 @@
 //! Conflict ranges, for optimistic backends.
 //!
-//! The second transaction runs inside the body of the first, so that it commits after the reads of the
-//! first and before its writes. A serial backend would wait for itself there, and promises nothing about
-//! conflicts: on one, these properties hold without being tried.
+//! The second transaction runs inside the transaction function of the first, so that it commits after the
+//! reads of the first and before its writes. A serial backend would wait for itself there, and promises
+//! nothing about conflicts, so on a serial backend these properties are skipped.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use crate::kv::{
     Concurrency, Decision, Isolation, KeyRange, Kv, KvError, Mutation, Mutations, Scan, WriteConflict,
 };
 
-/// How the first transaction reads the key `"m"` or what is around it.
+/// How the first transaction reads the key `"m"` or its surroundings.
 #[derive(Debug, Clone, Copy)]
 enum Reads {
     Key,
     Range,
 }
 
-/// What the second one does meanwhile.
+/// What the second transaction does meanwhile.
 #[derive(Debug, Clone, Copy)]
 enum Writes {
     Put,
@@ -73,7 +73,7 @@ async fn race(
     .await
 }
 
-/// Empties the store but for the row that is raced for.
+/// Empties the store except for the row that the transactions race for.
 async fn reset(kv: &Arc<dyn Kv>) {
     let mut mutations = Mutations::new();
     mutations.clear_range(everything());
@@ -87,8 +87,8 @@ fn pairs() -> impl Iterator<Item = (Reads, Writes)> {
     [Reads::Key, Reads::Range].into_iter().flat_map(move |reads| all_writes.map(|writes| (reads, writes)))
 }
 
-/// A transaction fails if what it read serializably was written with a declared conflict, and writes
-/// nothing then; a write that omits its conflict fails nobody.
+/// A transaction fails, and writes nothing, if something that it read serializably was written with a
+/// declared conflict. A write that omits its conflict makes no transaction fail.
 pub async fn a_serializable_read_conflicts_with_declared_writes_only(kv: &Arc<dyn Kv>) {
     if kv.concurrency() == Concurrency::Serial {
         return;
@@ -109,7 +109,7 @@ pub async fn a_serializable_read_conflicts_with_declared_writes_only(kv: &Arc<dy
     }
 }
 
-/// What was read as a snapshot may be written by anybody.
+/// Anybody may write what was read as a snapshot.
 pub async fn a_snapshot_read_never_conflicts(kv: &Arc<dyn Kv>) {
     if kv.concurrency() == Concurrency::Serial {
         return;
@@ -122,7 +122,7 @@ pub async fn a_snapshot_read_never_conflicts(kv: &Arc<dyn Kv>) {
     }
 }
 
-/// Rows next to what was read may be written, and a row that was not there when its range was read may not.
+/// Rows next to what was read may be written; a new row inside a range that was read may not.
 pub async fn writes_outside_what_was_read_do_not_conflict(kv: &Arc<dyn Kv>) {
     if kv.concurrency() == Concurrency::Serial {
         return;

@@ -1,4 +1,4 @@
-//! Short words for the suite: bodies from closures, and single reads and writes.
+//! Helpers for the suite: transaction functions from closures, and single reads and writes.
 
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -64,7 +64,7 @@ where
     kv_read(&**kv, &Arc::new(Reading(body))).await
 }
 
-/// Repeats what is transient until it is not.
+/// Repeats a call as long as its error is transient.
 pub(super) async fn retry<T, Fut>(mut attempt: impl FnMut() -> Fut) -> Result<T, KvError>
 where
     Fut: Future<Output = Result<T, KvError>>,
@@ -77,7 +77,7 @@ where
     }
 }
 
-/// Makes the writes without reading anything.
+/// Makes the writes without any read.
 pub(super) async fn write(kv: &Arc<dyn Kv>, mutations: Mutations) -> Result<(), KvError> {
     retry(|| {
         let mutations = mutations.clone();

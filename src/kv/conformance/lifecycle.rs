@@ -1,4 +1,4 @@
-//! The end of a store.
+//! Closing a store.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use futures::future::{FutureExt, join_all};
 use super::harness::{put, read, value, write};
 use crate::kv::{Isolation, Kv, KvError, Mutations};
 
-/// A closed store answers `Closed` to reads and writes, and closing it again does nothing.
+/// A closed store returns `Closed` for reads and writes, and closing it again does nothing.
 pub async fn a_closed_store_says_so(kv: &Arc<dyn Kv>) {
     put(kv, b"key", b"value").await;
     kv.close().await;
@@ -21,7 +21,7 @@ pub async fn a_closed_store_says_so(kv: &Arc<dyn Kv>) {
     kv.close().await;
 }
 
-/// Transactions that meet a closing store either take place or are refused; none is left without an answer.
+/// Transactions that run while the store closes either take place or are refused; each gets an answer.
 pub async fn closing_finishes_what_was_queued(kv: &Arc<dyn Kv>) {
     let tasks = (0..32_u8).map(|task| {
         let kv = Arc::clone(kv);

@@ -1,20 +1,21 @@
-//! What every backend must do, as functions that panic where one does not.
+//! What every backend must do, as functions that panic where a backend does not.
 //!
-//! One function a property of the contract in [`kv`](super), each given a fresh, empty store. A test module
-//! names its backend once and gets one test for each of them:
+//! Each property of the contract in [`kv`](super) is one function, which gets a fresh, empty store. A test
+//! module names its backend once and gets one test for each property:
 //!
 //! ```ignore
 //! batondb::kv_conformance!(|| async { Fixture::new() });
 //! ```
 //!
-//! The closure's answer is something that derefs to `Arc<dyn Kv>`, and may hold what the store lives in. A backend that
-//! is not everywhere has a closure that takes the test's name and may answer none, and the test is skipped:
+//! The closure returns something that derefs to `Arc<dyn Kv>` and may own whatever the store lives in. A
+//! backend that is not available everywhere has a closure that takes the name of the test and may return
+//! `None`; the test is skipped then:
 //!
 //! ```ignore
 //! batondb::kv_conformance!(if there is one: |test| async move { Fixture::new(test) });
 //! ```
 //!
-//! Properties about conflicts apply to optimistic backends and say so by returning at once on others.
+//! Properties about conflicts apply to optimistic backends. On others they return at once.
 
 mod atomicity;
 mod conflicts;
@@ -43,7 +44,7 @@ pub use rows::{
     empty_ranges_hold_nothing, keys_that_prefix_each_other_stay_apart, values_of_every_size_come_back,
 };
 
-/// Makes one asynchronous test of each property, for the store that the closure makes.
+/// Creates one asynchronous test for each property, on the store that the closure creates.
 #[macro_export]
 macro_rules! kv_conformance {
     (if there is one: $fresh:expr) => {

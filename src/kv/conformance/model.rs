@@ -7,7 +7,7 @@ use super::harness::{Random, Row, everything, get, rows, value, write};
 use super::rows::SIZES;
 use crate::kv::{KeyRange, Kv, Mutations, Scan};
 
-/// Few letters, so that keys meet and prefix each other often.
+/// Few letters, so that keys often coincide or are prefixes of each other.
 const LETTERS: [u8; 4] = [0, 1, b'a', 0xFD];
 
 fn key(random: &mut Random) -> Vec<u8> {
@@ -23,8 +23,8 @@ fn range(random: &mut Random) -> KeyRange {
     }
 }
 
-/// A sequence of random decisions, reads and scans gives what a sorted map gives. The sequence is the same
-/// in each run.
+/// A sequence of random decisions, reads and scans gives the same results as a sorted map. The sequence is
+/// the same in each run.
 pub async fn random_operations_match_a_sorted_map(kv: &Arc<dyn Kv>) {
     const ROUNDS: u64 = 400;
     let mut random = Random::new(42);
@@ -50,7 +50,7 @@ pub async fn random_operations_match_a_sorted_map(kv: &Arc<dyn Kv>) {
     assert_eq!(rows(kv, all).await, []);
 }
 
-/// Adds one write to a decision and makes it in the model.
+/// Adds one write to a decision and applies it to the model.
 fn mutate(
     random: &mut Random,
     round: u64,

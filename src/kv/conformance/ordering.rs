@@ -1,4 +1,4 @@
-//! Transactions among others: nothing acknowledged is missed, nothing read is lost.
+//! Concurrent transactions: they see everything that was acknowledged, and their reads hold.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub async fn a_read_sees_what_was_acknowledged_before(kv: &Arc<dyn Kv>) {
     }
 }
 
-/// A read goes on seeing the state it began with while others write, rows that appear later included.
+/// A read keeps seeing the state at its start while others write, and no rows that appear later.
 pub async fn a_read_stays_on_its_state(kv: &Arc<dyn Kv>) {
     put(kv, KEY, b"before").await;
     let reader = Arc::clone(kv);
@@ -46,8 +46,8 @@ pub async fn a_read_stays_on_its_state(kv: &Arc<dyn Kv>) {
     assert_eq!(get(kv, KEY).await.as_deref(), Some(&b"after"[..]));
 }
 
-/// Many tasks that read a number and write one more end at their count, because whoever read an outdated
-/// number is told to try again or was made to wait.
+/// Many tasks that read a number and write it plus one end at their count: a task that read an outdated
+/// number has to try again, or had to wait.
 pub async fn increments_are_never_lost(kv: &Arc<dyn Kv>) {
     const TASKS: u32 = 8;
     const ROUNDS: u32 = 25;

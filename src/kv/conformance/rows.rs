@@ -1,4 +1,4 @@
-//! Rows: what was put comes back, in order, and nothing else does.
+//! Rows: what was written can be read back, in order, and nothing else can.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -8,11 +8,12 @@ use futures::future::FutureExt;
 use super::harness::{Row, delete, everything, get, put, read, rows, value, write};
 use crate::kv::{KeyRange, Kv, Mutations, Scan};
 
-/// The sizes at which a backend that splits values changes its mind, and those around them.
+/// The sizes at which a backend starts to split values, and their neighbours.
 pub(super) const SIZES: [usize; 14] =
     [0, 1, 100, 3_998, 3_999, 4_000, 4_001, 4_002, 4_105, 7_999, 8_000, 8_001, 65_600, 100_000];
 
-/// A value of any size is read back whole, replaces one of any other size, and is deleted without a trace.
+/// A value of any size is read back completely, replaces one of any other size, and is deleted without a
+/// trace.
 pub async fn values_of_every_size_come_back(kv: &Arc<dyn Kv>) {
     assert_eq!(get(kv, b"key").await, None);
     for before in SIZES {
@@ -31,7 +32,7 @@ pub async fn values_of_every_size_come_back(kv: &Arc<dyn Kv>) {
     delete(kv, b"key").await;
 }
 
-/// Keys of which one begins with the other hold large values of their own, also while one of them changes.
+/// Keys that are prefixes of each other have separate large values, even while one of them changes.
 pub async fn keys_that_prefix_each_other_stay_apart(kv: &Arc<dyn Kv>) {
     let keys: [&[u8]; 7] = [b"a", b"a\0", b"a\0\x01", b"a\x01", b"a\x01\x01", b"a\x02", b"b"];
     let mut expected: Vec<Row> = Vec::new();
@@ -54,7 +55,7 @@ pub async fn keys_that_prefix_each_other_stay_apart(kv: &Arc<dyn Kv>) {
     }
 }
 
-/// A scan shows the rows from its start up to and without its end, in the order of their bytes.
+/// A scan shows the rows from its start up to but not including its end, in byte order.
 pub async fn a_scan_visits_its_range_in_order(kv: &Arc<dyn Kv>) {
     let keys: [&[u8]; 8] = [b"b\xFF", b"a", b"c", b"b", b"\0", b"b\0", b"a\xFF\xFF", b"\xFD"];
     for key in keys {
@@ -101,7 +102,7 @@ pub async fn a_scan_ends_where_it_is_told(kv: &Arc<dyn Kv>) {
     }
 }
 
-/// A range that ends where it starts, or before, holds no rows to show and none to clear.
+/// A range that ends at or before its start has no rows to show or to clear.
 pub async fn empty_ranges_hold_nothing(kv: &Arc<dyn Kv>) {
     for key in [b"a", b"b", b"c"] {
         put(kv, key, key).await;
@@ -118,7 +119,7 @@ pub async fn empty_ranges_hold_nothing(kv: &Arc<dyn Kv>) {
     }
 }
 
-/// Clearing a range removes its first key, keeps its end, and takes the whole of large values with it.
+/// Clearing a range removes its first key, keeps its end, and removes large values completely.
 pub async fn clearing_a_range_clears_exactly_it(kv: &Arc<dyn Kv>) {
     let keys: Vec<Vec<u8>> = (0..12_u8).map(|number| vec![b'k', number]).collect();
     for (from, to) in [(0, 12), (3, 4), (0, 5), (7, 12), (2, 9)] {

@@ -1,4 +1,4 @@
-//! Time, as the embedded backend needs it: to wait for other processes, which no simulation owns.
+//! Real time, for waiting on other processes, which no simulation controls.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,13 +11,13 @@ pub(super) fn now() -> Instant {
     Instant::now()
 }
 
-/// The time of day, for people: other processes note theirs. Nothing is decided by it.
+/// The time of day, for people: it is noted for other processes. No decision depends on it.
 #[expect(clippy::disallowed_methods, reason = "see above")]
 pub(super) fn wall() -> SystemTime {
     SystemTime::now()
 }
 
-/// How long ago a time of day was; nothing where clocks disagree.
+/// How long ago a time of day was; zero if the clocks disagree.
 pub(super) fn since(time: SystemTime) -> Duration {
     wall().duration_since(time).unwrap_or_default()
 }

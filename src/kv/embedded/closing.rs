@@ -1,14 +1,14 @@
-//! Waiting until an environment has closed.
+//! Waits until an environment has closed.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// By which a thread waits for LMDB to have closed.
+/// Lets a thread wait until LMDB has closed.
 #[derive(Clone, Default)]
 pub(super) struct Closing(Arc<(Mutex<bool>, Condvar)>);
 
 impl Closing {
-    /// Whether it has closed, or does within `limit`.
+    /// Waits up to `limit`; returns whether it has closed.
     pub(super) fn wait_timeout(&self, limit: Duration) -> bool {
         let (is_over, changed) = &*self.0;
         let is_over = is_over.lock().unwrap_or_else(PoisonError::into_inner);
@@ -17,12 +17,12 @@ impl Closing {
     }
 }
 
-/// Says so when it is dropped.
+/// Signals the closing when it is dropped.
 #[derive(Default)]
 pub(super) struct ClosingOnDrop(Closing);
 
 impl ClosingOnDrop {
-    /// To wait with.
+    /// Something to wait on.
     pub(super) fn closing(&self) -> Closing {
         self.0.clone()
     }

@@ -1,19 +1,20 @@
 //! The thread that writes: group commit.
 //!
-//! One thread for each opened directory takes transactions from a queue, runs as many as wait, one after
-//! the other, inside one LMDB transaction, commits once and only then answers all of them.
+//! One thread for each open directory takes transactions from a queue. It runs all that wait, one after the
+//! other, inside one LMDB transaction, commits once, and only then answers all of them.
 //!
-//! - A body reads what the bodies before it in the batch decided. Therefore a refusal too is answered after
-//!   the commit, for it may rest on a write that is not durable before.
-//! - A body only reads; its writes are checked for size and then applied. A body that panics or asks for too
-//!   much has touched nothing, and fails alone.
-//! - What takes more room than is left is refused before it is applied, so that deletions always find some.
-//! - If applying fails half way, or the commit finds no room, the batch is undone and each of its
-//!   transactions is run again on its own, so that only the guilty one fails.
-//! - A transaction whose caller has gone takes effect all the same: nobody can tell whether it had begun. One that its
-//!   caller has called off, which is something else, is not begun.
-//! - Other processes write, too. While one of them has the turn, jobs wait, but not for ever: a stopped process
-//!   fails them, with its name.
+//! - A transaction function reads what those before it in the batch decided. Therefore even a refusal is
+//!   answered only after the commit: it may depend on a write that is not durable before.
+//! - A transaction function only reads; its writes are checked for size and then applied. One that panics or
+//!   writes too much has changed nothing, and fails alone.
+//! - A transaction that needs more room than is left is refused before it is applied, so that deletions
+//!   always find some.
+//! - If applying fails half way, or the commit finds no room, the batch is rolled back and each of its
+//!   transactions is run again on its own, so that only the faulty one fails.
+//! - A transaction whose caller has gone still takes effect: nobody can tell whether it had begun. A
+//!   transaction that its caller has cancelled, which is something else, is not begun.
+//! - Other processes write, too. While one of them has the write turn, jobs wait, but not for ever: if that
+//!   process is stopped, they fail with an error that names it.
 //! - The thread ends when all senders of its queue are gone and the queue is empty.
 
 use std::any::Any;
@@ -28,36 +29,36 @@ use super::view::TxnView;
 use crate::kv::{KvError, TransactionRunner};
 use crate::sync::{block_on, mpsc, oneshot};
 
-/// How many transactions may wait for the thread before their callers wait to queue them.
+/// How many transactions may be queued for the thread before further callers wait.
 pub(super) const QUEUE_JOBS_MAX: usize = 1_024;
-/// A batch ends at this many transactions or at so many written bytes, so that the first one in it does not
+/// A batch ends at this many transactions or this many written bytes, so that its first transaction does not
 /// wait for ever.
 const BATCH_JOBS_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// So does it at this many pages that its rows gave back. LMDB lists what a commit has freed in one record, which later
-/// commits carry on until it is used up: a page of it has room for 509, two for 1,021. A step of tidying up gives back
-/// 219 (`Limits::freed_bytes`), and the paths to the rows come on top.
+/// A batch also ends at this many pages that its rows have freed. LMDB lists what a commit has freed in one
+/// record, and later commits carry that record on until it is used up: one page has room for 509 numbers, two
+/// for 1,021. A cleanup step frees 219 (`Limits::freed_bytes`), plus the paths to the rows.
 const BATCH_FREED_PAGES_MAX: usize = 500;
-/// How often other processes' reads are looked at, those of the dead and those that last: after so long, or so many
-/// batches.
+/// How often the reads of other processes are checked, for dead readers and for long reads: after this time
+/// or this many batches.
 const READERS_CHECK_PAUSE: Duration = Duration::from_secs(1);
 const READERS_CHECK_BATCHES: u64 = 1_000;
 
 /// A transaction to run, and where its caller waits.
 pub(super) struct Job {
-    /// Nothing where the caller only wants to know that all that queued before has its answer.
+    /// `None` if the caller only wants to know when everything queued before has its answer.
     pub(super) body: Option<Arc<dyn TransactionRunner>>,
     pub(super) answer: oneshot::Sender<Result<(), KvError>>,
 }
 
 impl Job {
-    /// Whether its caller still wants it. What is not begun yet can still be left.
+    /// Whether its caller still wants it. A job that has not begun can still be dropped.
     fn is_wanted(&self) -> bool {
         self.body.as_ref().is_some_and(|body| body.is_wanted())
     }
 }
 
-/// What became of a job inside a batch that is not committed yet.
+/// The result of a job inside a batch that is not committed yet.
 struct Ran {
     job: Job,
     outcome: Result<Wrote, KvError>,
@@ -66,7 +67,7 @@ struct Ran {
 /// What a job wrote.
 #[derive(Clone, Copy, Default)]
 struct Wrote {
-    /// None is a refusal.
+    /// Zero for a refusal.
     bytes: usize,
     freed_pages: usize,
 }
@@ -97,7 +98,7 @@ impl Batch {
     }
 }
 
-/// Works the queue off until nobody can add to it.
+/// Serves the queue until nobody can add to it.
 pub(super) fn serve(store: &Store, mut queue: mpsc::Receiver<Job>) {
     let (mut checked, mut batches) = (clock::now(), 0_u64);
     while let Some(first) = queue.blocking_recv() {
@@ -145,7 +146,7 @@ fn run_batch(store: &Store, first: Job, queue: &mut mpsc::Receiver<Job>) {
     }
 }
 
-/// Answers a job whose transaction could not begin. Where that took time, those behind it have waited, too.
+/// Answers a job whose transaction could not begin. If that took time, the jobs behind it have waited, too.
 fn refuse(first: Job, error: &KvError, queue: &mut mpsc::Receiver<Job>) {
     let is_left = !first.is_wanted();
     answer(first, Err(error.clone()));
@@ -163,14 +164,15 @@ fn begin<'s>(store: &'s Store, job: &Job) -> Result<WriteTxn<'s>, KvError> {
     store.write_txn(&|| job.is_wanted())
 }
 
-/// What a job is told that was not begun because nobody waited for it any more.
+/// The error of a job that was not begun because nobody waited for it any more.
 fn left() -> KvError {
     KvError::Unavailable {
         detail: "its caller stopped waiting before its turn came; nothing was written".into(),
     }
 }
 
-/// Runs one body and applies what it decided. The outer error says that the transaction must be aborted.
+/// Runs one transaction function and applies its decision. The outer error means that the transaction must be
+/// aborted.
 fn run_job(
     store: &Store,
     view: &mut TxnView<WriteTxn<'_>>,
@@ -219,12 +221,12 @@ fn finish(store: &Store, batch: Batch, committed: &Result<(), KvError>) {
     }
 }
 
-/// What a job is told whose transaction ended with `committed`.
+/// The answer to a job whose transaction ended with `committed`.
 fn fate(outcome: Result<Wrote, KvError>, committed: &Result<(), KvError>) -> Result<(), KvError> {
     match (outcome, committed) {
         (Err(own), _) => Err(own),
         (Ok(_), Ok(())) => Ok(()),
-        // Whoever wrote nothing is told so, even where the fate of the others' writes is unknown.
+        // A job that wrote nothing gets a definite answer, even if the fate of the others' writes is unknown.
         (Ok(Wrote { bytes: 0, .. }), Err(error)) if error.may_have_committed() => {
             Err(KvError::Unavailable { detail: error.to_string() })
         }
@@ -232,8 +234,9 @@ fn fate(outcome: Result<Wrote, KvError>, committed: &Result<(), KvError>) -> Res
     }
 }
 
-/// Runs the jobs of an aborted batch again, each in a transaction of its own. `last` failed, or was merely
-/// the last of a batch that did not fit; alone in its batch it was the guilty one, unless there is more room now.
+/// Runs the jobs of an aborted batch again, each in a transaction of its own. `last` failed, or was only the
+/// last of a batch that did not fit. If it was alone in its batch, it is the faulty one, unless there is more
+/// room now.
 fn undo(store: &Store, earlier: Vec<Ran>, last: Job, error: KvError) {
     let is_roomier = matches!(error, KvError::Full { .. }) && store.make_room();
     if earlier.is_empty() && !is_roomier {
@@ -265,7 +268,7 @@ fn run_alone(store: &Store, job: Job) {
 }
 
 fn answer(job: Job, outcome: Result<(), KvError>) {
-    // A caller that has gone needs no answer; what it asked for was done.
+    // A caller that has gone needs no answer; its request was carried out.
     let _gone = job.answer.send(outcome);
 }
 

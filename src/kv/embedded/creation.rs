@@ -1,21 +1,21 @@
-//! A `data.mdb` that is not made yet, or only half, because the power was lost meanwhile.
+//! A `data.mdb` that is missing or incomplete because power was lost while it was created.
 //!
-//! LMDB writes both meta pages of a new file at once and does not flush them. After a loss of power the file may
-//! have any of their sectors, the others being zeros, and LMDB then takes it for somebody else's. Nothing was ever
-//! committed to such a file: a commit flushes pages of its own first, and they are not zeros. So it is emptied, and
-//! LMDB makes an empty file anew.
+//! LMDB writes both meta pages of a new file at once and does not flush them. After a loss of power the file
+//! may contain any of their sectors, the others being zeros, and LMDB then takes it for a foreign file.
+//! Nothing was ever committed to such a file: a commit flushes pages of its own first, and they are not
+//! zeros. So the file is truncated, and LMDB creates an empty file again.
 //!
-//! Whoever opens a directory is alone in doing so. So what looks torn then is not a file that another process is just
-//! making.
+//! Only one process at a time opens a directory. So a file that looks torn then is not one that another
+//! process is creating.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// Twice the largest page that LMDB uses.
 const METAS_BYTES_MAX: u64 = 2 * 64 * 1024;
-/// The least that a disk writes as one.
+/// The smallest unit that a disk writes.
 pub(super) const SECTOR_BYTES: usize = 512;
-/// Where a meta page has its mark, in its first sector.
+/// The position of the mark in a meta page, in its first sector.
 const MAGIC_AT: usize = 16;
 
 /// LMDB's mark, as machines of both kinds write it.
@@ -26,16 +26,16 @@ pub(super) fn own_magic() -> [u8; 4] {
     MAGICS[usize::from(cfg!(target_endian = "little"))]
 }
 
-/// A file that LMDB has not finished making.
+/// A file that LMDB has not finished creating.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unfinished {
-    /// Nothing is in it.
+    /// It is empty.
     Empty,
     /// A loss of power left parts of it.
     Torn,
 }
 
-/// What a file is that LMDB has not finished making; nothing if it has, or if it is somebody else's.
+/// The state of a file that LMDB has not finished creating; `None` if LMDB has, or if the file is foreign.
 pub(super) fn unfinished(mut file: &File) -> io::Result<Option<Unfinished>> {
     if file.metadata()?.len() > METAS_BYTES_MAX {
         return Ok(None);
@@ -52,11 +52,11 @@ pub(super) fn unfinished(mut file: &File) -> io::Result<Option<Unfinished>> {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
-    /// Nothing, as LMDB takes it.
+    /// Empty, as far as LMDB is concerned.
     Nothing,
-    /// What a loss of power left of both meta pages.
+    /// What a loss of power left of the two meta pages.
     Torn,
-    /// Anything else, whoever it belongs to.
+    /// Anything else, whoever owns it.
     Whole,
 }
 
@@ -74,7 +74,7 @@ fn judge(bytes: &[u8]) -> Found {
         mark.is_some_and(|mark| MAGICS.iter().any(|magic| mark == magic))
     };
     let mut written = bytes.chunks(SECTOR_BYTES).filter(|sector| sector.iter().any(|byte| *byte != 0));
-    // Zeros, or one of the two meta pages. Both of them are a whole file.
+    // Zeros, or one of the two meta pages. A file with both of them is complete.
     match (written.next(), written.next()) {
         (None, None) => Found::Torn,
         (Some(sector), None) if is_meta(sector) => Found::Torn,

@@ -1,12 +1,13 @@
-//! `data.mdb`, read without LMDB: whose it is, and whether all of it is there.
+//! Reads `data.mdb` without LMDB: to whom it belongs, and whether it is complete.
 //!
-//! LMDB maps the file and trusts it. A file that was cut short (a copy that ran out of disk) would end the process at
-//! the first page that is not there, and a file of somebody else's would get our lock files beside it. So it is looked
-//! at before: both meta pages, the page with the tables' names, and, where the file ends early, the list of free
-//! pages, since LMDB does not write pages at the end that are free.
+//! LMDB maps the file and trusts it. With a file that was cut short (a copy that ran out of disk), the
+//! process would die at the first missing page, and a foreign file would get our lock files beside it. So the
+//! file is checked first: both meta pages, the page with the names of the tables and, if the file ends early,
+//! the list of free pages, since LMDB does not write free pages at the end.
 //!
-//! Others may commit meanwhile, and a page that was read may be another one by then; what does not fit is read again.
-//! The layout is that of LMDB 0.9 on machines of 64 bits (`MDB_meta`, `MDB_page`, `MDB_node` in its `mdb.c`).
+//! Other processes may commit meanwhile and replace a page that was read. If something does not fit, it is
+//! read again. The layout is that of LMDB 0.9 on 64-bit machines (`MDB_meta`, `MDB_page`, `MDB_node` in its
+//! `mdb.c`).
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -24,33 +25,34 @@ const BRANCH: u16 = 1;
 const LEAF: u16 = 2;
 const BIG: u16 = 1;
 const NODE_BYTES: usize = 8;
-/// The least that LMDB makes pages of on the machines that this is built for.
+/// The smallest page size that LMDB uses on the machines that this is built for.
 const PAGE_BYTES_LEAST: u64 = 4_096;
 const NO_PAGE: u64 = u64::MAX;
 /// More levels than a file of any size has.
 const DEPTH_MAX: usize = 32;
-/// How often a file is read again that changes meanwhile.
+/// How often a file is read again because it changes meanwhile.
 const ATTEMPTS_MAX: usize = 100;
 const PAUSE: Duration = Duration::from_micros(200);
 
 /// What a data file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DataFile {
-    /// LMDB's, with the format that a store has noted there.
+    /// LMDB's, with the format that a store has recorded there.
     Store { format: Vec<u8> },
-    /// Empty, or LMDB's without anything stored in it.
+    /// Empty, or LMDB's without any content.
     Empty,
-    /// Half made when the power was lost.
+    /// Incomplete, because power was lost while it was created.
     Torn,
-    /// Somebody else's.
+    /// A foreign file.
     Foreign,
-    /// Shorter than what it should hold.
+    /// Shorter than its content.
     CutShort { bytes: u64, needed_bytes: u64 },
     /// Damaged otherwise.
     Damaged(String),
 }
 
-/// What an empty data file is beside a lock file that has `lock_head` as its beginning, if that speaks of commits.
+/// What an empty data file is, if the lock file beside it begins with `lock_head` and shows that there were
+/// commits.
 pub(super) fn emptied(lock_head: &[u8]) -> Option<DataFile> {
     const LAST_TXN_AT: usize = 8;
     let is_lmdb = lock_head.len() >= LAST_TXN_AT + 8 && lock_head[..4] == creation::own_magic();
@@ -58,7 +60,7 @@ pub(super) fn emptied(lock_head: &[u8]) -> Option<DataFile> {
     has_commits.then_some(DataFile::CutShort { bytes: 0, needed_bytes: 2 * PAGE_BYTES_LEAST })
 }
 
-/// Looks at a file. `format_key` is the key under which a store notes its format.
+/// Examines a file. `format_key` is the key under which a store records its format.
 pub(super) fn look(file: &File, format_key: &[u8]) -> io::Result<DataFile> {
     let mut looked = None;
     for _ in 0..ATTEMPTS_MAX {
@@ -67,7 +69,7 @@ pub(super) fn look(file: &File, format_key: &[u8]) -> io::Result<DataFile> {
             Err(found) => found.clone(),
             Ok(metas) => look_inside(file, metas.newest, format_key)?,
         };
-        // Pages of a state may be written over as soon as there are two newer ones.
+        // Pages of a state may be overwritten as soon as there are two newer states.
         let is_steady = match (&before, Metas::read(file)?) {
             (Ok(before), Ok(after)) => after.newest.txn <= before.newest.txn + 1,
             (Err(before), Err(after)) => *before == after,
@@ -97,7 +99,7 @@ struct Metas {
 }
 
 impl Metas {
-    /// The inner error is what the file is instead.
+    /// The inner error says what the file is instead.
     fn read(file: &File) -> io::Result<Result<Self, DataFile>> {
         match creation::unfinished(file)? {
             Some(Unfinished::Empty) => return Ok(Err(DataFile::Empty)),
@@ -120,8 +122,8 @@ impl Metas {
     }
 }
 
-/// What is left of both meta pages: of a file that was being made, to which nothing was ever committed, or of one that
-/// was cut short.
+/// Classifies the remains of the two meta pages: either of a file that was being created, to which nothing
+/// was ever committed, or of one that was cut short.
 fn torn_or_cut(file: &File) -> io::Result<DataFile> {
     let bytes = file.metadata()?.len();
     let whole = read_at(file, 0, usize::try_from(bytes).unwrap_or(usize::MAX))?;
@@ -131,7 +133,7 @@ fn torn_or_cut(file: &File) -> io::Result<DataFile> {
         let needed_bytes = (meta.last_page + 1).saturating_mul(meta.page_bytes as u64);
         return Ok(DataFile::CutShort { bytes, needed_bytes });
     }
-    // A disk has written sectors, or nothing.
+    // A disk writes whole sectors, or nothing.
     if bytes.is_multiple_of(creation::SECTOR_BYTES as u64) {
         return Ok(DataFile::Torn);
     }
@@ -173,7 +175,7 @@ fn look_inside(file: &File, meta: Meta, format_key: &[u8]) -> io::Result<DataFil
         return Ok(DataFile::Damaged("the page with the names of its tables is not there".to_owned()));
     };
     if page.flags() & LEAF == 0 {
-        // A store has a handful of names, which fit one page.
+        // A store has only a few names, which fit one page.
         return Ok(DataFile::Foreign);
     }
     let format = page.nodes().find(|node| node.key == format_key);
@@ -187,7 +189,7 @@ struct Pages<'f> {
 }
 
 impl Pages<'_> {
-    /// Nothing where the page is not there, or is another one.
+    /// `None` if the page does not exist, or has another number.
     fn read(&self, number: u64) -> io::Result<Option<Page>> {
         let at = number.saturating_mul(self.page_bytes as u64);
         let bytes = read_at(self.file, at, self.page_bytes)?;
@@ -195,7 +197,7 @@ impl Pages<'_> {
         Ok((page.0.len() == self.page_bytes && number_u64(&page.0, 0) == number).then_some(page))
     }
 
-    /// Whether LMDB's list has every page as free that is behind the file's end.
+    /// Whether LMDB's list has all pages behind the end of the file as free.
     fn ends_with_free_pages(&self, meta: &Meta, bytes: u64) -> io::Result<bool> {
         let first_missing = bytes / self.page_bytes as u64;
         let mut missing: BTreeSet<u64> = (first_missing..=meta.last_page).take(1 << 20).collect();
@@ -217,7 +219,7 @@ impl Pages<'_> {
         Ok(missing.is_empty())
     }
 
-    /// Takes the free pages of one record out of `missing`; `false` where the record is not all there.
+    /// Removes the free pages of one record from `missing`; `false` if the record is incomplete.
     fn strike_out(&self, node: &Node<'_>, missing: &mut BTreeSet<u64>) -> io::Result<bool> {
         let big;
         let list = if node.flags & BIG == 0 {
@@ -231,7 +233,7 @@ impl Pages<'_> {
             }
             &big[..]
         };
-        // The first number says how many follow; a longer list may stand in more room than it needs.
+        // The first number says how many follow; a list may occupy more room than it needs.
         for chunk in list.chunks_exact(8).skip(1) {
             missing.remove(&number_u64(chunk, 0));
         }
@@ -246,9 +248,9 @@ struct Node<'p> {
     flags: u16,
     key: &'p [u8],
     data: &'p [u8],
-    /// How long the data is, wherever it stands.
+    /// The length of the data, wherever it is stored.
     data_bytes: usize,
-    /// The page below, of an entry of a branch.
+    /// The child page, for an entry of a branch page.
     child: u64,
 }
 
@@ -257,7 +259,7 @@ impl Page {
         number_u16(&self.0, 10)
     }
 
-    /// The entries that can be read. A page that is another one by now has any bytes.
+    /// The readable entries. If the page has been replaced meanwhile, its bytes may be anything.
     fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
         let lower = usize::from(number_u16(&self.0, 12)).min(self.0.len());
         let places = self.0.get(HEADER_BYTES..lower).unwrap_or_default().chunks_exact(2);
@@ -275,13 +277,14 @@ impl Page {
         let data_bytes = if is_branch { 0 } else { low as usize };
         let here = if flags & BIG != 0 { 8 } else { data_bytes };
         let data = if is_branch { &[] } else { self.0.get(data_at..data_at + here)? };
-        // A branch keeps the number of the page below in the place of the length, and 16 bits more in the flags.
+        // A branch page stores the number of the child page in place of the length, with 16 more bits in the
+        // flags.
         let child = u64::from(low) | u64::from(flags) << 32;
         Some(Node { flags, key, data, data_bytes, child })
     }
 }
 
-/// As many bytes as are there.
+/// As many bytes as there are.
 fn read_at(file: &File, at: u64, bytes: usize) -> io::Result<Vec<u8>> {
     let mut read = vec![0; bytes];
     let mut done = 0;
@@ -290,7 +293,7 @@ fn read_at(file: &File, at: u64, bytes: usize) -> io::Result<Vec<u8>> {
             Ok(0) => break,
             Ok(more) => done += more,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // Behind the end of what a file can have.
+            // Beyond the largest possible file.
             Err(error) if error.kind() == ErrorKind::InvalidInput => break,
             Err(error) => return Err(error),
         }

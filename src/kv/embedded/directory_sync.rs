@@ -1,24 +1,25 @@
-//! Names that last: a file that was flushed is lost all the same if a loss of power takes its name.
+//! Makes file names durable: even a flushed file is lost if a loss of power takes its name.
 //!
-//! POSIX promises that the name of a new file or directory is on the disk only once the directory that holds it
-//! was flushed. So whoever opens a store strictly flushes the store's directory and all those above it before it
-//! writes: the store may have just been made, with its directories, by a process that did not get as far. Flushing
-//! what was not changed costs next to nothing.
+//! POSIX promises that the name of a new file or directory is on disk only once its parent directory was
+//! flushed. So whoever opens a store in strict mode flushes the store's directory and all directories above
+//! it before writing: the process that created them may not have got that far. Flushing an unchanged
+//! directory costs next to nothing.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Makes sure of the names that lead to the files in `directory`, an absolute path without links.
+/// Makes the names that lead to the files in `directory` durable. `directory` is an absolute path without
+/// links.
 pub(super) fn flush(directory: &Path) -> io::Result<()> {
     if cfg!(not(unix)) {
-        // Elsewhere directories cannot be opened as files, and file systems keep names by themselves.
+        // Elsewhere directories cannot be opened as files, and file systems make names durable by themselves.
         return Ok(());
     }
     flush_entries(directory)?;
     for above in directory.ancestors().skip(1) {
         match flush_entries(above) {
-            // A directory that this process may not look into is none that it has made something in.
+            // If this process may not read a directory, it has created nothing in it.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
             result => result?,
         }
@@ -28,7 +29,8 @@ pub(super) fn flush(directory: &Path) -> io::Result<()> {
 
 fn flush_entries(directory: &Path) -> io::Result<()> {
     match File::open(directory)?.sync_all() {
-        // Some file systems have nothing to flush there, and say it like this; on others nothing can have changed.
+        // Some file systems have nothing to flush there and return this error; on others nothing can have
+        // changed.
         Err(error)
             if matches!(
                 error.kind(),

@@ -1,8 +1,8 @@
-//! An opened store: reads, writes in turn with other processes, and the room that both need.
+//! An open store: reads, writes that take turns with other processes, and the room that both need.
 //!
-//! The directory holds `data.mdb` and `lock.mdb` (LMDB's own names) and the files of `locks`. LMDB's main database
-//! holds the format's version and the two databases of [`Tables`], all made in one transaction. Anything
-//! else found there belongs to somebody else and is left alone, byte for byte.
+//! The directory holds `data.mdb` and `lock.mdb` (LMDB's own names) and the files of `locks`. LMDB's main
+//! database holds the format version and the two databases of [`Tables`], all created in one transaction.
+//! Anything else found there belongs to somebody else and is left alone, byte for byte.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -30,17 +30,17 @@ use crate::sync::watch;
 
 /// How long a write waits for its turn.
 const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
-/// An opened environment. LMDB closes when the last reference to it goes.
+/// An open environment. LMDB closes when the last reference to it is dropped.
 pub(super) struct Store {
-    // Fields go in the order of their declaration: LMDB closes before the locks go that protect it, and whoever
-    // sees `closed` gone knows that it has.
+    // Fields are dropped in the order of their declaration: LMDB closes before the locks that protect it are
+    // released, and once `closed` is dropped, LMDB has closed.
     pub(super) env: Env,
     pub(super) tables: Tables,
-    /// Nothing where it is read without them.
+    /// `None` if the store is read without them.
     pub(super) locks: Option<Locks>,
     place: Place,
     pub(super) settings: Settings,
-    /// The largest size of the file, and what the store notes of it.
+    /// The largest size of the file, and the size that is recorded in the store.
     pub(super) size_limit: u64,
     noted_size: AtomicU64,
     /// The last write found no room in the map.
@@ -82,7 +82,7 @@ impl Store {
         Ok(store)
     }
 
-    /// A store that was told its limit by another process has mapped more than that.
+    /// Keeps to the limit: a store whose limit was set by another process may have mapped more.
     fn keep_to_limit(&self) -> Result<(), KvError> {
         let (info, page_bytes) = (self.env.info(), self.env.page_bytes());
         let file_bytes = (info.last_page as u64 + 1) * page_bytes as u64;
@@ -96,9 +96,10 @@ impl Store {
 
     /// Begins a read of the newest committed state.
     ///
-    /// LMDB has two meta pages that commits write in turn. A reader takes a number T, then copies the meta page of T; if it
-    /// is held up in between until commit T+2 writes that page, it reads what is not committed yet, and its next read
-    /// may get T+1: back in time. So a read that two commits have passed begins again.
+    /// LMDB has two meta pages that commits write in turn. A reader takes a number T, then copies the meta
+    /// page of T. If it is delayed in between until commit T+2 writes that page, it reads what is not
+    /// committed yet, and its next read may get T+1: back in time. So a read begins again if two commits have
+    /// passed it.
     pub(super) fn read_txn(&self) -> Result<ReadTxn<'_>, KvError> {
         let unlocked = if self.locks.is_none() { Some(self.begin_unlocked()?) } else { None };
         loop {
@@ -120,7 +121,7 @@ impl Store {
         }
     }
 
-    /// Takes a place in LMDB's table of readers, which later reads use again.
+    /// Takes a slot in LMDB's reader table, which later reads reuse.
     fn take_place(&self) -> Result<(), KvError> {
         let taken = {
             let _held = self.locks.as_ref().map(|locks| self.hold_readers(locks)).transpose()?;
@@ -149,8 +150,8 @@ impl Store {
         File::open(&data).and_then(Unlocked::begin).map_err(|error| opening::unavailable(&data, &error))
     }
 
-    /// Begins a write transaction, in turn with the other processes. Waits as long as `is_wanted` says that somebody
-    /// waits for what it will do, but not for ever.
+    /// Begins a write transaction, taking turns with the other processes. Waits as long as `is_wanted` says
+    /// that somebody needs the result, but not for ever.
     pub(super) fn write_txn(&self, is_wanted: &dyn Fn() -> bool) -> Result<WriteTxn<'_>, KvError> {
         let locks = self.locks.as_ref().filter(|_| !self.settings.read_only).ok_or(KvError::ReadOnly)?;
         self.place.check()?;
@@ -185,8 +186,8 @@ impl Store {
         taken.map_err(no_turn)
     }
 
-    /// Where somebody reads without LMDB's locks, LMDB would use pages again that they still read. A state that is kept
-    /// from before this write on protects them: they began before it, or see it.
+    /// If somebody reads without LMDB's locks, LMDB would reuse pages that they still read. Keeping a state
+    /// from before this write protects those readers: they began before it, or see it.
     fn keep_what_is_read_without_locks(&self, locks: &Locks) -> Result<(), KvError> {
         if !locks.is_read_without_locks() {
             self.env.let_go();
@@ -201,8 +202,8 @@ impl Store {
         }
     }
 
-    /// Maps more of the file, if it needs or will soon need more. `is_outgrown` says that another process has used more
-    /// than is mapped.
+    /// Maps more of the file, if that is needed now or soon. `is_outgrown` means that another process has
+    /// used more than is mapped.
     fn grow(&self, is_outgrown: bool) -> Result<(), KvError> {
         let is_full = !is_outgrown && self.was_full.swap(false, Ordering::AcqRel);
         let info = self.env.info();
@@ -228,7 +229,7 @@ impl Store {
         }
     }
 
-    /// Commits, and tells apart what is certain about a failure from what is not.
+    /// Commits, and distinguishes certain failures from uncertain ones.
     pub(super) fn commit(&self, txn: WriteTxn<'_>) -> Result<(), KvError> {
         match txn.commit() {
             Ok(()) => {
@@ -248,7 +249,7 @@ impl Store {
         }
     }
 
-    /// Whether LMDB refuses everything, since a write failed half way.
+    /// Whether LMDB refuses everything because a write failed half way.
     fn is_broken(&self) -> bool {
         match self.env.read_again() {
             Ok(Some(_)) => false,
@@ -257,7 +258,7 @@ impl Store {
         }
     }
 
-    /// Notes that a write did not fit the map, and says whether that may grow.
+    /// Records that a write did not fit the map, and returns whether the map may grow.
     pub(super) fn may_grow(&self) -> bool {
         let map_bytes = self.env.info().map_bytes as u64;
         // No transaction takes half a map, so one that fails before was refused by the disk.
@@ -266,7 +267,7 @@ impl Store {
         may
     }
 
-    /// Forgets the reads of processes that died, whose states would otherwise be kept for ever.
+    /// Frees the slots of dead readers, whose states would otherwise be kept for ever.
     pub(super) fn clear_stale_readers(&self) {
         let Some(locks) = &self.locks else { return };
         let cleared =
@@ -280,7 +281,7 @@ impl Store {
                     "forgot the reads of processes that died"
                 );
             }
-            // It costs space, not correctness, and the next attempt is near.
+            // This costs space, not correctness, and the next attempt is soon.
             Err(error) => {
                 tracing::warn!(
                     name: "kv.readers-unknown", target: "baton::kv", %error,
@@ -290,12 +291,12 @@ impl Store {
         }
     }
 
-    /// The bytes of the file that are in use, or were.
+    /// The bytes of the file that are or were in use.
     pub(super) fn file_bytes(&self) -> u64 {
         (self.env.info().last_page as u64 + 1) * self.env.page_bytes() as u64
     }
 
-    /// The pages that LMDB's list has as free. Nothing where it cannot be read now.
+    /// The pages in LMDB's free list. `None` if it cannot be read now.
     pub(super) fn free_pages(&self) -> u64 {
         let count = |txn: &lmdb::Txn<'_>| -> lmdb::Result<usize> {
             FreeList::of(txn)?.map(|freed| Ok(freed?.len())).sum()
@@ -313,18 +314,18 @@ impl Store {
         self.place.is_there()
     }
 
-    /// Ends once LMDB has closed; for threads.
+    /// For threads: ends once LMDB has closed.
     pub(super) fn closing(&self) -> Closing {
         self.closing.closing()
     }
 
-    /// Fails to change once LMDB has closed; for tasks.
+    /// For tasks: stops being changeable once LMDB has closed.
     pub(super) fn closed(&self) -> watch::Receiver<()> {
         self.closed.subscribe()
     }
 }
 
-/// Makes the tables of a new store. If another process was faster, this finds them made and changes nothing.
+/// Creates the tables of a new store. If another process was faster, this finds them and changes nothing.
 fn make_tables(env: &Env, locks: &Locks) -> Result<Tables, KvError> {
     let _turn = locks.take_turn(TURN_WAIT_MAX, &|| true).map_err(no_turn)?;
     let mut txn = env.begin_write().map_err(kv_error)?;
@@ -347,19 +348,19 @@ impl<'e> Deref for ReadTxn<'e> {
     }
 }
 
-/// A write transaction. One at a time runs, over all processes: the turn ends after it.
+/// A write transaction. Only one runs at a time, over all processes: it holds the write turn until it ends.
 pub(super) struct WriteTxn<'e> {
     txn: lmdb::WriteTxn<'e>,
     _turn: Option<Turn<'e>>,
 }
 
 impl<'e> WriteTxn<'e> {
-    /// The transaction, to read through.
+    /// The transaction, for reading.
     pub(super) fn reader(&self) -> &lmdb::Txn<'e> {
         &self.txn
     }
 
-    /// The transaction, to write with.
+    /// The transaction, for writing.
     pub(super) fn writer(&mut self) -> &mut lmdb::WriteTxn<'e> {
         &mut self.txn
     }
@@ -369,7 +370,7 @@ impl<'e> WriteTxn<'e> {
         txn.commit()
     }
 
-    /// Leaves nothing, and ends the turn.
+    /// Writes nothing, and ends the turn.
     pub(super) fn abort(self) {
         drop(self);
     }

@@ -1,7 +1,7 @@
-//! What LMDB and the operating system say, as what the engine can do about it.
+//! Translates the errors of LMDB and the operating system into what the engine can do about them.
 //!
-//! Every LMDB error is named here once. Opening has meanings of its own (a file that is not ours); they stand in
-//! `opening`.
+//! Every LMDB error is named here once. Opening has its own interpretations (a file that is not ours); they
+//! are in `opening`.
 
 use std::io::{self, ErrorKind};
 use std::time::SystemTime;
@@ -13,7 +13,7 @@ use crate::kv::KvError;
 /// How many reads can run at once, over all processes.
 pub(super) const READERS_MAX: u32 = 1_024;
 
-/// The meaning of an error that came up while reading or writing inside a transaction.
+/// The meaning of an error from a read or write inside a transaction.
 pub(super) fn kv_error(error: LmdbError) -> KvError {
     match error {
         LmdbError::Io(error) => io_error(&error),
@@ -46,18 +46,18 @@ fn lmdb_error(code: Code, error: &LmdbError) -> KvError {
         Code::ReadersFull => KvError::Unavailable {
             detail: format!("more than {READERS_MAX} reads are running at once"),
         },
-        // The map is made larger where this can come from.
+        // The caller enlarges the map where this can happen.
         Code::MapResized => KvError::Unavailable {
             detail: "another process has let the file grow, and reads of this process that have not ended keep it \
                      from mapping all of it"
                 .into(),
         },
-        // None of these can come from the calls made here; all of them leave the transaction unwritten.
+        // None of these can come from the calls made here; all of them leave the transaction uncommitted.
         Code::Other(_) => KvError::Unavailable { detail: format!("LMDB failed: {error}") },
     }
 }
 
-/// Nobody else let this process write in time.
+/// No other process let this one write in time.
 pub(super) fn no_turn(error: NoTurn) -> KvError {
     match error {
         NoTurn::Failed(error) => {
@@ -73,13 +73,13 @@ pub(super) fn no_turn(error: NoTurn) -> KvError {
     }
 }
 
-/// Who has the turn to write, since when.
+/// Who has the write turn, and since when.
 pub(super) fn had_by(holder: &Holder) -> String {
     let process = holder.process.as_ref().map_or_else(|| "a process".to_owned(), ToString::to_string);
     format!("{process} has had it since {}", timestamp(holder.since))
 }
 
-/// A time as people and machines read it: RFC 3339, UTC, to the millisecond.
+/// A time for people and machines: RFC 3339, UTC, to the millisecond.
 pub(super) fn timestamp(time: SystemTime) -> String {
     humantime::format_rfc3339_millis(time).to_string()
 }
@@ -96,18 +96,18 @@ fn disk_full(error: &io::Error) -> KvError {
     KvError::Full { detail: format!("the disk, or a quota on it, is full: {error}") }
 }
 
-/// Whether the operating system had no room.
+/// Whether the operating system had no space.
 pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
-/// The meaning of an error that a commit ended with.
+/// The meaning of an error of a commit.
 ///
-/// LMDB writes and flushes the data first and the meta page that makes it visible last. If that last write
-/// failed, the environment refuses everything from then on (`panicked`) and nobody knows what the disk
-/// holds. A full map or disk (`disk_is_full`) before that point leaves nothing visible, and says so; any
-/// other failure of the disk is reported as unknown, because a device that fails its flush is not to be
-/// trusted about what it did before.
+/// LMDB writes and flushes the data first, and last the meta page that makes the data visible. If that last
+/// write failed, the environment refuses everything from then on (`panicked`), and nobody knows what the disk
+/// holds. A full map or disk (`disk_is_full`) before that point leaves nothing visible, and the error says
+/// so. Any other disk failure is reported as unknown: a device that fails a flush cannot be trusted about
+/// what it did before.
 pub(super) fn commit_error(error: LmdbError, panicked: bool, disk_is_full: bool) -> KvError {
     let unknown = |detail: String| KvError::UnknownOutcome { detail: format!("the commit failed: {detail}") };
     if panicked {

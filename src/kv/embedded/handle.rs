@@ -1,4 +1,4 @@
-//! What one user of an opened directory does with it: queues transactions, waits for their answers, closes.
+//! A handle of an open directory: queues transactions, waits for their answers, closes.
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
@@ -9,14 +9,14 @@ use super::registry::{Directories, Shared};
 use crate::kv::{KvError, TransactionRunner};
 use crate::sync::{Mutex, oneshot};
 
-/// A share in what the handles on one directory have in common.
+/// One handle's share of an open directory.
 pub(super) struct Handle {
-    /// Gone once the handle is closed.
+    /// `None` once the handle is closed.
     share: Mutex<Option<Arc<Shared>>>,
 }
 
 impl Handle {
-    /// Opens an existing directory, or joins those who have it open.
+    /// Opens an existing directory, or shares the open one.
     pub(super) fn open(directories: &Directories, path: &Path, settings: Settings) -> Result<Self, KvError> {
         let shared = directories.open(path, settings)?;
         Ok(Self { share: Mutex::new(Some(shared)) })
@@ -33,13 +33,13 @@ impl Handle {
         run(self.share()?, Some(body)).await
     }
 
-    /// Gives the share up. What was queued through this handle is answered before; the last user of the
+    /// Gives the share up. Everything queued through this handle is answered before; the last user of the
     /// directory waits until LMDB has closed.
     pub(super) async fn close(&self) {
         let share = self.share.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(share) = share else { return };
-        // The queue is in order, so when this one is answered, all that came before it are. It fails only
-        // if the thread that commits is gone, and then there is nothing to wait for.
+        // The queue is in order, so when this job is answered, all earlier ones are. It fails only if the
+        // committing thread is gone, and then there is nothing to wait for.
         let _finished = run(Arc::clone(&share), None).await;
         let mut closed = share.store.closed();
         if Arc::into_inner(share).is_some() {
@@ -52,7 +52,7 @@ impl Handle {
 async fn run(share: Arc<Shared>, body: Option<Arc<dyn TransactionRunner>>) -> Result<(), KvError> {
     let (answer, answered) = oneshot::channel();
     let queued = share.queue.send(Job { body, answer }).await;
-    // The queue must not be kept open by those who only wait for their answer.
+    // A caller that only waits for its answer must not keep the queue open.
     drop(share);
     queued.map_err(|_| KvError::Unavailable { detail: "the thread that commits has ended".into() })?;
     answered.await.unwrap_or_else(|_| {

@@ -1,34 +1,35 @@
-//! How much address space the map of the file takes, and when it takes more.
+//! How much address space the map of the file takes, and when it grows.
 //!
-//! The map is not the limit of the file: that is `maxSizeBytes`, a terabyte unless told otherwise, and a process that
-//! reserved so much for each store could open a hundred of them. A map begins at some multiple of the file and grows
-//! by itself, in good time, while nobody reads; only where that did not succeed does a write wait for reads to end.
+//! The map is not the limit of the file. That is `maxSizeBytes`, one terabyte by default; a process that
+//! reserved that much for each store could open only about a hundred of them. A map starts at a multiple of
+//! the file size and grows early, at a moment when nobody reads. Only if that did not work does a write wait
+//! for reads to end.
 
 use std::time::Duration;
 
 use super::lmdb::Info;
 
-/// The least that a map begins with, unless the file may not become as large: four thousand of them fit the address
-/// space of a process.
+/// The minimum size of a new map, unless the limit of the file is lower: four thousand such maps fit the
+/// address space of a process.
 const MAP_BYTES_DEFAULT: u64 = if cfg!(target_pointer_width = "64") { 32 << 30 } else { 256 << 20 };
-/// The least that is tried where the system has no room for that.
+/// The smallest map that is tried if the system has no room for that.
 const MAP_BYTES_LEAST: u64 = 64 << 20;
-/// Where the address space is limited, a map begins with this part of it.
+/// If the address space is limited, a new map takes this fraction of it.
 const ADDRESS_SHARE: u64 = 16;
-/// A map is so many times the file.
+/// A map is this many times the size of the file.
 const FILE_SHARE: u64 = 4;
 /// How long a write that needs room waits for reads to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The map to begin with, for a file of that many bytes that may grow to `limit_bytes`, in a process that may have
-/// `address_bytes` of address space.
+/// The size of the first map, for a file of this many bytes that may grow to `limit_bytes`, in a process that
+/// may use `address_bytes` of address space.
 pub(super) fn first(file_bytes: u64, limit_bytes: u64, address_bytes: Option<u64>) -> u64 {
     let room = address_bytes.map_or(u64::MAX, |bytes| (bytes / ADDRESS_SHARE).max(MAP_BYTES_LEAST));
     let wanted = file_bytes.saturating_mul(FILE_SHARE).max(MAP_BYTES_DEFAULT).min(room);
     wanted.max(file_bytes.saturating_mul(2)).min(limit_bytes.max(file_bytes))
 }
 
-/// How much address space this process may have, where there is a limit (`ulimit -v`).
+/// How much address space this process may use, if there is a limit (`ulimit -v`).
 #[cfg(unix)]
 pub(super) fn address_bytes() -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -42,7 +43,7 @@ pub(super) fn address_bytes() -> Option<u64> {
     None
 }
 
-/// A smaller map, where the system has no room for one of `map_bytes`.
+/// A smaller map, if the system has no room for one of `map_bytes`.
 pub(super) fn smaller(map_bytes: u64, file_bytes: u64) -> Option<u64> {
     let least = file_bytes.saturating_mul(2).max(MAP_BYTES_LEAST);
     (map_bytes > least).then(|| (map_bytes / 2).max(least))
@@ -55,7 +56,7 @@ pub(super) struct Growth {
     pub patience: Duration,
 }
 
-/// Whether the map should grow before the next write. `is_full` says that the last one did not fit.
+/// Whether the map should grow before the next write. `is_full` means that the last one did not fit.
 pub(super) fn growth(info: Info, page_bytes: usize, limit_bytes: u64, is_full: bool) -> Option<Growth> {
     let map_bytes = info.map_bytes as u64;
     let file_bytes = (info.last_page as u64 + 1) * page_bytes as u64;

@@ -1,32 +1,32 @@
 //! The embedded backend: LMDB in a directory.
 //!
-//! - `handle`: what one user of an opened directory does with it
-//! - `registry`: one environment a directory and process, shared by its handles
-//! - `environment`: an opened store; `opening` and `data_file`: what is refused to be one; `place`: whether it is
-//!   still where it was
-//! - `creation`: a file that a loss of power left half made
-//! - `directory_sync`: what keeps a loss of power from taking the files' names
+//! - `handle`: what one user of an open directory does with it
+//! - `registry`: one environment for each directory in a process, shared by its handles
+//! - `environment`: an open store; `opening` and `data_file`: what is refused as a store; `place`: whether
+//!   the store is still where it was
+//! - `creation`: a file that a loss of power left incomplete
+//! - `directory_sync`: makes the names of the files durable
 //! - `committer`: the thread that runs and commits transactions, many at once
-//! - `locks`: what orders the processes that have the directory open
-//! - `map`: how much address space the file's map takes
-//! - `room`: what a store that is nearly full still takes
+//! - `locks`: coordinates the processes that have the directory open
+//! - `map`: how much address space the map of the file takes
+//! - `room`: what a nearly full store still accepts
 //! - `values`: rows of any size in small LMDB values
-//! - `watch`, `told`: what an operator should know, and what the log was told
+//! - `watch`, `told`: what an operator should know, and what was already logged
 //! - `options`: how a directory is opened
-//! - `view`, `errors`: LMDB's transactions and errors in the contract's words
+//! - `view`, `errors`: LMDB's transactions and errors in the terms of the contract
 //! - `lmdb`: LMDB's own interface
-//! - `planted`: faults that tests plant
+//! - `planted`: faults that tests inject
 //! - `probe`: whether the disk is full
 //!
 //! Any number of processes may open one directory at the same time; their transactions take turns.
 //!
 //! # Limits
 //!
-//! Keys hold 1 to 1,024 bytes, values up to 100,000, the file up to `size_bytes_max`. A decision's size is
-//! bounded by memory alone. Reads run on the thread that polls them: microseconds as long as the pages are
-//! in memory, the disk's time if not, so a long one belongs on a thread that may block. A state that is
-//! being read is kept, and the file grows by what is written meanwhile. On a network file system LMDB's
-//! locks do not hold.
+//! Keys hold 1 to 1,024 bytes, values up to 100,000, the file up to `size_bytes_max`. The size of a decision
+//! is limited only by memory. Reads run on the thread that polls them. They take microseconds if the pages
+//! are in memory, and the disk's time if not, so a long read belongs on a thread that may block. A state that
+//! is being read is kept, and the file grows by what is written meanwhile. LMDB's locks do not work on a
+//! network file system.
 
 mod clock;
 mod closing;
@@ -73,20 +73,20 @@ pub use self::testing::FreePageList;
 /// What this process has open.
 static DIRECTORIES: LazyLock<Directories> = LazyLock::new(Directories::default);
 
-/// A handle on an opened directory.
+/// A handle of an open directory.
 ///
-/// Handles of one process on one directory share one environment. Dropping a handle gives up its share
-/// without waiting; transactions that were queued are finished all the same. A process that ends without
-/// closing loses nothing that was acknowledged.
+/// The handles of one process on one directory share one environment. Dropping a handle gives up its share
+/// without waiting; queued transactions are finished all the same. A process that ends without closing loses
+/// nothing that was acknowledged.
 pub struct EmbeddedKv {
     handle: Handle,
     read_only: bool,
-    /// `None` where the system cannot tell directories apart.
+    /// `None` if the system cannot tell directories apart.
     identity: Option<Identity>,
 }
 
 impl EmbeddedKv {
-    /// Whether there is a store in a directory, as far as its files tell. A directory that may not be looked into is an
+    /// Whether a directory contains a store, judging by its files. A directory that may not be read is an
     /// error.
     pub fn is_there(path: &std::path::Path) -> Result<bool, KvError> {
         let data = path.join(data_file::FILE_NAME);
@@ -97,7 +97,7 @@ impl EmbeddedKv {
         }
     }
 
-    /// Opens the directory, or makes it. Blocks the thread while the operating system does.
+    /// Opens the directory, or creates it. Blocks the thread while the operating system does.
     pub fn open(options: &EmbeddedOptions) -> Result<Self, KvError> {
         let settings = Settings::new(options)?;
         let (path, read_only) = (&options.path, options.read_only);
@@ -116,8 +116,8 @@ impl EmbeddedKv {
         Ok(Self { handle, read_only, identity: Identity::of_place(path).ok() })
     }
 
-    /// How many LMDB transactions this process has committed to the directory since it opened it. A group
-    /// of transactions that was committed together counts once.
+    /// How many LMDB transactions this process has committed to the directory since it opened it.
+    /// Transactions that were committed together as a group count once.
     pub fn commits(&self) -> Result<u64, KvError> {
         Ok(self.share()?.store.commits())
     }
@@ -164,7 +164,7 @@ impl Kv for EmbeddedKv {
     }
 
     fn waiting(&self) -> u64 {
-        // A closed handle waits for nothing.
+        // A closed handle has nothing queued.
         let queue = |share: Arc<Shared>| share.queue.max_capacity() - share.queue.capacity();
         self.share().map_or(0, queue) as u64
     }
@@ -178,7 +178,7 @@ impl Kv for EmbeddedKv {
         async move { Ok(self.share()?.store.status(name)) }.boxed()
     }
 
-    /// A transaction whose future is dropped once it was queued takes effect all the same.
+    /// If the future of a queued transaction is dropped, the transaction still takes effect.
     fn run(&self, body: Arc<dyn TransactionRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         if self.read_only {
             return futures::future::ready(Err(KvError::ReadOnly)).boxed();
@@ -188,8 +188,8 @@ impl Kv for EmbeddedKv {
 
     fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {
-            // A read that outlives its handle keeps the directory open, so that who opens it again meanwhile
-            // joins instead of waiting.
+            // A read that outlives its handle keeps the directory open, so that opening it again meanwhile
+            // shares it instead of waiting.
             let share = self.share()?;
             let view = TxnView::new(share.store.tables, share.store.read_txn()?);
             body.run(&view).await;

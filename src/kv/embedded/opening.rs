@@ -1,8 +1,8 @@
-//! Opening a directory: what is refused, what is made, and in which order.
+//! Opening a directory: what is refused, what is created, and in which order.
 //!
-//! Nothing is made beside files of somebody else, nothing is mapped that is not there, and only one process at a time
-//! opens a directory. Where the lock file cannot be written (a read-only mount, another user's directory), a
-//! store is read without LMDB's locks; `locks::presence` says how those who write learn of it.
+//! Nothing is created beside foreign files, nothing is mapped that does not exist, and only one process at a
+//! time opens a directory. If the lock file cannot be written (a read-only mount, another user's directory),
+//! a store is read without LMDB's locks; `locks::presence` says how writers find out about such a reader.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -23,27 +23,27 @@ use crate::kv::{Identity, KvError};
 
 const ROWS_NAME: &str = "rows";
 const PARTS_NAME: &str = "parts";
-/// Names the layout of this directory. A release that changes the layout changes the value, and an older
+/// The version of this directory's layout. A release that changes the layout changes the value, and an older
 /// release then refuses the directory instead of misreading it.
 const FORMAT_KEY: &[u8] = b"baton-format";
 const FORMAT_VALUE: &[u8] = b"1";
-/// How large the file may become, as the last process said that was told: eight bytes, big-endian.
+/// The maximum size of the file, as last set by a process: eight bytes, big-endian.
 const SIZE_KEY: &[u8] = b"baton-max-size";
 
 /// An opened directory.
 pub(super) struct Opened {
     pub env: Env,
-    /// Nothing where it is read without them.
+    /// `None` if the store is read without them.
     pub locks: Option<Locks>,
     pub place: Place,
-    /// What the store notes as the largest size of its file.
+    /// The maximum size of the file that is recorded in the store.
     pub noted_size: Option<u64>,
-    /// Nothing where the tables are still to be made.
+    /// `None` if the tables have yet to be created.
     pub tables: Option<Tables>,
 }
 
-/// What tells a store from others: its data file, whatever directory or name leads to it. Makes the file where there is
-/// none, unless the store is only read.
+/// The identity of a store: its data file, whatever directory or name leads to it. Creates the file if there
+/// is none, unless the store is opened read-only.
 pub(super) fn identity(directory: &Path, settings: Settings) -> Result<Identity, KvError> {
     let data = directory.join(FILE_NAME);
     let making = Making::of(directory, settings.mode).map_err(|error| unavailable(directory, &error))?;
@@ -93,8 +93,8 @@ fn open_with_locks(directory: &Path, settings: &Settings) -> Result<Opened, KvEr
     })
     .map_err(|error| error.into_kv(directory))?;
     if settings.durability == Durability::Strict && !settings.read_only {
-        // Before anything is built on what is found: an earlier process may have opened it as relaxed, or
-        // made it and gone no further.
+        // Before anything builds on what was found: an earlier process may have opened it as relaxed, or
+        // created it and gone no further.
         env.sync().map_err(kv_error)?;
         directory_sync::flush(directory).map_err(io)?;
     }
@@ -151,7 +151,7 @@ impl OpenError {
         match self {
             Self::Kv(error) => error,
             Self::Entry(error) => no_entry(directory, error),
-            // What LMDB thinks of the data file was found out before, so this is about its lock file.
+            // The data file was checked before, so this error concerns the lock file.
             Self::Lmdb(LmdbError::Lmdb(Code::Invalid | Code::VersionMismatch), Others::Present) => {
                 KvError::Unusable {
                     detail: format!(
@@ -195,7 +195,7 @@ fn no_entry(directory: &Path, error: NoEntry) -> KvError {
     }
 }
 
-/// Refuses what is not a store, or not all of one, before anything is made or mapped.
+/// Refuses what is not a store, or not a complete one, before anything is created or mapped.
 fn look(directory: &Path) -> Result<DataFile, KvError> {
     let path = directory.join(FILE_NAME);
     let file = match File::open(&path) {
@@ -207,7 +207,7 @@ fn look(directory: &Path) -> Result<DataFile, KvError> {
     accept(emptied.unwrap_or(found), &path)
 }
 
-/// Whether a file without bytes stands beside the lock file of a store that had commits.
+/// Whether an empty file is beside the lock file of a store that had commits.
 fn emptied(directory: &Path, file: &File) -> Option<DataFile> {
     let mut head = [0; 16];
     let is_empty = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
@@ -239,7 +239,8 @@ fn accept(found: DataFile, path: &Path) -> Result<DataFile, KvError> {
     }
 }
 
-/// Looks once more, now that nobody else opens the directory, and empties a file that a loss of power left half made.
+/// Checks once more, now that nobody else opens the directory, and truncates a file that a loss of power left
+/// incomplete.
 fn remake(file: &File, path: &Path, others: Others) -> Result<(), OpenError> {
     let io = |error| unavailable(path, &error);
     let found = accept(data_file::look(file, FORMAT_KEY).map_err(io)?, path)?;
@@ -272,9 +273,9 @@ fn open_env(
             no_lock: settings.read_only && !can_be_used(directory),
             mode: making.mode,
         };
-        // SAFETY: the map is only sound while nobody but LMDB changes the file. The registry opens a directory
-        // once a process, the locks order processes, and the documentation of `EmbeddedOptions::path`
-        // excludes network file systems and foreign writers.
+        // SAFETY: the map is only sound while nobody but LMDB changes the file. The registry opens a
+        // directory once per process, the locks coordinate processes, and the documentation of
+        // `EmbeddedOptions::path` excludes network file systems and foreign writers.
         match unsafe { Env::open(directory, &options) } {
             Err(LmdbError::Io(error)) if error.kind() == ErrorKind::OutOfMemory => {
                 map_bytes = map::smaller(map_bytes, file_bytes)
@@ -295,7 +296,7 @@ fn no_address_space(directory: &Path, map_bytes: u64, error: &io::Error) -> KvEr
     }
 }
 
-/// LMDB must know this process by its identity, or two containers are one to it.
+/// LMDB must know this process by its identity, or it cannot tell two containers apart.
 fn check_identity(env: &Env) -> Result<(), KvError> {
     let is_known = env.readers().iter().any(|reader| reader.identity == own_identity());
     if is_known || cfg!(not(target_os = "linux")) {
@@ -309,7 +310,8 @@ fn check_identity(env: &Env) -> Result<(), KvError> {
     })
 }
 
-/// The tables of a store, or nothing if LMDB has not stored anything in the file; and what it notes as its size.
+/// The tables of a store, or `None` if LMDB has not stored anything in the file; and the size that it
+/// records.
 fn open_tables(env: &Env, directory: &Path) -> Result<(Option<Tables>, Option<u64>), KvError> {
     let opened = || -> Result<_, LmdbError> {
         let Some(txn) = env.read_again()? else { return Ok((None, None)) };
@@ -318,7 +320,7 @@ fn open_tables(env: &Env, directory: &Path) -> Result<(Option<Tables>, Option<u6
         let noted = main.get(&txn, SIZE_KEY)?.and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
         let tables = if is_ours { named_tables(&txn)? } else { None };
         let is_empty = main.len(&txn)? == 0;
-        // Only a commit lets later transactions use the handles.
+        // Later transactions can use the handles only after a commit.
         txn.commit()?;
         Ok((Some((tables, is_empty)), noted))
     };
@@ -334,7 +336,7 @@ fn named_tables(txn: &Txn<'_>) -> Result<Option<Tables>, LmdbError> {
     Ok(rows.zip(parts).map(|(rows, parts)| Tables { rows, parts }))
 }
 
-/// Makes the tables in a transaction. If another process was faster, this finds them made and changes nothing.
+/// Creates the tables in a transaction. If another process was faster, this finds them and changes nothing.
 pub(super) fn create_tables(txn: &mut super::lmdb::WriteTxn<'_>) -> Result<Tables, LmdbError> {
     let main = Table::create(txn, None)?;
     main.put(txn, FORMAT_KEY, FORMAT_VALUE.len(), |space| space.copy_from_slice(FORMAT_VALUE))?;
@@ -343,13 +345,13 @@ pub(super) fn create_tables(txn: &mut super::lmdb::WriteTxn<'_>) -> Result<Table
     Ok(Tables { rows, parts })
 }
 
-/// Notes the largest size of the file, for those who are not told one.
+/// Records the maximum size of the file, for processes that do not set one.
 pub(super) fn note_size(txn: &mut super::lmdb::WriteTxn<'_>, bytes: u64) -> Result<(), LmdbError> {
     let main = Table::create(txn, None)?;
     main.put(txn, SIZE_KEY, 8, |space| space.copy_from_slice(&bytes.to_be_bytes()))
 }
 
-/// Writes what is there, so that there is something to commit.
+/// Rewrites an existing row, so that there is something to commit.
 pub(super) fn rewrite_format(txn: &mut super::lmdb::WriteTxn<'_>) -> Result<(), LmdbError> {
     let main = Table::create(txn, None)?;
     main.put(txn, FORMAT_KEY, FORMAT_VALUE.len(), |space| space.copy_from_slice(FORMAT_VALUE))
@@ -360,7 +362,7 @@ fn foreign(directory: &Path) -> KvError {
     KvError::Invalid { detail: format!("{} is not a Baton store that this release can read", path.display()) }
 }
 
-/// The directory, or a file in it, could not be used for a reason that the operating system gave.
+/// The directory, or a file in it, could not be used, for a reason given by the operating system.
 pub(super) fn unavailable(path: &Path, error: &io::Error) -> KvError {
     if is_full(error) {
         return KvError::Full {

@@ -1,4 +1,4 @@
-//! How a directory is opened: what callers say, checked.
+//! How a directory is opened: the options of callers, checked.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,43 +17,43 @@ pub enum Durability {
 /// How to open a directory.
 #[derive(Debug, Clone)]
 pub struct EmbeddedOptions {
-    /// The directory, on a local file system; made if it is not there, with its parents. Nobody but Baton
+    /// The directory, on a local file system; created with its parents if it does not exist. Nobody but Baton
     /// may write to the files in it.
     pub path: PathBuf,
     /// What an acknowledged commit survives.
     pub durability: Durability,
-    /// The largest size of the store's file, in bytes, rounded up to a multiple of 64 KiB. It is noted in the store by
-    /// the next write. `None`: what the store notes, or else 1 TiB (1 GiB on 32-bit machines).
+    /// The maximum size of the store's file, in bytes, rounded up to a multiple of 64 KiB. The next write
+    /// records it in the store. `None`: the recorded size, or else 1 TiB (1 GiB on 32-bit machines).
     pub size_bytes_max: Option<u64>,
-    /// Whether the store is only read. Nothing is made then; a directory that cannot be written will do.
+    /// Whether the store is only read. Nothing is created then, and the directory need not be writable.
     pub read_only: bool,
-    /// The rights of files that are made, as `chmod` takes them. `None`: those of the directory, without the right to
-    /// execute. Not on Windows.
+    /// The permissions of new files, as `chmod` takes them. `None`: those of the directory, without execute
+    /// permission. Not on Windows.
     pub mode: Option<u32>,
 }
 
 impl EmbeddedOptions {
-    /// A durable store at `path`, with what else is usual.
+    /// A durable store at `path`, with the other options at their defaults.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         Self { path, durability: Durability::Strict, size_bytes_max: None, read_only: false, mode: None }
     }
 }
 
-/// The smallest `size_bytes_max`: below it a store is full before it holds anything.
+/// The smallest `size_bytes_max`: with less, a store is full before it holds anything.
 const SIZE_BYTES_MIN: u64 = 1024 * 1024;
 const SIZE_BYTES_DEFAULT: u64 = if cfg!(target_pointer_width = "64") { 1 << 40 } else { 1 << 30 };
 /// A multiple of every page size that operating systems use.
 const SIZE_BYTES_STEP: u64 = 64 * 1024;
 
-/// More than the address space of a process has.
+/// More than the address space of a process.
 const SIZE_BYTES_MAX: u64 = if cfg!(target_pointer_width = "64") { 1 << 46 } else { 1 << 31 };
 
 /// How a directory is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Settings {
     pub(super) durability: Durability,
-    /// Nothing where whatever the store notes is as good.
+    /// `None` if any recorded size will do.
     pub(super) size_bytes: Option<u64>,
     pub(super) read_only: bool,
     pub(super) mode: Option<u32>,
@@ -74,15 +74,15 @@ impl Settings {
         Ok(Self { durability, size_bytes, read_only, mode })
     }
 
-    /// The largest size of the file where the store notes none.
+    /// The maximum size of the file if the store records none.
     pub(super) fn size_limit(&self) -> u64 {
         self.size_bytes.unwrap_or(SIZE_BYTES_DEFAULT)
     }
 
-    /// Whether a directory that is open with these settings can be used by who asks for `asked`.
+    /// Whether a directory that is open with these settings can serve a handle that asks for `asked`.
     pub(super) fn serves(self, asked: Self) -> bool {
         let size = asked.size_bytes.is_none() || asked.size_bytes == self.size_bytes;
-        // Who only reads takes what is there.
+        // A reader accepts whatever is there.
         asked.read_only || (!self.read_only && asked.durability == self.durability && size)
     }
 }

@@ -1,8 +1,8 @@
-//! Where a store is: the directory and the files that its name led to when it was opened.
+//! Where a store is: the directory and the files that its path led to when it was opened.
 //!
-//! A name can come to mean something else while a store is open: the directory is deleted, or another one is put in its
-//! place. What is committed then goes into files that nobody will find. So the files are compared with what the
-//! name leads to, now and then.
+//! A path can come to mean something else while a store is open: the directory is deleted, or replaced by
+//! another one. Commits then go into files that nobody will find. So the open files are compared, now and
+//! then, with the files that the path leads to.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,21 +15,21 @@ use super::data_file::FILE_NAME;
 use super::locks::FILE_NAMES;
 use crate::kv::{Identity, KvError};
 
-/// How often the files are looked for at most.
+/// The minimum time between two checks of the files.
 const CHECK_PAUSE: Duration = Duration::from_millis(100);
 
-/// The files of an opened store.
+/// The files of an open store.
 #[derive(Debug)]
 pub(super) struct Place {
     directory: PathBuf,
-    /// The data file, and the lock files where there are any.
+    /// The data file, and the lock files, if any.
     files: Vec<(&'static str, Identity)>,
     is_gone: AtomicBool,
     checked: Mutex<Instant>,
 }
 
 impl Place {
-    /// Notes the files, which are open.
+    /// Records the files, which are open.
     pub(super) fn of(directory: &Path, has_locks: bool) -> io::Result<Self> {
         let names = FILE_NAMES.iter().filter(|_| has_locks).chain([&FILE_NAME]);
         let file = |name: &&'static str| Ok((*name, Identity::of_place(&directory.join(name))?));
@@ -45,7 +45,8 @@ impl Place {
         &self.directory
     }
 
-    /// Refuses to go on in files that are not there any more. Looks for them where the last look was a while ago.
+    /// Refuses to continue in files that no longer exist under their names. Checks them if the last check was
+    /// a while ago.
     pub(super) fn check(&self) -> Result<(), KvError> {
         let is_due = {
             let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +63,7 @@ impl Place {
         if self.is_gone.load(Ordering::Acquire) { Err(self.gone()) } else { Ok(()) }
     }
 
-    /// Whether the files are still there, as of now. Once gone, they stay so.
+    /// Whether the files are still there now. Once gone, they stay gone.
     pub(super) fn is_there(&self) -> bool {
         self.look();
         !self.is_gone.load(Ordering::Acquire)
@@ -72,7 +73,7 @@ impl Place {
         let is_same =
             |(name, file): &(&'static str, Identity)| match Identity::of_place(&self.directory.join(name)) {
                 Ok(now) => now == *file,
-                // A directory that cannot be looked into for the moment says nothing.
+                // A directory that cannot be read at the moment proves nothing.
                 Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
             };
         if !self.files.iter().all(is_same) && !self.is_gone.swap(true, Ordering::AcqRel) {

@@ -1,18 +1,18 @@
-//! Faults on purpose: `tests/it/sharing` plants each in processes of its own, and must find what comes of it. They exist
-//! with the `testing` feature only.
+//! Deliberate faults: `tests/it/sharing` plants each in separate processes and must detect the consequences.
+//! They exist only with the `testing` feature.
 
 #[cfg(feature = "testing")]
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// A way in which processes that share a directory once harmed each other.
+/// A bug by which processes that share a directory once harmed each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum SharingBug {
-    /// Only LMDB's own locks say that a directory is in use.
+    /// Only LMDB's own locks show that a directory is in use.
     ProcessLocksOnly = 1,
     /// LMDB knows a process by its process id.
     ProcessIds,
-    /// The turn to write is given back as soon as LMDB's transaction has begun.
+    /// The write turn is released as soon as LMDB's transaction has begun.
     TurnLetGoEarly,
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn is_in_process(bug: SharingBug) -> bool {
     PLANTED_IN_PROCESS.load(Ordering::Relaxed) == bug as u8
 }
 
-/// Whether the bug is planted: it cannot be.
+/// Without the `testing` feature no bug can be planted.
 #[cfg(not(feature = "testing"))]
 #[inline]
 pub(crate) const fn is_in_process(_: SharingBug) -> bool {

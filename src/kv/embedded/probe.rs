@@ -1,5 +1,5 @@
-//! Whether the disk is full. LMDB reports a write that the disk took only in part, which is how most disks fill up, as an
-//! input/output error; this tells the two apart.
+//! Whether the disk is full. LMDB reports a partial write as an input/output error, although that is how most
+//! disks fill up. This tells the two apart.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
@@ -8,7 +8,7 @@ use std::path::Path;
 use super::data_file;
 use super::errors::is_full;
 
-/// A file that exists only while the disk is found to be full or not.
+/// A file that exists only during the check.
 const FILE_NAME: &str = "probe";
 /// More than LMDB writes at once.
 const BYTES: usize = 512 * 1024;
@@ -21,12 +21,12 @@ pub(super) fn is_disk_full(directory: &Path) -> bool {
         probe.seek(SeekFrom::Start(data.len()))?;
         probe.write_all(&vec![1; BYTES])
     });
-    // What cannot be removed is overwritten by the next probe.
+    // If it cannot be removed, the next probe overwrites it.
     let _removed = fs::remove_file(&path);
     probed.is_err_and(|error| is_full(&error))
 }
 
-/// To make a file that nobody else may read.
+/// Options to create a file that nobody else may read.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]

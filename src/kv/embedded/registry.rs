@@ -1,10 +1,11 @@
 //! One environment for each directory in a process.
 //!
-//! LMDB must not be opened twice in a process on one file (closing either one would free the places of both in the
-//! table of readers), but worker threads and module realms of one Node.js process do not know of each other. So
-//! handles share what is open, and the last one to go closes it. A store is found by what its data file is, its device and
-//! inode, since it may have many names: links, mounts. Opening a directory that is just closing waits until that is done.
-//! A store whose files were deleted or replaced is not joined: what is there now is another one.
+//! LMDB must not open a file twice in one process: closing either environment would free the slots of both in
+//! the reader table. But worker threads and module realms of one Node.js process do not know of each other.
+//! So handles share an open environment, and the last handle closes it. A store is identified by its data
+//! file, that is by device and inode, since it may have many names: links, mounts. Opening a directory that
+//! is being closed waits until it is closed. A store whose files were deleted or replaced is not joined: the
+//! files that are there now are another store.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,10 +19,10 @@ use super::options::Settings;
 use crate::kv::{Identity, KvError};
 use crate::sync::{Mutex, mpsc, thread};
 
-/// How long an opening waits for an earlier environment's last transactions and reads.
+/// How long opening waits for the last transactions and reads of an earlier environment.
 const CLOSING_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// What the handles on one directory share. When it goes, the committer works its queue off and ends.
+/// What the handles of one directory share. When it is dropped, the committer finishes its queue and ends.
 pub(super) struct Shared {
     pub(super) store: Arc<Store>,
     pub(super) queue: mpsc::Sender<Job>,
@@ -41,14 +42,14 @@ struct Slot {
 pub(super) struct Directories(Mutex<BTreeMap<Identity, Arc<Mutex<Slot>>>>);
 
 impl Directories {
-    /// Opens an existing directory, or joins those who have it open.
+    /// Opens an existing directory, or shares the open one.
     pub(super) fn open(&self, directory: &Path, settings: Settings) -> Result<Arc<Shared>, KvError> {
         let directory = directory.canonicalize().map_err(|error| unavailable(directory, &error))?;
         let id = opening::identity(&directory, settings)?;
         let slot = self.slot(id);
-        // This lock is held while LMDB opens, so that those who open one directory at once open it once.
+        // This lock is held while LMDB opens, so that concurrent openings of one directory open it once.
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        // Of a store that is gone nothing is shared, and nobody waits for it to close.
+        // A store whose files are gone is not shared, and nobody waits for it to close.
         let is_gone = slot.store.upgrade().is_some_and(|store| !store.is_there());
         if !is_gone {
             if let Some(shared) = slot.shared.upgrade() {
@@ -75,8 +76,8 @@ impl Directories {
 
     fn slot(&self, id: Identity) -> Arc<Mutex<Slot>> {
         let mut directories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Forgets the directories that are closed, so that a process that opens many keeps none of them. One
-        // that somebody is opening right now has a second reference, and is kept.
+        // Forgets closed directories, so that a process that opens many of them does not keep their entries.
+        // A directory that is being opened right now has a second reference, and is kept.
         directories.retain(|_, slot| Arc::strong_count(slot) > 1 || !is_closed(slot));
         Arc::clone(directories.entry(id).or_default())
     }

@@ -1,11 +1,12 @@
-//! The room that is left: what a store that is nearly full still takes.
+//! The room that is left: what a nearly full store still accepts.
 //!
-//! Deleting takes room first. LMDB writes the pages of its trees anew, and what they replaced is free only for the
-//! transaction after the next. So the last pages up to the limit are kept back: what grows is refused before them, what
-//! replaces rows may use half of them, and what only deletes, or lets an owner get on, all.
+//! Deleting needs room first. LMDB writes the pages of its trees anew, and the replaced pages become free
+//! only for the transaction after the next. So the last pages before the limit are held back. Growth is
+//! refused before them. Writes that replace rows may use half of them. Writes that only delete, or let an
+//! owner go on, may use all of them.
 //!
-//! Pages are left at the end of the file, and in the list of free ones, as far as no read can still see what they held.
-//! The list is counted only where the end alone is not enough, and only as far as it takes.
+//! Room is left at the end of the file and in the list of free pages, as far as no reader can still see their
+//! former content. The list is counted only if the end alone is not enough, and only as far as needed.
 
 use super::environment::Store;
 use super::errors::kv_error;
@@ -14,17 +15,19 @@ use super::values::{self, STORED_BYTES_MAX};
 use super::{Durability, opening};
 use crate::kv::{KvError, Mutation, Mutations, RoomUse};
 
-/// A share of the limit is kept back, of so many pages at least and at most.
+/// The fraction of the limit that is held back, within these numbers of pages.
 const KEPT_SHARE: usize = 8;
 const KEPT_PAGES: std::ops::RangeInclusive<usize> = 48..=1_024;
-/// What a transaction takes beside its rows: the paths to them, the tables' roots, and the list of free pages itself.
+/// What a transaction takes besides its rows: the paths to them, the roots of the tables, and the free list
+/// itself.
 const TREE_PAGES: usize = 16;
-/// What was freed is forgotten if it was so much.
+/// Memory of freed pages is released if there were at least this many.
 const FORGOTTEN_PAGES_MIN: usize = 32;
-/// Rows that share a page of the tree, at least, where many are written.
+/// The minimum number of rows that share a page of the tree, if many are written.
 const ROWS_A_PAGE: usize = 4;
 
-/// The room for one LMDB transaction, and what its decisions have taken of it, as far as they can be judged before.
+/// The room for one LMDB transaction, and how much of it its decisions take, as far as that can be estimated
+/// beforehand.
 #[derive(Debug, Clone)]
 pub(super) struct Room {
     /// Pages at the end of the file, up to its limit.
@@ -38,9 +41,9 @@ pub(super) struct Room {
 /// Why there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// There is none.
+    /// There is no room.
     Full,
-    /// What was freed last would do, and can be used after one more commit.
+    /// The pages freed last would be enough, and can be used after one more commit.
     TooSoon,
 }
 
@@ -49,7 +52,8 @@ pub(super) enum Refused {
 pub(super) struct Free {
     /// Those that the next write transaction can use.
     pub(super) now: usize,
-    /// Those that the newest commit has freed, which the one after it can use if nobody reads on.
+    /// Those that the newest commit has freed, which the transaction after the next can use if no reader
+    /// needs them.
     pub(super) soon: usize,
 }
 
@@ -67,7 +71,8 @@ impl Room {
         }
     }
 
-    /// Takes room for a decision, or says that there is none. `count` counts free pages until it has found so many.
+    /// Takes room for a decision, or says why there is none. `count` counts free pages until it has found
+    /// enough.
     pub(super) fn take(
         &mut self,
         mutations: &Mutations,
@@ -91,7 +96,7 @@ impl Room {
         Ok(Ok(()))
     }
 
-    /// What a caller is told whose decision was refused.
+    /// The error for the caller of a refused decision.
     pub(super) fn error(&self, room_use: RoomUse) -> KvError {
         let cure = match room_use {
             RoomUse::Replaces => "delete actors",
@@ -106,8 +111,8 @@ impl Room {
     }
 }
 
-/// Counts free pages until there are `wanted` for a write transaction that follows commit `newest`. `oldest_read` is the
-/// oldest state that somebody reads.
+/// Counts free pages until there are `wanted` for a write transaction after commit `newest`. `oldest_read` is
+/// the oldest state that somebody reads.
 pub(super) fn count(
     list: FreeList<'_>,
     newest: usize,
@@ -149,7 +154,7 @@ fn pages_of(mutations: &Mutations, page_bytes: usize) -> usize {
             value.chunks(STORED_BYTES_MAX).skip(1).for_each(|part| entry(part.len()));
         }
     }
-    // A page of the tree that grows is split in the middle.
+    // A growing page of the tree is split in the middle.
     own + shared_bytes.div_ceil(page_bytes / 2) + rows / ROWS_A_PAGE
 }
 
@@ -159,7 +164,7 @@ impl Store {
         Room::new(self.env.info(), self.env.page_bytes(), self.size_limit)
     }
 
-    /// Takes room for a decision. The inner error refuses it; the outer one says that it would fit after
+    /// Takes room for a decision. The inner error refuses it; the outer one means that it would fit after
     /// [`make_room`](Self::make_room).
     pub(super) fn take_room(
         &self,
@@ -179,22 +184,22 @@ impl Store {
         count(FreeList::of(&read).map_err(kv_error)?, read.id(), oldest_read, wanted)
     }
 
-    /// Whether there may be more room than a transaction has just found: the map may grow, or pages can be used that were
-    /// freed too shortly before.
+    /// Whether there may be more room than a transaction has just found: the map may grow, or recently freed
+    /// pages become usable.
     pub(super) fn make_room(&self) -> bool {
         self.may_grow() || self.count_free(usize::MAX).is_ok_and(|free| free.soon > 0) && self.age().is_ok()
     }
 
-    /// Makes a commit of next to nothing. Pages that were freed before can be used after it.
+    /// Makes a nearly empty commit. Pages that were freed before can be used after it.
     fn age(&self) -> Result<(), KvError> {
         let mut txn = self.write_txn(&|| true)?;
         opening::rewrite_format(txn.writer()).map_err(kv_error)?;
         self.commit(txn)
     }
 
-    /// After a commit that has freed so many pages, and perhaps others.
+    /// Called after a commit that has freed this many pages, and perhaps others.
     pub(super) fn forget_freed(&self, pages: usize) {
-        // Without flushes they may be waiting to be written, which this would begin.
+        // Without flushes the pages may still be waiting to be written, and this would start writing them.
         if pages < FORGOTTEN_PAGES_MIN || self.settings.durability == Durability::Relaxed {
             return;
         }
@@ -211,7 +216,7 @@ mod tests {
 
     const LIMIT_PAGES: usize = 1_000;
 
-    /// A store of 1,000 pages at most, of which 125 are kept back.
+    /// A store of at most 1,000 pages, of which 125 are held back.
     fn room(used: usize) -> Room {
         let info = Info { map_bytes: 0, last_page: used - 1, last_txn: 9 };
         Room::new(info, 4_096, (LIMIT_PAGES * 4_096) as u64)
@@ -271,7 +276,7 @@ mod tests {
         let pages = |count, bytes| pages_of(&rows(count, bytes, RoomUse::Grows), 4_096);
         assert_eq!(pages(0, 0), 0);
         assert_eq!(pages(100, 4_000), 100 + 1 + 25);
-        // In halves of pages, with their keys.
+        // In half pages, including their keys.
         assert!((98..105).contains(&(pages(200, 1_000) - 50)), "{}", pages(200, 1_000));
         // 24 full parts and one of 4,000 bytes.
         assert_eq!(pages(1, 100_000), 25 + 1);

@@ -1,4 +1,4 @@
-//! What tests and benches want to know of a store's file.
+//! What tests and benches need to know about a store's file.
 
 use super::EmbeddedKv;
 use super::errors::kv_error;
@@ -8,18 +8,18 @@ use crate::kv::KvError;
 /// The list of free pages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FreePageList {
-    /// The records that it has.
+    /// The number of its records.
     pub records: usize,
-    /// The pages that the largest of them takes.
+    /// The pages that its largest record occupies.
     pub record_pages_max: usize,
     /// The free pages.
     pub pages: usize,
-    /// Those that the newest commit has freed: as many as it wrote anew, and what it deleted.
+    /// The pages that the newest commit has freed: those that it replaced, and those that it deleted.
     pub freed_last: usize,
 }
 
 impl EmbeddedKv {
-    /// Looks at the list of free pages.
+    /// Reads the list of free pages.
     pub fn free_list(&self) -> Result<FreePageList, KvError> {
         let share = self.share()?;
         let page_bytes = share.store.env.page_bytes();

@@ -1,15 +1,15 @@
-//! What the log was told already, so that it is told once.
+//! Remembers what was already logged, so that it is logged once.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
-/// From here on the turn of another process is worth a word: a transaction takes milliseconds.
+/// From here on, another process's turn is worth a warning: a transaction takes milliseconds.
 pub(super) const LONG_TURN: Duration = Duration::from_secs(3);
 
-/// What was told already.
+/// What was already logged.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    /// The last old state that was told of.
+    /// The last old state that was logged.
     pub state: AtomicU64,
     pub waits_for_turn: AtomicBool,
     pub dead_readers: AtomicU64,

@@ -1,17 +1,18 @@
 //! Rows of any size in LMDB values of at most [`STORED_BYTES_MAX`] bytes.
 //!
-//! LMDB gives a value above about 2,000 bytes pages of its own, and one above a page *consecutive* pages.
-//! In a file with holes the search for consecutive pages costs more than everything else together (24,000
-//! commits a second fell to 165 with values of 10,000 bytes), so no stored value needs more than one page.
+//! LMDB gives a value above about 2,000 bytes a page of its own, and a value larger than a page *consecutive*
+//! pages. In a file with holes, the search for consecutive pages costs more than everything else together
+//! (24,000 commits a second fell to 165 with values of 10,000 bytes). So no stored value needs more than one
+//! page.
 //!
 //! ```text
 //! rows    key           -> further parts: u8, the first bytes of the value (all of them if there are no parts)
 //! parts   key part: u8  -> the bytes that follow, part 1 first
 //! ```
 //!
-//! All but the last part are full, so a row's shape follows from its length alone. The suffix of a part's key
-//! has one width, so different rows never share a part, but the parts of `"a"` and of `"a\x01"` interleave:
-//! parts are only ever reached through their row, never by range.
+//! All parts but the last are full, so the shape of a row follows from its length alone. The suffix of a
+//! part's key has a fixed width, so different rows never share a part. But the parts of `"a"` and of
+//! `"a\x01"` interleave: parts are only ever reached through their row, never by range.
 
 use bytes::Bytes;
 
@@ -21,25 +22,25 @@ use crate::kv::{KeyRange, KvError, Mutation, Scan, Visitor};
 
 /// The largest LMDB value ever written.
 pub(super) const STORED_BYTES_MAX: usize = 4_000;
-/// What fits beside the byte that counts the parts.
+/// What fits besides the byte that counts the parts.
 const FIRST_BYTES_MAX: usize = STORED_BYTES_MAX - 1;
 /// The largest value of a row, the same on every backend.
 pub(super) const VALUE_BYTES_MAX: usize = 100_000;
 /// The largest key of a row. LMDB takes 1,982 bytes with pages of 4 KiB; the engine needs about 600.
 pub(super) const KEY_BYTES_MAX: usize = 1_024;
 
-/// What LMDB keeps of an entry beside key and value: its header, and its place in the page.
+/// LMDB's overhead for an entry besides key and value: its header, and its slot in the page.
 pub(super) const ENTRY_BYTES: usize = 10;
 /// The smallest page that operating systems use.
 const PAGE_BYTES_MIN: usize = 4_096;
 
-// The count of parts is a byte.
+// The number of parts is a byte.
 const _: () = assert!((VALUE_BYTES_MAX - FIRST_BYTES_MAX).div_ceil(STORED_BYTES_MAX) < 256);
 
 /// The two tables that hold rows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tables {
-    /// One entry a row.
+    /// One entry per row.
     pub(super) rows: Table,
     /// What did not fit there.
     pub(super) parts: Table,
@@ -63,7 +64,7 @@ impl Tables {
         }
     }
 
-    /// Shows the rows of a range to `visitor`; a whole value is borrowed from the map.
+    /// Shows the rows of a range to `visitor`; a value that is not split is borrowed from the map.
     pub(super) fn scan(self, txn: &Txn<'_>, scan: &Scan, visitor: &mut Visitor<'_>) -> Result<(), KvError> {
         if scan.range.is_empty() {
             return Ok(());
@@ -87,8 +88,8 @@ impl Tables {
         Ok(())
     }
 
-    /// Makes one write, and says how many pages it has freed that rows had of their own. On an error the transaction may
-    /// hold half of it and must be aborted.
+    /// Makes one write, and returns how many pages of their own the replaced or deleted rows have freed.
+    /// After an error the transaction may contain half of the write and must be aborted.
     pub(super) fn apply(self, txn: &mut WriteTxn<'_>, mutation: &Mutation) -> Result<usize, KvError> {
         match mutation {
             Mutation::Put { key, value, .. } => self.put(txn, key, value),
@@ -142,7 +143,7 @@ impl Tables {
         if range.is_empty() {
             return Ok(0);
         }
-        // A cursor cannot read one database while the other changes, so the split rows are noted first.
+        // A cursor cannot read one database while another one changes, so the split rows are collected first.
         let (mut split, mut freed) = (Vec::new(), 0);
         let (start, end) = (range.start(), range.end());
         for entry in self.rows.range(txn, start, Some(end)).map_err(kv_error)? {
@@ -158,7 +159,7 @@ impl Tables {
         Ok(freed)
     }
 
-    /// Deletes the parts `from` to `through`, both included.
+    /// Deletes the parts `from` to `through`, both inclusive.
     fn delete_parts(self, txn: &mut WriteTxn<'_>, key: &[u8], from: u8, through: u8) -> Result<(), KvError> {
         if from > through {
             return Ok(());
@@ -171,8 +172,8 @@ impl Tables {
     }
 }
 
-/// The parts of rows that come in ascending order. Those of neighbouring rows lie side by side, so that the
-/// next one asked for is nearly always the next one there, without another descent from the root.
+/// The parts of rows in ascending order. The parts of neighbouring rows are adjacent, so the next part needed
+/// is nearly always the next one there, without another descent from the root.
 struct PartsInOrder<'t> {
     parts: Table,
     txn: &'t Txn<'t>,
@@ -193,7 +194,7 @@ impl<'t> PartsInOrder<'t> {
     }
 }
 
-/// The whole value of a split row; `part_of` finds a part by its key.
+/// The complete value of a split row; `part_of` finds a part by its key.
 fn assemble<'t>(
     key: &[u8],
     parts: u8,
@@ -219,7 +220,7 @@ fn assemble<'t>(
 /// Refuses what the store cannot hold, before a transaction is touched.
 pub(super) fn check(mutation: &Mutation) -> Result<(), KvError> {
     let Mutation::Put { key, value, .. } = mutation else {
-        // A key that no row can have is simply not there to be deleted.
+        // A key that no row can have does not exist, so there is nothing to delete.
         return Ok(());
     };
     let (what, bytes, bytes_max) = if key.len() > KEY_BYTES_MAX {
@@ -234,25 +235,26 @@ pub(super) fn check(mutation: &Mutation) -> Result<(), KvError> {
     Err(KvError::TooLarge { detail: format!("a {what} of {bytes} bytes; the limit is {bytes_max}") })
 }
 
-/// Whether LMDB gives an entry whose key and value have so many bytes a page of its own: two at least share one.
+/// Whether LMDB gives an entry with this many bytes of key and value a page of its own: smaller ones share a
+/// page.
 pub(super) fn has_own_page(bytes: usize, page_bytes: usize) -> bool {
     const PAGE_HEADER_BYTES: usize = 16;
     bytes + ENTRY_BYTES > (page_bytes - PAGE_HEADER_BYTES) / 2
 }
 
-/// The pages of their own that an entry of the rows and its parts have. The last part is short as a rule: what a SQLite
+/// The number of pages that only this row and its parts occupy. The last part is usually short: what a SQLite
 /// page has beyond a multiple of 4,000 bytes.
 fn pages_of(key: &[u8], stored_bytes: usize, parts: u8) -> usize {
     let entry = usize::from(has_own_page(key.len() + stored_bytes, PAGE_BYTES_MIN));
     entry + usize::from(parts.saturating_sub(1))
 }
 
-/// Whether a row can have this key. LMDB takes others for errors, where "not there" is the plain truth.
+/// Whether a row can have this key. LMDB treats other keys as errors, although "not found" is correct.
 fn can_exist(key: &[u8]) -> bool {
     !key.is_empty() && key.len() <= KEY_BYTES_MAX
 }
 
-/// A stored row, taken apart: how many parts follow, and its own bytes.
+/// Splits a stored row into the number of further parts and its own bytes.
 fn row<'v>(key: &[u8], stored: &'v [u8]) -> Result<(u8, &'v [u8]), KvError> {
     match stored.split_first() {
         Some((&0, whole)) if whole.len() <= FIRST_BYTES_MAX => Ok((0, whole)),

@@ -1,8 +1,9 @@
 //! LMDB transactions as views.
 //!
-//! An LMDB transaction may move between threads but not be used by two at once, while a [`View`] may be
-//! shared: a lock stands between them. It is never contended, since whoever polls a body polls all of it.
-//! It is held while a scan's visitor runs, so a visitor must not read through the view it was called from.
+//! An LMDB transaction may move between threads, but two threads must not use it at once. A [`View`] may be
+//! shared, so a lock protects the transaction. The lock is never contended, since a transaction function is
+//! polled by one thread at a time. It is held while a scan's visitor runs, so a visitor must not read through
+//! the view that called it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +17,7 @@ use crate::kv::{Isolation, KvError, Scan, View, Visitor};
 
 /// What both kinds of transactions can do.
 pub(super) trait Readable: Send {
-    /// The transaction as reads want it.
+    /// The transaction, for reading.
     fn reader(&self) -> &Txn<'_>;
 }
 
@@ -43,7 +44,7 @@ impl<T: Readable> TxnView<T> {
         Self { tables, txn: Mutex::new(txn) }
     }
 
-    /// The transaction, to write with.
+    /// The transaction, for writing.
     pub(super) fn txn_mut(&mut self) -> &mut T {
         self.txn.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
@@ -54,7 +55,7 @@ impl<T: Readable> TxnView<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, T> {
-        // A visitor that panicked has only read, so what it left behind is as good as before.
+        // A visitor that panicked has only read, so the state is still valid.
         self.txn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,8 +1,9 @@
-//! What an operator should know of a store that several processes share: who keeps an old state, who does not let
-//! others write, how the file fills up.
+//! What an operator should know about a store that several processes share: who holds an old state, who
+//! blocks writes, and how the file fills up.
 //!
-//! A state that somebody reads is kept whole, so pages that were freed since cannot be used again and the file grows.
-//! A read takes moments; one that lasts is a process that was stopped, or an export that somebody forgot.
+//! A state that somebody reads is kept whole, so pages that were freed since cannot be reused and the file
+//! grows. A read takes moments; one that lasts belongs to a process that was stopped, or to an export that
+//! somebody forgot.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -15,9 +16,9 @@ use super::locks::{Holder, Locks};
 use super::told::LONG_TURN;
 use crate::kv::{Status, Usage};
 
-/// From here on a kept state is worth a word.
+/// From here on, a kept state is worth a warning.
 const OLD_READ: Duration = Duration::from_secs(60);
-/// The read that keeps the oldest state, if that is not the newest one.
+/// The read that keeps the oldest state, if that is not the newest state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct OldestRead {
     identity: u32,
@@ -57,7 +58,7 @@ impl Store {
         (clock::since(holder.since) >= LONG_TURN).then_some(holder)
     }
 
-    /// Tells the log of a state that has been kept for long, once.
+    /// Logs, once, that a state has been kept for a long time.
     pub(super) fn tell_of_old_reads(&self) {
         let Some((read, since)) = self.oldest_read() else { return };
         let kept = clock::since(since);
@@ -70,7 +71,7 @@ impl Store {
         }
     }
 
-    /// Tells the log that another process does not let this one write.
+    /// Logs that another process does not let this one write.
     pub(super) fn tell_of_long_turn(&self, waited: Duration) {
         let holder = self.locks.as_ref().and_then(Locks::holder);
         let holder = holder.as_ref().map_or_else(|| "nobody who has left a note".to_owned(), had_by);
@@ -80,7 +81,7 @@ impl Store {
         );
     }
 
-    /// How it is, for people.
+    /// The status, for people.
     pub(super) fn status(&self, backend: &'static str) -> Status {
         let mut status = Status::local(backend);
         if !self.is_there() {
@@ -105,7 +106,7 @@ impl Store {
         status
     }
 
-    /// What it uses and waits for.
+    /// What the store uses and what it waits for.
     pub(super) fn usage(&self) -> Usage {
         let (readers, oldest) = (self.env.readers(), self.oldest_read());
         let turn = self.locks.as_ref().and_then(Locks::holder);

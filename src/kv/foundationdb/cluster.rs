@@ -1,4 +1,4 @@
-//! The cluster file, and errors in the words of somebody who has to find out what is wrong with a cluster.
+//! The cluster file, and errors worded for somebody who has to find out what is wrong with a cluster.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use foundationdb::FdbError;
 use super::errors::{code, commit_error, read_error, text};
 use crate::kv::KvError;
 
-/// The environment variable in which the client looks for a cluster file that was not named.
+/// The environment variable in which the client looks for a cluster file if none is given.
 const VARIABLE: &str = "FDB_CLUSTER_FILE";
 
-/// Which cluster is meant.
+/// The cluster to use.
 #[derive(Debug)]
 pub(super) struct Cluster {
     path: Option<PathBuf>,
@@ -20,7 +20,7 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Checks what can be known of a named cluster file without a cluster.
+    /// Checks a given cluster file as far as that is possible without a cluster.
     pub(super) fn new(path: Option<PathBuf>, timeout: Duration) -> Result<Self, KvError> {
         if let Some(path) = &path {
             check_file(path)?;
@@ -28,13 +28,13 @@ impl Cluster {
         Ok(Self { path, timeout })
     }
 
-    /// The path as the client takes it.
+    /// The path in the form that the client takes.
     pub(super) fn path_text(&self) -> Option<&str> {
         self.path.as_deref().and_then(Path::to_str)
     }
 
-    /// Which cluster it is, as its file says: the name and the coordinators. A file that cannot be read is told from
-    /// others by its path.
+    /// The identity of the cluster according to its file: the name and the coordinators. A file that cannot
+    /// be read is identified by its path.
     pub(super) fn identity(&self) -> String {
         let named = || env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
         let file = self.path.clone().or_else(named).or_else(|| {
@@ -47,7 +47,7 @@ impl Cluster {
         string.unwrap_or_else(|| file.canonicalize().unwrap_or(file).display().to_string())
     }
 
-    /// How messages name the cluster.
+    /// The cluster's name in messages.
     fn name(&self) -> String {
         match (&self.path, env::var_os(VARIABLE).filter(|path| !path.is_empty())) {
             (Some(path), _) => format!("the FoundationDB cluster of {}", path.display()),
@@ -58,12 +58,12 @@ impl Cluster {
         }
     }
 
-    /// An error of an opening, of a read, or of anything else before the commit.
+    /// An error of opening, of a read, or of anything else before the commit.
     pub(super) fn reading(&self, error: FdbError) -> KvError {
         self.explained(error).unwrap_or_else(|| read_error(error, &self.name()))
     }
 
-    /// An error of the commit itself. A time-out says nothing about the outcome here.
+    /// An error of the commit itself. Here a timeout says nothing about the outcome.
     pub(super) fn committing(&self, error: FdbError) -> KvError {
         match error.code() {
             code::TIMED_OUT => KvError::UnknownOutcome { detail: self.no_answer() },
@@ -80,7 +80,7 @@ impl Cluster {
         )
     }
 
-    /// Errors that a person has to do something about.
+    /// Errors that a person has to fix.
     fn explained(&self, error: FdbError) -> Option<KvError> {
         let name = self.name();
         let error = match error.code() {
@@ -123,7 +123,7 @@ fn check_file(path: &Path) -> Result<(), KvError> {
     invalid("does not hold a connection string (description:id@host:port,...)".to_owned())
 }
 
-/// A connection string whose coordinators are in order.
+/// A connection string with its coordinators sorted.
 fn normalized(content: &str) -> Option<String> {
     let (name, addresses) = connection_string(content)?.split_once('@')?;
     let mut addresses: Vec<&str> = addresses.split(',').map(str::trim).collect();
@@ -131,13 +131,13 @@ fn normalized(content: &str) -> Option<String> {
     Some(format!("{name}@{}", addresses.join(",")))
 }
 
-/// The first line of a cluster file that is no comment.
+/// The first line of a cluster file that is not a comment.
 fn connection_string(content: &str) -> Option<&str> {
     content.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Whether a cluster file's content has the shape `description:id@address,...`; its first line that is no comment counts.
-/// Only what can be told with certainty: the client reads it again.
+/// Whether the content of a cluster file has the form `description:id@address,...`; its first line that is
+/// not a comment counts. Rejects only what is certainly wrong: the client parses it again.
 fn is_connection_string(content: &str) -> bool {
     let parts = connection_string(content).and_then(|line| line.split_once('@'));
     let Some((name, addresses)) = parts else { return false };

@@ -1,10 +1,10 @@
-//! Has the client's network thread stopped when the process ends: one that still runs while the library's statics are
-//! torn down crashes, and with it the exit code that the process was to have.
+//! Stops the client's network thread when the process ends. A thread that still runs while the library's
+//! statics are torn down crashes, and the exit code of the process is lost.
 //!
-//! `atexit` runs first what was registered last, and the library registers the ends of its statics whenever it comes to
-//! need another one, most of them early. So the stop is registered again after the first transactions, ever more
-//! rarely. What a thread has for itself ends before all that, so the main thread can be sure of it
-//! ([`stop_with_main_thread`]).
+//! `atexit` runs handlers in reverse order of registration, and the library registers destructors of its
+//! statics whenever it first needs them, most of them early. So the stop is registered again after the first
+//! transactions, at ever longer intervals. Thread-local values are destroyed before all of these handlers, so
+//! on the main thread the order is certain ([`stop_with_main_thread`]).
 
 /// Stops the network thread, once.
 #[cfg(unix)]
@@ -12,7 +12,7 @@ extern "C" fn stop() {
     super::network::stop();
 }
 
-/// Registers the stop, which may be registered already.
+/// Registers the stop, which may already be registered.
 #[cfg(unix)]
 pub(super) fn stop_at_exit() {
     // SAFETY: `stop` is a function of the right type that does not unwind.
@@ -22,11 +22,11 @@ pub(super) fn stop_at_exit() {
     }
 }
 
-/// Windows ends all other threads before a library hears of the end, so there is nothing left to stop.
+/// Windows ends all other threads before a library is notified of the end, so there is nothing left to stop.
 #[cfg(not(unix))]
 pub(super) fn stop_at_exit() {}
 
-/// Something has come back from the network thread, which by now has needed more statics than before.
+/// The network thread has answered, and by now it has needed more statics than before.
 pub(super) fn heard() {
     use std::sync::atomic::{AtomicU64, Ordering};
     static HEARD: AtomicU64 = AtomicU64::new(0);
@@ -36,8 +36,8 @@ pub(super) fn heard() {
     }
 }
 
-/// If this is the main thread: has the network thread stopped before anything else when this thread ends the process.
-/// Elsewhere it does nothing, since other threads end without the process.
+/// On the main thread: makes the network thread stop before anything else when this thread ends the process.
+/// On other threads it does nothing, since they end without the process.
 pub fn stop_with_main_thread() {
     #[cfg(unix)]
     {

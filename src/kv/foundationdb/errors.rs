@@ -1,11 +1,11 @@
-//! What FoundationDB's errors mean for an operation: by their numbers, as
+//! What FoundationDB's error codes mean for an operation.
 //! <https://apple.github.io/foundationdb/api-error-codes.html> lists them.
 
 use foundationdb::FdbError;
 
 use crate::kv::KvError;
 
-/// The errors told apart.
+/// The error codes that are distinguished.
 pub(super) mod code {
     pub(in super::super) const TOO_OLD: i32 = 1007;
     pub(in super::super) const FUTURE_VERSION: i32 = 1009;
@@ -29,12 +29,12 @@ pub(super) mod code {
     pub(in super::super) const CONNECTION_STRING_INVALID: i32 = 2104;
 }
 
-/// The client's own refusals: nothing was sent, and the same call is refused again.
+/// Refusals by the client itself: nothing was sent, and the same call will be refused again.
 const CLIENT_ERRORS: std::ops::Range<i32> = 2000..3000;
-/// What the servers refuse for want of a right.
+/// A refusal by the servers for lack of permission.
 const PERMISSION_DENIED: i32 = 6000;
 
-/// What an error that surely prevented the commit means.
+/// The meaning of an error that has certainly prevented the commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Prevented {
     Conflict,
@@ -45,7 +45,7 @@ enum Prevented {
     Unusable,
 }
 
-/// Which errors surely prevented the commit. None of the others may be taken for one of these.
+/// Which errors have certainly prevented the commit. None of the others may be treated as one of these.
 fn prevented(error_code: i32) -> Option<Prevented> {
     Some(match error_code {
         code::NOT_COMMITTED => Prevented::Conflict,
@@ -80,20 +80,20 @@ fn not_committed(error: FdbError, detail: String) -> Result<KvError, String> {
 /// An error before the commit.
 pub(super) fn read_error(error: FdbError, cluster: &str) -> KvError {
     not_committed(error, format!("{cluster}: {}", text(error))).unwrap_or_else(|detail| match error.code() {
-        // The cluster was upgraded: the client has connected anew, and nothing was sent to be committed.
+        // The cluster was upgraded: the client has reconnected, and no commit was sent.
         code::CLUSTER_VERSION_CHANGED | code::COMMIT_UNKNOWN_RESULT => KvError::Busy { detail },
         _ => KvError::Unavailable { detail },
     })
 }
 
-/// An error of the commit. Whatever does not surely mean "not committed" means "unknown": a wrong "unknown" costs
-/// a read, a wrong "not committed" costs a commit.
+/// An error of the commit. Everything that does not certainly mean "not committed" means "unknown": a wrong
+/// "unknown" costs a read, a wrong "not committed" costs a commit.
 pub(super) fn commit_error(error: FdbError, cluster: &str) -> KvError {
     not_committed(error, format!("{cluster}: {}", text(error)))
         .unwrap_or_else(|detail| KvError::UnknownOutcome { detail })
 }
 
-/// What the client says of an error, with its number to look it up by.
+/// The client's text for an error, with its number to look it up.
 pub(super) fn text(error: FdbError) -> String {
     format!("{} ({})", error.message(), error.code())
 }

@@ -1,12 +1,13 @@
 //! FoundationDB: the store on a cluster, for many machines.
 //!
-//! The client library is loaded at run time ([`network`]), so the addon needs none to start. All rows of a
-//! store lie below its prefix, packed as a tuple's string: no prefix is the beginning of another one.
+//! The client library is loaded at run time ([`network`]), so the addon starts without one. All rows of a
+//! store are below its prefix, packed as a tuple string: no packed prefix is a prefix of another one.
 //!
-//! Transactions are FoundationDB's own. They read without "read your writes", since a body writes only once
-//! it has read, and write conflict ranges only for what asks for them. Nothing is retried here: a conflict or
-//! an unknown outcome goes up to the engine, which knows what the operation means. `database.run` of the
-//! client would execute a body again after an unknown outcome, and a takeover would then lose against itself.
+//! Transactions are FoundationDB's own. They read without "read your writes", since a transaction function
+//! writes only after all its reads, and they add write conflict ranges only where asked to. Nothing is
+//! retried here: a conflict or an unknown outcome goes up to the engine, which knows what the operation
+//! means. The client's `database.run` would execute a transaction function again after an unknown outcome,
+//! and a takeover would then lose against itself.
 
 mod cluster;
 mod ending;
@@ -38,38 +39,39 @@ pub use self::ending::stop_with_main_thread;
 
 /// The longest prefix of a store, in bytes of UTF-8.
 pub const PREFIX_BYTES_MAX: usize = 256;
-/// How long a call of one transaction may take, unless told otherwise.
+/// The default time limit for a call of one transaction.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
-/// A call begins transactions during the first of these parts of its time. One that has begun takes as long as another
-/// part, and so does the question what became of it.
+/// A call begins transactions only during the first of these parts of its time. A transaction may take as
+/// long as another part, and so may finding out what became of it.
 const PARTS_OF_TIMEOUT: u32 = 3;
-/// Bytes of rows that one reply to a range read brings: the servers stop at 80,000 and never within a row.
+/// Bytes of rows in one reply to a range read: the servers stop at 80,000 and never within a row.
 const REPLY_BYTES: usize = 64 << 10;
-/// Bytes that one read fetches before another one goes on. A state is kept for five seconds, so this asks for
+/// Bytes that one read fetches before another one continues. A state is kept for five seconds, so this needs
 /// no more than 2 MiB a second.
 const READ_BYTES: usize = 8 << 20;
 
-/// Which store on which cluster, and how patient to be.
+/// Which store on which cluster, and with which limits.
 #[derive(Debug, Clone)]
 pub struct FoundationDbOptions {
     /// The cluster file. `None`: the client's own rule (`FDB_CLUSTER_FILE`, `./fdb.cluster`, then the
     /// system's).
     pub cluster_file: Option<PathBuf>,
-    /// What the keys of the store begin with: 1 to [`PREFIX_BYTES_MAX`] bytes.
+    /// The prefix of the store's keys: 1 to [`PREFIX_BYTES_MAX`] bytes.
     pub prefix: String,
     /// The client library. `None`: `FDB_CLIENT_LIBRARY`, then the usual places.
     pub client_library: Option<PathBuf>,
-    /// How long a call of one transaction may take, waiting for the cluster, further attempts and the question
-    /// what became of a lost one included. A transaction has a third of it.
+    /// How long a call of one transaction may take, including waiting for the cluster, retries, and finding
+    /// out what became of a lost answer. A single transaction has a third of it.
     pub timeout: Duration,
-    /// Attempts at one operation, the first one included.
+    /// The maximum number of attempts of one operation, including the first.
     pub attempts: u32,
-    /// The bytes that one transaction writes at most; larger commits become stages. Up to 5,000,000.
+    /// The maximum number of bytes that one transaction writes; larger commits become stages. Up to
+    /// 5,000,000.
     pub transaction_bytes: usize,
 }
 
 impl FoundationDbOptions {
-    /// A store below `prefix`, everything else by default.
+    /// A store below `prefix`, with default options.
     pub fn new(prefix: impl Into<String>) -> Self {
         let Limits { attempts, transaction_bytes, .. } = Limits::default();
         Self {
@@ -94,8 +96,8 @@ pub struct FoundationDbKv {
 }
 
 impl FoundationDbKv {
-    /// Opens a store. Loads the client library and starts its thread, once a process; waits for nothing, so a
-    /// cluster that is away shows in the first transaction.
+    /// Opens a store. Loads the client library and starts its thread, once per process. Waits for nothing, so
+    /// an unreachable cluster shows only in the first transaction.
     pub fn open(options: &FoundationDbOptions) -> Result<Self, KvError> {
         check_prefix(&options.prefix)?;
         let timeout = options.timeout / PARTS_OF_TIMEOUT;
@@ -133,7 +135,8 @@ impl FoundationDbKv {
         Ok(ClusterView::new(transaction, &self.shared, may_be_recent))
     }
 
-    /// Executes the body once and commits. `None`: on a recent state that did not do, so nothing was written.
+    /// Executes the transaction function once and commits. `None`: the recent state was not good enough, and
+    /// nothing was written.
     async fn attempt(
         &self,
         body: &dyn TransactionRunner,
@@ -148,7 +151,7 @@ impl FoundationDbKv {
         let recent = view.may_be_otherwise();
         if mutations.is_empty() {
             view.forget_reads();
-            // Reads of the newest state all come from one version, so there is nothing to conflict with.
+            // All reads of the newest state come from one version, so there is nothing to conflict with.
             return (!recent).then_some(Ok(()));
         }
         if self.closed.load(Ordering::Acquire) {

@@ -1,7 +1,8 @@
-//! The client's network thread: started once a process by whoever opens the first store, shared by all (worker threads
-//! and module registries included, since they share this library's statics), stopped when the process ends.
+//! The client's network thread: started once per process when the first store is opened, shared by all stores
+//! (worker threads and module registries included, since they share this library's statics), stopped when the
+//! process ends.
 //!
-//! The C API can be started once and never again, so nothing stops it earlier.
+//! The C API can be started only once, so nothing stops it earlier.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -17,26 +18,26 @@ use crate::kv::KvError;
 /// The client in use.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Client {
-    /// Where its library was found, or the name by which the system found it.
+    /// Where its library was found, or the name under which the system found it.
     pub(super) library: PathBuf,
     /// Its release, such as `7.3.79`.
     pub(super) version: String,
 }
 
-/// How long the end of the process waits for a start.
+/// How long the end of the process waits for a start in progress.
 const STOP_PATIENCE_MS: u32 = 2_000;
 
 enum Network {
     NotStarted,
     Running(NetworkStop, JoinHandle<()>),
-    /// The C API cannot be started a second time, so the reason stays.
+    /// The C API cannot be started a second time, so the reason is final.
     Failed(String),
     Stopped,
 }
 
 static NETWORK: Mutex<Network> = Mutex::new(Network::NotStarted);
 
-/// Loads the client library and starts its thread, unless that was done before; `started` hears of it.
+/// Loads the client library and starts its thread, unless that was done before. Calls `started` afterwards.
 pub(super) fn start(client_library: Option<&Path>, started: fn()) -> Result<Client, KvError> {
     let mut network = NETWORK.lock().unwrap_or_else(PoisonError::into_inner);
     if matches!(*network, Network::Stopped) {
@@ -51,7 +52,7 @@ pub(super) fn start(client_library: Option<&Path>, started: fn()) -> Result<Clie
     }
     match &*network {
         Network::Running(..) => {
-            // SAFETY: a network that runs has selected an API version.
+            // SAFETY: a running network has selected an API version.
             let version = unsafe { foundationdb_sys::client_version() };
             Ok(Client { library: loaded.path.clone(), version })
         }
@@ -78,7 +79,7 @@ fn ending() -> KvError {
 
 fn boot() -> Result<Network, String> {
     let failed = |error| format!("the FoundationDB client does not start: {}", text(error));
-    // Selecting the API version comes before every other call: the others crash without it.
+    // Selecting the API version must come before every other call: the others crash without it.
     let builder = FdbApiBuilder::default().build().map_err(failed)?;
     let (runner, started) = builder.build().map_err(failed)?;
     let run = move || {
@@ -95,8 +96,8 @@ fn boot() -> Result<Network, String> {
     Ok(Network::Running(stop, thread))
 }
 
-/// The lock, once whoever is in the middle of starting is done: nothing there waits for a cluster. Not for ever, since
-/// the process must end.
+/// The lock, after waiting for a start in progress: starting does not wait for a cluster. The wait is
+/// limited, since the process must end.
 fn lock_soon() -> Option<MutexGuard<'static, Network>> {
     for _ in 0..STOP_PATIENCE_MS {
         match NETWORK.try_lock() {
@@ -108,14 +109,14 @@ fn lock_soon() -> Option<MutexGuard<'static, Network>> {
     None
 }
 
-/// Stops the thread for good, if it runs. For the end of the process: from here on no other thread comes into the
-/// library.
+/// Stops the thread for good, if it is running. For the end of the process: from here on no other thread
+/// enters the library.
 pub(super) fn stop() {
     let Some(mut network) = lock_soon() else { return };
     if let Network::Running(stop, thread) = std::mem::replace(&mut *network, Network::Stopped) {
         drop(network);
         foundationdb_sys::keep_out();
-        // A failure here has no reader: the process is ending.
+        // Nobody can read an error here: the process is ending.
         if stop.stop().is_ok() {
             let _ = thread.join();
         }

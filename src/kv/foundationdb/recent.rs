@@ -1,25 +1,27 @@
-//! Recent versions, by the rows that a transaction of this process has read when it committed at one.
+//! Recent read versions, keyed by the rows that a transaction of this process has read before it committed.
 //!
-//! An owner that commits again and again need not ask for a read version each time: its next transaction takes the one of
-//! its last commit, reads the rows as they are at that version, and saves a round trip. The resolvers check, as always,
-//! that nobody has changed them since, and a transaction that fails the check is executed again on the newest state.
+//! An owner that commits again and again need not ask for a read version each time. Its next transaction uses
+//! the version of its last commit and reads the rows at that version, which saves a round trip. The resolvers
+//! check, as always, that nobody has changed the rows since. A transaction that fails the check is executed
+//! again on the newest state.
 //!
-//! The rows themselves are read and never remembered. Transactions that commit side by side get one version, in an order
-//! that only the servers know: a row which was read and did not conflict can have been written by one that came later at
-//! the same version, which a check of later versions cannot see. A takeover beside a commit is such a pair.
+//! The rows themselves are read and never cached. Transactions that commit in parallel get one version, in an
+//! order that only the servers know. A row that was read without a conflict may have been written by a later
+//! transaction at the same version, which a check of later versions cannot see. A takeover beside a commit is
+//! such a pair.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use quick_cache::unsync::Cache;
 
-/// The keys that are remembered; an owner has two.
+/// How many keys are remembered; an owner needs two.
 const ROWS_MAX: usize = 16_384;
-/// How long a version is used. FoundationDB refuses a read version that is five seconds old; the rest is for the transaction
-/// itself.
+/// How long a version is used. FoundationDB refuses a read version that is five seconds old; the rest of that
+/// time is for the transaction itself.
 const AGE_MAX: Duration = Duration::from_secs(3);
 
-/// A version, and since when it is at most that old.
+/// A version, and a time before it: its age is at most the time since then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
     version: i64,
@@ -37,11 +39,11 @@ impl Default for Recent {
 
 impl Recent {
     fn lock(&self) -> MutexGuard<'_, Cache<Vec<u8>, Seen>> {
-        // What is lost of it in a panic costs a round trip.
+        // What is lost in a panic only costs a round trip.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A version for reading a row, if one is known that is recent enough.
+    /// A version for reading a row, if a recent enough one is known.
     pub(super) fn get(&self, key: &[u8], now: Instant) -> Option<i64> {
         let mut rows = self.lock();
         let seen = *rows.get(key)?;
@@ -52,7 +54,7 @@ impl Recent {
         None
     }
 
-    /// Remembers the version at which a transaction that began after `since` has read these rows and committed.
+    /// Records the version at which a transaction that began after `since` has read these rows and committed.
     pub(super) fn remember(&self, keys: impl IntoIterator<Item = Vec<u8>>, version: i64, since: Instant) {
         let mut rows = self.lock();
         for key in keys {

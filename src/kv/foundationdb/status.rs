@@ -1,5 +1,5 @@
-//! The cluster's own account of itself: the JSON document that `fdbcli` prints as `status json`, which a client reads like
-//! a key (<https://apple.github.io/foundationdb/mr-status.html>).
+//! The cluster's own status: the JSON document that `fdbcli` prints as `status json`, which a client reads
+//! like a key (<https://apple.github.io/foundationdb/mr-status.html>).
 
 use foundationdb::Database;
 use serde_json::Value;
@@ -8,11 +8,11 @@ use super::cluster::Cluster;
 use super::network::Client;
 use crate::kv::{ClusterStatus, Coordinator, KvError, ProbeLatency, Status};
 
-/// Where clients find the document.
+/// The key of the document.
 const STATUS_KEY: &[u8] = b"\xff\xff/status/json";
 
-/// Asks the cluster. It answers also while it takes no transactions; where no coordinator is reachable, the client
-/// itself answers after two seconds.
+/// Queries the cluster. It answers even while it accepts no transactions; if no coordinator is reachable, the
+/// client itself answers after two seconds.
 pub(super) async fn status(
     database: &Database,
     cluster: &Cluster,
@@ -27,7 +27,7 @@ pub(super) async fn status(
     Ok(summary(&parsed, client))
 }
 
-/// What is worth knowing of the document. Fields come and go with FoundationDB's releases and with the state of the
+/// The useful parts of the document. Fields vary with FoundationDB's releases and with the state of the
 /// cluster, so each may be missing.
 fn summary(document: &Value, client: &Client) -> Status {
     let text = |path: &str| document.pointer(path).and_then(Value::as_str).map(str::to_owned);
@@ -73,12 +73,12 @@ fn coordinators(document: &Value) -> Vec<Coordinator> {
     coordinators.into_iter().flatten().filter_map(coordinator).collect()
 }
 
-/// What client and cluster complain of.
+/// The problems that the client and the cluster report.
 fn messages(document: &Value, locked: bool) -> Vec<String> {
     let of = |path: &str| document.pointer(path).and_then(Value::as_array).into_iter().flatten();
     let text = |message: &Value| Some(message.get("description")?.as_str()?.to_owned());
     let told = of("/client/messages").chain(of("/cluster/messages")).filter_map(text);
-    // The document has a field for it, and no message.
+    // The document has a field for this, but no message.
     let lock =
         locked.then(|| "The database is locked (by a restore, a switch-over or an operator).".to_owned());
     lock.into_iter().chain(told).collect()

@@ -1,4 +1,4 @@
-//! One transaction of the cluster, as a body sees it.
+//! One transaction of the cluster, as a transaction function sees it.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,11 +16,11 @@ use crate::kv::{Isolation, KvError, Mutation, Mutations, Scan, View, Visitor, Wr
 /// Which state the transaction reads. The first read decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// The newest, unless the first read is of a row of which a recent version is known.
+    /// The newest, unless the first read is of a row for which a recent version is known.
     Open,
     /// The newest.
     Newest,
-    /// That of this version.
+    /// The state of this version.
     Recent(i64),
 }
 
@@ -28,7 +28,7 @@ struct Reads {
     state: State,
     /// The keys that were read with conflict detection.
     rows: Vec<Vec<u8>>,
-    /// Whether a read failed in a way that another state would not mend.
+    /// Whether a read failed in a way that another state would not fix.
     failed: bool,
 }
 
@@ -40,7 +40,8 @@ pub(super) struct ClusterView {
 }
 
 impl ClusterView {
-    /// A view for reading and writing. `may_be_recent`: whether it may begin on a state that is not the newest.
+    /// A view for reading and writing. `may_be_recent`: whether it may begin on a state that is not the
+    /// newest.
     #[expect(clippy::disallowed_methods, reason = "the age of a version is real time, and the cluster's")]
     pub(super) fn new(transaction: Transaction, shared: &Arc<Shared>, may_be_recent: bool) -> Self {
         let state = if may_be_recent { State::Open } else { State::Newest };
@@ -49,24 +50,25 @@ impl ClusterView {
     }
 
     fn reads(&self) -> MutexGuard<'_, Reads> {
-        // Every change is a single step, so a panic elsewhere leaves it whole.
+        // Every change is a single step, so a panic elsewhere leaves it consistent.
         self.reads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether what came of it may be otherwise on the newest state.
+    /// Whether the result may be different on the newest state.
     pub(super) fn may_be_otherwise(&self) -> bool {
         let reads = self.reads();
         matches!(reads.state, State::Recent(_)) && !reads.failed
     }
 
-    /// What a failed read means. One that a cluster which is away left waiting is not to be waited for twice.
+    /// The meaning of a failed read. A read that timed out because the cluster is unreachable is not waited
+    /// for twice.
     fn failed(&self, error: FdbError) -> KvError {
         let error = self.shared.cluster.reading(error);
         self.reads().failed |= error != KvError::TooOld;
         error
     }
 
-    /// Has what it read looked up anew next time.
+    /// Makes the next transaction look up again what this one read.
     pub(super) fn forget_reads(&self) {
         self.shared.recent.forget(self.reads().rows.iter().map(Vec::as_slice));
     }
@@ -98,7 +100,7 @@ impl ClusterView {
         }
     }
 
-    /// Commits what the body decided.
+    /// Commits what the transaction function decided.
     pub(super) async fn commit(self, mutations: &Mutations) -> Result<(), KvError> {
         check_transaction(mutations)?;
         self.forget_reads();
@@ -120,7 +122,7 @@ impl ClusterView {
         let transaction = &self.transaction;
         for mutation in mutations.iter() {
             if matches!(mutation, Mutation::ClearRange { range, .. } if range.is_empty()) {
-                // Not even its option: it would count for the next write.
+                // Not even its option may be set: it would apply to the next write.
                 continue;
             }
             if mutation.conflict() == WriteConflict::Omitted {
@@ -166,7 +168,7 @@ impl ClusterView {
     }
 }
 
-/// How many rows a reply carries: exactly one where one is asked for, else as many as fit one.
+/// How many rows a reply carries: exactly one if one is requested, otherwise as many as fit.
 fn streaming_mode(rows_max: usize) -> StreamingMode {
     if rows_max == 1 { StreamingMode::Exact } else { StreamingMode::WantAll }
 }
@@ -184,7 +186,7 @@ impl View for ClusterView {
         } else {
             self.decide_state(&key);
         }
-        // Sent before the first poll, so that reads which are joined go out together.
+        // Sent before the first poll, so that joined reads go out together.
         let value = self.transaction.get(&key, snapshot);
         async move {
             let value = value.await.map_err(|error| self.failed(error))?;

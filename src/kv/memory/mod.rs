@@ -1,12 +1,12 @@
-//! The reference model: everything in memory, to FoundationDB's rules.
+//! The reference model: everything in memory, under FoundationDB's rules.
 //!
-//! Transactions run side by side against the state at their start and are checked for conflicts when they
+//! Transactions run concurrently against the state at their start and are checked for conflicts when they
 //! commit: multi-version concurrency control with real conflict ranges, and FoundationDB's limits and error
-//! kinds. Simulation and the model tests run on it, and the conformance suite ties the real engines to it.
-//! Nothing survives the last handle.
+//! kinds. Simulation and the model tests run on it, and the conformance suite holds the real engines to it.
+//! Nothing outlives the last handle.
 //!
-//! Reads yield to the scheduler once each, so that tasks of one thread interleave where a network would
-//! let them.
+//! Each read yields to the scheduler once, so that tasks of one thread interleave where a network would let
+//! them.
 
 mod state;
 mod view;
@@ -21,12 +21,12 @@ use self::view::MemoryView;
 use super::limits::check_transaction;
 use super::{Concurrency, Identity, Kv, KvError, Limits, ReadRunner, TransactionRunner};
 
-/// How many commits a transaction may fall behind before it is too old, unless told otherwise.
+/// The default number of commits that a transaction may fall behind before it is too old.
 const VERSIONS_KEPT: u64 = 100_000;
 
-/// What FoundationDB takes at once, so that whatever runs on the model goes the ways that it will go there: it
-/// answers a scan in batches of about 64 KiB, keeps a state for five seconds, in which 8 MiB come through
-/// any network that a cluster should have, and works best with transactions below 1 MB.
+/// FoundationDB's limits, so that everything that runs on the model takes the same paths as there:
+/// FoundationDB answers a scan in batches of about 64 KiB, keeps a state for five seconds, in which 8 MiB
+/// pass through any network that a cluster should have, and works best with transactions below 1 MB.
 const LIMITS: Limits = Limits {
     transaction_bytes: 1_000_000,
     round_trip_bytes: Some(64 << 10),
@@ -65,13 +65,13 @@ impl MemoryKv {
         }
     }
 
-    /// The same store, with other limits for whoever asks this handle and those shared from it.
+    /// A handle on the same store with other limits, which also apply to handles shared from it.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// Another handle on the same store, as another process would have one.
+    /// Another handle on the same store, as another process would have.
     #[must_use]
     pub fn share(&self) -> Self {
         Self { shared: Arc::clone(&self.shared), limits: self.limits, closed: AtomicBool::new(false) }

@@ -1,4 +1,4 @@
-//! Rows with their versions, and the log of what was written when.
+//! Rows with their versions, and the log of writes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
@@ -11,17 +11,17 @@ use crate::kv::{KeyRange, KvError, Mutation, Mutations, WriteConflict};
 /// A value and the version that wrote it; `None` is a removal.
 type Version = (u64, Option<Bytes>);
 
-/// The state as handles and transactions share it.
+/// The state, shared by handles and transactions.
 pub(super) type Shared = Mutex<State>;
 
 pub(super) fn lock(shared: &Shared) -> MutexGuard<'_, State> {
-    // State is changed by infallible steps only, so a panic elsewhere leaves it whole.
+    // State is changed only by infallible steps, so a panic elsewhere leaves it consistent.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Debug)]
 pub(super) struct State {
-    /// Raised by each commit.
+    /// Incremented by each commit.
     version: u64,
     rows: BTreeMap<Vec<u8>, Vec<Version>>,
     /// The declared write ranges of the commits above the horizon, oldest first.
@@ -158,7 +158,7 @@ impl State {
         }
     }
 
-    /// Forgets what no running or future transaction can ask for.
+    /// Drops what no running or future transaction can read.
     fn drop_outdated(&mut self) {
         let horizon = self.horizon();
         while self.log.front().is_some_and(|(version, _)| *version <= horizon) {

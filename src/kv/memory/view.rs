@@ -1,4 +1,4 @@
-//! One transaction: reads at its version and notes what it read.
+//! One transaction: reads at its version and records what it read.
 
 use std::future::poll_fn;
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use futures::future::{BoxFuture, FutureExt};
 use super::state::{Shared, lock};
 use crate::kv::{Isolation, KeyRange, KvError, Mutations, Scan, View, Visitor};
 
-/// Rows fetched at once by a scan.
+/// Rows that a scan fetches at once.
 const CHUNK_ROWS: usize = 256;
 
 pub(super) struct MemoryView {
@@ -26,7 +26,7 @@ impl MemoryView {
         Self { shared, version, read: Mutex::new(Vec::new()) }
     }
 
-    /// Commits what the body decided. A decision without writes has nothing to conflict with: its reads
+    /// Commits what the transaction function decided. A decision without writes cannot conflict: its reads
     /// all come from one version.
     pub(super) fn commit(&self, mutations: Mutations) -> Result<(), KvError> {
         if mutations.is_empty() {
@@ -94,7 +94,7 @@ impl View for MemoryView {
     }
 }
 
-/// Lets other tasks run, where a network would.
+/// Lets other tasks run, as a network would.
 async fn yield_once() {
     let mut yielded = false;
     poll_fn(|context| {

@@ -1,6 +1,7 @@
-//! The one subscriber of the process: hands what is logged to every logger that wants it.
+//! The one subscriber of the process: passes records to every logger that wants them.
 //!
-//! Where nobody wants a span or an event, `tracing` learns so once, and its callsite costs a load and a branch.
+//! If no logger wants a span or an event, `tracing` caches that once, and its callsite costs a load and a
+//! branch.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -32,7 +33,7 @@ pub(super) fn add(outlet: Arc<Outlet>) -> bool {
     installed
 }
 
-/// Removes a logger. Nothing reaches it any more that is logged from now on.
+/// Removes a logger. It receives nothing that is logged from now on.
 pub(super) fn remove(outlet: &Arc<Outlet>) {
     let mut outlets = OUTLETS.write().unwrap_or_else(PoisonError::into_inner);
     let place = outlets.iter().position(|other| Arc::ptr_eq(other, outlet));
@@ -48,7 +49,7 @@ struct Bridge;
 impl Bridge {
     fn is_wanted(metadata: &Metadata<'_>) -> bool {
         let outlets = OUTLETS.read().unwrap_or_else(PoisonError::into_inner);
-        // The span that says which trace a call belongs to is wanted by everybody.
+        // Every logger needs the span that says which trace a call belongs to.
         let is_context = metadata.target() == traceparent::TARGET;
         outlets.iter().any(|outlet| is_context || outlet.filter.wants(metadata))
     }
@@ -56,7 +57,7 @@ impl Bridge {
 
 impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Bridge {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        // Filters look at what is known of a callsite beforehand, and nothing else.
+        // Filters use only what is known about a callsite beforehand.
         if Self::is_wanted(metadata) { Interest::always() } else { Interest::never() }
     }
 
@@ -67,7 +68,7 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Bridge {
     fn max_level_hint(&self) -> Option<LevelFilter> {
         let outlets = OUTLETS.read().unwrap_or_else(PoisonError::into_inner);
         let most = outlets.iter().map(|outlet| outlet.filter.most()).max();
-        // The span of a trace is of the level that is on as long as there is a logger.
+        // The span of a trace has the level that is on as long as there is a logger.
         most.map(|most| most.max(LevelFilter::ERROR)).or(Some(LevelFilter::OFF))
     }
 
@@ -120,7 +121,7 @@ fn record<S: Subscriber + for<'span> LookupSpan<'span>>(
             spans.push(SpanRecord { metadata: span.metadata(), fields: fields.clone() });
         }
     }
-    // Without a name of its own an event is called by its place in the source, which changes.
+    // An event without a name of its own is named after its place in the source, which changes.
     let name = metadata.name();
     let name = if name.starts_with("event ") { metadata.target() } else { name };
     Record {

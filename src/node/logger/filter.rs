@@ -12,14 +12,15 @@ const LEVELS: [(&str, LevelFilter); 6] = [
     ("trace", LevelFilter::TRACE),
 ];
 
-/// Directives, the more exact ones first.
+/// Directives, the most specific first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Filter(Vec<(String, LevelFilter)>);
 
 impl Filter {
-    /// Directives between commas: `level` for everything, `target=level` for a target and what is below it, and
-    /// `target` for all of it. Of several that fit, the longest target counts, and of equal ones the last. What no
-    /// directive fits is off. The error is the directive that is none.
+    /// Comma-separated directives: `level` for everything, `target=level` for a target and everything below
+    /// it, and `target` for all levels of it. Of several that match, the longest target counts, and of
+    /// equally long ones the last. A record that matches no directive is off. The error is the invalid
+    /// directive.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut directives = Vec::new();
         for directive in text.split(',').map(str::trim) {
@@ -36,7 +37,7 @@ impl Filter {
                 None => return Err(directive.to_owned()),
             }
         }
-        // The last of equals comes first, since the sort keeps their order.
+        // The last of equals comes first, since the sort is stable.
         directives.reverse();
         directives.sort_by_key(|(target, _)| std::cmp::Reverse(target.len()));
         Ok(Self(directives))
@@ -51,7 +52,7 @@ impl Filter {
         fitting.is_some_and(|(_, most)| level <= *most)
     }
 
-    /// No record below this level is wanted.
+    /// The most verbose level that is wanted.
     pub(super) fn most(&self) -> LevelFilter {
         self.0.iter().map(|(_, level)| *level).max().unwrap_or(LevelFilter::OFF)
     }
@@ -61,7 +62,7 @@ fn named(level: &str) -> Option<LevelFilter> {
     LEVELS.iter().find(|(name, _)| name.eq_ignore_ascii_case(level)).map(|(_, level)| *level)
 }
 
-/// Names of modules, with `::` between them.
+/// Module names, separated by `::`.
 fn is_target(text: &str) -> bool {
     let is_name = |name: &str| {
         !name.is_empty() && name.chars().all(|char| char.is_ascii_alphanumeric() || "_-".contains(char))

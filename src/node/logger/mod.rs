@@ -1,6 +1,6 @@
-//! The bridge from `tracing` to JavaScript: each thread of Node may have a logger, with a filter and a bounded queue
-//! of its own. Whoever logs puts a record in and goes on; JavaScript is woken once for many, and takes them a few
-//! at a time.
+//! The bridge from `tracing` to JavaScript. Each thread of Node may have a logger with its own filter and its
+//! own bounded queue. Logging puts a record in the queue and does not wait. JavaScript is woken once for many
+//! records, and takes a few at a time.
 
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands strings over by value")]
 
@@ -25,7 +25,7 @@ use crate::env::{Env, SystemEnv};
 /// Weak: a logger does not keep the process alive.
 type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 
-/// Where the records for one logger go.
+/// The destination of the records of one logger.
 struct Outlet {
     filter: Filter,
     queue: Mutex<Queue<Record>>,
@@ -37,21 +37,21 @@ impl Outlet {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a record in, from any thread and without waiting.
+    /// Adds a record, from any thread and without waiting.
     fn put(&self, record: &Record) {
         let mut record = record.clone();
-        // Spans that another logger has asked for are not for this one.
+        // Spans that only another logger wants are dropped.
         record.spans.retain(|span| self.filter.wants(span.metadata));
         let is_first = self.queue().put(record);
         if is_first {
-            // If its thread has ended there is nobody to tell.
+            // If its thread has ended, nobody needs the record.
             self.wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }
     }
 }
 
-/// The directive of a filter that is none, or nothing. Without a check beforehand the constructor would have to
-/// throw, and errors are made in `lib/`.
+/// The invalid directive of a filter, or nothing. Without a check beforehand the constructor would have to
+/// throw, and errors are created in `lib/`.
 #[napi]
 pub fn wrong_directive(filter: String) -> Option<String> {
     Filter::parse(&filter).err()
@@ -65,7 +65,7 @@ pub struct NativeLogger {
 
 #[napi]
 impl NativeLogger {
-    /// `wake` is called when there is something to take.
+    /// Calls `wake` when there are records to take.
     #[napi(constructor)]
     pub fn new(filter: String, capacity: u32, wake: Function<'_, (), ()>) -> napi::Result<Self> {
         let filter = Filter::parse(&filter).map_err(napi::Error::from_reason)?;
@@ -86,13 +86,13 @@ impl NativeLogger {
         taken.into_iter().map(NativeLogRecord::from).collect()
     }
 
-    /// How many records had no room so far.
+    /// How many records were dropped so far for lack of room.
     #[napi]
     pub fn dropped(&self) -> f64 {
         number(self.outlet.queue().dropped())
     }
 
-    /// Ends it. What is queued can still be taken.
+    /// Ends it. Queued records can still be taken.
     #[napi]
     pub fn close(&self) {
         bridge::remove(&self.outlet);
@@ -112,7 +112,7 @@ fn number(count: u64) -> f64 {
 
 type NativeValue = Either4<String, f64, BigInt, bool>;
 
-/// Names and values side by side.
+/// Parallel lists of names and values.
 #[napi(object, object_from_js = false)]
 pub struct NativeFields {
     /// The names.
@@ -144,24 +144,24 @@ fn native(value: Value) -> NativeValue {
 pub struct NativeSpan {
     /// Its name.
     pub name: String,
-    /// What it says.
+    /// Its fields.
     pub fields: NativeFields,
 }
 
-/// What was logged.
+/// A log record.
 #[napi(object, object_from_js = false)]
 pub struct NativeLogRecord {
     /// When, in milliseconds since 1970-01-01 UTC.
     pub time: f64,
-    /// How much it matters.
+    /// Its level.
     pub level: String,
-    /// Where it comes from.
+    /// Its target.
     pub target: String,
-    /// What happened.
+    /// The name of the event.
     pub name: String,
-    /// The same for people.
+    /// The message for people.
     pub message: String,
-    /// What it says.
+    /// Its fields.
     pub fields: NativeFields,
     /// The spans around it, the outermost first.
     pub spans: Vec<NativeSpan>,

@@ -1,24 +1,24 @@
-//! What waits for one logger: bounded, because whoever logs must not wait, and memory is not for logs.
+//! The queue of one logger: bounded, because logging must neither wait nor fill the memory.
 
 use std::collections::VecDeque;
 
-/// What a logger is handed.
+/// An item for a logger.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Item<T> {
-    /// Something that was logged.
+    /// A record.
     Record(T),
-    /// At this place so many records are missing.
+    /// At this place, this many records are missing.
     Gap(u64),
 }
 
-/// Records in the order in which they came, with gaps where there was no room for some.
+/// Records in the order in which they arrived, with gaps where records were dropped for lack of room.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     waiting: VecDeque<Item<T>>,
     capacity: usize,
-    /// Dropped since the last record that had room.
+    /// Dropped since the last record that was queued.
     missing: u64,
-    /// Dropped in all.
+    /// Dropped in total.
     dropped: u64,
 }
 
@@ -27,8 +27,8 @@ impl<T> Queue<T> {
         Self { waiting: VecDeque::new(), capacity, missing: 0, dropped: 0 }
     }
 
-    /// Puts a record in, or counts it. Whether the reader has to be woken: one that was woken takes until it gets
-    /// less than it asked for.
+    /// Adds a record, or counts it as dropped. Returns whether the reader has to be woken: once woken, it
+    /// takes records until it gets fewer than it asked for.
     pub(super) fn put(&mut self, record: T) -> bool {
         if self.waiting.len() >= self.capacity {
             self.missing += 1;
@@ -44,7 +44,7 @@ impl<T> Queue<T> {
     /// Takes up to `count`.
     pub(super) fn take(&mut self, count: usize) -> Vec<Item<T>> {
         if self.waiting.len() < count {
-            // Nobody knows when the next record comes, and this is to be told now.
+            // The next record may never come, so the gap is reported now.
             self.close_gap();
         }
         let count = count.min(self.waiting.len());

@@ -1,11 +1,11 @@
-//! What is kept of a span or an event: its fields, as values that do not belong to whoever logged.
+//! A record of a span or an event: its fields, as owned values.
 
 use std::fmt;
 
 use tracing::field::{Field, Visit};
 use tracing::{Level, Metadata};
 
-/// Text is cut off here, at a character's end: a record is a line and no dump.
+/// Text is cut off after this many bytes, at a character boundary: a record is a line, not a dump.
 const TEXT_BYTES_MAX: usize = 4_096;
 
 /// The value of a field.
@@ -22,7 +22,7 @@ pub(super) enum Value {
 const EXACT: [&str; 7] =
     ["generation", "previous", "current", "held", "txid", "held_head_txid", "current_head_txid"];
 
-/// Fields in the order in which they came.
+/// Fields in the order in which they arrived.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fields {
     pub(super) message: String,
@@ -95,7 +95,7 @@ pub(super) struct SpanRecord {
     pub(super) fields: Fields,
 }
 
-/// An event, with what it happened in.
+/// An event, with the spans around it.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
     pub(super) time_ms: u64,

@@ -1,4 +1,4 @@
-//! Read-ahead against a store that counts round trips.
+//! Tests read-ahead against a store that counts round trips.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -14,7 +14,7 @@ fn page(number: u32) -> PageNumber {
     PageNumber::new(number).expect("pages count from 1")
 }
 
-/// Draws numbers below `bound`, the same in each run.
+/// Draws numbers below `bound`, the same in each run of the test.
 fn draw(state: &mut u64, bound: usize) -> usize {
     *state ^= *state << 13;
     *state ^= *state >> 7;
@@ -22,7 +22,7 @@ fn draw(state: &mut u64, bound: usize) -> usize {
     usize::try_from(*state % bound as u64).expect("a remainder of a usize")
 }
 
-/// A table of two levels below its root, which is page 2.
+/// A table with two levels below its root, which is page 2.
 struct Tree {
     /// The interior pages with their leaves, in key order.
     interiors: Vec<(u32, Vec<u32>)>,
@@ -30,7 +30,7 @@ struct Tree {
 }
 
 impl Tree {
-    /// Its pages lie in the order in which a scan reads them, or anywhere.
+    /// Its pages are in scan order, or shuffled.
     fn new(interiors: usize, shuffled: bool) -> Self {
         let mut numbers: Vec<u32> = (3..).take(interiors * (FANOUT + 1)).collect();
         let size_pages = numbers[numbers.len() - 1];
@@ -55,7 +55,7 @@ impl Tree {
     }
 }
 
-/// Reads through a cache of some pages, and fetches what is not there.
+/// Reads through a small cache, and fetches what is missing.
 struct Reader {
     read_ahead: ReadAhead,
     contents: HashMap<u32, Vec<u8>>,
@@ -63,7 +63,7 @@ struct Reader {
     cache: VecDeque<u32>,
     cache_max: usize,
     rounds: usize,
-    /// Pages fetched without being asked for.
+    /// Pages fetched without being requested.
     ahead: usize,
 }
 
@@ -117,7 +117,7 @@ fn check(extra: &[PageNumber], missed: u32, size_pages: u32) {
     assert!(extra.len() <= READ_AHEAD_BYTES_DEFAULT / 4096, "{} pages", extra.len());
 }
 
-/// The rounds of a scan: what full windows take, and a tenth and a few more to get going.
+/// The maximum round trips of a scan: with full windows, plus a tenth and a few more to get going.
 fn rounds_max(tree: &Tree) -> usize {
     let full = tree.leaves() / 64;
     full + full / 10 + 60
@@ -160,7 +160,7 @@ fn pages_one_after_the_other_need_no_tree() {
     let mut reader = Reader { contents: HashMap::new(), ..Reader::new(&Tree::new(1, false), 100) };
     reader.size_pages = tree.size_pages;
     (1..=12_800).for_each(|number| reader.read(number));
-    // 2, 4, 8, 16 and 32 pages, then 64 a time.
+    // 2, 4, 8, 16 and 32 pages, then 64 at a time.
     assert!((195..=205).contains(&reader.rounds), "{} rounds", reader.rounds);
     assert_eq!(reader.ahead + reader.rounds, 12_800);
 }
@@ -192,7 +192,7 @@ fn lookups_fetch_next_to_nothing_ahead() {
             reader.lookup(&tree, draw(&mut state, tree.leaves()));
         }
         assert!(reader.rounds > 3_500, "{} rounds", reader.rounds);
-        // At most one page in vain for 100 round trips.
+        // At most one wasted page per 100 round trips.
         assert!(reader.ahead <= reader.rounds / 100, "shuffled {shuffled}: {} pages ahead", reader.ahead);
     }
 }

@@ -1,9 +1,10 @@
-//! Reading an actor without owning it: going on at each new head, and getting through where heads come fast.
+//! Reads an actor without owning it: continues at each new head, and makes progress even when heads change
+//! fast.
 //!
-//! Every read names the generation and head that were seen last, as those of an owner do. Where another commit
-//! has come between, the read fails, and the statement begins again at the new head. So that it gets anywhere
-//! beside an owner that never rests, what it has asked for in vain comes along in the very read that tells the
-//! next head: one state of the store, which nobody can take away any more.
+//! Like the reads of an owner, every read names the generation and the head that were last seen. If a commit
+//! has come in between, the read fails, and the statement starts again at the new head. To make progress
+//! beside an owner that never pauses, the read that fetches the next head also fetches the pages that failed
+//! reads had asked for. All of them come from one state of the store, which no commit can invalidate.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,21 +17,21 @@ use crate::types::{ActorId, PageCount, PageNumber, PageSize};
 
 use super::{ReadPolicy, Source};
 
-/// The bytes of pages that come along with a new head, at most.
+/// The maximum bytes of pages that are fetched along with a new head.
 const BROUGHT_BYTES_MAX: usize = 16 << 20;
 
 /// What a source needs to follow the actor.
 pub(crate) struct Following {
-    /// The pages that were asked for since the last answer was complete.
+    /// The pages that were requested since the last answer was complete.
     asked: BTreeSet<PageNumber>,
-    /// The pages that came along with the head; page 1 always, if there is one.
+    /// The pages that were fetched along with the head; always includes page 1, if there is one.
     brought: PageSet,
-    /// The actor was found at another head, in the middle of something.
+    /// The actor was found at another head, in the middle of a statement.
     moved: bool,
 }
 
 impl Following {
-    /// Notes pages that are asked for, as many as may come along the next time.
+    /// Records requested pages, as many as may be fetched along with the next head.
     pub(crate) fn note(&mut self, pages: impl IntoIterator<Item = PageNumber>, page_size: PageSize) {
         for page in pages {
             if self.asked.len() < BROUGHT_BYTES_MAX / page_size.bytes() {
@@ -39,14 +40,14 @@ impl Following {
         }
     }
 
-    /// A page that came along with the head.
+    /// A page that was fetched along with the head.
     pub(crate) fn brought(&self, page: PageNumber) -> Option<&[u8]> {
         self.brought.get(page)
     }
 }
 
 impl Source {
-    /// The pages of an actor that others own.
+    /// The pages of an actor that somebody else owns.
     pub(crate) fn following(
         shared: (Arc<Engine>, Arc<PageCache>, Arc<Counters>),
         actor: ActorId,
@@ -60,12 +61,12 @@ impl Source {
         source
     }
 
-    /// Whether others own the actor, so that nothing may be written.
+    /// Whether somebody else owns the actor, so that nothing may be written.
     pub(crate) fn is_following(&self) -> bool {
         self.following.is_some()
     }
 
-    /// Goes on at the actor's newest head. Whether it is another one than before.
+    /// Continues at the actor's newest head. Returns whether it is another one than before.
     pub(crate) fn follow(&mut self) -> Result<bool, StoreError> {
         let Some(following) = &mut self.following else { return Ok(false) };
         let mut wanted: Vec<_> = following.asked.iter().copied().collect();
@@ -94,25 +95,26 @@ impl Source {
         Ok(true)
     }
 
-    /// Whether reading goes on after an error that ends an owner. One that tells of another head is noted.
+    /// Whether reading continues after an error that would end an owner. An error that reports another head
+    /// is remembered.
     pub(crate) fn outlives(&mut self, error: &StoreError) -> bool {
         let Some(following) = &mut self.following else { return false };
         following.moved |= matches!(error, StoreError::FenceMismatch { .. });
         true
     }
 
-    /// Whether a read has failed, since this was asked, because the actor has moved on.
+    /// Whether a read has failed, since the last call, because the actor has moved on.
     pub(crate) fn take_moved(&mut self) -> bool {
         self.following.as_mut().is_some_and(|following| std::mem::take(&mut following.moved))
     }
 
-    /// An answer is complete: what it took need not come along with the next head.
+    /// An answer is complete: its pages need not be fetched along with the next head.
     pub(crate) fn has_answered(&mut self) {
         let Some(following) = &mut self.following else { return };
         following.asked.clear();
         let brought = &mut following.brought;
         if brought.pages.len() > 1 {
-            // SQLite looks at page 1 at the beginning of each transaction.
+            // SQLite reads page 1 at the beginning of each transaction.
             let first = brought.get(PageNumber::FIRST).map(<[u8]>::to_vec);
             brought.pages = first.iter().map(|_| PageNumber::FIRST).collect();
             brought.data = first.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The end of a database whose callers are gone without having closed it, such as a thread of Node that was
+//! The end of a database whose callers are gone without closing it, for example a Node worker thread that was
 //! terminated.
 
 use crate::database::error::DatabaseError;
@@ -7,16 +7,16 @@ use super::Database;
 use super::state::Abandoned;
 
 impl Database {
-    /// Ends the database for callers who hear nothing any more. The call that runs is interrupted, those that wait
-    /// are dropped, and the next turn closes the database: open transactions are rolled back, and
-    /// iterations end. Waits for nothing of that.
+    /// Ends a database whose callers no longer receive answers. The running call is interrupted, waiting
+    /// calls are dropped, and the next turn closes the database: open transactions are rolled back, and
+    /// cursors end. Does not wait for any of that.
     pub fn abandon(&self) {
         let mut state = self.state();
         if state.abandoned != Abandoned::No {
             return;
         }
         state.abandoned = Abandoned::Now;
-        // Transactions stay open in the line: the call that runs belongs where it has begun.
+        // Transactions stay open in the queue: the running call belongs to the scope in which it has begun.
         let left = state.queue.take_all();
         self.interrupt.stop_all();
         self.schedule(state);

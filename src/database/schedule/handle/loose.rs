@@ -1,9 +1,10 @@
-//! Transactions that a statement has begun, `BEGIN` or `SAVEPOINT`, and that are open between calls.
+//! Loose transactions: opened by a statement (`BEGIN` or `SAVEPOINT`) and still open between calls.
 //!
-//! Nobody knows whose they are: all calls on the database run inside, and what they are answered is worth no more
-//! than the `COMMIT` that is still to come. So such a transaction has a deadline, too. When it comes, the
-//! transaction is rolled back, and from then on every call is refused: one that believes itself inside
-//! would otherwise be a transaction of its own. Whoever ends what is gone has taken note, and the database goes on.
+//! No caller owns such a transaction. All calls on the database run inside it, and their answers are worth no
+//! more than the `COMMIT` that is still to come. So a loose transaction has a deadline, too. When it expires,
+//! the transaction is rolled back and every call is refused from then on: a call that believes it is inside
+//! would otherwise run as a transaction of its own. Once a caller ends the lost transaction, it has seen the
+//! error, and the database accepts calls again.
 
 use std::sync::{PoisonError, Weak};
 use std::time::Duration;
@@ -19,8 +20,8 @@ use super::Database;
 use super::state::{Stage, over};
 
 impl Database {
-    /// After a call: a transaction that it leaves open gets its deadline, one that it has ended loses it. A
-    /// transaction of the line has a deadline of its own.
+    /// After a call: a transaction that it leaves open gets a deadline, and one that it has ended loses it. A
+    /// transaction of the queue has a deadline of its own.
     pub(crate) fn notice_loose(&self, is_autocommit: bool) {
         let mut state = self.state();
         if state.queue.depth() > 0 {
@@ -52,7 +53,7 @@ impl Database {
         if state.loose.count != number || !state.loose.is_open() {
             return;
         }
-        // Whatever runs, runs inside.
+        // Whatever runs, runs inside the transaction.
         if let Some((call, ..)) = state.running {
             self.interrupt.stop(call);
         }
@@ -60,7 +61,7 @@ impl Database {
         self.schedule(state);
     }
 
-    /// The deadline has come.
+    /// The deadline has expired.
     pub(crate) fn expire_loose_now(&self) {
         if !self.state().loose.is_open() {
             return;
@@ -79,14 +80,14 @@ impl Database {
         session.as_ref().is_some_and(Session::has_written)
     }
 
-    /// Refuses a call on the database, if it may believe itself inside of a transaction that is gone.
+    /// Refuses a call on the database if the call may believe it is inside a transaction that is gone.
     pub(crate) fn refuse_if_lost(&self, call: &Call) -> Result<(), DatabaseError> {
         let mut state = self.state();
         let Stage::Lost { .. } = state.loose.stage else { return Ok(()) };
         let ending = match call {
             Call::Run(_, (sql, _)) | Call::Script(_, (sql, _)) | Call::Each(sql) => keywords::ending(sql),
             Call::Batch(_) | Call::Begin(..) | Call::Serialize => None,
-            // An iteration ended with the transaction, and the rest has no part in one.
+            // The cursor ended with the transaction, and the others take no part in one.
             Call::EachOn(..)
             | Call::Describe(_)
             | Call::End(_)
@@ -99,7 +100,7 @@ impl Database {
         }
         drop(state);
         if ending == Some(Ending::Rollback) {
-            // It gets what it asks for: something to roll back.
+            // It gets what it expects: something to roll back.
             return self.on_session(|session| session.begin(0, Behavior::Deferred));
         }
         Err(DatabaseError::Closed(format!(
@@ -110,7 +111,7 @@ impl Database {
         )))
     }
 
-    /// What is lost of answered writes when the database is closed now.
+    /// Which acknowledged writes are lost when the database is closed now.
     pub(crate) fn lose_at_close(&self) -> Result<(), DatabaseError> {
         let lost = match self.state().loose.stage {
             Stage::None => false,

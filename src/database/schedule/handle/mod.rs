@@ -1,4 +1,4 @@
-//! A database as its callers have it: they put calls in its line, cancel them, and ask how it is.
+//! The handle that callers have of a database: they queue calls, cancel them, and ask for its state.
 
 mod abandon;
 mod loose;
@@ -31,7 +31,7 @@ pub struct Database {
     shared: Arc<Shared>,
     opened: Opened,
     queue_max: usize,
-    /// How long a transaction may be open that statements have begun.
+    /// How long a transaction that statements have begun may stay open.
     transaction_timeout_ms: u64,
     counters: Arc<Counters>,
     /// Its number among the store's open databases.
@@ -80,7 +80,7 @@ impl Database {
         })
     }
 
-    /// How the start went.
+    /// The outcome of the start.
     pub fn opened(&self) -> &Opened {
         &self.opened
     }
@@ -89,8 +89,8 @@ impl Database {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a call in the line of its scope; `reply` gets the answer. `job` is a number by which
-    /// [`Self::cancel`] finds it, 0 for none.
+    /// Queues a call in its scope; `reply` gets the answer. [`Self::cancel`] finds the call by the number
+    /// `job`; 0 means none.
     pub fn submit(
         &self,
         scope: u32,
@@ -99,7 +99,7 @@ impl Database {
         reply: impl FnOnce(Result<Answer, DatabaseError>) + Send + 'static,
     ) {
         let mut state = self.state();
-        // While the database waits for a transaction to end, the calls of that transaction go on.
+        // While closing waits for a transaction to end, calls of that transaction still run.
         let is_closed = state.abandoned != Abandoned::No || (state.closed && scope == DATABASE);
         let refused = if is_closed {
             Some(DatabaseError::Closed("the database is closed".to_owned()))
@@ -107,7 +107,7 @@ impl Database {
             Some(state.ended.why(scope))
         } else if state.queue.len() >= self.queue_max && !matches!(call, Call::End(_) | Call::Close) {
             self.shared.engine.metrics().sql_overloaded();
-            // What ends something is let in: it makes room.
+            // A call that ends something is admitted: it makes room.
             Some(DatabaseError::Overloaded { waiting: state.queue.len() })
         } else {
             None
@@ -132,8 +132,8 @@ impl Database {
         }
     }
 
-    /// Cancels a call: one that waits is taken out of the line, one that runs is interrupted. One that is
-    /// through already stays so.
+    /// Cancels a call: a waiting call is taken out of the queue, a running one is interrupted. A finished one
+    /// stays as it is.
     pub fn cancel(&self, job: u32) {
         let mut state = self.state();
         if let Some(waiting) = state.queue.take(job) {
@@ -172,13 +172,13 @@ impl Database {
         self.counters.read(waiting + running, memory_bytes)
     }
 
-    /// Whether a transaction is open, of the line or one that statements have begun.
+    /// Whether a transaction is open, either of the queue or begun by statements.
     pub fn is_transaction(&self) -> bool {
         let state = self.state();
         state.queue.depth() > 0 || state.loose.is_open()
     }
 
-    /// The deadline of a transaction has come.
+    /// The deadline of a transaction has expired.
     fn expire(&self, scope: u32) {
         let mut state = self.state();
         let Some(depth) = state.queue.depth_of(scope) else { return };

@@ -1,4 +1,4 @@
-//! Transactions that callers hold: how they open and end, and what those are told who come late.
+//! Transactions that callers hold: how they open and end, and how late calls are refused.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::state::{Deadline, State, over};
 use crate::database::call::Answer;
 use crate::database::error::DatabaseError;
 
-/// Whether a call was stopped, by whomever.
+/// Whether a call was stopped, by whatever.
 fn is_aborted(error: &DatabaseError) -> bool {
     match error {
         DatabaseError::Aborted(_) => true,
@@ -20,7 +20,7 @@ fn is_aborted(error: &DatabaseError) -> bool {
 }
 
 impl State {
-    /// What is told of a transaction whose deadline has come.
+    /// The error of a transaction whose deadline has expired.
     fn expiry(&self, scope: u32) -> DatabaseError {
         let deadline = self.deadlines.iter().find(|deadline| deadline.scope == scope);
         let Some(timeout_ms) = deadline.map(|deadline| deadline.timeout_ms) else { return over() };
@@ -49,7 +49,7 @@ impl Database {
         scope
     }
 
-    /// Ends the transactions from this depth on, and tells the calls that wait in them.
+    /// Ends the transactions from this depth on, and answers the calls that wait in them.
     pub(super) fn close_scopes(&self, depth: usize, why: &DatabaseError) {
         let mut state = self.state();
         let State { queue, deadlines, ended, .. } = &mut *state;
@@ -70,7 +70,7 @@ impl Database {
         }
     }
 
-    /// The transaction's deadline has come.
+    /// The transaction's deadline has expired.
     pub(super) fn expire_now(&self, scope: u32) {
         let (depth, why) = {
             let state = self.state();
@@ -84,7 +84,7 @@ impl Database {
         self.close_scopes(depth, &why);
     }
 
-    /// What a call is answered that was interrupted because its transaction's deadline had come.
+    /// The answer to a call that was interrupted because its transaction's deadline had expired.
     pub(super) fn or_expired(
         &self,
         scope: u32,

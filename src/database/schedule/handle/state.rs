@@ -1,4 +1,4 @@
-//! What changes of a database while it is open: its calls, its transactions, and how it ends.
+//! The state that changes while a database is open: its calls, its transactions, and how it ends.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use crate::database::error::DatabaseError;
 use crate::database::interrupt::CallNumber;
 use crate::database::schedule::queue::Queue;
 
-/// What changes of a database, under one lock.
+/// The changing state of a database, under one lock.
 pub(super) struct State {
     pub(super) queue: Queue<(Call, Reply, Span)>,
     pub(super) running: Option<(CallNumber, u32, u32)>,
@@ -20,12 +20,12 @@ pub(super) struct State {
     pub(super) loose: Loose,
     pub(super) shrink: bool,
     pub(super) abandoned: Abandoned,
-    /// Whether the database is in the line of the pool, or on one of its threads.
+    /// Whether the database is in the queue of the pool, or on one of its threads.
     pub(super) scheduled: bool,
     pub(super) closed: bool,
 }
 
-/// How many ends of transactions are remembered.
+/// How many ended transactions are remembered.
 const ENDED_MAX: usize = 64;
 
 /// An open transaction's deadline.
@@ -35,18 +35,18 @@ pub(super) struct Deadline {
     pub(super) timer: AbortHandle,
 }
 
-/// The answer to a call of a transaction that has ended as it should.
+/// The answer to a call of a transaction that has ended normally.
 pub(super) fn over() -> DatabaseError {
     DatabaseError::Closed("the transaction is over".to_owned())
 }
 
-/// Why transactions are over, for calls that still come. The oldest are forgotten.
+/// Why transactions have ended, for calls that still come. The oldest are forgotten.
 #[derive(Default)]
 pub(super) struct Ended(VecDeque<(u32, DatabaseError)>);
 
 impl Ended {
     pub(super) fn note(&mut self, scope: u32, why: &DatabaseError) {
-        // One that ended as it should has nothing to tell.
+        // A transaction that ended normally needs no entry.
         if *why == over() {
             return;
         }
@@ -62,17 +62,17 @@ impl Ended {
     }
 }
 
-/// The transaction that statements have begun.
+/// A transaction that statements have begun.
 #[derive(Default)]
 pub(super) struct Loose {
     pub(super) stage: Stage,
-    /// How many there were.
+    /// How many of them there were.
     pub(super) count: u64,
     /// Whether the next turn rolls it back.
     pub(super) is_due: bool,
 }
 
-/// How far it has come.
+/// Its current stage.
 #[derive(Default)]
 pub(super) enum Stage {
     #[default]
@@ -80,7 +80,7 @@ pub(super) enum Stage {
     Open {
         timer: AbortHandle,
     },
-    /// Rolled back at its deadline, and nobody has taken note.
+    /// Rolled back at its deadline, and no caller has seen the error yet.
     Lost {
         wrote: bool,
     },
@@ -110,7 +110,7 @@ pub(super) enum Abandoned {
 }
 
 impl Abandoned {
-    /// Whether it is the turn that closes the database.
+    /// Whether this is the turn that closes the database.
     pub(super) fn take(&mut self) -> bool {
         let is_now = *self == Self::Now;
         if is_now {

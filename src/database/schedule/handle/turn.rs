@@ -1,4 +1,4 @@
-//! How a turn on a thread of the pool takes one call of a database through.
+//! One turn on a pool thread: runs one call of a database.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,16 +21,16 @@ use crate::types::PageRange;
 use super::Database;
 use super::state::{Abandoned, State, over};
 
-/// What a turn is to do.
+/// The work of one turn.
 enum Work {
     Call(Waiting<(Call, Reply, Span)>),
-    /// The transaction's time is up.
+    /// Roll back a transaction whose deadline has expired.
     Expire(u32),
-    /// That of the transaction that statements have begun.
+    /// Roll back the transaction that statements have begun, whose deadline has expired.
     ExpireLoose,
-    /// Give memory back.
+    /// Release memory.
     Shrink,
-    /// Close what its callers have left.
+    /// Close a database that its callers have left.
     Abandon,
 }
 
@@ -62,8 +62,8 @@ impl Database {
         std::mem::take(&mut state.shrink).then_some(Work::Shrink)
     }
 
-    /// Runs `body` on the session. After a panic nobody knows what state SQLite is in, so the session ends
-    /// with it; nothing of an open transaction is in the store.
+    /// Runs `body` on the session. After a panic the state of SQLite is unknown, so the session ends; nothing
+    /// of an open transaction is in the store.
     pub(crate) fn on_session<T>(
         &self,
         body: impl FnOnce(&mut Session) -> Result<T, DatabaseError>,
@@ -83,7 +83,7 @@ impl Database {
         if !call.runs_sql() {
             return self.run(call, scope);
         }
-        // One call at a time runs on a database, so what is read meanwhile is read for it.
+        // One call at a time runs on a database, so everything that is read meanwhile is read for it.
         let round_trips = || self.counters.round_trips.get();
         let (begun, before) = (self.shared.env.elapsed(), round_trips());
         let answer = self.run(call, scope);
@@ -138,8 +138,8 @@ impl Database {
         }
     }
 
-    /// SQLite ends a transaction by itself after some errors. Calls that belong to it must not run outside
-    /// of it, each as a transaction of its own.
+    /// SQLite ends a transaction by itself after some errors. Calls that belong to it must not run outside of
+    /// it, each as a transaction of its own.
     fn notice_rollback(&self) {
         if self.state().queue.depth() == 0 {
             return;
@@ -178,7 +178,7 @@ impl Database {
         }
     }
 
-    /// What is to be done after each call, before anybody hears of it.
+    /// What has to be done after each call, before its answer is delivered.
     fn after_call(&self) {
         self.notice_rollback();
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
@@ -253,7 +253,7 @@ impl Turns for Database {
     fn fail_waiting(self: Arc<Self>, why: &io::Error) {
         let mut state = self.state();
         state.scheduled = false;
-        // Transactions stay open, and with them what their deadlines and their owners can still do.
+        // Transactions stay open, and so their deadlines and owners can still act on them.
         let waiting = state.queue.take_all();
         if waiting.iter().any(|waiting| matches!(waiting.item.0, Call::Close)) {
             state.closed = false;
@@ -269,8 +269,8 @@ impl Turns for Database {
     }
 }
 
-/// Stores what a start has learned, for the next one. It is a help and no promise: what goes wrong is only
-/// noted.
+/// Stores what a start has learned, for the next one. This is an optimization without a promise: errors are
+/// only logged.
 async fn store_hints(shared: &Shared, opened: &Opened, hints: Vec<PageRange>) {
     let Opened { actor, meta, hints: before, .. } = opened;
     if !hints::worth_storing(before, &hints) {

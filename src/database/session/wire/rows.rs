@@ -1,36 +1,38 @@
-//! Rows of an answer, gathered into chunks.
+//! Collects the rows of an answer into chunks.
 //!
-//! How a text travels is decided by its length, for the sake of what JavaScript makes of it. A string that is cut out
-//! of a longer one is a view of it in V8, unless it is very short; whoever keeps one such view keeps all the text that
-//! came with it. `JSON.parse` makes strings that stand on their own, at the price of a view, but looks at every
-//! character; a call of Node's decoder does too, and costs some hundred nanoseconds whatever the length.
+//! The length of a text decides how it is encoded, because of how JavaScript handles strings. V8 makes a
+//! string that is cut from a longer one a view of it, unless it is very short; keeping one such view keeps
+//! all the text that came with it. `JSON.parse` makes independent strings at the price of a view, but looks
+//! at every character. A call of Node's decoder also makes independent strings, and costs a few hundred
+//! nanoseconds whatever the length.
 
 use std::borrow::Cow;
 
 use crate::database::sqlite::{Statement, Value};
 
-/// A chunk is closed at this size or at so many rows, so that its reader can take a break between two.
+/// A chunk is closed at this size or at a number of rows, so that its reader can pause between two chunks.
 const CHUNK_BYTES: usize = 64 << 10;
 const CHUNK_ROWS: u32 = 512;
 const HEADER_BYTES: usize = 44;
-/// Flags of a chunk: its statement changes nothing.
+/// Flag of a chunk: its statement is read-only.
 pub(crate) const READONLY: u8 = 1;
-/// The rows of its statement go on in the next chunk.
+/// Flag of a chunk: the rows of its statement continue in the next chunk.
 pub(crate) const GOES_ON: u8 = 2;
-/// It has a row for each statement without columns: how many rows it changed, and 1 if it changes nothing.
+/// Flag of a chunk: it has a row for each statement without columns, with the number of rows that it changed
+/// and 1 if it is read-only.
 pub(crate) const CHANGES: u8 = 4;
-/// Where the header has the cursor.
+/// The place of the cursor in the header.
 const CURSOR: std::ops::Range<usize> = 4..8;
-/// Where it has the flags.
+/// The place of the flags in the header.
 const FLAGS: usize = 38;
-/// Where the header has changes and last rowid.
+/// The place of changes and last rowid in the header.
 const NUMBERS: std::ops::Range<usize> = 8..24;
-/// From so many UTF-16 units on a part of a string is a view of it (`SlicedString::kMinLength` in V8).
+/// From this many UTF-16 units on, a substring is a view (`SlicedString::kMinLength` in V8).
 const VIEW_UNITS_MIN: usize = 13;
-/// From so many bytes on a text is decoded by a call of its own.
+/// From this many bytes on, a text is decoded by a call of its own.
 const LONG_BYTES_MIN: usize = 512;
 
-/// What an answer says besides its rows.
+/// What an answer contains besides its rows.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Summary {
     /// The cursor to fetch more rows from; 0 for none.
@@ -46,17 +48,17 @@ pub(crate) struct RowWriter {
     columns: usize,
     names: Vec<u8>,
     rows: u32,
-    /// The short texts, one after the other.
+    /// The short texts, concatenated.
     text: Vec<u8>,
     text_is_ascii: bool,
-    /// Those of middle length: a JSON array without its end.
+    /// The texts of middle length: a JSON array without its end.
     list: Vec<u8>,
     list_is_ascii: bool,
     cells: Vec<u8>,
 }
 
 impl RowWriter {
-    /// A writer of rows of this statement. Only the first chunk of an answer needs their names.
+    /// A writer for the rows of this statement. Only the first chunk of an answer needs the column names.
     pub(crate) fn new(statement: Option<&Statement>, with_names: bool) -> Self {
         let columns = statement.map_or(0, Statement::column_count);
         let names = statement.filter(|_| with_names && columns > 0).map(names).unwrap_or_default();
@@ -72,29 +74,29 @@ impl RowWriter {
         }
     }
 
-    /// A writer of what statements without columns have changed.
+    /// A writer for the changes of statements without columns.
     pub(crate) fn of_changes() -> Self {
         Self { columns: 2, ..Self::new(None, false) }
     }
 
-    /// Adds what one of them has changed.
+    /// Adds the changes of one such statement.
     pub(crate) fn push_change(&mut self, changes: i64, is_readonly: bool) {
         self.integer(changes);
         self.integer(i64::from(is_readonly));
         self.rows += 1;
     }
 
-    /// Whether it holds no row.
+    /// Whether it contains no rows.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows == 0
     }
 
-    /// How much it holds.
+    /// The number of bytes so far.
     pub(crate) fn bytes(&self) -> usize {
         self.text.len() + self.list.len() + self.cells.len()
     }
 
-    /// Adds the row that the statement stands on.
+    /// Adds the current row of the statement.
     pub(crate) fn push(&mut self, statement: &Statement) {
         for index in 0..self.columns {
             self.cell(statement.column(index));
@@ -134,7 +136,7 @@ impl RowWriter {
 
     fn text(&mut self, bytes: &[u8]) {
         let is_ascii = bytes.is_ascii();
-        // SQLite does not check what is stored as text; what is not UTF-8 shows as U+FFFD.
+        // SQLite does not check stored text; bytes that are not UTF-8 become U+FFFD.
         let text = if is_ascii { Cow::Borrowed(bytes) } else { replaced(bytes) };
         if text.len() >= LONG_BYTES_MIN {
             self.cells.extend([8, u8::from(is_ascii)]);
@@ -161,7 +163,7 @@ impl RowWriter {
         self.rows >= CHUNK_ROWS || self.bytes() >= CHUNK_BYTES
     }
 
-    /// The chunk. The writer is empty afterwards.
+    /// Returns the chunk. The writer is empty afterwards.
     pub(crate) fn finish(&mut self, summary: Summary) -> Vec<u8> {
         if !self.list.is_empty() {
             self.list.push(b']');
@@ -206,14 +208,14 @@ pub(crate) fn mark(chunk: &mut [u8], flags: u8) {
     }
 }
 
-/// Puts other numbers into a chunk that is made already.
+/// Replaces the numbers of a finished chunk.
 pub(crate) fn restate(chunk: &mut [u8], summary: Summary) {
     if let Some(place) = chunk.get_mut(NUMBERS) {
         place.copy_from_slice(&numbers(summary));
     }
 }
 
-/// Changes and last rowid as a chunk has them.
+/// Changes and last rowid as they are stored in a chunk.
 fn numbers(summary: Summary) -> [u8; 16] {
     #[expect(clippy::cast_precision_loss, reason = "a statement that changes 2^53 rows would take years")]
     let changes = summary.changes as f64;
@@ -223,7 +225,7 @@ fn numbers(summary: Summary) -> [u8; 16] {
     bytes
 }
 
-/// A length of at most 2^31 - 1, SQLite's limit of a value.
+/// A length of at most 2^31 - 1, SQLite's limit for a value.
 fn length(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
@@ -247,7 +249,7 @@ fn replaced(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// How many UTF-16 units a text in UTF-8 has: one for each character, two for those of four bytes.
+/// The number of UTF-16 units of a UTF-8 text: one for each character, two for characters of four bytes.
 fn utf16_units(text: &[u8]) -> usize {
     text.iter().map(|byte| usize::from(byte & 0xC0 != 0x80) + usize::from(*byte >= 0xF0)).sum()
 }

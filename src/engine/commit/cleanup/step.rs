@@ -1,4 +1,4 @@
-//! One step of tidying up: a transaction that deletes a bounded number of rows.
+//! One step of a cleanup: a transaction that deletes a bounded number of rows.
 
 use std::ops::ControlFlow;
 
@@ -13,18 +13,18 @@ use crate::plan::{self, PendingCleanup};
 use crate::planted::{self, Bug};
 use crate::types::{Generation, PageCount, PageNumber, Txid};
 
-/// Manifests dealt with in one step, unless the names of their rows are too long for one transaction, or their rows more
-/// than one should delete.
+/// Manifests handled in one step, unless the keys of their rows are too long for one transaction, or they
+/// name more rows than one transaction should delete.
 const PARTS_A_STEP_MAX: usize = 4;
 /// Rows trimmed in one step, unless they are more than one transaction should delete.
 const ROWS_A_STEP_MAX: usize = 1_000;
 
-/// What a step has done.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// A part of it.
+    /// It did a part of the work.
     More,
-    /// All that was left.
+    /// It did all remaining work.
     Done,
     /// There was nothing to do.
     Nothing,
@@ -39,7 +39,7 @@ enum Work {
     Sweep,
 }
 
-/// A step that the holder of `generation` makes.
+/// A step, performed by the holder of `generation`.
 pub(crate) struct Step {
     pub(crate) actor: Actor,
     pub(crate) limits: Limits,
@@ -55,7 +55,7 @@ impl TransactionFn for Step {
         async move {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
             if fence.is_none_or(|fence| fence.generation != self.generation) {
-                // The next owner sees the same pending.
+                // The next owner sees the same pending cleanup.
                 return Ok(Decision::answer(Progress::Nothing));
             }
             match self.pending {
@@ -98,8 +98,9 @@ impl Step {
         Ok(self.end_step(mutations, more, || plan::swept(head)))
     }
 
-    /// Deletes rows of each page that the next manifests of a range name, and the manifests; one that names more than a
-    /// step should delete keeps the others. Also answers whether there may be more of them.
+    /// Deletes rows of each page that the next manifests of a range name, and the manifests. A manifest that
+    /// names more rows than one step should delete keeps the rest. Also returns whether there may be more
+    /// manifests.
     async fn work_off(
         &self,
         view: &dyn View,
@@ -139,7 +140,7 @@ impl Step {
         Ok((mutations, parts.len() >= PARTS_A_STEP_MAX || fit < parts.len()))
     }
 
-    /// How many rows go with a page, where it matters how many a transaction deletes.
+    /// How many rows belong to a page, if it matters how many rows a transaction deletes.
     async fn count(
         &self,
         view: &dyn View,
@@ -159,13 +160,13 @@ impl Step {
         Ok(rows)
     }
 
-    /// How many rows one step deletes, as far as their bytes count.
+    /// How many rows one step may delete, given their size in bytes.
     fn rows_a_step(&self, head: &Head) -> usize {
         let fit = |bytes: usize| (bytes / head.page_size.bytes()).max(1);
         self.limits.freed_bytes.map_or(usize::MAX, fit)
     }
 
-    /// Deletes the next rows of pages beyond the size that the head notes.
+    /// Deletes the next rows of pages beyond the size that the head records.
     async fn trim(
         &self,
         view: &dyn View,
@@ -175,7 +176,7 @@ impl Step {
         let mut mutations = Mutations::new();
         let mut rows = 0;
         let rows_max = self.rows_a_step(head).min(ROWS_A_STEP_MAX);
-        // The rows of a trim come with their values, and a backend may have to fetch them.
+        // A trim reads rows with their values, and a backend may have to fetch them.
         let bytes_max = self.limits.read_bytes.unwrap_or(usize::MAX);
         let mut bytes = 0;
         if let Some(first) = pages.first_past_end() {
@@ -197,8 +198,8 @@ impl Step {
         Ok(self.end_step(mutations, more, || plan::trimmed(head)))
     }
 
-    /// The next manifests of a range, read with conflict detection: a part that is still on its way to
-    /// the store must not slip in behind the last step.
+    /// The next manifests of a range, read with conflict detection: a part that is still on its way to the
+    /// store must not slip in after the last step.
     async fn manifests(
         &self,
         view: &dyn View,

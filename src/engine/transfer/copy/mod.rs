@@ -1,7 +1,7 @@
-//! copy: an actor becomes an actor of another store, or of another id, from one committed head, in pieces.
+//! copy: copies one committed head of an actor to another store or another id, in pieces.
 //!
-//! The source is only read. The target is taken over, or claimed where there is none, and everything becomes visible
-//! there as one commit, or, if the copy ends before, not at all.
+//! The source is only read. The target is taken over, or claimed if it does not exist. All content becomes
+//! visible there as one commit or, if the copy ends early, not at all.
 
 mod read_back;
 pub(crate) mod reading;
@@ -25,17 +25,17 @@ use crate::types::{ActorId, Meta, PageCount, PageNumber, runs};
 use self::read_back::ReadBack;
 use self::reading::{Next, Part, Piece, Reading};
 
-/// What came of a copy.
+/// The result of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Copied {
     /// The state that was read.
     pub source: Meta,
-    /// The state that it has become.
+    /// The state that was created from it.
     pub target: Meta,
 }
 
-/// A copy under way. Dropped before its end, what it has written is rolled back. On a backend that keeps a state as
-/// long as it is read, it keeps the one that it copies.
+/// A copy in progress. If it is dropped before its end, what it has written is rolled back. If the backend
+/// keeps a state as long as it is read, it keeps the one that is being copied.
 pub struct Copying {
     source: Arc<Core>,
     target: Claimed,
@@ -50,7 +50,7 @@ pub struct Copying {
     /// What was read so far, if it is to be compared with what was written.
     content: Option<Content>,
     read_back: ReadBack,
-    /// Why this copy cannot go on.
+    /// Why this copy cannot continue.
     failed: Option<StoreError>,
     scratch: Vec<u8>,
 }
@@ -87,26 +87,26 @@ pub(crate) async fn begin(
 }
 
 impl Copying {
-    /// Has every page read back from the target, before it becomes visible there, and compared with what was read
-    /// from the source. To be said before the first step.
+    /// Has every page read back from the target, before it becomes visible there, and compared with what was
+    /// read from the source. Must be called before the first step.
     #[must_use]
     pub fn verified(mut self) -> Self {
         self.content = Some(Content::default());
         self
     }
 
-    /// The state that is being read; it may be another one after a step, unless the backend of the source keeps one
-    /// as long as it is read.
+    /// The state that is being read. It may change with a step, unless the backend of the source keeps a
+    /// state as long as it is read.
     pub fn source(&self) -> Meta {
         self.meta
     }
 
-    /// The target as it was found, with the generation that this copy holds.
+    /// The target's state before, with the generation that this copy holds.
     pub fn target(&self) -> Meta {
         self.target.meta
     }
 
-    /// How many pages were passed so far.
+    /// How many pages were copied so far.
     pub fn pages_done(&self) -> PageCount {
         let done = self.next.map_or(u32::MAX, |next| next.get() - 1);
         PageCount(done.min(self.meta.size_pages.0))
@@ -117,8 +117,8 @@ impl Copying {
         self.read_back.pages_done(self.meta.size_pages)
     }
 
-    /// Goes on by a bounded step, and says what came of it once everything is there. Once a step has failed, or was
-    /// given up half way, every later one fails too: nobody can say which pages are in.
+    /// Takes one bounded step, and returns the result once everything is copied. Once a step has failed or
+    /// was dropped half way, every later step fails too, because it is unknown which pages were written.
     pub async fn next(&mut self) -> Result<Option<Copied>, StoreError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -131,7 +131,7 @@ impl Copying {
 
     async fn step(&mut self) -> Result<Option<Copied>, StoreError> {
         if self.meta.size_pages.0 == 0 && self.target.meta.size_pages.0 == 0 && !self.target.is_new {
-            // Two empty databases are the same, and no commit is needed to make them so.
+            // Two empty databases are equal, so no commit is needed.
             return Ok(Some(Copied { source: self.meta, target: self.target.meta }));
         }
         match self.reading.next().await? {
@@ -149,14 +149,14 @@ impl Copying {
         }
     }
 
-    /// The source has another head: everything from the beginning.
+    /// The source has another head: starts from the beginning.
     async fn begin_again(&mut self) -> Result<(), StoreError> {
         if self.beginnings >= BEGINNINGS_MAX {
             return Err(moved_too_often(&self.actor.id));
         }
         self.beginnings += 1;
         if let Some(stage) = &self.stage {
-            // The next one has the same mark, so this one must be gone before.
+            // The next stage has the same token, so this one must be gone first.
             let (target, generation) = (&self.target, self.target.meta.generation);
             cleanup::clean_up(&target.core, &target.actor, generation, PendingCleanup::Rollback(stage.stage))
                 .await?;
@@ -184,7 +184,8 @@ impl Copying {
                         }
                         prepared.push(PreparedPage::new(page, size, &data, &mut scratch));
                     }
-                    // Where the target has pages, one that was never written becomes one of zeros.
+                    // In the copy, a page that was never written becomes a page of zeros where the target had
+                    // pages.
                     Part::Never(gap) => {
                         let zeros = vec![0; size.bytes()];
                         for page in
@@ -220,7 +221,7 @@ impl Copying {
         Ok(self.stage.as_mut().expect("it was just opened"))
     }
 
-    /// Everything was written: reads it back, if that was asked for, then makes it visible.
+    /// Everything was written: reads it back, if requested, then makes it visible.
     async fn end(&mut self) -> Result<Option<Copied>, StoreError> {
         self.next = None;
         self.stage().await?;

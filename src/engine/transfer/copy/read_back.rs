@@ -1,4 +1,4 @@
-//! What a copy has written, read back before anybody sees it.
+//! Reads back what a copy has written, before it becomes visible.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -29,13 +29,13 @@ impl ReadBack {
         Self { next: Some(PageNumber::FIRST), content: Content::default() }
     }
 
-    /// How many pages were passed.
+    /// How many pages were read back.
     pub(crate) fn pages_done(&self, size_pages: PageCount) -> PageCount {
         let done = self.next.map_or(u32::MAX, |next| next.get() - 1);
         PageCount(done.min(size_pages.0))
     }
 
-    /// Goes on by a piece. Breaks at the end, with all that was found.
+    /// Reads one more piece. Breaks at the end, with everything that was found.
     pub(crate) async fn step(
         &mut self,
         stage: &mut StageWriter,
@@ -77,7 +77,7 @@ impl ReadFn for Slice {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
         async move {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Snapshot).await?;
-            // A stage that is being rolled back has rows missing, and that is no damage.
+            // A stage that is being rolled back has missing rows, which is not damage.
             plan::check_part(fence.as_ref(), &head, self.held, self.stage)
                 .map_err(|refusal| self.actor.refused(refusal))?;
             let mut content = Content::default();

@@ -1,9 +1,10 @@
-//! The source of a copy, piece by piece.
+//! Reads the source of a copy, piece by piece.
 //!
-//! A backend that keeps a state as long as it is read is read once: the one read goes on whenever the copy asks for
-//! more, so that no commit of the owner disturbs it. It is a future that the copy polls, on no thread of its own, and
-//! ends when it is dropped. Elsewhere each piece is a read of its own, and fence and head prove that all of them come
-//! from one head; when it moves, the copy begins again.
+//! If the backend keeps a state for as long as it is read, the whole source is one read, which continues
+//! whenever the copy asks for more. Commits of the owner do not disturb it. The read is a future that the
+//! copy polls, on no thread of its own, and it ends when it is dropped. On other backends each piece is a
+//! separate read, and the fence and the head prove that all pieces come from one head. If the head moves, the
+//! copy starts again.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -23,10 +24,10 @@ use crate::kv::{self, Isolation, ReadFn, View};
 use crate::plan;
 use crate::types::{Meta, Origin, PageCount, PageNumber, PageRange, Txid, runs};
 
-/// What one piece holds at most.
+/// The maximum size of one piece.
 pub(crate) const PIECE_BYTES_MAX: usize = 4 << 20;
 
-/// Pages of the source, ascending, and where to go on.
+/// Pages of the source, ascending, and where to continue.
 #[derive(Debug)]
 pub(crate) struct Piece {
     pub(crate) parts: Vec<Part>,
@@ -44,7 +45,7 @@ pub(crate) enum Part {
 pub(crate) enum Next {
     Piece(Piece),
     End,
-    /// The source has another head than the one that was begun with.
+    /// The source has another head than at the beginning.
     Moved,
 }
 
@@ -55,7 +56,7 @@ pub(crate) enum Reading {
 }
 
 impl Reading {
-    /// Begins to read, and says at which state.
+    /// Begins to read, and returns the state that is read.
     pub(crate) async fn begin(source: &Arc<Core>, actor: &Actor) -> Result<(Self, Meta), StoreError> {
         if source.limits.read_bytes.is_none() {
             let (whole, meta) = Whole::begin(source, actor).await?;
@@ -97,7 +98,7 @@ async fn source_meta(source: &Core, actor: &Actor) -> Result<Meta, StoreError> {
 /// One read of all pages.
 pub(crate) struct Whole {
     told: mpsc::Receiver<Told>,
-    /// Until it has ended.
+    /// `None` once it has ended.
     reading: Option<BoxFuture<'static, Result<(), Failure>>>,
 }
 
@@ -132,13 +133,13 @@ impl Whole {
         Self { told, reading: Some(reading) }
     }
 
-    /// Lets the read go on until it has something to tell; `None` at its end.
+    /// Runs the read until it has something to report; `None` at its end.
     async fn next(&mut self) -> Result<Option<Told>, Failure> {
         while let Some(reading) = &mut self.reading {
             let told = std::pin::pin!(self.told.recv());
             match select(told, reading).await {
                 Either::Left((Some(told), _)) => return Ok(Some(told)),
-                // The body is gone, and the read about to end.
+                // The read function is gone, and the read is about to end.
                 Either::Left((None, reading)) => {
                     let ended = reading.await;
                     self.reading = None;
@@ -169,7 +170,7 @@ impl ReadFn for WholeRead {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Snapshot).await?;
             let fence =
                 plan::check_readable(fence.as_ref()).map_err(|refusal| self.actor.refused(refusal))?;
-            // Nothing is read before there is room for it, and nothing more once nobody listens.
+            // Nothing is read before there is room for it, and nothing more once the receiver is gone.
             let Ok(room) = self.tell.reserve().await else { return Ok(()) };
             room.send(Told::Begun(plan::meta(fence, &head)));
             let mut next = Some(PageNumber::FIRST);
@@ -189,7 +190,8 @@ impl ReadFn for WholeRead {
 pub(crate) struct Slices {
     source: Arc<Core>,
     actor: Actor,
-    /// Txid and size of the head: an actor that was deleted and made again has the txid that it had, and no pages.
+    /// Txid and size of the head: an actor that was deleted and created again may have the same txid, but no
+    /// pages.
     at: (Txid, PageCount),
     next: Option<PageNumber>,
 }
@@ -234,7 +236,7 @@ impl ReadFn for Slice {
     }
 }
 
-/// The pages from `first` on, which lies inside the size, as many as a piece has.
+/// The pages from `first` on, which lies inside the size, as many as fit a piece.
 async fn read_piece(
     view: &dyn View,
     actor: &Actor,

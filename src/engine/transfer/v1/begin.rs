@@ -1,4 +1,4 @@
-//! The beginning of an import: the actor is reserved, and the stage is opened.
+//! The beginning of a v1 import: reserves the actor and opens the stage.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -62,7 +62,7 @@ impl TransactionFn for Begin {
                     Ok(Decision::answer(Reserved::Now(fence, head, stage)))
                 }
                 ImportPlan::Begin(begun, staged) => {
-                    // Any fence that is live here is that of an unfinished import.
+                    // A fence that is live here belongs to an unfinished import.
                     let live = fence.is_some_and(|fence| fence.state == FenceState::Live);
                     self.was_there.store(live, Ordering::Release);
                     self.tried.get_or_init(|| begun.generation);
@@ -111,7 +111,7 @@ async fn begin_import(core: &Arc<Core>, actor: Actor) -> Result<V1Begun, StoreEr
     let core = Arc::clone(core);
     let mut import = V1Import { core, actor, fence, stage: None, files: None, was_there, renewed_at };
     if let Err(error) = import.make_ready(held, stage, token).await {
-        // What cannot be undone now keeps the actor reserved, and the next import begins anew.
+        // If this cannot be undone now, the actor stays reserved, and the next import begins again.
         let _left = import.undo().await;
         return Err(error);
     }
@@ -119,7 +119,7 @@ async fn begin_import(core: &Arc<Core>, actor: Actor) -> Result<V1Begun, StoreEr
 }
 
 impl V1Import {
-    /// Opens the stage, where the reservation has not, and makes room for files.
+    /// Opens the stage, if the reservation has not, and prepares the place for files.
     async fn make_ready(
         &mut self,
         held: Held,
@@ -130,7 +130,7 @@ impl V1Import {
         self.stage = Some(if let Some(stage) = stage {
             StageWriter::opened(core, actor, held, stage)
         } else {
-            // What an importer or owner before has left behind goes first.
+            // What an earlier importer or owner has left behind is cleaned up first.
             let request = StageRequest { held, size_pages: None, page_size: None, token };
             StageWriter::open(core, actor, request).await.map_err(|error| displaced(actor, error))?
         });
@@ -143,7 +143,7 @@ fn occupied(actor: ActorId, why: &'static str) -> StoreError {
     StoreError::Occupied { actor, why }
 }
 
-/// Reserves an actor for an import that is to come, with nothing staged.
+/// Reserves an actor for a later import, with nothing staged.
 pub(crate) async fn prepare(core: &Arc<Core>, id: &ActorId) -> Result<Meta, StoreError> {
     let actor = Actor::new(id);
     let body = Begin::new(core, actor.clone(), false);

@@ -1,4 +1,5 @@
-//! The files of v1 data on their way into an actor: in a directory of their own, where SQLite can replay a journal.
+//! The files of v1 data on their way into an actor, in a directory of their own where SQLite can replay a
+//! journal.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -14,9 +15,9 @@ const JOURNAL: &str = "main.sqlite-journal";
 /// An entry of an actor's key-value store: key and value.
 pub type V1Entry = (Vec<u8>, Vec<u8>);
 
-/// The files, as far as their entries have come. Dropped, they are removed.
+/// The files, as far as their entries have arrived. They are removed on drop.
 pub(crate) struct V1Files {
-    // After the files in it, which not every system removes while they are open.
+    // After the files in it, which not every system can remove while they are open.
     main: File,
     journal: Option<File>,
     directory: ScratchDirectory,
@@ -31,7 +32,7 @@ impl V1Files {
         Ok(Self { directory, layout: V1Layout::default(), main, journal: None })
     }
 
-    /// Writes entries to where they belong.
+    /// Writes entries to their places in the files.
     pub(crate) fn take(&mut self, entries: &[V1Entry]) -> Result<(), StoreError> {
         for (key, value) in entries {
             if let Some(V1Place { file, offset }) =
@@ -56,7 +57,7 @@ impl V1Files {
         Ok(self.journal.insert(journal))
     }
 
-    /// The database file, with its journal beside it, once every byte of both is there.
+    /// The database file, with its journal beside it, once every byte of both has arrived.
     pub(crate) fn complete(&mut self) -> Result<PathBuf, StoreError> {
         let V1Sizes { main_bytes, journal_bytes } =
             self.layout.complete().map_err(|error| refused(&error))?;

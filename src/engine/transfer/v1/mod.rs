@@ -1,5 +1,5 @@
-//! Imports of v1 data: the reservation of an actor, its end one way or the other, and the reset of one whose importer
-//! is gone. Who may do what is decided in `plan::migrate`; what v1 data is, the layer above knows.
+//! Imports of v1 data: reserving an actor, finishing or abandoning the import, and resetting an import whose
+//! importer is gone. `plan::migrate` decides who may do what; the layer above knows the format of v1 data.
 
 mod begin;
 pub(crate) mod files;
@@ -31,26 +31,26 @@ use crate::types::{Generation, Meta, PageCount, PageSize};
 
 use self::files::{V1Entry, V1Files};
 
-/// How often an importer at work shows that it lives: a third of the lease.
+/// How often an active importer renews its lease: after a third of it.
 const RENEW_AFTER: Duration = Duration::from_millis(plan::IMPORT_LEASE_MS / 3);
 
-/// How the beginning of an import went.
+/// The result of beginning an import.
 pub enum V1Begun {
     /// The actor is reserved for this import.
     Import(Box<V1Import>),
-    /// An import was finished before; there is nothing to do.
+    /// An earlier import was finished; there is nothing to do.
     Finished(Meta),
 }
 
-/// An import under way. Until it is finished nobody can start the actor.
+/// An import in progress. Until it is finished nobody can start the actor.
 ///
-/// Dropped without [`V1Import::finish`] or [`V1Import::give_up`], as when the process ends, it leaves the actor
-/// reserved: the next import of it begins anew.
+/// If it is dropped without [`V1Import::finish`] or [`V1Import::give_up`], for example because the process
+/// ends, the actor stays reserved, and its next import begins again.
 pub struct V1Import {
     core: Arc<Core>,
     actor: Actor,
     fence: Fence,
-    /// Until it is finished or given up, or a call has failed.
+    /// `None` once it is finished or given up, or a call has failed.
     stage: Option<StageWriter>,
     files: Option<V1Files>,
     /// Whether there was an unfinished import before this one.
@@ -70,10 +70,10 @@ async fn clean_up_all(
     Ok(())
 }
 
-/// From the fence there is to the one to be written, if any.
+/// From the current fence to the one to write, if any.
 type ChangeFence = dyn Fn(Option<&Fence>) -> Option<Fence> + Send + Sync;
 
-/// A fence of this import that is to be changed, if it is still its own.
+/// A change of this import's fence, if the fence is still its own.
 struct Change {
     actor: Actor,
     change: Box<ChangeFence>,
@@ -85,7 +85,7 @@ impl TransactionFn for Change {
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
         async move {
-            // The head is wanted for its pending cleanups only.
+            // The head is needed only for its pending cleanups.
             let (fence, head) = try_join(
                 self.actor.fence(view, Isolation::Serializable),
                 self.actor.stored_head(view, Isolation::Snapshot),
@@ -94,7 +94,7 @@ impl TransactionFn for Change {
             let Some(changed) = (self.change)(fence.as_ref()) else { return Ok(Decision::answer(None)) };
             let mut mutations = Mutations::with_capacity(1);
             self.actor.put_fence(&mut mutations, &changed);
-            // It keeps an import or gives one up; none begins here.
+            // It renews an import or gives one up; none begins here.
             mutations.use_room(RoomUse::Frees);
             Ok(Decision::write(mutations, Some((changed, head.unwrap_or_else(Head::empty)))))
         }
@@ -103,7 +103,7 @@ impl TransactionFn for Change {
 }
 
 impl V1Import {
-    /// Shows that the importer is at work, if it is time to.
+    /// Renews the lease, if it is time to.
     async fn keep(&mut self) -> Result<(), StoreError> {
         let now = self.core.env.elapsed();
         if now.saturating_sub(self.renewed_at) < RENEW_AFTER {
@@ -135,14 +135,15 @@ impl V1Import {
         Ok(())
     }
 
-    /// Makes the database of the entries the content of the actor, and lets it be started. `recover` is called with
-    /// the database file, to replay the journal beside it and to look whether it is whole.
+    /// Makes the database from the entries the content of the actor, which can be started from then on.
+    /// `recover` is called with the database file, to replay the journal beside it and to check that it is
+    /// intact.
     pub async fn finish(
         &mut self,
         recover: impl FnOnce(&Path) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<Meta, StoreError> {
         let (core, actor) = (Arc::clone(&self.core), self.actor.clone());
-        // Boxed, since what is around it would carry it about by value.
+        // Boxed, because otherwise the surrounding futures would hold it by value.
         let work = Box::pin(async {
             let ended = self.finish_stage(recover).await;
             ended.map_err(|error| displaced(&actor, error))
@@ -165,7 +166,7 @@ impl V1Import {
             let bytes = path.metadata().map_err(StoreError::from)?.len();
             Ok((files, path, bytes))
         };
-        // The files are there as long as they are held.
+        // The files exist as long as this is held.
         let (_files, path, bytes) = blocking(&*self.core.env, work).await?;
         let (mut size_pages, mut page_size) = (PageCount(0), PageSize::DEFAULT);
         if bytes > 0 {
@@ -183,12 +184,12 @@ impl V1Import {
         let Committed { txid, head } = stage.finalize(end).await?;
         let fence = plan::migrated(&self.fence);
         cleanup::after_commit(&self.core, &self.actor, fence.generation, &head);
-        // Of an end whose answer was lost the head may be a later owner's.
+        // If the answer of the end was lost, the head may belong to a later owner.
         Ok(Meta { head_txid: txid, size_pages, page_size, ..plan::meta(&fence, &head) })
     }
 
-    /// Gives the import up: the actor is again what it was before. Does nothing to an actor that is not this import's
-    /// any more.
+    /// Gives the import up: the actor is again what it was before. Does nothing if the actor no longer
+    /// belongs to this import.
     pub async fn give_up(self) -> Result<(), StoreError> {
         self.core.metrics.migrated(Migration::Failed);
         self.undo().await
@@ -205,7 +206,7 @@ impl V1Import {
         }
     }
 
-    /// What a call after the end is told.
+    /// The error of a call after the end.
     fn over(&self) -> StoreError {
         StoreError::ConcurrentTakeover { actor: self.actor.id.clone() }
     }
@@ -219,7 +220,7 @@ impl V1Import {
     }
 }
 
-/// What an import is told that is not the actor's any more, however it finds out.
+/// The error of an import that has lost the actor, however it finds out.
 fn displaced(actor: &Actor, error: StoreError) -> StoreError {
     match error {
         StoreError::FenceMismatch { .. }

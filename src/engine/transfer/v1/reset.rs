@@ -1,4 +1,4 @@
-//! The reset of an import whose importer is gone.
+//! Resets an import whose importer is gone.
 
 use std::sync::{Arc, OnceLock};
 
@@ -42,7 +42,7 @@ impl TransactionFn for Reset {
                 ResetPlan::AlreadyReplaced => Decision::answer(Was::Replaced),
                 ResetPlan::AlreadyReset(fence) => Decision::answer(Was::Reset(fence, head)),
                 ResetPlan::Reset(fence) => {
-                    // What was found had the generation before.
+                    // The import that was found had the generation before.
                     self.tried.get_or_init(|| Generation(fence.generation.0 - 1));
                     let mut mutations = Mutations::with_capacity(1);
                     self.actor.put_fence(&mut mutations, &fence);

@@ -1,4 +1,4 @@
-//! An opened environment: its map, and who reads in it.
+//! An open environment: its map and its readers.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
@@ -12,25 +12,25 @@ use super::super::clock;
 use super::idle::{Idle, Kept};
 use super::{LmdbError, Result, check};
 
-/// How many places in the table of readers are kept for later reads. Places are few over all processes, so a
-/// peak of reads must not keep its own.
+/// How many slots in the reader table are kept for later reads. Slots are scarce over all processes, so a
+/// peak of reads must not keep all of its slots.
 const IDLE_MAX: usize = 32;
 
 /// How to open an environment.
 pub(crate) struct EnvOptions {
     /// The address space to reserve for the file.
     pub map_bytes: usize,
-    /// How many reads can run at once, over all processes. The first to open the directory decides.
+    /// How many reads can run at once, over all processes. The first process to open the directory decides.
     pub readers_max: u32,
-    /// How many tables have names.
+    /// How many named tables there can be.
     pub tables_max: u32,
     /// Whether commits are not flushed.
     pub no_sync: bool,
     /// Whether nothing is written.
     pub read_only: bool,
-    /// Whether there is no lock file: where nobody can write, nobody must be waited for.
+    /// Whether there is no lock file: if nobody can write, no lock is needed.
     pub no_lock: bool,
-    /// The rights of files that are made.
+    /// The permissions of new files.
     pub mode: u32,
 }
 
@@ -45,20 +45,20 @@ pub(crate) struct Info {
     pub last_txn: usize,
 }
 
-/// A taken place in the table of readers.
+/// A slot in use in the reader table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reader {
     /// The identity of its process.
     pub identity: c_int,
-    /// The state that it keeps; nothing between two reads.
+    /// The state that it keeps; `None` between two reads.
     pub txn: Option<usize>,
 }
 
-/// An opened environment. It closes when this goes.
+/// An open environment. It closes on drop.
 pub(crate) struct Env {
     raw: NonNull<ffi::MDB_env>,
     reading: Mutex<Reading>,
-    /// Somebody has ended a read, or the map is another one.
+    /// A read has ended, or the map was replaced.
     pub(super) changed: Condvar,
 }
 
@@ -68,12 +68,12 @@ pub(super) struct Reading {
     pub(super) idle: Vec<Idle>,
     pub(super) active: usize,
     pub(super) kept: Option<Kept>,
-    /// Somebody wants the map to change, for which no read may run.
+    /// A thread wants to change the map, and no read may run meanwhile.
     pub(super) is_growing: bool,
 }
 
-// SAFETY: LMDB's environments may be used by many threads; write transactions exclude each other, and what the
-// map's growth needs is under `reading`.
+// SAFETY: LMDB's environments may be used by many threads; write transactions exclude each other, and what
+// growing the map needs is under `reading`.
 unsafe impl Send for Env {}
 // SAFETY: as above.
 unsafe impl Sync for Env {}
@@ -82,7 +82,7 @@ impl Env {
     /// Opens the environment in a directory.
     ///
     /// # Safety
-    /// Nobody but LMDB changes the files while it is open, and this process has it open once.
+    /// Nobody but LMDB changes the files while it is open, and this process has it open only once.
     pub(crate) unsafe fn open(directory: &Path, options: &EnvOptions) -> Result<Self> {
         let path = c_path(directory)?;
         let mut raw = ptr::null_mut();
@@ -97,7 +97,7 @@ impl Env {
             | if options.no_sync { ffi::MDB_NOSYNC } else { 0 }
             | if options.read_only { ffi::MDB_RDONLY } else { 0 }
             | if options.no_lock { ffi::MDB_NOLOCK } else { 0 };
-        // A failed opening leaves an environment that must still be closed, which dropping it does.
+        // If opening fails, the environment must still be closed, which dropping it does.
         // SAFETY: the environment was created and is not open yet; the path ends with a zero.
         unsafe {
             check(ffi::mdb_env_set_mapsize(raw, options.map_bytes))?;
@@ -112,8 +112,8 @@ impl Env {
         self.raw.as_ptr()
     }
 
-    /// Takes a place in the table of readers, for [`read_again`](Self::read_again). This waits for a mutex in
-    /// the lock file, and no process may wait for it while another one does.
+    /// Takes a slot in the reader table, for [`read_again`](Self::read_again). This waits for a mutex in the
+    /// lock file, and no process may wait for that mutex while another one does.
     pub(crate) fn take_place(&self) -> Result<()> {
         // SAFETY: the environment is open, and ends its idle transactions before it closes.
         let idle = unsafe { Idle::begin(self.raw()) }?;
@@ -121,7 +121,7 @@ impl Env {
         Ok(())
     }
 
-    /// What a read that ends gives back.
+    /// Takes back what a finished read leaves.
     pub(super) fn end_read(&self, idle: Option<Idle>) {
         let mut reading = self.reading();
         reading.active -= 1;
@@ -135,12 +135,12 @@ impl Env {
         }
     }
 
-    /// Whether a state is kept.
+    /// Whether a state is being kept.
     pub(crate) fn is_keeping(&self) -> bool {
         self.reading().kept.is_some()
     }
 
-    /// Lets go of the kept state.
+    /// Releases the kept state.
     pub(crate) fn let_go(&self) {
         let kept = self.reading().kept.take();
         if let Some(kept) = kept {
@@ -155,7 +155,8 @@ impl Env {
     }
 
     pub(crate) fn info(&self) -> Info {
-        // SAFETY: zeros are a value of this plain structure, and LMDB fills it; it fails for null pointers only.
+        // SAFETY: zeros are valid for this plain structure, and LMDB fills it; it fails only for null
+        // pointers.
         let info = unsafe {
             let mut info: ffi::MDB_envinfo = std::mem::zeroed();
             ffi::mdb_env_info(self.raw(), &raw mut info);
@@ -164,7 +165,7 @@ impl Env {
         Info { map_bytes: info.me_mapsize, last_page: info.me_last_pgno, last_txn: info.me_last_txnid }
     }
 
-    /// The bytes of one of its pages.
+    /// The page size in bytes.
     pub(crate) fn page_bytes(&self) -> usize {
         // SAFETY: as in `info`.
         let stat = unsafe {
@@ -175,16 +176,16 @@ impl Env {
         stat.ms_psize as usize
     }
 
-    /// The longest key.
+    /// The maximum length of a key.
     pub(crate) fn key_bytes_max(&self) -> usize {
         // SAFETY: the environment is open.
         let bytes = unsafe { ffi::mdb_env_get_maxkeysize(self.raw()) };
         usize::try_from(bytes).expect("a length is not negative")
     }
 
-    /// Maps the file anew with `bytes`, once no read of this process runs; `false` if some still run after `patience`.
-    /// Does nothing where the map is not of `from` bytes any more. A kept state is let go. The caller has no
-    /// write transaction open.
+    /// Maps the file again with `bytes`, once no read of this process is running; `false` if reads are still
+    /// running after `patience`. Does nothing if the map no longer has `from` bytes. Releases a kept state.
+    /// The caller has no write transaction open.
     pub(crate) fn resize(&self, from: usize, bytes: usize, patience: Duration) -> Result<bool> {
         let end = clock::now() + patience;
         let mut reading = self.reading();
@@ -208,7 +209,7 @@ impl Env {
         }
         let is_quiet = reading.active == 0;
         let resized = if is_quiet {
-            // SAFETY: no read runs and none can begin, and the caller does not write.
+            // SAFETY: no read is running and none can begin, and the caller does not write.
             check(unsafe { ffi::mdb_env_set_mapsize(self.raw(), bytes) })
         } else {
             Ok(())
@@ -218,8 +219,8 @@ impl Env {
         resized.map(|()| is_quiet)
     }
 
-    /// Frees the places of processes that are gone, and says how many that were. This may wait for the same
-    /// mutex as [`take_place`](Self::take_place).
+    /// Frees the slots of processes that are gone, and returns how many there were. This may wait for the
+    /// same mutex as [`take_place`](Self::take_place).
     pub(crate) fn clear_dead_readers(&self) -> Result<usize> {
         let mut dead = 0;
         // SAFETY: the environment is open, and LMDB fills the number.
@@ -227,16 +228,16 @@ impl Env {
         Ok(usize::try_from(dead).unwrap_or_default())
     }
 
-    /// The taken places in the table of readers, of all processes.
+    /// The slots in use in the reader table, of all processes.
     pub(crate) fn readers(&self) -> Vec<Reader> {
         let mut readers = Vec::new();
-        // SAFETY: the environment is open, and the callback knows what it gets.
+        // SAFETY: the environment is open, and the callback gets the pointer that it expects.
         let _code = unsafe { ffi::mdb_reader_list(self.raw(), Some(note_reader), (&raw mut readers).cast()) };
         readers
     }
 
     pub(super) fn reading(&self) -> MutexGuard<'_, Reading> {
-        // Nobody panics between two changes of it.
+        // No change can panic half way.
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -252,9 +253,9 @@ impl Drop for Env {
     }
 }
 
-/// LMDB tells of readers in lines of text: process, thread, and state or a dash.
+/// LMDB lists readers in lines of text: process, thread, and state or a dash.
 extern "C" fn note_reader(line: *const c_char, readers: *mut c_void) -> c_int {
-    // SAFETY: LMDB passes a text that ends with a zero, and the vector that `readers` gave it.
+    // SAFETY: LMDB passes a text that ends with a zero, and the vector that `readers` passed to it.
     let (line, readers) = unsafe { (CStr::from_ptr(line), &mut *readers.cast::<Vec<Reader>>()) };
     if let Some(reader) = line.to_str().ok().and_then(parse_reader) {
         readers.push(reader);
@@ -263,7 +264,7 @@ extern "C" fn note_reader(line: *const c_char, readers: *mut c_void) -> c_int {
 }
 
 fn parse_reader(line: &str) -> Option<Reader> {
-    // The first line is a heading, whose words are no numbers.
+    // The first line is a heading without numbers.
     let mut words = line.split_ascii_whitespace();
     let identity = words.next()?.parse().ok()?;
     let txn = words.nth(1)?;
@@ -289,7 +290,7 @@ fn file_mode(mode: u32) -> ffi::mdb_mode_t {
 
 #[cfg(not(target_os = "linux"))]
 fn file_mode(mode: u32) -> ffi::mdb_mode_t {
-    // Rights have nine bits, whatever number carries them.
+    // Permissions have nine bits, whatever the integer type.
     (mode & 0o777) as ffi::mdb_mode_t
 }
 

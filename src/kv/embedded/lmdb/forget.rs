@@ -1,10 +1,11 @@
-//! What the machine keeps in memory of pages that are free.
+//! Releases memory that the operating system keeps for free pages.
 //!
-//! What was deleted would stay in the page cache, and in the map of each process that has read it, until the memory is
-//! wanted for something else. And the page cache of Linux holds a file in folios of up to [`BLOCK_BYTES`] and more,
-//! as large as the writes that made them: a commit that later uses one of these pages again makes the whole folio count
-//! as written, though the disk gets a page (`write_bytes` in `/proc/self/io`, and what limits dirty memory). A block
-//! that is mostly free is therefore forgotten: its next write makes folios of a page.
+//! Deleted data would stay in the page cache, and in the map of each process that has read it, until the
+//! memory is needed for something else. Linux also caches a file in folios of up to [`BLOCK_BYTES`] and more,
+//! as large as the writes that created them. When a later commit reuses one of these pages, the whole folio
+//! counts as written, although the disk gets one page (`write_bytes` in `/proc/self/io`, and limits on dirty
+//! memory). A block that is mostly free is therefore dropped from the cache: its next write creates folios of
+//! one page.
 
 #[cfg(any(target_os = "linux", test))]
 use std::ops::Range;
@@ -22,7 +23,8 @@ use super::{Env, Freed};
 #[cfg(any(target_os = "linux", test))]
 const BLOCK_BYTES: usize = 256 * 1024;
 
-/// The pages of the blocks of which at least half are among `free`, which descends, in ascending runs.
+/// The pages of blocks with at least half of their pages in `free`, which is in descending order; as
+/// ascending runs.
 #[cfg(any(target_os = "linux", test))]
 fn blocks(free: impl IntoIterator<Item = usize>, page_bytes: usize) -> Vec<Range<usize>> {
     let block = (BLOCK_BYTES / page_bytes).max(1);
@@ -44,8 +46,8 @@ fn blocks(free: impl IntoIterator<Item = usize>, page_bytes: usize) -> Vec<Range
     runs
 }
 
-/// Forgets what the machine has in memory of the pages that a commit has freed, where whole blocks of them are. It changes
-/// nothing but what the next use of such a page costs, and may fail.
+/// Drops from memory the pages that a commit has freed, where whole blocks are mostly free. This changes only
+/// the cost of the next use of such a page, and it may fail.
 #[cfg(target_os = "linux")]
 pub(crate) fn forget(env: &Env, freed: &Freed<'_>) {
     let page_bytes = env.page_bytes();
@@ -58,30 +60,31 @@ pub(crate) fn forget(env: &Env, freed: &Freed<'_>) {
         let from = run.start * page_bytes;
         let bytes = (run.end * page_bytes).min(map_bytes).saturating_sub(from);
         let (Ok(offset), Ok(length)) = (i64::try_from(from), i64::try_from(bytes)) else { return };
-        // SAFETY: the range lies inside of the map, which stays where it is while the read runs that `freed` comes from.
-        // It is a map of a file that is not written through, so what is taken from it comes back with the next look.
+        // SAFETY: the range is inside the map, which does not move while the read that `freed` comes from is
+        // running. The map is not written through, so the content comes back on the next access.
         let _result = unsafe { libc::madvise(map.add(from).cast_mut().cast(), bytes, libc::MADV_DONTNEED) };
         // SAFETY: the descriptor is open as long as the environment is.
         let _result = unsafe { libc::posix_fadvise(descriptor, offset, length, libc::POSIX_FADV_DONTNEED) };
     }
 }
 
-/// Elsewhere this is not known to help.
+/// On other systems this is not known to help.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn forget(_env: &Env, _freed: &Freed<'_>) {}
 
-/// Where the map begins, by a key that lies in it: LMDB does not tell, but each page of a tree begins with its number.
+/// The start of the map, found from a key in it: LMDB does not expose it, but each tree page begins with its
+/// number.
 #[cfg(target_os = "linux")]
 fn start_of_map(key: &[u8], page_bytes: usize) -> Option<*const u8> {
-    // SAFETY: it asks for a number.
+    // SAFETY: it only returns a number.
     let system = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    // Only such pages begin where the address says so.
+    // Only pages of this size begin at addresses that are multiples of it.
     if usize::try_from(system).ok() != Some(page_bytes) {
         return None;
     }
     let inside = key.as_ptr();
     let into_page = inside.addr() % page_bytes;
-    // SAFETY: a key lies behind the header of its page, all of which is mapped.
+    // SAFETY: a key is behind the header of its page, all of which is mapped.
     let page = unsafe { inside.sub(into_page) };
     // SAFETY: as above, and the header begins with a number.
     let header = unsafe { slice::from_raw_parts(page, size_of::<usize>()) };
@@ -102,7 +105,7 @@ mod tests {
         assert_eq!(forgotten(&[(64, 128)]), [(64, 128)]);
         assert_eq!(forgotten(&[(70, 102)]), [(64, 128)]);
         assert_eq!(forgotten(&[(70, 101)]), []);
-        // Not in one piece, and across the border of two.
+        // In several pieces, and across the border of two blocks.
         assert_eq!(forgotten(&[(64, 80), (100, 116), (200, 260)]), [(64, 128), (192, 256)]);
         assert_eq!(forgotten(&[(100, 300)]), [(128, 320)]);
         assert_eq!(forgotten(&[]), []);

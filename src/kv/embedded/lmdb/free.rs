@@ -1,9 +1,9 @@
-//! The list of free pages: which commit has freed which.
+//! The list of free pages: which commit has freed which pages.
 //!
-//! LMDB keeps it in a table of its own, which only reads may look at: the number of a commit, and the pages that it has
-//! freed. A write transaction takes pages from the oldest records, as far as no read can still see what they held, and
-//! writes a record again of which it has used a part. A record that does not fit a page takes several that lie side by
-//! side.
+//! LMDB keeps it in a table of its own, from which we may only read: the number of a commit, and the pages
+//! that it freed. A write transaction takes pages from the oldest records, as far as no reader can still see
+//! their former content, and writes a partly used record again. A record that does not fit one page takes
+//! several consecutive pages.
 
 use super::table::{Range, Table};
 use super::{Result, Txn};
@@ -15,7 +15,7 @@ pub(crate) struct Freed<'t> {
     /// The commit.
     pub txn: usize,
     key: &'t [u8],
-    /// How many pages, then their numbers; room for more may follow.
+    /// The number of pages, then their numbers; unused room may follow.
     numbers: &'t [u8],
 }
 
@@ -24,13 +24,13 @@ impl<'t> Freed<'t> {
         Self { txn: numbers(key).next().unwrap_or_default(), key, numbers: value }
     }
 
-    /// The record's key, as it lies in the map.
+    /// The record's key, in the map.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only there it is of use"))]
     pub(super) fn key(&self) -> &'t [u8] {
         self.key
     }
 
-    /// How many pages are left of them.
+    /// How many of these pages are left.
     pub(crate) fn len(&self) -> usize {
         numbers(self.numbers).next().unwrap_or_default()
     }
@@ -40,7 +40,7 @@ impl<'t> Freed<'t> {
         numbers(self.numbers).skip(1).take(self.len())
     }
 
-    /// The pages of its own that the record takes.
+    /// The pages that the record itself occupies.
     #[cfg(feature = "testing")]
     pub(crate) fn record_pages(&self, page_bytes: usize) -> usize {
         self.numbers.len().div_ceil(page_bytes)
@@ -51,7 +51,7 @@ impl<'t> Freed<'t> {
 pub(crate) struct FreeList<'t>(Range<'t>);
 
 impl<'t> FreeList<'t> {
-    /// As a read sees it; LMDB refuses to show it to a write transaction.
+    /// As a reader sees it; LMDB does not show it to a write transaction.
     pub(crate) fn of(txn: &'t Txn<'_>) -> Result<Self> {
         Table::FREE.range_from(txn, &[]).map(Self)
     }
@@ -71,7 +71,7 @@ impl<'t> Iterator for FreeList<'t> {
     }
 }
 
-/// LMDB writes numbers as the machine has them.
+/// LMDB writes numbers in the machine's byte order.
 fn numbers(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
     bytes.chunks_exact(NUMBER_BYTES).map(number)
 }

@@ -1,31 +1,32 @@
-//! By which number LMDB knows this process.
+//! The number by which LMDB knows this process.
 //!
-//! LMDB marks a reader's place in its table with the process id, and tells the living from the dead by a lock on
-//! the byte of that number. In two containers that share a directory, process ids meet: both may be 1. So LMDB is
-//! compiled with `getpid` replaced by [`baton_process_id`] (`.cargo/config.toml` has the flags), which answers a
-//! random number that is larger than every process id. Whoever opens an environment checks that it took effect.
+//! LMDB marks a reader's slot in its table with the process id, and tells the living from the dead by a lock
+//! on the byte of that number. In two containers that share a directory, process ids collide: both may be 1.
+//! So LMDB is compiled with `getpid` replaced by [`baton_process_id`] (`.cargo/config.toml` has the flags),
+//! which returns a random number larger than every process id. Whoever opens an environment checks that the
+//! replacement is in use.
 
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::kv::embedded::planted::{self, SharingBug};
 
-/// Linux never gives a process a number of more than 22 bits.
+/// Linux process ids never have more than 22 bits.
 const PROCESS_ID_MAX: u32 = 1 << 22;
-/// LMDB keeps it in an `int`.
+/// LMDB stores it in an `int`.
 const IDENTITY_MAX: u32 = i32::MAX as u32;
 
-/// The process id for which the identity was drawn, and the identity; 0 is none yet.
+/// The process id for which the identity was drawn, and the identity; 0 means none yet.
 static IDENTITY: AtomicU64 = AtomicU64::new(0);
 
-/// The number by which LMDB knows this process, as long as nobody draws another one.
+/// The number by which LMDB knows this process, until another one is drawn.
 pub(crate) fn own_identity() -> c_int {
     let process = std::process::id();
     if planted::is_in_process(SharingBug::ProcessIds) {
         return c_int::try_from(process).unwrap_or(c_int::MAX);
     }
     let known = IDENTITY.load(Ordering::Acquire);
-    // A child that was forked has the memory of its parent, but must not be taken for it.
+    // A forked child has its parent's memory, but must not have its identity.
     if known != 0 && (known >> 32) == u64::from(process) {
         return identity(known);
     }
@@ -36,7 +37,7 @@ pub(crate) fn own_identity() -> c_int {
     }
 }
 
-/// Draws another number, because somebody else on the directory has this one.
+/// Draws another number, because another process on the directory has this one.
 pub(crate) fn renew_identity() {
     IDENTITY.store(draw(std::process::id()), Ordering::Release);
 }
@@ -47,7 +48,7 @@ fn draw(process: u32) -> u64 {
     (u64::from(process) << 32) | u64::from(identity)
 }
 
-/// Where the operating system has no randomness: the address of a variable, which is random, too.
+/// If the operating system has no randomness: the address of a variable, which is random, too.
 fn fallback() -> u32 {
     let here = 0_u8;
     let address = (&raw const here).addr() as u64;

@@ -1,4 +1,4 @@
-//! Read transactions between two uses: they keep their places in the table of readers.
+//! Idle read transactions: they keep their slots in the reader table between two uses.
 
 use std::ptr::{self, NonNull};
 
@@ -17,37 +17,37 @@ pub(super) unsafe fn begin(env: *mut ffi::MDB_env, flags: u32) -> Result<NonNull
     Ok(NonNull::new(raw).expect("a transaction that began has an address"))
 }
 
-/// A read transaction that is between two uses. It keeps its place in the table of readers, but no state.
+/// A read transaction between two uses. It keeps its slot in the reader table, but no state.
 pub(super) struct Idle(pub(super) NonNull<ffi::MDB_txn>);
 
 // SAFETY: LMDB is opened with NOTLS, so a transaction is bound to no thread.
 unsafe impl Send for Idle {}
 
 impl Idle {
-    /// Begins a first one, which takes a place in the table of readers.
+    /// Begins a first one, which takes a slot in the reader table.
     ///
     /// # Safety
     /// As for [`begin`].
     pub(super) unsafe fn begin(env: *mut ffi::MDB_env) -> Result<Self> {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let raw = unsafe { begin(env, ffi::MDB_RDONLY) }?;
         // SAFETY: it has just begun, and nobody has read through it.
         unsafe { ffi::mdb_txn_reset(raw.as_ptr()) };
         Ok(Self(raw))
     }
 
-    /// Gives up the place in the table of readers.
+    /// Gives up the slot in the reader table.
     pub(super) fn abort(self) {
-        // SAFETY: `self` was the only one to know of it.
+        // SAFETY: `self` was the only reference to it.
         unsafe { ffi::mdb_txn_abort(self.0.as_ptr()) };
     }
 }
 
-/// A state that is kept for others, until this is told to let it go.
+/// A state that is kept for other readers, until [`Kept::end`].
 pub(super) struct Kept(pub(super) Idle);
 
 impl Kept {
-    /// Lets it go.
+    /// Releases it.
     pub(super) fn end(self) -> Idle {
         // SAFETY: it is open, and nobody reads through it.
         unsafe { ffi::mdb_txn_reset(self.0.0.as_ptr()) };

@@ -1,15 +1,15 @@
-//! LMDB's C interface, as narrow as this backend needs it, in types that cannot be used wrongly.
+//! LMDB's C interface: only what this backend needs, in types that cannot be misused.
 //!
-//! - `identity`: by which number LMDB knows this process
-//! - `env`: an opened environment, its map and its table of readers
-//! - `txn`: read transactions, which are used again, and write transactions
-//! - `table`: named databases; rows and ranges in them
+//! - `identity`: the number by which LMDB knows this process
+//! - `env`: an open environment, its map and its reader table
+//! - `txn`: read transactions, which are reused, and write transactions
+//! - `table`: named databases, and the rows and ranges in them
 //! - `free`: the list of free pages
-//! - `forget`: what the machine keeps in memory of pages that are free
+//! - `forget`: releases memory that the operating system keeps for free pages
 //!
-//! The library is `lmdb-master-sys`, which compiles LMDB's own source. [docs/dependencies.md] says why there is
-//! no finished wrapper between it and us: reading transactions must keep their place in the table of readers,
-//! the map must grow while the process runs, and who reads must be told.
+//! The library is `lmdb-master-sys`, which compiles LMDB's own source. [docs/dependencies.md] says why there
+//! is no ready-made wrapper in between: read transactions must keep their slots in the reader table, the map
+//! must grow while the process runs, and the readers must be known.
 //!
 //! [docs/dependencies.md]: ../../../../docs/dependencies.md
 
@@ -33,7 +33,7 @@ use std::{fmt, io};
 
 use lmdb_master_sys as ffi;
 
-/// What LMDB answers with when it fails.
+/// An error of LMDB.
 #[derive(Debug)]
 pub(crate) enum LmdbError {
     /// The operating system's error.
@@ -42,28 +42,28 @@ pub(crate) enum LmdbError {
     Lmdb(Code),
 }
 
-/// The errors of LMDB that mean something of their own here.
+/// The LMDB errors that have a meaning of their own here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
     /// The file has reached the end of the map.
     MapFull,
     /// The transaction changes more pages than its list can hold.
     TxnFull,
-    /// A key or value that LMDB does not take.
+    /// A key or value that LMDB does not accept.
     BadValSize,
-    /// The file is damaged, or is not what it should be.
+    /// The file is damaged or unexpected.
     Damaged(c_int),
     /// The file or the lock file is not LMDB's.
     Invalid,
-    /// The file or the lock file is of another version or build.
+    /// The file or the lock file belongs to another version or build.
     VersionMismatch,
-    /// A named database is not of the kind that was asked for.
+    /// A named database has other flags than requested.
     Incompatible,
     /// An earlier write failed half way, and the environment refuses everything.
     Panic,
-    /// All places in the table of readers are taken.
+    /// All slots in the reader table are taken.
     ReadersFull,
-    /// The file has outgrown the map, by the hand of another process.
+    /// Another process has grown the file beyond the map.
     MapResized,
     /// Anything else; none of them can come from the calls made here.
     Other(c_int),
@@ -123,7 +123,7 @@ impl From<io::Error> for LmdbError {
 
 pub(crate) type Result<T> = std::result::Result<T, LmdbError>;
 
-/// A call's answer. Numbers above zero are the operating system's, those below LMDB's.
+/// Checks a result code. Positive numbers are the operating system's, negative ones LMDB's.
 fn check(code: c_int) -> Result<()> {
     match code {
         ffi::MDB_SUCCESS => Ok(()),
@@ -132,7 +132,7 @@ fn check(code: c_int) -> Result<()> {
     }
 }
 
-/// A call's answer, where "not there" is one.
+/// Checks a result code for which "not found" is an answer.
 fn found(code: c_int) -> Result<bool> {
     if code == ffi::MDB_NOTFOUND { Ok(false) } else { check(code).map(|()| true) }
 }

@@ -1,4 +1,4 @@
-//! LMDB's named databases, here called tables: rows in the order of their keys.
+//! LMDB's named databases, called tables here: rows in key order.
 
 use std::ffi::{CString, c_void};
 use std::marker::PhantomData;
@@ -15,18 +15,18 @@ use super::{Result, check, found};
 pub(crate) struct Table(ffi::MDB_dbi);
 
 impl Table {
-    /// LMDB's own list of free pages, for `free` alone: only reads may look at it, with a cursor.
+    /// LMDB's own list of free pages, for `free` only: it may only be read, with a cursor.
     pub(super) const FREE: Self = Self(0);
 
-    /// The table of that name, or, without one, the one that holds the others' names.
+    /// The table of that name or, without a name, the one that holds the names of the others.
     ///
-    /// The handle is good in later transactions once this one is committed, and one transaction at a time, in
-    /// the whole process, may open tables.
+    /// The handle is valid in later transactions once this one is committed. In the whole process, only one
+    /// transaction at a time may open tables.
     pub(crate) fn open(txn: &Txn<'_>, name: Option<&str>) -> Result<Option<Self>> {
         Self::open_with(txn, name, 0)
     }
 
-    /// The table of that name, made if it is not there.
+    /// The table of that name, created if it does not exist.
     pub(crate) fn create(txn: &mut WriteTxn<'_>, name: Option<&str>) -> Result<Self> {
         let made = Self::open_with(txn, name, ffi::MDB_CREATE)?;
         Ok(made.expect("a table that is made where it is not there is there"))
@@ -41,25 +41,26 @@ impl Table {
         Ok(is_there.then_some(Self(table)))
     }
 
-    /// How many rows it has.
+    /// The number of its rows.
     pub(crate) fn len(self, txn: &Txn<'_>) -> Result<u64> {
-        // SAFETY: zeros are a value of this plain structure.
+        // SAFETY: zeros are valid for this plain structure.
         let mut stat: ffi::MDB_stat = unsafe { std::mem::zeroed() };
         // SAFETY: transaction and table are open, and LMDB fills the structure.
         check(unsafe { ffi::mdb_stat(txn.raw.as_ptr(), self.0, &raw mut stat) })?;
         Ok(stat.ms_entries as u64)
     }
 
-    /// The value of a key, as long as nothing is written.
+    /// The value of a key, borrowed until something is written.
     pub(crate) fn get<'t>(self, txn: &'t Txn<'_>, key: &[u8]) -> Result<Option<&'t [u8]>> {
         let (mut key, mut data) = (borrowed(key), empty());
-        // SAFETY: LMDB only reads the key; what it answers lies in the map, or in a page of the transaction.
+        // SAFETY: LMDB only reads the key; its answer is in the map, or in a page of the transaction.
         let is_there = found(unsafe { ffi::mdb_get(txn.raw.as_ptr(), self.0, &raw mut key, &raw mut data) })?;
-        // SAFETY: that memory does not change before the transaction writes or ends, which the borrow forbids.
+        // SAFETY: that memory does not change before the transaction writes or ends, which the borrow
+        // prevents.
         Ok(is_there.then(|| unsafe { bytes(&data) }))
     }
 
-    /// Writes a value of `length` bytes, which `fill` puts in its place.
+    /// Writes a value of `length` bytes, which `fill` writes in place.
     pub(crate) fn put(
         self,
         txn: &mut WriteTxn<'_>,
@@ -75,7 +76,7 @@ impl Table {
         Ok(())
     }
 
-    /// The value of a key that is there; or else writes one, as [`put`](Self::put).
+    /// The value of an existing key; otherwise writes one, like [`put`](Self::put).
     pub(crate) fn get_or_put<'t>(
         self,
         txn: &'t mut WriteTxn<'_>,
@@ -85,7 +86,7 @@ impl Table {
     ) -> Result<Option<&'t [u8]>> {
         let mut space = sized(length);
         match self.reserve(txn, key, &mut space, ffi::MDB_NOOVERWRITE) {
-            // SAFETY: LMDB answers with the value that is there; see `get`.
+            // SAFETY: LMDB returns the existing value; see `get`.
             ffi::MDB_KEYEXIST => Ok(Some(unsafe { bytes(&space) })),
             code => {
                 check(code)?;
@@ -98,18 +99,18 @@ impl Table {
 
     fn reserve(self, txn: &mut WriteTxn<'_>, key: &[u8], space: &mut ffi::MDB_val, flags: u32) -> i32 {
         let mut key = borrowed(key);
-        // SAFETY: the transaction is open and borrowed alone, so no slice of its rows is alive.
+        // SAFETY: the transaction is open and borrowed mutably, so no slice of its rows exists.
         unsafe { ffi::mdb_put(txn.raw.as_ptr(), self.0, &raw mut key, space, flags | ffi::MDB_RESERVE) }
     }
 
-    /// Deletes a row, and says whether it was there.
+    /// Deletes a row, and returns whether it existed.
     pub(crate) fn delete(self, txn: &mut WriteTxn<'_>, key: &[u8]) -> Result<bool> {
         let mut key = borrowed(key);
-        // SAFETY: as in `reserve`; without duplicates LMDB wants no value.
+        // SAFETY: as in `reserve`; without duplicates LMDB needs no value.
         found(unsafe { ffi::mdb_del(txn.raw.as_ptr(), self.0, &raw mut key, ptr::null_mut()) })
     }
 
-    /// The rows from `start` to before `end`; without an `end`, to the last.
+    /// The rows from `start` up to but not including `end`, or to the last row.
     pub(crate) fn range<'t>(
         self,
         txn: &'t Txn<'_>,
@@ -127,7 +128,8 @@ impl Table {
         self.range(txn, start, None)
     }
 
-    /// Deletes the rows from `start` to before `end`, `most` of them at most, and says how many that were.
+    /// Deletes the rows from `start` up to but not including `end`, at most `most` of them, and returns how
+    /// many.
     pub(crate) fn delete_range(
         self,
         txn: &mut WriteTxn<'_>,
@@ -142,18 +144,18 @@ impl Table {
             && let Some((key, _)) = at
             && key < end
         {
-            // SAFETY: the transaction is borrowed alone, the cursor stands at a row, and the slices of that row
-            // are not used any more.
+            // SAFETY: the transaction is borrowed mutably, the cursor is at a row, and the slices of that row
+            // are no longer used.
             check(unsafe { ffi::mdb_cursor_del(cursor.raw.as_ptr(), 0) })?;
             deleted += 1;
-            // Behind a deletion the cursor stands at the next row already, and LMDB knows.
+            // After a deletion the cursor is already at the next row, and LMDB knows that.
             at = cursor.go(empty(), ffi::MDB_NEXT)?;
         }
         Ok(deleted)
     }
 }
 
-/// A place among the rows of a table.
+/// A position among the rows of a table.
 struct Cursor<'t> {
     raw: NonNull<ffi::MDB_cursor>,
     txn: PhantomData<&'t ()>,
@@ -165,15 +167,15 @@ unsafe impl Send for Cursor<'_> {}
 impl<'t> Cursor<'t> {
     fn open(txn: &'t Txn<'_>, table: Table) -> Result<Self> {
         let mut raw = ptr::null_mut();
-        // SAFETY: transaction and table are open.
+        // SAFETY: the transaction and the table are open.
         check(unsafe { ffi::mdb_cursor_open(txn.raw.as_ptr(), table.0, &raw mut raw) })?;
         let raw = NonNull::new(raw).expect("an open cursor has an address");
         Ok(Self { raw, txn: PhantomData })
     }
 
-    /// The first row at or behind `key`.
+    /// The first row at or after `key`.
     fn seek(&mut self, key: &[u8]) -> Result<Option<Row<'t>>> {
-        // LMDB takes an empty key for an error, where it is the lowest of all.
+        // LMDB treats an empty key as an error, although it is the lowest of all.
         let operation = if key.is_empty() { ffi::MDB_FIRST } else { ffi::MDB_SET_RANGE };
         self.go(borrowed(key), operation)
     }
@@ -198,12 +200,12 @@ impl Drop for Cursor<'_> {
 /// A key and its value.
 type Row<'t> = (&'t [u8], &'t [u8]);
 
-/// Rows in the order of their keys.
+/// Rows in key order.
 pub(crate) struct Range<'t> {
     cursor: Cursor<'t>,
-    /// Where the cursor was put, until it is shown.
+    /// The row at which the cursor was placed, until it is returned.
     first: Option<Row<'t>>,
-    /// There was nothing at or behind the start.
+    /// There was no row at or after the start.
     is_empty: bool,
     end: Option<&'t [u8]>,
 }
@@ -230,7 +232,7 @@ fn empty() -> ffi::MDB_val {
     sized(0)
 }
 
-/// Asks for so much space.
+/// A request for this much space.
 fn sized(length: usize) -> ffi::MDB_val {
     ffi::MDB_val { mv_size: length, mv_data: ptr::null_mut() }
 }
@@ -240,15 +242,15 @@ fn borrowed(bytes: &[u8]) -> ffi::MDB_val {
     ffi::MDB_val { mv_size: bytes.len(), mv_data: bytes.as_ptr().cast_mut().cast::<c_void>() }
 }
 
-/// What LMDB answered.
+/// The bytes that LMDB returned.
 ///
 /// # Safety
-/// The memory stays as it is for `'t`.
+/// The memory does not change for `'t`.
 unsafe fn bytes<'t>(value: &ffi::MDB_val) -> &'t [u8] {
     if value.mv_size == 0 {
         return &[];
     }
-    // SAFETY: LMDB answers with memory of that size; the caller vouches for the rest.
+    // SAFETY: LMDB returns memory of that size; the caller guarantees the rest.
     unsafe { slice::from_raw_parts(value.mv_data.cast::<u8>(), value.mv_size) }
 }
 
@@ -260,6 +262,7 @@ unsafe fn reserved<'t>(space: &ffi::MDB_val, length: usize) -> &'t mut [u8] {
     if length == 0 {
         return &mut [];
     }
-    // SAFETY: the page was made by this transaction, whose memory LMDB initializes; the caller vouches for the rest.
+    // SAFETY: the page was created by this transaction, whose memory LMDB initializes; the caller guarantees
+    // the rest.
     unsafe { slice::from_raw_parts_mut(space.mv_data.cast::<u8>(), length) }
 }

@@ -1,4 +1,4 @@
-//! Transactions.
+//! Read and write transactions.
 
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -12,25 +12,26 @@ use super::env::Env;
 use super::idle::{self, Idle, Kept};
 use super::{Code, LmdbError, Result, check};
 
-/// What both kinds of transactions can do: look at one state.
+/// What both kinds of transactions can do: read one state.
 pub(crate) struct Txn<'e> {
     pub(super) raw: NonNull<ffi::MDB_txn>,
     env: PhantomData<&'e Env>,
 }
 
-// SAFETY: LMDB is opened with NOTLS, so a transaction is bound to no thread; what it must not be is used by two
+// SAFETY: LMDB is opened with NOTLS, so a transaction is not bound to a thread. Two threads must not use it
 // at once, and it is not `Sync`.
 unsafe impl Send for Txn<'_> {}
 
 impl Txn<'_> {
-    /// The state's number: that of the commit that made it, or, while writing, that of the one to come.
+    /// The number of the state: that of the commit that created it or, while writing, that of the next
+    /// commit.
     pub(crate) fn id(&self) -> usize {
         // SAFETY: the transaction is open as long as this value lives.
         unsafe { ffi::mdb_txn_id(self.raw.as_ptr()) }
     }
 }
 
-/// A read of one committed state, which is kept as long as this lives.
+/// A read of one committed state, which is kept as long as this value lives.
 pub(crate) struct ReadTxn<'e> {
     txn: Txn<'e>,
     env: &'e Env,
@@ -45,10 +46,10 @@ impl<'e> Deref for ReadTxn<'e> {
 }
 
 impl ReadTxn<'_> {
-    /// Ends the read so that the tables that it opened stay open.
+    /// Ends the read in such a way that the tables that it opened stay open.
     pub(crate) fn commit(self) -> Result<()> {
         let read = ManuallyDrop::new(self);
-        // SAFETY: this is its last use; LMDB frees it, and its place.
+        // SAFETY: this is its last use; LMDB frees it and its slot.
         let committed = check(unsafe { ffi::mdb_txn_commit(read.txn.raw.as_ptr()) });
         read.env.end_read(None);
         committed
@@ -57,13 +58,13 @@ impl ReadTxn<'_> {
 
 impl Drop for ReadTxn<'_> {
     fn drop(&mut self) {
-        // SAFETY: this is its last use as an open one; whatever borrowed from it is gone.
+        // SAFETY: this is its last use as an open transaction; everything that borrowed from it is gone.
         unsafe { ffi::mdb_txn_reset(self.txn.raw.as_ptr()) };
         self.env.end_read(Some(Idle(self.txn.raw)));
     }
 }
 
-/// A write transaction. Dropped without a commit it leaves nothing.
+/// A write transaction. If it is dropped without a commit, it writes nothing.
 pub(crate) struct WriteTxn<'e> {
     txn: Option<Txn<'e>>,
 }
@@ -96,7 +97,7 @@ impl Drop for WriteTxn<'_> {
 
 /// The transactions of an environment.
 impl Env {
-    /// Begins a read of the newest state in a place that an earlier read has left, if there is one.
+    /// Begins a read of the newest state in a slot that an earlier read has left, if there is one.
     pub(crate) fn read_again(&self) -> Result<Option<ReadTxn<'_>>> {
         let idle = {
             let mut reading = self.reading();
@@ -112,11 +113,11 @@ impl Env {
 
     fn renew(&self, idle: Idle) -> Result<ReadTxn<'_>> {
         let raw = idle.0;
-        // SAFETY: it was begun in this environment, as all idle ones here, and was reset before.
+        // SAFETY: it was begun in this environment, like all idle ones here, and was reset before.
         match check(unsafe { ffi::mdb_txn_renew(raw.as_ptr()) }) {
             Ok(()) => Ok(ReadTxn { txn: Txn { raw, env: PhantomData }, env: self }),
             Err(error) => {
-                // Where the place is not this process's any more, giving it up would take it from somebody.
+                // If the slot no longer belongs to this process, giving it up would take it from another one.
                 if !matches!(error, LmdbError::Lmdb(Code::Other(ffi::MDB_BAD_RSLOT))) {
                     idle.abort();
                 }
@@ -127,7 +128,7 @@ impl Env {
         }
     }
 
-    /// Keeps the newest state until [`let_go`](Self::let_go), for those whose reads LMDB does not know of.
+    /// Keeps the newest state until [`let_go`](Self::let_go), for readers that LMDB does not know about.
     pub(crate) fn keep(&self) -> Result<()> {
         if self.reading().kept.is_some() {
             return Ok(());

@@ -1,28 +1,29 @@
-//! Files of a store: made with the rights and the owner of their directory.
+//! Creates the files of a store with the permissions and the owner of their directory.
 //!
-//! A store is often made or touched by somebody else than its service: by root's command line, in a container. What
-//! such a process makes must not lock the service out, nor open the store to more users than its directory does.
+//! A store is often created or touched by another user than its service: by root's command line, or in a
+//! container. Files that such a process creates must not lock the service out, nor open the store to more
+//! users than its directory does.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// What files and directories that are made look like.
+/// The attributes of new files and directories.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::kv::embedded) struct Making {
-    /// The rights of files, as `chmod` takes them.
+    /// The permissions of files, as `chmod` takes them.
     pub mode: u32,
     owner: Option<(u32, u32)>,
 }
 
 impl Making {
-    /// As `directory` has it, unless the rights were given.
+    /// Those of `directory`, unless the permissions were given.
     pub(in crate::kv::embedded) fn of(directory: &Path, mode: Option<u32>) -> io::Result<Self> {
         let metadata = fs::metadata(directory)?;
         Ok(Self { mode: mode.unwrap_or_else(|| mode_of(&metadata)), owner: owner_of(&metadata) })
     }
 
-    /// Opens a file to read and write, and makes it where it is not there.
+    /// Opens a file for reading and writing, and creates it if it does not exist.
     pub(in crate::kv::embedded) fn open(&self, path: &Path) -> io::Result<File> {
         let mut options = File::options();
         options.read(true).write(true);
@@ -32,7 +33,7 @@ impl Making {
                 opened => return opened,
             }
             match options.clone().create_new(true).open(path) {
-                // Somebody else was faster.
+                // Another process was faster.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 made => {
                     let made = made?;
@@ -46,7 +47,7 @@ impl Making {
     #[cfg(unix)]
     fn dress(&self, file: &File) -> io::Result<()> {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
-        // Whoever may not give the file away keeps it: only root is asked to.
+        // A process that may not give the file away keeps it; only root can.
         let made = file.metadata()?;
         if let Some((user, group)) = self.owner
             && (made.uid(), made.gid()) != (user, group)
@@ -56,7 +57,8 @@ impl Making {
                 result => result?,
             }
         }
-        // After the owner, which takes some rights away; and whatever the process's umask is.
+        // After the owner, because changing the owner removes some permissions; and regardless of the
+        // process's umask.
         file.set_permissions(fs::Permissions::from_mode(self.mode))
     }
 
@@ -68,8 +70,8 @@ impl Making {
     }
 }
 
-/// Makes a directory that is not there, with its parents. Given rights of files, those who may read files may
-/// also enter it.
+/// Creates a missing directory, with its parents. If file permissions are given, users who may read files may
+/// also enter the directory.
 pub(in crate::kv::embedded) fn make_directory(path: &Path, mode: Option<u32>) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -89,7 +91,7 @@ pub(in crate::kv::embedded) fn make_directory(path: &Path, mode: Option<u32>) ->
 #[cfg(unix)]
 fn mode_of(directory: &Metadata) -> u32 {
     use std::os::unix::fs::MetadataExt;
-    // Its owner can use the store in any case.
+    // The owner can always use the store.
     (directory.mode() & 0o666) | 0o600
 }
 

@@ -1,16 +1,17 @@
-//! What orders the processes that have a directory open.
+//! Coordinates the processes that have a directory open.
 //!
 //! - `ofd`: locks that belong to a descriptor
-//! - `presence`: that the directory is in use, on bytes of LMDB's own files
+//! - `presence`: shows that the directory is in use, by locks on bytes of LMDB's own files
 //! - `turn`: which process may write now
-//! - `processes`: notes on who they are, for people
-//! - `waiting`: waiting for a lock with an end
-//! - `room`: room on the disk for what is mapped
-//! - `files`: the rights and the owner of files that are made
+//! - `processes`: notes about the processes, for people
+//! - `waiting`: waiting for a lock, with a timeout
+//! - `room`: disk space for what is mapped
+//! - `files`: the permissions and the owner of new files
 //!
-//! One lock more, on the file `readers`, is held by whoever opens the directory, and for moments by whoever takes a
-//! place in LMDB's table of readers or frees those of the dead. The mutex that LMDB has for that table is a robust one
-//! in shared memory, so nobody may wait for it (see `turn`): it is only taken by whoever holds this lock.
+//! One more lock, on the file `readers`, is held by a process that opens the directory. It is also held
+//! briefly by a process that takes a slot in LMDB's reader table or frees the slots of dead readers. LMDB's
+//! own mutex for that table is a robust one in shared memory, so nobody may wait for it (see `turn`): only
+//! the holder of this lock takes it.
 
 pub(super) mod files;
 #[cfg(target_os = "linux")]
@@ -50,14 +51,15 @@ use super::lmdb::{own_identity, renew_identity};
 pub(super) const LOCK_FILE_NAME: &str = "lock.mdb";
 const READERS_NAME: &str = "readers";
 const PROCESSES_NAME: &str = "processes";
-/// More than LMDB's lock file needs with the readers that it is opened for.
+/// More than LMDB's lock file needs for the number of readers that it is opened with.
 const LOCK_FILE_BYTES: u64 = 80 * 1024;
-/// How long the lock on the table of readers is waited for. It is held for milliseconds, unless its holder is stopped.
+/// How long to wait for the lock on the reader table. It is held for milliseconds, unless its holder is
+/// stopped.
 const READERS_WAIT_MAX: Duration = Duration::from_secs(10);
-/// How often another identity is drawn, which happens once in millions of openings.
+/// How often another identity is drawn. One is needed once in millions of openings.
 const DRAWS_MAX: usize = 8;
 
-/// The locks of an opened directory.
+/// The locks of an open directory.
 pub(super) struct Locks {
     readers: ReadersLock,
     turns: Turns,
@@ -65,16 +67,16 @@ pub(super) struct Locks {
     notes: Option<Processes>,
 }
 
-/// Why a directory cannot be entered.
+/// Why a directory cannot be opened.
 #[derive(Debug)]
 pub(super) enum NoEntry {
     Failed(io::Error),
-    /// The lock on the table of readers did not come.
+    /// The lock on the reader table could not be taken in time.
     ReadersLocked,
     /// See [`Others`].
     LockFileRemoved,
     DataFileReplaced,
-    /// Those who have it open use another C library.
+    /// The processes that have it open use another C library.
     OtherLibrary,
 }
 
@@ -85,8 +87,9 @@ impl From<io::Error> for NoEntry {
 }
 
 impl Locks {
-    /// Opens a directory with `open`; `second` is the file [`SECOND_FILE_NAME`] in it. `open` gets to know whether somebody else has it open, and takes LMDB's first
-    /// place in the table of readers. Only one at a time does this, over all processes.
+    /// Opens a directory with `open`; `second` is the file [`SECOND_FILE_NAME`] in it. `open` is passed
+    /// whether another process has the directory open, and takes the first slot in LMDB's reader table. Only
+    /// one process at a time does this.
     pub(super) fn enter<T, E: From<NoEntry>>(
         directory: &Path,
         making: &Making,
@@ -105,7 +108,7 @@ impl Locks {
             Others::DataFileReplaced => return Err(NoEntry::DataFileReplaced.into()),
         }
         if presence.is_another_here().map_err(failed)? {
-            // Those who have it open hold locks on the files that were there when they came.
+            // The processes that have it open hold locks on the files that existed when they came.
             let is_ours = presence::is_shared(&readers.file).map_err(failed)?;
             if !is_ours || !file_paths(directory).all(|path| path.exists()) {
                 return Err(NoEntry::LockFileRemoved.into());
@@ -125,7 +128,7 @@ impl Locks {
         Ok((Self { readers, turns, presence, notes: Some(notes) }, opened))
     }
 
-    /// Keeps everybody else from the table of readers; nothing where the lock did not come in time.
+    /// Keeps all others away from the reader table; `None` if the lock could not be taken in time.
     pub(super) fn hold_readers(&self) -> io::Result<Option<ReadersHeld<'_>>> {
         self.readers.hold()
     }
@@ -140,17 +143,17 @@ impl Locks {
         self.turns.holder(self.notes.as_ref())
     }
 
-    /// The process of an identity, as far as it is noted.
+    /// The process with an identity, as far as it is noted.
     pub(super) fn find(&self, identity: u32) -> Option<Process> {
         self.notes.as_ref().and_then(|notes| notes.find(identity))
     }
 
-    /// Since when a state has been the oldest that is kept, as far as any process has seen.
+    /// Since when a state has been the oldest one kept, as far as any process has seen.
     pub(super) fn kept_since(&self, state: u64) -> SystemTime {
         self.notes.as_ref().map_or_else(clock::wall, |notes| notes.kept_since(state))
     }
 
-    /// Whether somebody reads without LMDB's locks now. Who cannot be asked is taken to do so.
+    /// Whether somebody reads without LMDB's locks now. If that cannot be determined, the answer is yes.
     pub(super) fn is_read_without_locks(&self) -> bool {
         self.presence.is_read_without_locks().unwrap_or(true)
     }
@@ -164,7 +167,7 @@ fn file_paths(directory: &Path) -> impl Iterator<Item = PathBuf> {
     FILE_NAMES.into_iter().map(|name| directory.join(name))
 }
 
-/// Whether this process may write to all the lock files of a directory, or make them.
+/// Whether this process may write to all lock files of a directory, or create them.
 pub(super) fn can_be_used(directory: &Path) -> bool {
     file_paths(directory).all(|path| match File::options().read(true).write(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => is_writable(directory),
@@ -185,7 +188,7 @@ fn is_writable(directory: &Path) -> bool {
     std::fs::metadata(directory).is_ok_and(|metadata| !metadata.permissions().readonly())
 }
 
-/// The presence of this process, with an identity that nobody else there has.
+/// The presence of this process, with an identity that no other process there has.
 fn identified(second: File, lock: File) -> io::Result<Presence> {
     let mut presence = Presence::new(lock, second, identity());
     for _ in 0..DRAWS_MAX {
@@ -202,8 +205,8 @@ fn identity() -> u32 {
     u32::try_from(own_identity()).expect("an identity is not negative")
 }
 
-/// The lock on the table of readers, between processes and between threads: the file's lock belongs to its descriptor,
-/// which all threads share.
+/// The lock on the reader table, between processes and between threads: the file lock belongs to its
+/// descriptor, which all threads share.
 struct ReadersLock {
     file: File,
     threads: Mutex<()>,

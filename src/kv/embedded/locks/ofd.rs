@@ -1,15 +1,15 @@
 //! Open file description locks: locks on ranges of bytes that belong to a descriptor, not to the process.
 //!
-//! LMDB's own locks are of the older kind, which the process loses as soon as it closes *any* descriptor of the
-//! file: copying the directory, or hashing its files, is enough. Locks of both kinds exclude each other, also
-//! within one process. Reference: fcntl(2), "Open file description locks".
+//! LMDB's own locks are of the older kind, which a process loses as soon as it closes *any* descriptor of the
+//! file: copying the directory, or hashing its files, is enough. Locks of the two kinds exclude each other,
+//! even within one process. Reference: fcntl(2), "Open file description locks".
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 
-/// Whether others may hold the same lock.
+/// Whether other processes may hold the same lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Shared,
@@ -25,13 +25,13 @@ impl Kind {
     }
 }
 
-/// The small numbers that stand for kinds and places are `int`s in C's headers, and shorts in its structure.
+/// The small numbers for kinds and places are `int`s in C's headers, and shorts in its structure.
 #[expect(clippy::cast_possible_truncation, reason = "see above")]
 const fn short(number: libc::c_int) -> libc::c_short {
     number as libc::c_short
 }
 
-/// Takes the lock, if nobody holds one that excludes it. It goes with the last descriptor of `file`.
+/// Takes the lock, if no conflicting lock is held. It is released with the last descriptor of `file`.
 pub(super) fn try_lock(file: &File, kind: Kind, bytes: Range<i64>) -> io::Result<bool> {
     match call(file, libc::F_OFD_SETLK, kind.number(), bytes) {
         Ok(_) => Ok(true),
@@ -40,25 +40,25 @@ pub(super) fn try_lock(file: &File, kind: Kind, bytes: Range<i64>) -> io::Result
     }
 }
 
-/// Lets the lock of this descriptor go.
+/// Releases the lock of this descriptor.
 #[cfg(test)]
 fn unlock(file: &File, bytes: Range<i64>) -> io::Result<()> {
     call(file, libc::F_OFD_SETLK, short(libc::F_UNLCK), bytes).map(|_| ())
 }
 
-/// Whether somebody else holds a lock, of either kind of locks, that excludes this one.
+/// Whether somebody else holds a conflicting lock, of either kind.
 pub(super) fn is_excluded(file: &File, kind: Kind, bytes: Range<i64>) -> io::Result<bool> {
     let answer = call(file, libc::F_OFD_GETLK, kind.number(), bytes)?;
     Ok(answer.l_type != short(libc::F_UNLCK))
 }
 
-/// Lets go of what this process holds there by the older kind of locks, whichever descriptor took it.
+/// Releases what this process holds there by the older kind of locks, whichever descriptor took it.
 pub(super) fn unlock_process(file: &File, bytes: Range<i64>) -> io::Result<()> {
     call(file, libc::F_SETLK, short(libc::F_UNLCK), bytes).map(|_| ())
 }
 
 fn call(file: &File, command: libc::c_int, kind: i16, bytes: Range<i64>) -> io::Result<libc::flock> {
-    // SAFETY: zeros are a value of this plain structure; the kernel wants the process id to be zero.
+    // SAFETY: zeros are valid for this plain structure; the kernel requires the process id to be zero.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
     lock.l_type = kind;
     lock.l_whence = short(libc::SEEK_SET);

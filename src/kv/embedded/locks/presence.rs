@@ -1,9 +1,10 @@
-//! That a directory is in use: locks on single bytes of `lock.mdb` and `data.mdb`.
+//! Shows that a directory is in use: locks on single bytes of `lock.mdb` and `data.mdb`.
 //!
-//! LMDB locks byte 0 of `lock.mdb` as long as it is open, and makes the file's mutexes and its table of readers anew
-//! when nobody else does; it locks the byte of a process's number as long as that process may have readers, and frees
-//! the places of those that do not. Its locks go when the process closes any descriptor of that file. So this process
-//! holds the same bytes by locks that belong to a descriptor, which nobody else closes ([`super::ofd`]):
+//! LMDB locks byte 0 of `lock.mdb` while it is open, and re-creates the file's mutexes and reader table when
+//! no other process holds that lock. It locks the byte of a process's number while that process may have
+//! readers, and frees the slots of processes without such a lock. Its locks are lost when the process closes
+//! any descriptor of that file. So this process holds the same bytes by locks that belong to a descriptor,
+//! which nobody else closes ([`super::ofd`]):
 //!
 //! | file | byte | held | by |
 //! |---|---|---|---|
@@ -13,8 +14,9 @@
 //! | `readers` | 0 | shared | the same |
 //! | `data.mdb` | 1 | shared | a read without LMDB's locks, where the lock file cannot be written |
 //!
-//! Two files, so that it is found out when one of them was removed or replaced under those who use it: they would not
-//! meet those who come later. Earlier releases hold none of these but byte 0 of `lock.mdb`, by LMDB's own lock.
+//! There are two files so that it shows when one of them was removed or replaced while in use: the processes
+//! that use the old file would not notice those that come later. Earlier releases hold none of these locks
+//! except byte 0 of `lock.mdb`, by LMDB's own lock.
 
 use std::fs::File;
 use std::io;
@@ -29,7 +31,7 @@ pub(in crate::kv::embedded) const SECOND_FILE_NAME: &str = "data.mdb";
 
 const IN_USE: Range<i64> = 0..1;
 const READ_WITHOUT_LOCKS: Range<i64> = 1..2;
-/// Where identities are; every number of a process is below.
+/// The bytes of identities; every process id is below.
 const IDENTITIES: Range<i64> = (1 << 22) + 1..1 << 31;
 
 fn byte_of(identity: u32) -> Range<i64> {
@@ -42,11 +44,11 @@ fn byte_of(identity: u32) -> Range<i64> {
 pub(in crate::kv::embedded) enum Others {
     /// Nobody.
     None,
-    /// Somebody, with these very files.
+    /// Another process, with these very files.
     Present,
-    /// Somebody who has the data file open with another lock file, which was removed.
+    /// Another process that has the data file open with another lock file, which was removed.
     LockFileRemoved,
-    /// Somebody who has the lock file open with another data file, which was removed or replaced.
+    /// Another process that has the lock file open with another data file, which was removed or replaced.
     DataFileReplaced,
 }
 
@@ -58,7 +60,7 @@ pub(in crate::kv::embedded) struct Presence {
 }
 
 impl Presence {
-    /// Looks at both files, which exist. Nothing is locked yet.
+    /// For both files, which exist. Nothing is locked yet.
     pub(super) fn new(lock: File, data: File, identity: u32) -> Self {
         Self { lock, data, identity }
     }
@@ -71,16 +73,17 @@ impl Presence {
         self.identity = identity;
     }
 
-    /// Gives LMDB's lock file its room on the disk: LMDB maps it, and gives it only a length.
+    /// Allocates disk space for LMDB's lock file: LMDB maps it, and only sets its length.
     pub(super) fn reserve_room(&self, bytes: u64) -> io::Result<()> {
         room::reserve(&self.lock, bytes)
     }
 
-    /// Who else is there. Only one at a time opens the directory, so it stays so until the caller is done.
+    /// Who else has the directory open. Only one process at a time opens it, so the answer holds until the
+    /// caller is done.
     pub(super) fn others(&self) -> io::Result<Others> {
         let uses_lock = ofd::is_excluded(&self.lock, Kind::Exclusive, IN_USE)?;
         let uses_data = ofd::is_excluded(&self.data, Kind::Exclusive, IN_USE)?;
-        // Of earlier releases nobody holds the data file.
+        // Processes of earlier releases do not lock the data file.
         let is_of_this_kind = self.is_another_here()?;
         let is_data_new = self.data.metadata()?.len() == 0;
         Ok(judge(Seen { uses_lock, uses_data, is_of_this_kind, is_data_new }))
@@ -96,21 +99,21 @@ impl Presence {
         ofd::is_excluded(&self.lock, Kind::Exclusive, byte_of(self.identity))
     }
 
-    /// Whether somebody with this identity has the directory open.
+    /// Whether a process with this identity has the directory open.
     pub(super) fn is_alive(&self, identity: u32) -> bool {
         identity == self.identity
             || ofd::is_excluded(&self.lock, Kind::Exclusive, byte_of(identity)).unwrap_or(true)
     }
 
-    /// Takes the locks, once LMDB has its own and has taken a place in its table of readers.
+    /// Takes the locks, once LMDB has its own and has taken a slot in its reader table.
     pub(super) fn take(&self) -> io::Result<()> {
         if planted::is_in_process(SharingBug::ProcessLocksOnly) {
             return Ok(());
         }
         let shared =
             [&self.lock, &self.data].into_iter().map(|file| ofd::try_lock(file, Kind::Shared, IN_USE));
-        // LMDB's own lock of this process would exclude ours. It does not ask for it again, and nobody clears the
-        // places of the dead before this process lets others open the directory.
+        // LMDB's own lock of this process would exclude ours. LMDB does not take it again, and nobody frees
+        // the slots of the dead before this process lets others open the directory.
         let bytes = byte_of(self.identity);
         ofd::unlock_process(&self.lock, bytes.clone())?;
         let exclusive = ofd::try_lock(&self.lock, Kind::Exclusive, bytes);
@@ -132,7 +135,7 @@ impl Presence {
 struct Seen {
     uses_lock: bool,
     uses_data: bool,
-    /// Somebody has an identity, as no earlier release does.
+    /// Another process has an identity, which no earlier release has.
     is_of_this_kind: bool,
     is_data_new: bool,
 }
@@ -147,18 +150,19 @@ fn judge(seen: Seen) -> Others {
     }
 }
 
-/// Holds a lock on one more file as long as it is open, so that those who come later see that it is in use.
+/// Holds a lock on one more file as long as it is open, so that processes that come later see that it is in
+/// use.
 pub(super) fn share(file: &File) -> io::Result<()> {
     ofd::try_lock(file, Kind::Shared, IN_USE).map(|_| ())
 }
 
-/// Whether others [hold](share) it.
+/// Whether other processes [hold](share) it.
 pub(super) fn is_shared(file: &File) -> io::Result<bool> {
     ofd::is_excluded(file, Kind::Exclusive, IN_USE)
 }
 
-/// A read without LMDB's locks, through a descriptor that may be for reading only. While it lasts, those who write
-/// keep the states that it may see.
+/// A read without LMDB's locks, through a descriptor that may be read-only. While it lasts, writers keep the
+/// states that it may see.
 pub(in crate::kv::embedded) struct Unlocked {
     _data: File,
 }
@@ -170,7 +174,7 @@ impl Unlocked {
     }
 }
 
-/// Whether somebody writes to the directory who does not know of reads without locks.
+/// Whether a process writes to the directory that does not know about reads without locks.
 pub(in crate::kv::embedded) fn is_written_by_earlier_release(lock: &File, data: &File) -> io::Result<bool> {
     Ok(ofd::is_excluded(lock, Kind::Exclusive, IN_USE)? && !ofd::is_excluded(data, Kind::Exclusive, IN_USE)?)
 }

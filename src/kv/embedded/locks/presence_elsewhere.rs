@@ -1,9 +1,10 @@
-//! That a directory is in use, where locks cannot belong to a descriptor: LMDB's own locks are all there is. See
-//! `presence.rs`, which stands here on Linux.
+//! Shows that a directory is in use, on systems where locks cannot belong to a descriptor: only LMDB's own
+//! locks are available. On Linux, `presence.rs` takes the place of this file.
 //!
-//! On macOS and the BSDs LMDB's locks go when the process closes any descriptor of `lock.mdb`. A file more, `present`, is
-//! locked by `flock`, whose locks belong to a descriptor, too: where somebody holds it and LMDB's byte is free, LMDB's
-//! lock was lost, and opening the directory would make the lock file anew under those who use it.
+//! On macOS and the BSDs, LMDB's locks are lost when the process closes any descriptor of `lock.mdb`. An
+//! additional file, `present`, is locked by `flock`, whose locks do belong to a descriptor. If somebody holds
+//! it and LMDB's byte is free, LMDB's lock was lost, and opening the directory would re-create the lock file
+//! while it is in use.
 
 use std::fs::File;
 use std::io;
@@ -16,11 +17,11 @@ pub(in crate::kv::embedded) const SECOND_FILE_NAME: &str = "present";
 pub(in crate::kv::embedded) enum Others {
     /// Nobody.
     None,
-    /// Somebody, with these very files.
+    /// Another process, with these very files.
     Present,
-    /// Somebody whose lock on the lock file was lost, or who has another one.
+    /// Another process whose lock on the lock file was lost, or which has another lock file.
     LockFileRemoved,
-    /// Cannot be found out here.
+    /// Cannot be determined here.
     #[expect(dead_code, reason = "as on Linux")]
     DataFileReplaced,
 }
@@ -66,7 +67,7 @@ impl Presence {
         })
     }
 
-    /// Cannot be found out here.
+    /// Cannot be determined here.
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as on Linux")]
     pub(super) fn is_another_here(&self) -> io::Result<bool> {
         Ok(false)
@@ -77,7 +78,7 @@ impl Presence {
         Ok(false)
     }
 
-    /// Nobody can be asked, so everybody is.
+    /// It cannot be determined whether a process is alive, so all count as alive.
     #[expect(clippy::unused_self, reason = "as on Linux")]
     pub(super) fn is_alive(&self, _: u32) -> bool {
         true
@@ -93,13 +94,13 @@ impl Presence {
     }
 }
 
-/// Cannot be found out here.
+/// Cannot be determined here.
 #[expect(clippy::unnecessary_wraps, reason = "as on Linux")]
 pub(super) fn share(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Cannot be found out here.
+/// Cannot be determined here.
 #[expect(clippy::unnecessary_wraps, reason = "as on Linux")]
 pub(super) fn is_shared(_: &File) -> io::Result<bool> {
     Ok(true)
@@ -114,11 +115,11 @@ impl Unlocked {
     }
 }
 
-/// Whether another process holds LMDB's own lock; nothing where that cannot be asked.
+/// Whether another process holds LMDB's own lock; `None` if that cannot be determined.
 #[cfg(unix)]
 fn is_locked_by_lmdb(lock: &File) -> io::Result<Option<bool>> {
     use std::os::fd::AsRawFd;
-    // SAFETY: zeros are a value of this plain structure.
+    // SAFETY: zeros are valid for this plain structure.
     let mut asked: libc::flock = unsafe { std::mem::zeroed() };
     asked.l_type = libc::F_WRLCK as _;
     asked.l_whence = libc::SEEK_SET as _;
@@ -136,7 +137,7 @@ fn is_locked_by_lmdb(_: &File) -> io::Result<Option<bool>> {
     Ok(None)
 }
 
-/// Whether somebody writes to the directory who does not know of reads without locks; here nobody does.
+/// Whether a process writes to the directory that does not know about reads without locks; here none does.
 #[expect(clippy::unnecessary_wraps, reason = "as on Linux")]
 pub(in crate::kv::embedded) fn is_written_by_earlier_release(_: &File, _: &File) -> io::Result<bool> {
     Ok(false)

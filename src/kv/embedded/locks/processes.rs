@@ -1,7 +1,8 @@
-//! Who has the directory open, and who writes: notes for people, in a small file that all processes map.
+//! Which processes have the directory open, and which one writes: notes for people, in a small file that all
+//! processes map.
 //!
-//! Nothing depends on them: locks decide. They let an error say "held by process 12 on host web-3 since 10:02"
-//! where the operating system would only say that somebody holds a lock, in whichever container.
+//! Nothing depends on the notes; locks decide. They let an error say "held by process 12 on host web-3 since
+//! 10:02" where the operating system would only say that somebody holds a lock, in whatever container.
 //!
 //! ```text
 //! 0       "batonps1"
@@ -38,16 +39,16 @@ const NAME_LENGTH_AT: usize = 31;
 const NAME_AT: usize = 32;
 const NAME_BYTES_MAX: usize = RECORD_BYTES - NAME_AT;
 
-/// Which C library this is: the mutexes of two of them do not fit each other.
+/// The C library of this build: the mutexes of two libraries are incompatible.
 const LIBRARY: u32 = if cfg!(target_env = "musl") { 2 } else { 1 };
 
 /// A process that has the directory open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::kv::embedded) struct Process {
-    /// Its number, as it sees itself.
+    /// Its process id, as it sees it itself.
     pub id: u32,
     pub host: String,
-    /// Whether its number means the same here.
+    /// Whether its process id means the same here.
     pub is_namespace_shared: bool,
     /// When it opened the directory.
     pub opened: SystemTime,
@@ -68,14 +69,15 @@ pub(in crate::kv::embedded) struct Processes {
     identity: u32,
 }
 
-// SAFETY: what is shared in the map are atomic numbers; records are written before their identity is.
+// SAFETY: the shared parts of the map are atomic numbers; records are written before their identity is.
 unsafe impl Send for Processes {}
 // SAFETY: as above.
 unsafe impl Sync for Processes {}
 
 impl Processes {
-    /// Opens the notes, and notes this process. The caller is the only one to open the directory now, and, if
-    /// `is_alone`, nobody has it open. Answers `None` where those who have it open use another C library.
+    /// Opens the notes, and adds this process. The caller is the only one to open the directory now and, if
+    /// `is_alone`, nobody else has it open. Returns `None` if the processes that have it open use another C
+    /// library.
     pub(super) fn open(
         mut file: File,
         is_alone: bool,
@@ -84,7 +86,7 @@ impl Processes {
     ) -> io::Result<Option<Self>> {
         let bytes = FILE_BYTES as u64;
         if is_alone || file.metadata()?.len() < bytes {
-            // Written over, not emptied: a map of an empty file ends whoever uses it.
+            // Overwritten, not truncated: accessing a map of an empty file kills the process.
             file.write_all(&vec![0; FILE_BYTES])?;
         }
         room::reserve(&file, bytes)?;
@@ -106,7 +108,7 @@ impl Processes {
     }
 
     fn is_library_ours(&self) -> bool {
-        // SAFETY: the mark is written under the lock of those who open, and has no other writer.
+        // SAFETY: the mark is written under the lock for opening, and has no other writer.
         let mark = unsafe { slice::from_raw_parts_mut(self.map.as_ptr(), MARK.len()) };
         let library = self.number(LIBRARY_AT);
         if mark != MARK {
@@ -124,19 +126,19 @@ impl Processes {
         self.number(at + 4).store(std::process::id(), Ordering::Relaxed);
         self.long(at + 8).store(pid_namespace(), Ordering::Relaxed);
         self.long(at + 16).store(now_ms(), Ordering::Relaxed);
-        // SAFETY: the record is in the map, and this process alone writes it: whoever had it is gone.
+        // SAFETY: the record is in the map, and only this process writes it: its former owner is gone.
         let record = unsafe { slice::from_raw_parts_mut(self.map.as_ptr().add(at), RECORD_BYTES) };
         record[NAME_LENGTH_AT] = u8::try_from(name.len()).expect("a record has 128 bytes");
         record[NAME_AT..][..name.len()].copy_from_slice(name);
         self.record(index).store(self.identity, Ordering::Release);
     }
 
-    /// The process of an identity, as far as it is noted.
+    /// The process with an identity, as far as it is noted.
     pub(in crate::kv::embedded) fn find(&self, identity: u32) -> Option<Process> {
         let index = (0..RECORDS).find(|index| self.record(*index).load(Ordering::Acquire) == identity)?;
         let at = RECORDS_AT + index * RECORD_BYTES;
-        // SAFETY: the record is in the map. Its writer may be at work; what is read are plain bytes all the same,
-        // and only people read them.
+        // SAFETY: the record is in the map. Its writer may be writing; the bytes are plain all the same, and
+        // only people read them.
         let record = unsafe { slice::from_raw_parts(self.map.as_ptr().add(at), RECORD_BYTES) };
         let length = usize::from(record[NAME_LENGTH_AT]).min(NAME_BYTES_MAX);
         let host = String::from_utf8_lossy(&record[NAME_AT..][..length]).into_owned();
@@ -154,18 +156,18 @@ impl Processes {
         self.number(HOLDER_AT).store(self.identity, Ordering::Release);
     }
 
-    /// Notes that nobody has it.
+    /// Notes that no process has the write turn.
     pub(super) fn note_turn_over(&self) {
         self.number(HOLDER_AT).store(0, Ordering::Release);
     }
 
-    /// The identity of whoever has the write turn, and since when.
+    /// The identity of the process that has the write turn, and since when.
     pub(super) fn turn(&self) -> Option<(u32, SystemTime)> {
         let identity = self.number(HOLDER_AT).load(Ordering::Acquire);
         (identity != 0).then(|| (identity, time(self.long(SINCE_AT).load(Ordering::Relaxed))))
     }
 
-    /// Since when a state has been the oldest that is kept, as far as any process has seen.
+    /// Since when a state has been the oldest one kept, as far as any process has seen.
     pub(in crate::kv::embedded) fn kept_since(&self, state: u64) -> SystemTime {
         if self.long(KEPT_AT).swap(state, Ordering::AcqRel) != state {
             self.long(KEPT_SINCE_AT).store(now_ms(), Ordering::Release);
@@ -201,7 +203,7 @@ impl Drop for Processes {
 fn map(file: &File) -> io::Result<NonNull<u8>> {
     use std::os::fd::AsRawFd;
     let rights = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: a new map, of a file that is as long as that.
+    // SAFETY: a new map of a file that is at least that long.
     let map = unsafe {
         libc::mmap(std::ptr::null_mut(), FILE_BYTES, rights, libc::MAP_SHARED, file.as_raw_fd(), 0)
     };
@@ -211,7 +213,7 @@ fn map(file: &File) -> io::Result<NonNull<u8>> {
     Ok(NonNull::new(map.cast()).expect("a map that did not fail has an address"))
 }
 
-/// The number of this process's PID namespace; 0 where there is no such thing.
+/// The number of this process's PID namespace; 0 if the system has none.
 fn pid_namespace() -> u64 {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino())
@@ -219,7 +221,7 @@ fn pid_namespace() -> u64 {
 
 fn host_name() -> String {
     let mut name = [0_u8; 256];
-    // SAFETY: the buffer has the length that is told, and its last byte stays zero.
+    // SAFETY: the buffer has the given length, and its last byte stays zero.
     let code = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len() - 1) };
     let length = name.iter().position(|byte| *byte == 0).unwrap_or_default();
     if code == 0 { String::from_utf8_lossy(&name[..length]).into_owned() } else { String::new() }

@@ -1,4 +1,4 @@
-//! Who has the directory open: not noted on systems that are not Unix. See `processes.rs`.
+//! The notes about processes, for systems other than Unix: nothing is recorded there. See `processes.rs`.
 
 use std::fmt;
 use std::fs::File;

@@ -1,12 +1,12 @@
-//! Room on the disk for what is mapped.
+//! Disk space for what is mapped.
 //!
-//! A file may have a length without having room: writing to a map of it on a full disk ends the process. So
-//! whatever is mapped to be written gets its room first, where a full disk is an error.
+//! A file can have a length without having disk space; writing to a map of it on a full disk kills the
+//! process. So space is allocated before a file is mapped for writing, where a full disk is only an error.
 
 use std::fs::File;
 use std::io;
 
-/// Makes sure that the first `bytes` of the file have their room. Neither they nor the file's length change.
+/// Allocates disk space for the first `bytes` of the file. Neither its content nor its length changes.
 #[cfg(target_os = "linux")]
 pub(super) fn reserve(file: &File, bytes: u64) -> io::Result<()> {
     use std::os::fd::AsRawFd;
@@ -19,7 +19,8 @@ pub(super) fn reserve(file: &File, bytes: u64) -> io::Result<()> {
         let error = io::Error::last_os_error();
         match error.raw_os_error() {
             Some(libc::EINTR) => {}
-            // Not every file system can. Such a one is over a network or another machine, where a store does not belong.
+            // Not every file system supports this. Those that do not are on a network or another machine,
+            // where a store does not belong.
             Some(libc::EOPNOTSUPP | libc::ENOSYS) => return Ok(()),
             _ => return Err(error),
         }

@@ -1,23 +1,30 @@
 //! The write turn: which process may write to the directory now.
 //!
-//! LMDB has a write lock of its own, a robust mutex in shared memory, which is not enough:
+//! LMDB has a write lock of its own, a robust mutex in shared memory. It is not enough:
 //!
-//! - The kernel frees such a mutex when a thread dies that has the owner's number, and numbers are those of a PID
-//!   namespace. A thread that is killed while it *waits* in one container can free what a thread of the same number
-//!   holds in another, and two write at once.
-//! - Nobody can wait for it with an end.
-//! - It is unfair: a process that commits in a tight loop takes it again before the one that sleeps on it wakes up.
+//! - The kernel frees such a mutex when a thread dies that has the owner's number, and numbers belong to a
+//!   PID namespace. A thread that is killed while it *waits* in one container can free what a thread of the
+//!   same number holds in another, and then two threads write at once.
+//! - Waiting for it has no timeout.
+//! - It is unfair: a process that commits in a tight loop takes it again before a process that sleeps on it
+//!   wakes up.
 //!
-//! So whoever writes holds two locks on files, of which the kernel knows the descriptor and not a number, and which it
-//! drops when their process dies: 1. take the *gate* (`turnstile`), 2. take the *turn* (`writer`), 3. let the gate go,
-//! 4. begin LMDB's transaction, write, commit, 5. let the turn go. LMDB's mutex is free in step 4, always: nobody
-//! waits for it.
+//! So a writer holds two file locks. The kernel ties them to a descriptor instead of a number, and drops them
+//! when their process dies. The steps are:
 //!
-//! Whoever waits in step 2 is alone there, and the process that has just committed cannot pass step 1, so the waiting
-//! one comes next: between two processes nobody waits for more than the transaction that is running.
+//! 1. take the *gate* (`turnstile`)
+//! 2. take the *turn* (`writer`)
+//! 3. release the gate
+//! 4. begin LMDB's transaction, write, commit
+//! 5. release the turn
 //!
-//! Earlier releases held only the gate, and only until LMDB's transaction had begun. They and this one exclude each
-//! other by LMDB's mutex.
+//! In step 4 LMDB's mutex is always free: nobody waits for it.
+//!
+//! Only one process at a time waits in step 2, and the process that has just committed cannot pass step 1, so
+//! the waiting one comes next: of two processes, neither waits for more than the transaction that is running.
+//!
+//! Earlier releases held only the gate, and only until LMDB's transaction had begun. They and this one
+//! exclude each other by LMDB's mutex.
 
 use std::fs::File;
 use std::io;
@@ -32,10 +39,10 @@ use super::waiting::Waiting;
 pub(super) const GATE_NAME: &str = "turnstile";
 pub(super) const TURN_NAME: &str = "writer";
 
-/// Why there was no turn.
+/// Why the turn could not be taken.
 #[derive(Debug)]
 pub(in crate::kv::embedded) enum NoTurn {
-    /// Somebody else had it all the time.
+    /// Another process had it all the time.
     Waited { waited: Duration, holder: Option<Holder> },
     /// The operating system failed.
     Failed(io::Error),
@@ -44,7 +51,7 @@ pub(in crate::kv::embedded) enum NoTurn {
 /// Who has the turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::kv::embedded) struct Holder {
-    /// Nothing where it left no note.
+    /// `None` if it left no note.
     pub process: Option<Process>,
     pub since: SystemTime,
 }
@@ -53,7 +60,7 @@ pub(in crate::kv::embedded) struct Holder {
 pub(in crate::kv::embedded) struct Turns {
     gate: File,
     turn: File,
-    /// The same file as `turn`, opened once more: to find out whether it is locked.
+    /// The same file as `turn`, opened once more to find out whether it is locked.
     probe: File,
 }
 
@@ -70,7 +77,7 @@ impl Turns {
     /// Who has the turn now, as far as it is noted.
     pub(super) fn holder(&self, notes: Option<&Processes>) -> Option<Holder> {
         let holder = holder(notes)?;
-        // A process that was killed has left its note, and lost its lock.
+        // A process that was killed has left its note, but lost its lock.
         match self.probe.try_lock_shared() {
             Ok(()) => {
                 let _unlocked = self.probe.unlock();
@@ -80,7 +87,8 @@ impl Turns {
         }
     }
 
-    /// Waits for the turn until it comes, `limit` is over, or `goes_on` says that nobody wants it any more.
+    /// Waits for the turn until it is free, `limit` has passed, or `goes_on` says that nobody wants it any
+    /// more.
     pub(super) fn take<'t>(
         &'t self,
         notes: Option<&'t Processes>,
@@ -93,7 +101,7 @@ impl Turns {
             return Err(over());
         }
         let taken = waiting.lock(&self.turn, goes_on);
-        // A gate that cannot be let go would stop every writer; dropping the turn gives it back.
+        // A gate that cannot be released would stop every writer; dropping the turn releases it.
         let turn = match taken {
             Ok(true) => Ok(Turn { file: &self.turn, notes }),
             Ok(false) => Err(over()),
@@ -125,7 +133,7 @@ impl Drop for Turn<'_> {
             notes.note_turn_over();
         }
         if let Err(error) = self.file.unlock() {
-            // Others would wait until this process ends, which they are told.
+            // Other processes would wait until this process ends, and their errors say so.
             tracing::error!(
                 name: "kv.turn-kept", target: "baton::kv", %error,
                 "could not let other processes write"

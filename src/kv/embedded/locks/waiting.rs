@@ -1,8 +1,8 @@
-//! Waiting for a lock, with an end.
+//! Waiting for a lock, with a timeout.
 //!
-//! The operating system's locks are waited for without one, so they are tried again and again, in pauses that grow
-//! with the time that was waited already: whoever waits for a short transaction comes soon after it, and whoever
-//! waits for a stopped process costs next to nothing.
+//! The operating system offers no timeout for its locks, so the lock is tried again and again. The pauses
+//! grow with the time already waited: a wait for a short transaction ends soon after it, and a wait for a
+//! stopped process costs next to nothing.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -12,10 +12,10 @@ use super::super::clock;
 
 const PAUSE_MIN: Duration = Duration::from_micros(20);
 const PAUSE_MAX: Duration = Duration::from_millis(5);
-/// A pause is this part of what was waited.
+/// A pause is this fraction of the time already waited.
 const PAUSE_SHARE: u32 = 16;
 
-/// A wait that has begun.
+/// A wait in progress.
 pub(super) struct Waiting {
     began: Instant,
     limit: Duration,
