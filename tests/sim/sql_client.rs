@@ -344,13 +344,18 @@ fn text(answer: &Called<Answer>) -> Called<Option<String>> {
         Err(error) => return Err(error.clone()),
     };
     let length = |at: usize| u32::from_be_bytes(chunk[at..at + 4].try_into().unwrap()) as usize;
-    let (columns, text) = (length(24), length(32));
-    let start = 40 + columns;
-    let cell = &chunk[start + text..];
+    let (columns, text, list) = (length(24), length(32), length(40));
+    let start = 44 + columns;
+    let (short, rest) = chunk[start..].split_at(text);
+    let (list, cell) = rest.split_at(list);
+    let text = |bytes: &[u8]| Some(String::from_utf8(bytes.to_vec()).unwrap());
     Ok(match cell[0] {
         0 => None,
         1 => Some(cell[1].to_string()),
-        5 => Some(String::from_utf8(chunk[start..start + text].to_vec()).unwrap()),
+        5 => text(short),
+        // `["…"]`, with nothing in it that JSON escapes.
+        7 => text(&list[2..list.len() - 2]),
+        8 => text(&cell[6..]),
         other => panic!("a cell of kind {other}"),
     })
 }

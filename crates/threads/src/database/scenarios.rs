@@ -53,7 +53,7 @@ fn ran(journal: &Journal) -> Vec<String> {
 }
 
 fn is_closed(told: &Told) -> bool {
-    matches!(told, Err(DatabaseError::Closed(_)))
+    matches!(told, Err(DatabaseError::Closed(_) | DatabaseError::Expired { .. }))
 }
 
 /// Three callers, three databases, two threads; idle threads end in between.
