@@ -74,8 +74,9 @@ class Queries {
    * @returns {Promise<any>}
    */
   async get(sql, params, options) {
-    // Not without `await`: the stack of an error would end here.
-    return await this.#get(sql, params, options);
+    // Not by way of `#get`: it would be one more promise, or the stack of an error would not lead to the caller.
+    const query = queryOptions(options);
+    return firstRow(one(await this.#call(GET, sqlText(sql), params, query)), this.#connection.shapes, query);
   }
 
   /**
@@ -85,7 +86,9 @@ class Queries {
    * @returns {Promise<any[]>}
    */
   async all(sql, params, options) {
-    return await this.#all(sql, params, options);
+    const query = queryOptions(options);
+    const answer = await this.#call(ALL, sqlText(sql), params, query);
+    return await allRows(answer, this.#connection.shapes, query);
   }
 
   /**

@@ -29,8 +29,9 @@ const FLAGS: usize = 38;
 const NUMBERS: std::ops::Range<usize> = 8..24;
 /// From this many UTF-16 units on, a substring is a view (`SlicedString::kMinLength` in V8).
 const VIEW_UNITS_MIN: usize = 13;
-/// From this many bytes on, a text is decoded by a call of its own.
-const LONG_BYTES_MIN: usize = 512;
+/// From this many bytes on, a text is decoded by a call of its own: about 75 ns, whatever its length. `JSON.parse` takes
+/// 85 ns for 40 characters and 300 ns for 300.
+const LONG_BYTES_MIN: usize = 36;
 
 /// What an answer contains besides its rows.
 #[derive(Debug, Clone, Copy, Default)]
