@@ -51,7 +51,7 @@ const isAscii = (bytes) => Number([...bytes].every((byte) => byte < 128));
 
 /** How a text travels. */
 function travel(value) {
-  return Buffer.byteLength(value) >= 36 ? 'long' : value.length >= 13 ? 'listed' : 'short';
+  return Buffer.byteLength(value) >= 40 ? 'long' : value.length >= 13 ? 'listed' : 'short';
 }
 
 /** A chunk as the addon writes it, at an odd place of a larger buffer. */

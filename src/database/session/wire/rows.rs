@@ -31,7 +31,7 @@ const NUMBERS: std::ops::Range<usize> = 8..24;
 const VIEW_UNITS_MIN: usize = 13;
 /// From this many bytes on, a text is decoded by a call of its own: about 75 ns, whatever its length. `JSON.parse` takes
 /// 85 ns for 40 characters and 300 ns for 300.
-const LONG_BYTES_MIN: usize = 36;
+const LONG_BYTES_MIN: usize = 40;
 
 /// What an answer contains besides its rows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -306,13 +306,13 @@ mod tests {
     fn how_a_text_travels_is_a_matter_of_its_length() {
         let mut writer = RowWriter::new(None, true);
         let (short, middle) = ("€".repeat(12), "𝄞".repeat(7));
-        let (middle_max, long) = ("x".repeat(511), format!("{}ü", "x".repeat(510)));
+        let (middle_max, long) = ("x".repeat(39), format!("{}ü", "x".repeat(38)));
         for text in [&short, &middle, &middle_max, &long] {
             writer.cell(Value::Text(text.as_bytes()));
         }
         assert_eq!(writer.text, short.as_bytes());
         assert_eq!(writer.list, format!("[\"{middle}\",\"{middle_max}\"").as_bytes());
-        let cells = [&[5, 0, 0, 0, 12, 7, 7, 8, 0, 0, 0, 2, 0], long.as_bytes()].concat();
+        let cells = [&[5, 0, 0, 0, 12, 7, 7, 8, 0, 0, 0, 0, 40], long.as_bytes()].concat();
         assert_eq!(writer.cells, cells);
         assert_eq!((writer.text_is_ascii, writer.list_is_ascii), (false, false));
     }
