@@ -424,6 +424,8 @@ test('the command line: an empty actor goes out and comes in, and URLs are paths
   expect(await batondb(['export', address, 'empty', pathToFileURL(file).href])).toMatchObject({ code: 1 });
   await succeed(['export', address, 'empty', pathToFileURL(file).href, '--force']);
   expect(await succeed(['import', address, 'again', file])).toContain('actor again: 0 B');
-  await succeed(['copy', address, pathToFileURL(join(directory, 'a copy')).href]);
+  // In a directory of its own, since a copy notes there how far it is.
+  const copied = ['copy', address, pathToFileURL(join(directory, 'a copy')).href];
+  expect(await batondb(copied, { cwd: directory })).toMatchObject({ code: 0 });
   expect(await succeed(['list', join(directory, 'a copy')])).toBe('again\nempty\n');
 });
