@@ -60,8 +60,11 @@ test('one signal for very many calls of every kind warns of no leak', async () =
         statement.all([], options), drain(db.iterate('SELECT * FROM t', [], options)),
         db.transaction((tx) => tx.transaction((inner) => inner.run('INSERT INTO t VALUES (2)')), options),
         store.ping(options), store.loadStartup('b', options), store.openDatabase('c', options), store.verify(options),
+        store.serialize('a', options), store.exportTo('a', new WritableStream(), options),
       ];
       await Promise.all(Array.from({ length: 20 }, each).flat());
+      const bytes = await store.serialize('a');
+      await Promise.all(Array.from({ length: 20 }, (_, n) => store.importFrom('import ' + n, bytes, options)));
       await db.transaction((tx) => Promise.all(Array.from({ length: 20 }, () => tx.get('SELECT 1'))), options);
       console.log(require('node:events').getEventListeners(signal, 'abort').length);
       await store.close();
@@ -112,6 +115,19 @@ onEachBackend((open) => {
       const controller = new AbortController();
       const { signal } = controller;
       return db.transaction((tx) => (controller.abort(reason), tx.get('SELECT 1')), { signal });
+    },
+    'while bytes come in': () => {
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(reason), 20);
+      const never = new ReadableStream({});
+      return store.importFrom('b', never, { signal: controller.signal });
+    },
+    'while bytes go out': async () => {
+      await db.exec('CREATE TABLE t(x)');
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(reason), 20);
+      const full = new WritableStream({ write: () => new Promise(() => {}) });
+      return await store.exportTo('a', full, { signal: controller.signal });
     },
     'in a verification': () => store.verify({ signal: AbortSignal.abort(reason) }),
   };

@@ -9,6 +9,7 @@ const { types } = require('node:util');
 const { throwIfAborted } = require('../abort.js');
 const check = require('../arguments/check.js');
 const { BatonError, result } = require('../error.js');
+const { onAbort } = require('../signals.js');
 
 /** How many bytes are passed to the addon at once. */
 const PART_BYTES = 1024 * 1024;
@@ -35,17 +36,18 @@ class Transfers {
   async run(signal, work) {
     throwIfAborted(signal);
     const controller = new AbortController();
-    const onAbort = () => {
-      const message = 'The operation was aborted while it was under way';
-      controller.abort(new BatonError('ERR_ABORTED', message, { cause: signal?.reason }));
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const stopWaiting =
+      signal &&
+      onAbort(signal, () => {
+        const message = 'The operation was aborted while it was under way';
+        controller.abort(new BatonError('ERR_ABORTED', message, { cause: signal.reason }));
+      });
     this.#open.add(controller);
     try {
       return await work(controller.signal);
     } finally {
       this.#open.delete(controller);
-      signal?.removeEventListener('abort', onAbort);
+      stopWaiting?.();
     }
   }
 
