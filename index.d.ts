@@ -6,21 +6,20 @@
  * @module batondb
  */
 
-// Stores: opening one, starts, pages and commits of actors.
+// The store and its actors.
+export { type ActorEntry, type DeleteOptions, type ListOptions, Store } from './types/store.js';
+
+// An actor page by page: starts, reads and commits.
 export {
-  type ActorEntry,
   type CommitRequest,
-  type DeleteOptions,
   type GetPagesRequest,
-  type ListOptions,
   type LoadStartupOptions,
   type Meta,
   PageSet,
   type PageWrite,
   type Preload,
   type Startup,
-  Store,
-} from './types/store.js';
+} from './types/pages.js';
 
 // How a store is opened: in a directory, in memory, on FoundationDB.
 export {

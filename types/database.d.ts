@@ -17,7 +17,8 @@ import type {
   SqlValue,
   UncheckedParamsFor,
 } from './queries.js';
-import type { GetPagesRequest, LoadStartupOptions, Meta, Preload, Store } from './store.js';
+import type { GetPagesRequest, LoadStartupOptions, Meta, Preload } from './pages.js';
+import type { Store } from './store.js';
 
 export interface DatabaseOptions {
   /**

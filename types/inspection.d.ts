@@ -1,6 +1,7 @@
 // What a store holds and how it is: checks, inspections, health.
 
-import type { GetPagesRequest, Meta, Store } from './store.js';
+import type { GetPagesRequest, Meta } from './pages.js';
+import type { Store } from './store.js';
 
 export interface VerifyOptions {
   /** Only this actor. */

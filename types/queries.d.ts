@@ -2,7 +2,7 @@
 
 import type { Database, DatabaseOptions, Statement, Transaction, TransactionOptions } from './database.js';
 import type { BatonError } from './errors.js';
-import type { LoadStartupOptions } from './store.js';
+import type { LoadStartupOptions } from './pages.js';
 
 export type SqlParam = null | number | bigint | string | boolean | ArrayBufferView | ArrayBufferLike;
 

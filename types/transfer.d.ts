@@ -1,6 +1,7 @@
 // Whole databases in and out: files, streams, copies, imports of v1 data.
 
-import type { Meta, Store } from './store.js';
+import type { Meta } from './pages.js';
+import type { Store } from './store.js';
 
 export interface V1Entry {
   key: ArrayBufferView | ArrayBuffer;
