@@ -116,6 +116,7 @@ pub(super) fn serve(store: &Store, mut queue: mpsc::Receiver<Job>) {
             store.tell_of_old_reads();
         }
     }
+    store.end_writing();
 }
 
 fn run_batch(store: &Store, first: Job, queue: &mut mpsc::Receiver<Job>) {
@@ -194,10 +195,10 @@ fn run_job(
     if let Err(error) = store.take_room(room, &mutations)? {
         return Ok(Err(error));
     }
-    let txn = view.txn_mut().writer();
+    let txn = view.txn_mut();
     let mut wrote = Wrote { bytes: mutations.bytes(), freed_pages: 0 };
     for mutation in mutations.iter() {
-        wrote.freed_pages += store.tables.apply(txn, mutation)?;
+        wrote.freed_pages += txn.apply(store.tables, mutation)?;
     }
     Ok(Ok(wrote))
 }

@@ -11,10 +11,11 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::time::Duration;
 
 use super::creation::Unfinished;
+use super::positioned::{read_at, write_at};
 use super::{clock, creation};
 
 pub(super) const FILE_NAME: &str = "data.mdb";
@@ -33,6 +34,40 @@ const DEPTH_MAX: usize = 32;
 /// How often a file is read again because it changes meanwhile.
 const ATTEMPTS_MAX: usize = 100;
 const PAUSE: Duration = Duration::from_micros(200);
+
+/// What a meta page says, behind the page's header (`MDB_meta`).
+pub(super) type MetaBytes = [u8; META_BYTES - HEADER_BYTES];
+
+/// The meta page that commit `txn` has written; `None` if a later commit has written it again. Only within
+/// the write turn.
+pub(super) fn meta_of(file: &File, page_bytes: usize, txn: u64) -> io::Result<Option<MetaBytes>> {
+    let bytes = read_at(file, (txn % 2) * page_bytes as u64, META_BYTES)?;
+    let is_meant = Meta::parse(&bytes).is_some_and(|meta| meta.txn == txn);
+    Ok(bytes.get(HEADER_BYTES..).filter(|_| is_meant).and_then(|meta| meta.try_into().ok()))
+}
+
+/// The number of the newest commit according to the meta pages; `None` if one of them is not whole.
+pub(super) fn newest_txn(file: &File) -> io::Result<Option<u64>> {
+    Ok(Metas::read(file)?.ok().map(|metas| metas.newest.txn))
+}
+
+/// Makes the state of `meta` the newest one: writes it over both meta pages, and flushes.
+pub(super) fn restore(file: &File, page_bytes: usize, meta: &MetaBytes) -> io::Result<()> {
+    for page in [0, page_bytes] {
+        write_at(file, (page + HEADER_BYTES) as u64, meta)?;
+    }
+    file.sync_data()
+}
+
+/// The value of a key in the main database, in the state of `meta`.
+pub(super) fn value_at(file: &File, meta: &MetaBytes, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    let mut page = vec![0; HEADER_BYTES];
+    page.extend_from_slice(meta);
+    let Some(meta) = Meta::parse(&page) else { return Ok(None) };
+    let pages = Pages { file, page_bytes: meta.page_bytes };
+    let root = pages.read(meta.main_root)?;
+    Ok(root.and_then(|root| root.nodes().find(|node| node.key == key).map(|node| node.data.to_vec())))
+}
 
 /// What a data file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -282,34 +317,6 @@ impl Page {
         let child = u64::from(low) | u64::from(flags) << 32;
         Some(Node { flags, key, data, data_bytes, child })
     }
-}
-
-/// As many bytes as there are.
-fn read_at(file: &File, at: u64, bytes: usize) -> io::Result<Vec<u8>> {
-    let mut read = vec![0; bytes];
-    let mut done = 0;
-    while done < bytes {
-        match read_some(file, &mut read[done..], at.saturating_add(done as u64)) {
-            Ok(0) => break,
-            Ok(more) => done += more,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // Beyond the largest possible file.
-            Err(error) if error.kind() == ErrorKind::InvalidInput => break,
-            Err(error) => return Err(error),
-        }
-    }
-    read.truncate(done);
-    Ok(read)
-}
-
-#[cfg(unix)]
-fn read_some(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, at)
-}
-
-#[cfg(windows)]
-fn read_some(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, at)
 }
 
 #[expect(clippy::host_endian_bytes, reason = "LMDB writes as the machine does")]

@@ -15,19 +15,22 @@ pub(super) use super::closing::Closing;
 use super::closing::ClosingOnDrop;
 use super::data_file::FILE_NAME;
 use super::errors::{commit_error, kv_error, no_turn};
+use super::journal::{CHECKPOINT_NAME, Checkpointer, Journal, Record, SEGMENT_NAMES, StoreId, Unsettled};
 use super::lmdb::{self, Code, Env, FreeList, LmdbError};
 use super::locks::{Locks, Turn, Unlocked};
-use super::opening::{self, Opened};
-use super::options::Settings;
+use super::opening::{self, Content, Opened};
+use super::options::{Durability, Settings};
 use super::place::Place;
 pub(super) use super::room::Room;
 use super::told::{LONG_TURN, Told};
 use super::values::Tables;
-use super::{clock, map, probe};
-use crate::kv::KvError;
+use super::{clock, directory_sync, map, probe};
+use crate::kv::{KvError, Mutation};
 use crate::kv::embedded::planted::{self, SharingBug};
 use crate::sync::watch;
 
+/// The files of the journal, which stay where they are while the store is open.
+const JOURNAL_NAMES: [&str; 3] = [CHECKPOINT_NAME, SEGMENT_NAMES[0], SEGMENT_NAMES[1]];
 /// How long a write waits for its turn.
 const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
 /// An open environment. LMDB closes when the last reference to it is dropped.
@@ -39,6 +42,10 @@ pub(super) struct Store {
     /// `None` if the store is read without them.
     pub(super) locks: Option<Locks>,
     place: Place,
+    /// `None` if nothing is written.
+    pub(super) journal: Option<Journal>,
+    pub(super) unsettled: Unsettled,
+    pub(super) checkpointer: Checkpointer,
     pub(super) settings: Settings,
     /// The largest size of the file, and the size that is recorded in the store.
     pub(super) size_limit: u64,
@@ -54,20 +61,37 @@ pub(super) struct Store {
 impl Store {
     /// Opens the directory, which exists and is not open in this process.
     pub(super) fn open(directory: &Path, settings: Settings) -> Result<Self, KvError> {
-        let Opened { env, locks, place, noted_size, tables } = opening::open(directory, &settings)?;
-        let tables = match (tables, &locks) {
-            (Some(tables), _) => tables,
-            (None, Some(locks)) if !settings.read_only => make_tables(&env, locks)?,
-            (None, _) => {
+        let Opened { env, locks, mut place, making, is_alone, content } = opening::open(directory, &settings)?;
+        let Content { noted_size, tables, store } = content;
+        let (tables, journal) = match (tables, store, &locks) {
+            (Some(tables), ..) if settings.read_only => (tables, None),
+            (None, ..) if settings.read_only => {
                 let path = directory.display();
                 return Err(KvError::Invalid { detail: format!("there is no store at {path} yet") });
             }
+            (Some(tables), Some(store), _) => (tables, Some(store)),
+            (Some(_), None, _) if !is_alone => return Err(opening::not_alone(directory)),
+            (_, _, Some(locks)) => {
+                let (tables, store) = make_tables(&env, locks)?;
+                (tables, Some(store))
+            }
+            (_, _, None) => return Err(KvError::ReadOnly),
         };
+        let open_journal = |store| Journal::open(directory, &making, store);
+        let journal = journal.map(open_journal).transpose().map_err(|error| opening::unavailable(directory, &error))?;
+        if journal.is_some() {
+            // The names of the journal's files must last as long as what they hold.
+            directory_sync::flush(directory).map_err(|error| opening::unavailable(directory, &error))?;
+            place.add(&JOURNAL_NAMES).map_err(|error| opening::unavailable(directory, &error))?;
+        }
         let store = Self {
             env,
             tables,
             locks,
             place,
+            journal,
+            unsettled: Unsettled::default(),
+            checkpointer: Checkpointer::default(),
             settings,
             size_limit: settings.size_bytes.or(noted_size).unwrap_or(settings.size_limit()),
             noted_size: AtomicU64::new(noted_size.unwrap_or(0)),
@@ -115,6 +139,16 @@ impl Store {
                 }
                 Err(error) => return Err(kv_error(error)),
             };
+            if self.unsettled.is_hidden(txn.id()) {
+                let number = txn.id();
+                drop(txn);
+                if !self.unsettled.wait(number) {
+                    return Err(KvError::Unavailable {
+                        detail: "the newest commit is not on the disk yet, and the disk does not answer".into(),
+                    });
+                }
+                continue;
+            }
             if self.env.info().last_txn <= txn.id() + 1 {
                 return Ok(ReadTxn { txn, _unlocked: unlocked });
             }
@@ -122,7 +156,7 @@ impl Store {
     }
 
     /// Takes a slot in LMDB's reader table, which later reads reuse.
-    fn take_place(&self) -> Result<(), KvError> {
+    pub(super) fn take_place(&self) -> Result<(), KvError> {
         let taken = {
             let _held = self.locks.as_ref().map(|locks| self.hold_readers(locks)).transpose()?;
             self.env.take_place()
@@ -166,9 +200,11 @@ impl Store {
             begun => begun,
         }
         .map_err(kv_error)?;
-        self.note_size(&mut txn)?;
+        self.prepare_journal(txn.id() as u64 - 1)?;
+        let mut record = Record::default();
+        self.note_size(&mut txn, &mut record)?;
         let is_kept = !planted::is_in_process(SharingBug::TurnLetGoEarly);
-        Ok(WriteTxn { txn, _turn: is_kept.then_some(turn) })
+        Ok(WriteTxn { txn, record, _turn: is_kept.then_some(turn) })
     }
 
     fn take_turn<'l>(&self, locks: &'l Locks, is_wanted: &dyn Fn() -> bool) -> Result<Turn<'l>, KvError> {
@@ -220,9 +256,10 @@ impl Store {
         Ok(())
     }
 
-    fn note_size(&self, txn: &mut lmdb::WriteTxn<'_>) -> Result<(), KvError> {
+    fn note_size(&self, txn: &mut lmdb::WriteTxn<'_>, record: &mut Record) -> Result<(), KvError> {
         match self.settings.size_bytes {
             Some(bytes) if self.noted_size.load(Ordering::Acquire) != bytes => {
+                record.size(bytes);
                 opening::note_size(txn, bytes).map_err(kv_error)
             }
             _ => Ok(()),
@@ -231,7 +268,14 @@ impl Store {
 
     /// Commits, and distinguishes certain failures from uncertain ones.
     pub(super) fn commit(&self, txn: WriteTxn<'_>) -> Result<(), KvError> {
-        match txn.commit() {
+        let Some(journal) = &self.journal else { return Err(KvError::ReadOnly) };
+        let WriteTxn { txn, record, _turn } = txn;
+        let committed = match self.settings.durability {
+            Durability::Strict if WriteTxn::is_large(&record) => self.commit_by_checkpoint(journal, txn)?,
+            Durability::Strict => self.commit_journaled(journal, txn, record)?,
+            Durability::Relaxed => self.commit_relaxed(journal, txn),
+        };
+        match committed {
             Ok(()) => {
                 self.commits.fetch_add(1, Ordering::Relaxed);
                 if let Some(bytes) = self.settings.size_bytes {
@@ -325,13 +369,20 @@ impl Store {
     }
 }
 
-/// Creates the tables of a new store. If another process was faster, this finds them and changes nothing.
-fn make_tables(env: &Env, locks: &Locks) -> Result<Tables, KvError> {
+/// Creates the tables of a new store, or converts one without a journal. If another process was faster, this
+/// finds them and changes nothing.
+fn make_tables(env: &Env, locks: &Locks) -> Result<(Tables, StoreId), KvError> {
     let _turn = locks.take_turn(TURN_WAIT_MAX, &|| true).map_err(no_turn)?;
-    let mut txn = env.begin_write().map_err(kv_error)?;
-    let tables = opening::create_tables(&mut txn).map_err(kv_error)?;
-    txn.commit().map_err(kv_error)?;
-    Ok(tables)
+    // There is no checkpoint yet to go back to, so LMDB flushes in its own order.
+    env.flush_commits(true).map_err(kv_error)?;
+    let made = || {
+        let mut txn = env.begin_write()?;
+        let made = opening::create_tables(&mut txn)?;
+        txn.commit().map(|()| made)
+    };
+    let made = made().map_err(kv_error);
+    env.flush_commits(false).map_err(kv_error)?;
+    made
 }
 
 /// A read of one state.
@@ -351,6 +402,8 @@ impl<'e> Deref for ReadTxn<'e> {
 /// A write transaction. Only one runs at a time, over all processes: it holds the write turn until it ends.
 pub(super) struct WriteTxn<'e> {
     txn: lmdb::WriteTxn<'e>,
+    /// What it has written so far.
+    record: Record,
     _turn: Option<Turn<'e>>,
 }
 
@@ -360,14 +413,15 @@ impl<'e> WriteTxn<'e> {
         &self.txn
     }
 
-    /// The transaction, for writing.
-    pub(super) fn writer(&mut self) -> &mut lmdb::WriteTxn<'e> {
-        &mut self.txn
+    /// Makes one write of a row; see [`Tables::apply`].
+    pub(super) fn apply(&mut self, tables: Tables, mutation: &Mutation) -> Result<usize, KvError> {
+        self.record.row(mutation);
+        tables.apply(&mut self.txn, mutation)
     }
 
-    fn commit(self) -> lmdb::Result<()> {
-        let Self { txn, _turn } = self;
-        txn.commit()
+    /// Writes an existing row again, so that there is something to commit.
+    pub(super) fn rewrite_format(&mut self) -> lmdb::Result<()> {
+        opening::rewrite_format(&mut self.txn)
     }
 
     /// Writes nothing, and ends the turn.

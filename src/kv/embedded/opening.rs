@@ -15,10 +15,12 @@ use super::locks::files::Making;
 use super::locks::{
     LOCK_FILE_NAME, Locks, NoEntry, Others, SECOND_FILE_NAME, can_be_used, is_written_by_earlier_release,
 };
-use super::options::{Durability, Settings};
+use super::journal::StoreId;
+use super::journal::recovery::Recovery;
+use super::options::Settings;
 use super::place::Place;
 use super::values::{KEY_BYTES_MAX, Tables};
-use super::{directory_sync, map};
+use super::map;
 use crate::kv::{Identity, KvError};
 
 const ROWS_NAME: &str = "rows";
@@ -26,7 +28,11 @@ const PARTS_NAME: &str = "parts";
 /// The version of this directory's layout. A release that changes the layout changes the value, and an older
 /// release then refuses the directory instead of misreading it.
 const FORMAT_KEY: &[u8] = b"baton-format";
-const FORMAT_VALUE: &[u8] = b"1";
+const FORMAT_VALUE: &[u8] = b"2";
+/// The layout without a journal. It is converted when a process that may write opens the directory alone.
+const FORMAT_WITHOUT_JOURNAL: &[u8] = b"1";
+/// The store's identity, which its journal and its checkpoints carry, too: 16 bytes.
+pub(super) const STORE_ID_KEY: &[u8] = b"baton-store-id";
 /// The maximum size of the file, as last set by a process: eight bytes, big-endian.
 const SIZE_KEY: &[u8] = b"baton-max-size";
 
@@ -36,10 +42,21 @@ pub(super) struct Opened {
     /// `None` if the store is read without them.
     pub locks: Option<Locks>,
     pub place: Place,
+    pub making: Making,
+    /// Whether no other process had the directory open.
+    pub is_alone: bool,
+    pub content: Content,
+}
+
+/// What the main database holds.
+#[derive(Debug, Default)]
+pub(super) struct Content {
     /// The maximum size of the file that is recorded in the store.
     pub noted_size: Option<u64>,
     /// `None` if the tables have yet to be created.
     pub tables: Option<Tables>,
+    /// `None` in a store without a journal.
+    pub store: Option<StoreId>,
 }
 
 /// The identity of a store: its data file, whatever directory or name leads to it. Creates the file if there
@@ -55,8 +72,9 @@ pub(super) fn identity(directory: &Path, settings: Settings) -> Result<Identity,
 
 /// Opens the directory, which exists and is not open in this process.
 pub(super) fn open(directory: &Path, settings: &Settings) -> Result<Opened, KvError> {
-    let found = look(directory)?;
-    if settings.read_only && found == DataFile::Empty {
+    // After a loss of power the file may be anything until it was recovered.
+    let found = if Recovery::needed(directory)?.is_some() { None } else { Some(look(directory)?) };
+    if settings.read_only && found == Some(DataFile::Empty) {
         let path = directory.display();
         return Err(KvError::Invalid {
             detail: format!("there is no store at {path}, and one opened read-only is not made"),
@@ -84,23 +102,34 @@ fn open_with_locks(directory: &Path, settings: &Settings) -> Result<Opened, KvEr
     let file = open_file(&data).map_err(|error| unavailable(&data, &error))?;
     let second = directory.join(SECOND_FILE_NAME);
     let second = open_file(&second).map_err(|error| unavailable(&second, &error))?;
-    let (locks, env) = Locks::enter(directory, &making, second, |others| {
+    let (locks, (env, is_alone)) = Locks::enter(directory, &making, second, |others| {
+        let is_alone = others == Others::None;
+        if is_alone {
+            recover(directory, settings, &making)?;
+        }
         remake(&file, &data, others)?;
         let env = open_env(directory, settings, &making, others)?;
         env.take_place().map_err(kv_error)?;
         check_identity(&env)?;
-        Ok::<_, OpenError>(env)
+        Ok::<_, OpenError>((env, is_alone))
     })
     .map_err(|error| error.into_kv(directory))?;
-    if settings.durability == Durability::Strict && !settings.read_only {
-        // Before anything builds on what was found: an earlier process may have opened it as relaxed, or
-        // created it and gone no further.
-        env.sync().map_err(kv_error)?;
-        directory_sync::flush(directory).map_err(io)?;
-    }
     let place = Place::of(directory, true).map_err(io)?;
-    let (tables, noted_size) = open_tables(&env, directory)?;
-    Ok(Opened { env, locks: Some(locks), place, noted_size, tables })
+    let content = content_of(&env, directory)?;
+    Ok(Opened { env, locks: Some(locks), place, making, is_alone, content })
+}
+
+/// After a loss of power: makes the data file what the last checkpoint and the journal say.
+fn recover(directory: &Path, settings: &Settings, making: &Making) -> Result<(), OpenError> {
+    let Some(recovery) = Recovery::needed(directory)? else { return Ok(()) };
+    if !recovery.is_due(directory)? {
+        return Ok(());
+    }
+    recovery.restore(directory)?;
+    let settings = Settings { read_only: false, ..*settings };
+    let env = open_env(directory, &settings, making, Others::None)?;
+    env.take_place().map_err(kv_error)?;
+    Ok(recovery.apply(&env, directory)?)
 }
 
 fn open_without_locks(directory: &Path, settings: &Settings) -> Result<Opened, KvError> {
@@ -117,13 +146,24 @@ fn open_without_locks(directory: &Path, settings: &Settings) -> Result<Opened, K
             ),
         });
     }
+    if let Some(recovery) = Recovery::needed(directory)?
+        && recovery.is_due(directory)?
+    {
+        return Err(KvError::Unusable {
+            detail: format!(
+                "{}: the machine went down while the store was open, and its files cannot be written here; open it \
+                 once where they can",
+                directory.display()
+            ),
+        });
+    }
     let making = Making::of(directory, settings.mode).map_err(io)?;
     let env =
         open_env(directory, settings, &making, Others::None).map_err(|error| error.into_kv(directory))?;
     env.take_place().map_err(kv_error)?;
     let place = Place::of(directory, false).map_err(io)?;
-    let (tables, noted_size) = open_tables(&env, directory)?;
-    Ok(Opened { env, locks: None, place, noted_size, tables })
+    let content = content_of(&env, directory)?;
+    Ok(Opened { env, locks: None, place, making, is_alone: false, content })
 }
 
 /// Why LMDB was not opened.
@@ -219,13 +259,16 @@ fn emptied(directory: &Path, file: &File) -> Option<DataFile> {
 fn accept(found: DataFile, path: &Path) -> Result<DataFile, KvError> {
     let path = path.display();
     match found {
-        DataFile::Store { format } if format != FORMAT_VALUE => Err(KvError::Invalid {
-            detail: format!(
-                "{path} is a Baton store of format \"{}\"; this release reads format \"{}\"",
-                format.escape_ascii(),
-                FORMAT_VALUE.escape_ascii()
-            ),
-        }),
+        DataFile::Store { format } if format != FORMAT_VALUE && format != FORMAT_WITHOUT_JOURNAL => {
+            Err(KvError::Invalid {
+                detail: format!(
+                    "{path} is a Baton store of format \"{}\"; this release reads formats \"{}\" and \"{}\"",
+                    format.escape_ascii(),
+                    FORMAT_WITHOUT_JOURNAL.escape_ascii(),
+                    FORMAT_VALUE.escape_ascii()
+                ),
+            })
+        }
         DataFile::Foreign => Err(KvError::Invalid {
             detail: format!("{path} is not a Baton store that this release can read"),
         }),
@@ -268,7 +311,8 @@ fn open_env(
             map_bytes: usize::try_from(map_bytes).unwrap_or(usize::MAX),
             readers_max: READERS_MAX,
             tables_max: 2,
-            no_sync: settings.durability == Durability::Relaxed,
+            // The journal and checkpoints make commits durable.
+            no_sync: true,
             read_only: settings.read_only,
             no_lock: settings.read_only && !can_be_used(directory),
             mode: making.mode,
@@ -310,25 +354,40 @@ fn check_identity(env: &Env) -> Result<(), KvError> {
     })
 }
 
-/// The tables of a store, or `None` if LMDB has not stored anything in the file; and the size that it
-/// records.
-fn open_tables(env: &Env, directory: &Path) -> Result<(Option<Tables>, Option<u64>), KvError> {
+/// What a store's main database holds.
+fn content_of(env: &Env, directory: &Path) -> Result<Content, KvError> {
     let opened = || -> Result<_, LmdbError> {
-        let Some(txn) = env.read_again()? else { return Ok((None, None)) };
-        let Some(main) = Table::open(&txn, None)? else { return Ok((None, None)) };
-        let is_ours = main.get(&txn, FORMAT_KEY)? == Some(FORMAT_VALUE);
-        let noted = main.get(&txn, SIZE_KEY)?.and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+        let Some(txn) = env.read_again()? else { return Ok((Content::default(), true)) };
+        let Some(main) = Table::open(&txn, None)? else { return Ok((Content::default(), true)) };
+        let format = main.get(&txn, FORMAT_KEY)?;
+        let is_ours = format.is_some_and(|format| format == FORMAT_VALUE || format == FORMAT_WITHOUT_JOURNAL);
+        let has_journal = format == Some(FORMAT_VALUE);
+        let size = main.get(&txn, SIZE_KEY)?.and_then(|bytes| bytes.try_into().ok());
+        let store = main.get(&txn, STORE_ID_KEY)?.and_then(|id| id.try_into().ok()).filter(|_| has_journal);
         let tables = if is_ours { named_tables(&txn)? } else { None };
         let is_empty = main.len(&txn)? == 0;
         // Later transactions can use the handles only after a commit.
         txn.commit()?;
-        Ok((Some((tables, is_empty)), noted))
+        Ok((Content { noted_size: size.map(u64::from_be_bytes), tables, store }, is_empty))
     };
     match opened().map_err(kv_error)? {
-        (Some((tables @ Some(_), _)), noted) => Ok((tables, noted)),
-        (None | Some((None, true)), noted) => Ok((None, noted)),
-        (Some((None, false)), _) => Err(foreign(directory)),
+        (Content { tables: None, .. }, false) => Err(foreign(directory)),
+        (content, _) => Ok(content),
     }
+}
+
+/// The tables of a store that is being recovered.
+pub(super) fn tables_of(env: &Env) -> Result<Option<Tables>, KvError> {
+    let opened = || -> Result<_, LmdbError> {
+        let Some(txn) = env.read_again()? else { return Ok(None) };
+        let tables = if Table::open(&txn, None)?.is_some() { named_tables(&txn)? } else { None };
+        txn.commit()?;
+        Ok(tables)
+    };
+    let tables = opened().map_err(kv_error)?;
+    // The read has given up its slot.
+    env.take_place().map_err(kv_error)?;
+    Ok(tables)
 }
 
 fn named_tables(txn: &Txn<'_>) -> Result<Option<Tables>, LmdbError> {
@@ -336,13 +395,24 @@ fn named_tables(txn: &Txn<'_>) -> Result<Option<Tables>, LmdbError> {
     Ok(rows.zip(parts).map(|(rows, parts)| Tables { rows, parts }))
 }
 
-/// Creates the tables in a transaction. If another process was faster, this finds them and changes nothing.
-pub(super) fn create_tables(txn: &mut super::lmdb::WriteTxn<'_>) -> Result<Tables, LmdbError> {
+/// Creates the tables in a transaction, and makes a store without a journal one with it. What another process
+/// has created before stays.
+pub(super) fn create_tables(txn: &mut super::lmdb::WriteTxn<'_>) -> Result<(Tables, StoreId), LmdbError> {
     let main = Table::create(txn, None)?;
+    let found: Option<StoreId> = main.get(txn, STORE_ID_KEY)?.and_then(|id| id.try_into().ok());
+    let store = match found {
+        Some(store) => store,
+        None => {
+            let mut store = StoreId::default();
+            getrandom::fill(&mut store).map_err(|_| io::Error::other("the system has no randomness"))?;
+            main.put(txn, STORE_ID_KEY, store.len(), |space| space.copy_from_slice(&store))?;
+            store
+        }
+    };
     main.put(txn, FORMAT_KEY, FORMAT_VALUE.len(), |space| space.copy_from_slice(FORMAT_VALUE))?;
     let rows = Table::create(txn, Some(ROWS_NAME))?;
     let parts = Table::create(txn, Some(PARTS_NAME))?;
-    Ok(Tables { rows, parts })
+    Ok((Tables { rows, parts }, store))
 }
 
 /// Records the maximum size of the file, for processes that do not set one.
@@ -355,6 +425,17 @@ pub(super) fn note_size(txn: &mut super::lmdb::WriteTxn<'_>, bytes: u64) -> Resu
 pub(super) fn rewrite_format(txn: &mut super::lmdb::WriteTxn<'_>) -> Result<(), LmdbError> {
     let main = Table::create(txn, None)?;
     main.put(txn, FORMAT_KEY, FORMAT_VALUE.len(), |space| space.copy_from_slice(FORMAT_VALUE))
+}
+
+/// A store without a journal is open elsewhere, perhaps in an earlier release, which knows of no journal.
+pub(super) fn not_alone(directory: &Path) -> KvError {
+    KvError::Unusable {
+        detail: format!(
+            "{}: the store was last written by an earlier release and another process has it open; close it there, \
+             so that this release can convert it",
+            directory.display()
+        ),
+    }
 }
 
 fn foreign(directory: &Path) -> KvError {

@@ -41,6 +41,14 @@ impl Place {
         })
     }
 
+    /// Records more files, which are open, too.
+    pub(super) fn add(&mut self, names: &[&'static str]) -> io::Result<()> {
+        for name in names {
+            self.files.push((name, Identity::of_place(&self.directory.join(name))?));
+        }
+        Ok(())
+    }
+
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }

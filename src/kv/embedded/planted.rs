@@ -16,6 +16,42 @@ pub enum SharingBug {
     TurnLetGoEarly,
 }
 
+/// A bug by which a loss of power would lose what was acknowledged: `tests/it/survival/power` plants each and
+/// must find the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum JournalBug {
+    /// No state is pinned, so commits reuse the pages of the checkpoint.
+    NoPin = 1,
+    /// The meta pages are left as they are found.
+    MetaNotRestored,
+    /// Records are accepted whatever they follow.
+    ChainNotChecked,
+}
+
+#[cfg(feature = "testing")]
+static PLANTED_IN_JOURNAL: AtomicU8 = AtomicU8::new(0);
+
+/// Plants a bug of the journal in this process, for good.
+#[cfg(feature = "testing")]
+pub fn plant_in_journal(bug: JournalBug) {
+    tracing::debug!(name: "planted", target: "baton::planted", ?bug, "a bug is planted");
+    PLANTED_IN_JOURNAL.store(bug as u8, Ordering::SeqCst);
+}
+
+/// Whether the bug of the journal is planted in this process.
+#[cfg(feature = "testing")]
+pub(crate) fn is_journal(bug: JournalBug) -> bool {
+    PLANTED_IN_JOURNAL.load(Ordering::Relaxed) == bug as u8
+}
+
+/// Without the `testing` feature no bug can be planted.
+#[cfg(not(feature = "testing"))]
+#[inline]
+pub(crate) const fn is_journal(_: JournalBug) -> bool {
+    false
+}
+
 #[cfg(feature = "testing")]
 static PLANTED_IN_PROCESS: AtomicU8 = AtomicU8::new(0);
 

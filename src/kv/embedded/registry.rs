@@ -101,6 +101,7 @@ fn start(directory: &Path, settings: Settings) -> Result<Arc<Shared>, KvError> {
         .name("baton-commit".into())
         .spawn(move || committer::serve(&committer, jobs))
         .map_err(|error| unavailable(directory, &error))?;
+    store.begin_checkpoints().map_err(|error| unavailable(directory, &error))?;
     Ok(Arc::new(Shared { store, queue, settings }))
 }
 

@@ -12,7 +12,7 @@ use super::environment::Store;
 use super::errors::kv_error;
 use super::lmdb::{FreeList, Info, forget};
 use super::values::{self, STORED_BYTES_MAX};
-use super::{Durability, opening};
+use super::Durability;
 use crate::kv::{KvError, Mutation, Mutations, RoomUse};
 
 /// The fraction of the limit that is held back, within these numbers of pages.
@@ -43,7 +43,7 @@ pub(super) struct Room {
 pub(super) enum Refused {
     /// There is no room.
     Full,
-    /// The pages freed last would be enough, and can be used after one more commit.
+    /// The pages freed last would be enough, and can be used after a checkpoint and one more commit.
     TooSoon,
 }
 
@@ -52,8 +52,8 @@ pub(super) enum Refused {
 pub(super) struct Free {
     /// Those that the next write transaction can use.
     pub(super) now: usize,
-    /// Those that the newest commit has freed, which the transaction after the next can use if no reader
-    /// needs them.
+    /// Those that were freed since the last checkpoint or by the newest commit, which can be used after a
+    /// checkpoint and a commit if no reader needs them.
     pub(super) soon: usize,
 }
 
@@ -111,21 +111,30 @@ impl Room {
     }
 }
 
-/// Counts free pages until there are `wanted` for a write transaction after commit `newest`. `oldest_read` is
-/// the oldest state that somebody reads.
+/// What keeps free pages from being used.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Keeping {
+    /// The oldest state that somebody reads.
+    pub(super) read: Option<usize>,
+    /// The oldest state that this process pins. A checkpoint releases it.
+    pub(super) pin: Option<usize>,
+}
+
+/// Counts free pages until there are `wanted` for a write transaction after commit `newest`.
 pub(super) fn count(
     list: FreeList<'_>,
     newest: usize,
-    oldest_read: Option<usize>,
+    keeping: Keeping,
     wanted: usize,
 ) -> Result<Free, KvError> {
-    let oldest = oldest_read.map_or(newest, |read| read.min(newest));
+    let oldest_read = keeping.read.map_or(newest, |read| read.min(newest));
+    let oldest = keeping.pin.map_or(oldest_read, |pin| pin.min(oldest_read));
     let mut free = Free::default();
     for freed in list {
         let freed = freed.map_err(kv_error)?;
         if freed.txn < oldest {
             free.now += freed.len();
-        } else if oldest == newest {
+        } else if freed.txn < oldest_read || oldest_read == newest {
             free.soon += freed.len();
         }
         if free.now >= wanted {
@@ -180,8 +189,8 @@ impl Store {
 
     fn count_free(&self, wanted: usize) -> Result<Free, KvError> {
         let read = self.read_txn()?;
-        let oldest_read = self.env.readers().into_iter().filter_map(|reader| reader.txn).min();
-        count(FreeList::of(&read).map_err(kv_error)?, read.id(), oldest_read, wanted)
+        let keeping = Keeping { read: self.oldest_state_read(), pin: self.env.oldest_pin() };
+        count(FreeList::of(&read).map_err(kv_error)?, read.id(), keeping, wanted)
     }
 
     /// Whether there may be more room than a transaction has just found: the map may grow, or recently freed
@@ -190,10 +199,11 @@ impl Store {
         self.may_grow() || self.count_free(usize::MAX).is_ok_and(|free| free.soon > 0) && self.age().is_ok()
     }
 
-    /// Makes a nearly empty commit. Pages that were freed before can be used after it.
+    /// Makes a checkpoint and a nearly empty commit. Pages that were freed before can be used after it.
     fn age(&self) -> Result<(), KvError> {
+        self.checkpoint()?;
         let mut txn = self.write_txn(&|| true)?;
-        opening::rewrite_format(txn.writer()).map_err(kv_error)?;
+        txn.rewrite_format().map_err(kv_error)?;
         self.commit(txn)
     }
 

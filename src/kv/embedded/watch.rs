@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use super::clock;
 use super::environment::Store;
 use super::errors::{had_by, timestamp};
-use super::lmdb::Reader;
+use super::lmdb::{Reader, own_identity};
 use super::locks::{Holder, Locks};
 use super::told::LONG_TURN;
 use crate::kv::{Status, Usage};
@@ -27,6 +27,16 @@ struct OldestRead {
     commits: u64,
 }
 
+/// The slots of readers without those by which this process pins states: LMDB does not tell them apart.
+fn without_pins(readers: Vec<Reader>, own: i64, pins: &[usize]) -> Vec<Reader> {
+    let mut pins = pins.to_vec();
+    let mut is_read = |reader: &Reader| {
+        let pinned = pins.iter().position(|pin| reader.txn == Some(*pin) && i64::from(reader.identity) == own);
+        pinned.map(|at| pins.swap_remove(at)).is_none()
+    };
+    readers.into_iter().filter(|reader| is_read(reader)).collect()
+}
+
 fn oldest(readers: &[Reader], newest: usize) -> Option<OldestRead> {
     let old =
         readers.iter().filter_map(|reader| Some((reader.txn.filter(|txn| *txn < newest)?, reader.identity)));
@@ -39,8 +49,18 @@ fn oldest(readers: &[Reader], newest: usize) -> Option<OldestRead> {
 }
 
 impl Store {
+    /// Who reads, over all processes.
+    fn readers(&self) -> Vec<Reader> {
+        without_pins(self.env.readers(), i64::from(own_identity()), &self.env.pins())
+    }
+
+    /// The oldest state that somebody reads.
+    pub(super) fn oldest_state_read(&self) -> Option<usize> {
+        self.readers().into_iter().filter_map(|reader| reader.txn).min()
+    }
+
     fn oldest_read(&self) -> Option<(OldestRead, SystemTime)> {
-        let read = oldest(&self.env.readers(), self.env.info().last_txn)?;
+        let read = oldest(&self.readers(), self.env.info().last_txn)?;
         let since = self.locks.as_ref().map(|locks| locks.kept_since(read.state))?;
         Some((read, since))
     }
@@ -108,7 +128,7 @@ impl Store {
 
     /// What the store uses and what it waits for.
     pub(super) fn usage(&self) -> Usage {
-        let (readers, oldest) = (self.env.readers(), self.oldest_read());
+        let (readers, oldest) = (self.readers(), self.oldest_read());
         let turn = self.locks.as_ref().and_then(Locks::holder);
         Usage {
             file_bytes: self.file_bytes(),
@@ -126,6 +146,13 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_this_process_pins_is_no_read() {
+        let reader = |identity, txn| Reader { identity, txn: Some(txn) };
+        let readers = vec![reader(1, 4), reader(1, 4), reader(2, 4), reader(1, 5)];
+        assert_eq!(without_pins(readers, 1, &[4, 6]), [reader(1, 4), reader(2, 4), reader(1, 5)]);
+    }
 
     #[test]
     fn the_oldest_read_is_that_of_the_oldest_state_that_is_not_the_newest() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lmdb_master_sys as ffi;
 
 use super::super::clock;
-use super::idle::{Idle, Kept};
+use super::idle::{Idle, Kept, Pin};
 use super::{LmdbError, Result, check};
 
 /// How many slots in the reader table are kept for later reads. Slots are scarce over all processes, so a
@@ -68,6 +68,8 @@ pub(super) struct Reading {
     pub(super) idle: Vec<Idle>,
     pub(super) active: usize,
     pub(super) kept: Option<Kept>,
+    /// The pinned states, the oldest first. They do not count as active, since nobody reads through them.
+    pub(super) pins: Vec<Pin>,
     /// A thread wants to change the map, and no read may run meanwhile.
     pub(super) is_growing: bool,
 }
@@ -146,6 +148,46 @@ impl Env {
         if let Some(kept) = kept {
             self.end_read(Some(kept.end()));
         }
+    }
+
+    /// The oldest pinned state.
+    pub(crate) fn oldest_pin(&self) -> Option<usize> {
+        self.reading().pins.first().map(|pin| pin.txn)
+    }
+
+    /// The pinned states.
+    pub(crate) fn pins(&self) -> Vec<usize> {
+        self.reading().pins.iter().map(|pin| pin.txn).collect()
+    }
+
+    /// Releases all pinned states.
+    pub(crate) fn release_pins(&self) {
+        self.release_pins_of(|pins| pins.len());
+    }
+
+    /// Releases the pinned states at or below `txn`, but for the newest of these.
+    pub(crate) fn release_pins_but_newest_through(&self, txn: usize) {
+        self.release_pins_of(|pins| pins.partition_point(|pin| pin.txn <= txn).saturating_sub(1));
+    }
+
+    /// Releases the oldest pinned states, as many as `count` says.
+    fn release_pins_of(&self, count: impl FnOnce(&[Pin]) -> usize) {
+        let mut reading = self.reading();
+        let kept = count(&reading.pins);
+        let released: Vec<Idle> = reading.pins.drain(..kept).map(Pin::end).collect();
+        for idle in released {
+            if reading.idle.len() < IDLE_MAX {
+                reading.idle.push(idle);
+            } else {
+                idle.abort();
+            }
+        }
+    }
+
+    /// Whether commits flush, the data and then the meta page. Only within the write turn.
+    pub(crate) fn flush_commits(&self, flushes: bool) -> Result<()> {
+        // SAFETY: the environment is open, and nobody writes or changes flags outside of the write turn.
+        check(unsafe { ffi::mdb_env_set_flags(self.raw(), ffi::MDB_NOSYNC, c_int::from(!flushes)) })
     }
 
     /// Flushes what was committed.
@@ -245,6 +287,7 @@ impl Env {
 impl Drop for Env {
     fn drop(&mut self) {
         self.let_go();
+        self.release_pins();
         for idle in self.reading().idle.drain(..) {
             idle.abort();
         }

@@ -54,3 +54,22 @@ impl Kept {
         self.0
     }
 }
+
+/// A state whose pages no commit reuses, until [`Pin::end`]. Nobody reads through it.
+pub(super) struct Pin {
+    idle: Idle,
+    /// The state's commit.
+    pub(super) txn: usize,
+}
+
+impl Pin {
+    /// The state of a read that is not used any more.
+    pub(super) fn new(read: NonNull<ffi::MDB_txn>, txn: usize) -> Self {
+        Self { idle: Idle(read), txn }
+    }
+
+    /// Releases it.
+    pub(super) fn end(self) -> Idle {
+        Kept(self.idle).end()
+    }
+}

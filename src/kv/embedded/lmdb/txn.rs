@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 use lmdb_master_sys as ffi;
 
 use super::env::Env;
-use super::idle::{self, Idle, Kept};
+use super::idle::{self, Idle, Kept, Pin};
 use super::{Code, LmdbError, Result, check};
 
 /// What both kinds of transactions can do: read one state.
@@ -137,6 +137,19 @@ impl Env {
         let read = ManuallyDrop::new(read);
         self.reading().kept = Some(Kept(Idle(read.txn.raw)));
         Ok(())
+    }
+
+    /// Pins the newest state, and returns its number: no commit reuses its pages before
+    /// [`release_pins`](Self::release_pins).
+    pub(crate) fn pin(&self) -> Result<Option<usize>> {
+        let Some(read) = self.read_again()? else { return Ok(None) };
+        let read = ManuallyDrop::new(read);
+        let txn = read.id();
+        let mut reading = self.reading();
+        reading.active -= 1;
+        reading.pins.push(Pin::new(read.txn.raw, txn));
+        self.changed.notify_all();
+        Ok(Some(txn))
     }
 
     /// Begins a write transaction. This waits for LMDB's mutex.

@@ -20,6 +20,9 @@
 //!
 //! In step 4 LMDB's mutex is always free: nobody waits for it.
 //!
+//! File locks belong to a descriptor, which all threads of a process share. So threads first take turns among
+//! themselves.
+//!
 //! Only one process at a time waits in step 2, and the process that has just committed cannot pass step 1, so
 //! the waiting one comes next: of two processes, neither waits for more than the transaction that is running.
 //!
@@ -29,6 +32,7 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::files::Making;
@@ -58,6 +62,7 @@ pub(in crate::kv::embedded) struct Holder {
 
 /// The two files.
 pub(in crate::kv::embedded) struct Turns {
+    threads: Threads,
     gate: File,
     turn: File,
     /// The same file as `turn`, opened once more to find out whether it is locked.
@@ -68,6 +73,7 @@ impl Turns {
     pub(super) fn open(directory: &Path, making: &Making) -> io::Result<Self> {
         let turn = directory.join(TURN_NAME);
         Ok(Self {
+            threads: Threads::default(),
             gate: making.open(&directory.join(GATE_NAME))?,
             turn: making.open(&turn)?,
             probe: making.open(&turn)?,
@@ -95,6 +101,7 @@ impl Turns {
         limit: Duration,
         goes_on: &dyn Fn() -> bool,
     ) -> Result<Turn<'t>, NoTurn> {
+        let thread = self.threads.take();
         let waiting = Waiting::at_most(limit);
         let over = || NoTurn::Waited { waited: waiting.elapsed(), holder: holder(notes) };
         if !waiting.lock(&self.gate, goes_on).map_err(NoTurn::Failed)? {
@@ -103,7 +110,7 @@ impl Turns {
         let taken = waiting.lock(&self.turn, goes_on);
         // A gate that cannot be released would stop every writer; dropping the turn releases it.
         let turn = match taken {
-            Ok(true) => Ok(Turn { file: &self.turn, notes }),
+            Ok(true) => Ok(Turn { file: &self.turn, notes, _thread: thread }),
             Ok(false) => Err(over()),
             Err(error) => Err(NoTurn::Failed(error)),
         };
@@ -112,6 +119,33 @@ impl Turns {
             notes.note_turn();
         }
         turn
+    }
+}
+
+/// The turn among the threads of this process. Whoever has it waits for other processes only, and not for
+/// ever.
+#[derive(Default)]
+struct Threads {
+    is_taken: Mutex<bool>,
+    given_back: Condvar,
+}
+
+impl Threads {
+    fn take(&self) -> ThreadTurn<'_> {
+        let taken = self.is_taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = self.given_back.wait_while(taken, |is_taken| *is_taken);
+        *free.unwrap_or_else(PoisonError::into_inner) = true;
+        ThreadTurn(self)
+    }
+}
+
+/// This thread's turn, until it is dropped, by whichever thread.
+struct ThreadTurn<'t>(&'t Threads);
+
+impl Drop for ThreadTurn<'_> {
+    fn drop(&mut self) {
+        *self.0.is_taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.0.given_back.notify_one();
     }
 }
 
@@ -125,6 +159,8 @@ fn holder(notes: Option<&Processes>) -> Option<Holder> {
 pub(in crate::kv::embedded) struct Turn<'t> {
     file: &'t File,
     notes: Option<&'t Processes>,
+    /// Given back after the file is unlocked.
+    _thread: ThreadTurn<'t>,
 }
 
 impl Drop for Turn<'_> {

@@ -1,0 +1,136 @@
+//! The thread that makes checkpoints in the background.
+//!
+//! A checkpoint is made when enough was written, when some time has passed since the last one, and when the
+//! store has become idle. Then the pin is released, too: while it is held, the file keeps what was replaced
+//! since.
+
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use super::state::State;
+use crate::kv::embedded::environment::Store;
+use crate::kv::embedded::options::Durability;
+use crate::kv::embedded::clock;
+use crate::sync::{Condvar, Mutex, thread};
+
+/// The time between two checkpoints while something is written. Without a journal, this is what a loss of
+/// power costs.
+const PAUSE: Duration = Duration::from_secs(20);
+const PAUSE_RELAXED: Duration = Duration::from_secs(1);
+/// A store is idle after this time without a commit.
+const IDLE: Duration = Duration::from_secs(2);
+/// The pause after a checkpoint that failed.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// What the thread is asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    /// Something was written since the last checkpoint.
+    is_awake: bool,
+    /// A checkpoint is due now.
+    is_due: bool,
+    is_closing: bool,
+}
+
+/// The thread, as others see it.
+#[derive(Debug, Default)]
+pub(in crate::kv::embedded) struct Checkpointer {
+    asked: Arc<(Mutex<Asked>, Condvar)>,
+}
+
+/// What the thread does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Checkpoint,
+    /// Release the pin.
+    Rest,
+    Wait(Duration),
+    /// Until something is written.
+    Sleep,
+}
+
+/// What to do now, after what was written and when.
+fn next(state: &State, now: Instant, durability: Durability, is_due: bool) -> Next {
+    if state.broken.is_some() {
+        return Next::Sleep;
+    }
+    let since = |then: Instant| now.saturating_duration_since(then);
+    let pause = if durability == Durability::Strict { PAUSE } else { PAUSE_RELAXED };
+    if state.is_dirty {
+        let wait = pause.saturating_sub(since(state.checked)).min(IDLE.saturating_sub(since(state.written)));
+        return if is_due || wait.is_zero() { Next::Checkpoint } else { Next::Wait(wait) };
+    }
+    if !state.may_write {
+        return Next::Sleep;
+    }
+    let wait = IDLE.saturating_sub(since(state.written));
+    if wait.is_zero() { Next::Rest } else { Next::Wait(wait) }
+}
+
+impl Checkpointer {
+    /// Starts the thread. Without it checkpoints are made when the journal is full.
+    pub(in crate::kv::embedded) fn start(&self, store: Weak<Store>) -> std::io::Result<()> {
+        let asked = Arc::clone(&self.asked);
+        thread::Builder::new().name("baton-checkpoint".into()).spawn(move || serve(&asked, &store)).map(drop)
+    }
+
+    /// Says that something was written, and whether a checkpoint is due.
+    pub(super) fn wake(&self, is_due: bool) {
+        let (asked, changed) = &*self.asked;
+        let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = !asked.is_awake || (is_due && !asked.is_due);
+        asked.is_awake = true;
+        asked.is_due |= is_due;
+        if is_new {
+            changed.notify_one();
+        }
+    }
+
+    /// Ends the thread soon.
+    pub(in crate::kv::embedded) fn stop(&self) {
+        let (asked, changed) = &*self.asked;
+        asked.lock().unwrap_or_else(PoisonError::into_inner).is_closing = true;
+        changed.notify_one();
+    }
+}
+
+fn serve(asked: &(Mutex<Asked>, Condvar), store: &Weak<Store>) {
+    let (asked, changed) = asked;
+    let mut guard = asked.lock().unwrap_or_else(PoisonError::into_inner);
+    while !guard.is_closing {
+        if !std::mem::take(&mut guard.is_awake) {
+            guard = changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        }
+        let is_due = std::mem::take(&mut guard.is_due);
+        drop(guard);
+        let wait = turn(store, is_due);
+        guard = asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(wait) = wait else { continue };
+        if !guard.is_awake && !guard.is_closing {
+            guard = changed.wait_timeout(guard, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        guard.is_awake = true;
+    }
+}
+
+/// Does what is next. Returns how long to wait; `None`: until something is written.
+fn turn(store: &Weak<Store>, is_due: bool) -> Option<Duration> {
+    let store = store.upgrade()?;
+    let journal = store.journal.as_ref()?;
+    let next = next(&journal.state(), clock::now(), store.settings.durability, is_due);
+    let done = match next {
+        Next::Checkpoint => store.checkpoint(),
+        Next::Rest => store.rest(),
+        Next::Wait(wait) => return Some(wait),
+        Next::Sleep => return None,
+    };
+    if let Err(error) = done {
+        tracing::warn!(
+            name: "kv.no-checkpoint", target: "baton::kv", %error,
+            "no checkpoint was made; the journal keeps what was committed since the last one"
+        );
+        return Some(PAUSE_AFTER_FAILURE);
+    }
+    Some(Duration::ZERO)
+}

@@ -1,0 +1,232 @@
+//! Makes the tree on the disk whole, so that what the journal holds before is not needed any more.
+//!
+//! 1. Within the write turn: pin the newest state, and copy its meta page.
+//! 2. Flush the data. All pages of that state were written before.
+//! 3. Within the write turn: write the checkpoint down, and flush that.
+//! 4. Release the older pins.
+//!
+//! Only step 2 takes long, and others write meanwhile. If another process has made a newer checkpoint before
+//! step 3, that one serves: the pin is at an older state than it.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::position::Position;
+use super::slot::Checkpoint;
+use super::state::{Journal, JournalCounters, State};
+use super::writing::failed;
+use crate::kv::KvError;
+use crate::kv::embedded::environment::Store;
+use crate::kv::embedded::errors::no_turn;
+use crate::kv::embedded::options::Durability;
+use crate::kv::embedded::planted::{self, JournalBug};
+use crate::kv::embedded::locks::Locks;
+use crate::kv::embedded::{clock, data_file, lmdb};
+
+/// How long the background waits for the write turn.
+const TURN_WAIT: Duration = Duration::from_secs(1);
+
+/// A checkpoint of which the first step is done.
+struct Begun {
+    checkpoint: Checkpoint,
+    /// What the journal had since the checkpoint before.
+    bytes: u64,
+    at: Instant,
+}
+
+impl Store {
+    /// Makes a checkpoint of the newest state, that of commit `newest`, within the write turn.
+    pub(super) fn checkpoint_in_turn(
+        &self,
+        journal: &Journal,
+        state: &mut State,
+        newest: u64,
+    ) -> Result<(), KvError> {
+        let begun = self.begin_checkpoint(journal, state, newest)?;
+        let position = begun.checkpoint.position;
+        let flushed = self.env.sync();
+        let done = self
+            .is_flushed(journal, state, flushed)
+            .and_then(|()| self.finish_checkpoint(journal, state, begun));
+        state.is_dirty |= done.is_err();
+        done?;
+        state.tail = Some(position);
+        state.is_doubtful = false;
+        Ok(())
+    }
+
+    /// Makes a checkpoint while others write, if something was written since the last one.
+    pub(in crate::kv::embedded) fn checkpoint(&self) -> Result<(), KvError> {
+        let (Some(journal), Some(locks)) = (&self.journal, &self.locks) else { return Ok(()) };
+        let done = self.checkpoint_in_background(journal, locks);
+        if done.is_err() {
+            journal.state().is_dirty = true;
+        }
+        done
+    }
+
+    fn checkpoint_in_background(&self, journal: &Journal, locks: &Locks) -> Result<(), KvError> {
+        let begun = {
+            let _turn = locks.take_turn(TURN_WAIT, &|| true).map_err(no_turn)?;
+            let mut state = journal.state();
+            if !state.is_dirty || !state.may_write || state.broken.is_some() {
+                return Ok(());
+            }
+            let newest = self.env.info().last_txn as u64;
+            self.begin_checkpoint(journal, &mut state, newest)?
+        };
+        let flushed = self.env.sync();
+        let _turn = locks.take_turn(TURN_WAIT, &|| true).map_err(no_turn)?;
+        let mut state = journal.state();
+        self.is_flushed(journal, &mut state, flushed)?;
+        self.finish_checkpoint(journal, &mut state, begun)
+    }
+
+    fn begin_checkpoint(&self, journal: &Journal, state: &mut State, newest: u64) -> Result<Begun, KvError> {
+        let at = clock::now();
+        let (before, position) = self.next_position(journal, state, newest).map_err(|error| failed(&error))?;
+        if !planted::is_journal(JournalBug::NoPin) {
+            self.pin_newest(newest)?;
+        }
+        let page_bytes = self.env.page_bytes();
+        let meta = data_file::meta_of(&journal.data, page_bytes, newest).map_err(|error| failed(&error))?;
+        let meta = meta.ok_or_else(|| KvError::Corrupt {
+            detail: format!("the meta page of commit {newest} is not in the file"),
+        })?;
+        let checkpoint = Checkpoint {
+            number: before.map_or(1, |before| before.number + 1),
+            store: journal.log.store,
+            position,
+            machine: journal.machine,
+            page_bytes: u32::try_from(page_bytes).expect("pages are small"),
+            meta,
+            is_suspect: false,
+        };
+        // What is committed from here on is for the next checkpoint.
+        state.is_dirty = false;
+        Ok(Begun { checkpoint, bytes: state.bytes, at })
+    }
+
+    /// The newest checkpoint so far, and where the journal goes on from the newest state.
+    fn next_position(
+        &self,
+        journal: &Journal,
+        state: &State,
+        newest: u64,
+    ) -> io::Result<(Option<Checkpoint>, Position)> {
+        let before = journal.newest_checkpoint()?;
+        let is_journaled = self.settings.durability == Durability::Strict;
+        let tail = state.tail.filter(|tail| is_journaled && !state.is_doubtful && tail.number == newest);
+        if let Some(tail) = tail {
+            return Ok((before, tail));
+        }
+        // The journal does not lead to this state, so what it holds is never applied to it.
+        let segment = before.as_ref().map_or(0, |before| before.position.segment);
+        let segment = segment.max(journal.log.newest_segment()?) + 1;
+        let chain = getrandom::u64().map_err(|_| io::Error::other("the system has no randomness"))?;
+        Ok((before, Position::start_of(segment, newest, chain)))
+    }
+
+    fn is_flushed(
+        &self,
+        journal: &Journal,
+        state: &mut State,
+        flushed: lmdb::Result<()>,
+    ) -> Result<(), KvError> {
+        JournalCounters::add(&journal.counters.flushes, 1);
+        flushed.map_err(|error| {
+            Self::distrust(journal, state, &format!("a flush of its data has failed ({error})"));
+            KvError::UnknownOutcome { detail: format!("a flush of the store's data failed: {error}") }
+        })
+    }
+
+    fn finish_checkpoint(&self, journal: &Journal, state: &mut State, begun: Begun) -> Result<(), KvError> {
+        let Begun { mut checkpoint, bytes, at } = begun;
+        let newer = journal.newest_checkpoint().map_err(|error| failed(&error))?;
+        let is_served = newer.as_ref().is_some_and(|newer| {
+            newer.txn() > checkpoint.txn() && journal.machine.is_still(&newer.machine) && !newer.is_suspect
+        });
+        if is_served {
+            checkpoint = newer.expect("it is the one that serves");
+        } else {
+            checkpoint.number = newer.map_or(1, |newer| newer.number + 1);
+            JournalCounters::add(&journal.counters.flushes, 1);
+            if let Err(error) = journal.log.files.write_checkpoint(&checkpoint) {
+                // Others must not take it for one that the disk has.
+                if journal.log.files.revoke_checkpoint(&checkpoint).is_err() {
+                    Self::distrust(journal, state, "a checkpoint could not be written");
+                }
+                return Err(failed(&error));
+            }
+        }
+        // Pins at or below a checkpoint keep it whole; the newest of these is enough.
+        let pinned = usize::try_from(checkpoint.txn()).unwrap_or(usize::MAX);
+        self.env.release_pins_but_newest_through(pinned);
+        state.may_write = true;
+        state.bytes = state.bytes.saturating_sub(bytes);
+        state.checked = clock::now();
+        state.checkpoint = Some(checkpoint);
+        self.unsettled.settle();
+        journal.counters.checkpoint_took(state.checked.saturating_duration_since(at));
+        Ok(())
+    }
+
+    /// A flush of the data has failed. The kernel may have forgotten what it could not write, and later
+    /// flushes say that all is well. So nothing is written any more, and the next opening goes back to the
+    /// last checkpoint and applies the journal.
+    fn distrust(journal: &Journal, state: &mut State, why: &str) {
+        tracing::error!(
+            name: "kv.distrusted", target: "baton::kv", why,
+            "the store has to be closed in all processes and opened again"
+        );
+        state.broken = Some(why.to_owned());
+        if let Ok(Some(newest)) = journal.newest_checkpoint() {
+            let suspect = Checkpoint { number: newest.number + 1, is_suspect: true, ..newest };
+            // If this fails, too, other processes find out by a flush of their own.
+            let _noted = journal.log.files.note_checkpoint(&suspect);
+        }
+    }
+
+    /// Starts the thread that makes checkpoints in the background, if anything will be written.
+    pub(in crate::kv::embedded) fn begin_checkpoints(self: &Arc<Self>) -> io::Result<()> {
+        match &self.journal {
+            Some(_) => self.checkpointer.start(Arc::downgrade(self)),
+            None => Ok(()),
+        }
+    }
+
+    /// Nothing more is written: leaves a tree that needs no journal.
+    pub(in crate::kv::embedded) fn end_writing(&self) {
+        self.checkpointer.stop();
+        let is_dirty = |journal: &Journal| journal.state().is_dirty;
+        if !self.journal.as_ref().is_some_and(is_dirty) {
+            return;
+        }
+        if let Err(error) = self.checkpoint() {
+            // Nothing is lost: the journal has it.
+            tracing::warn!(name: "kv.no-checkpoint", target: "baton::kv", %error, "no checkpoint was made");
+        }
+    }
+
+    /// Gives up the right to write until the next write, so that an idle process keeps no space. Everything
+    /// is in a checkpoint.
+    pub(super) fn rest(&self) -> Result<(), KvError> {
+        let (Some(journal), Some(locks)) = (&self.journal, &self.locks) else { return Ok(()) };
+        let _turn = locks.take_turn(TURN_WAIT, &|| true).map_err(no_turn)?;
+        let mut state = journal.state();
+        if !state.is_dirty {
+            state.may_write = false;
+            self.env.release_pins();
+        }
+        Ok(())
+    }
+
+    /// Commits through the journal, and checkpoints, since the store was opened.
+    #[cfg(feature = "testing")]
+    pub(in crate::kv::embedded) fn journal_counts(&self) -> Option<(u64, u64)> {
+        use std::sync::atomic::Ordering::Relaxed;
+        let counters = &self.journal.as_ref()?.counters;
+        Some((counters.records.load(Relaxed), counters.checkpoints.load(Relaxed)))
+    }
+}

@@ -1,0 +1,152 @@
+//! The log: records are appended behind a position, and read again from one.
+
+use std::io;
+
+use super::files::Files;
+use super::position::{Position, StoreId};
+use super::record::{self, BLOCK_BYTES, Head, Record, Written};
+use crate::kv::embedded::planted::{self, JournalBug};
+
+/// The size of the first segment of a store.
+pub(super) const SEGMENT_BYTES_FIRST: u64 = 256 * 1024;
+/// The size up to which the segments of a busy store grow.
+pub(super) const SEGMENT_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// The log of one store.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub files: Files,
+    pub store: StoreId,
+}
+
+/// Why a record was not appended.
+#[derive(Debug)]
+pub(super) enum AppendError {
+    /// It is not in the log, and never will be.
+    NotWritten(io::Error),
+    /// Nobody knows whether the disk has it. Nothing may be appended behind it.
+    Unknown(io::Error),
+}
+
+impl Log {
+    /// Writes a record behind `tail`, makes sure that the disk has it, and returns the place behind it. The
+    /// segment has room for it.
+    pub(super) fn append(&self, tail: Position, record: &mut Record) -> Result<Position, AppendError> {
+        let file = tail.file();
+        if tail.is_start() {
+            self.files.write(file, 0, &tail.header(self.store)).map_err(AppendError::NotWritten)?;
+        }
+        let (bytes, written) = record.seal(tail.number + 1, tail.chain);
+        self.files.write(file, tail.offset, bytes).map_err(AppendError::NotWritten)?;
+        self.files.flush(file).map_err(AppendError::Unknown)?;
+        Ok(tail.after(written.bytes, written.chain))
+    }
+
+    /// Takes back the record behind `tail`, so that nobody ever finds it there.
+    pub(super) fn retract(&self, tail: Position) -> io::Result<()> {
+        let file = tail.file();
+        self.files.write(file, tail.offset, &[0; BLOCK_BYTES])?;
+        self.files.flush(file)
+    }
+
+    /// Whether the segment has room for so many bytes behind `tail`.
+    pub(super) fn has_room(&self, tail: Position, bytes: u64) -> io::Result<bool> {
+        Ok(tail.offset + bytes <= self.files.segment_bytes(tail.file())?)
+    }
+
+    /// The number of the transaction before the segment that `tail` is in: what the other file holds ends
+    /// there.
+    pub(super) fn first_of(&self, tail: Position) -> io::Result<u64> {
+        if tail.is_start() {
+            return Ok(tail.number);
+        }
+        let start = self.files.start(tail.file(), self.store)?;
+        let start = start.filter(|start| start.segment == tail.segment);
+        start.map(|start| start.number).ok_or_else(|| io::Error::other("the journal lost a segment's header"))
+    }
+
+    /// The largest number of a segment that either file holds.
+    pub(super) fn newest_segment(&self) -> io::Result<u64> {
+        let mut newest = 0;
+        for file in 0..2 {
+            let segment = self.files.start(file, self.store)?.map_or(0, |start| start.segment);
+            newest = newest.max(segment);
+        }
+        Ok(newest)
+    }
+
+    /// The place behind the record of transaction `number`, if the records from `from` on lead there.
+    pub(super) fn find(&self, from: Position, number: u64) -> io::Result<Option<Position>> {
+        let mut walk = Walk::new(self, from);
+        while walk.at().number < number {
+            if walk.next()?.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok((walk.at().number == number).then(|| walk.at()))
+    }
+}
+
+/// Goes from record to record, as long as each follows the one before.
+pub(super) struct Walk<'l> {
+    log: &'l Log,
+    at: Position,
+}
+
+impl<'l> Walk<'l> {
+    pub(super) fn new(log: &'l Log, from: Position) -> Self {
+        Self { log, at: from }
+    }
+
+    /// The place behind the last record.
+    pub(super) fn at(&self) -> Position {
+        self.at
+    }
+
+    /// The next record, whole.
+    pub(super) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if let Some(record) = self.next_here()? {
+            return Ok(Some(record));
+        }
+        // A segment that was begun where this one ends goes on in the other file.
+        let Position { segment, number, chain, .. } = self.at;
+        let start = Position::start_of(segment + 1, number, chain);
+        if self.log.files.start(start.file(), self.log.store)? != Some(start) {
+            return Ok(None);
+        }
+        let end = std::mem::replace(&mut self.at, start);
+        let record = self.next_here()?;
+        if record.is_none() {
+            self.at = end;
+        }
+        Ok(record)
+    }
+
+    fn next_here(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let Position { offset, number, chain, .. } = self.at;
+        let (files, file) = (&self.log.files, self.at.file());
+        let mut bytes = files.read(file, offset, BLOCK_BYTES)?;
+        let Some(head) = Head::parse(&bytes).filter(|head| head.number == number + 1) else {
+            return Ok(None);
+        };
+        if head.bytes > bytes.len() {
+            if offset + head.bytes as u64 > files.segment_bytes(file)? {
+                return Ok(None);
+            }
+            bytes = files.read(file, offset, head.bytes)?;
+        }
+        if bytes.len() < head.bytes {
+            return Ok(None);
+        }
+        bytes.truncate(head.bytes);
+        let followed = record::follow(&bytes, chain);
+        let accepted = if planted::is_journal(JournalBug::ChainNotChecked) {
+            followed.or(Some(Written { bytes: bytes.len().next_multiple_of(BLOCK_BYTES) as u64, chain }))
+        } else {
+            followed
+        };
+        let Some(written) = accepted else { return Ok(None) };
+        self.at = self.at.after(written.bytes, written.chain);
+        Ok(Some(bytes))
+    }
+}

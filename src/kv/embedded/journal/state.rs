@@ -1,0 +1,118 @@
+//! What a process knows about the journal of an open store.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::files::Files;
+use super::log::Log;
+use super::machine::Machine;
+use super::position::{Position, StoreId};
+use super::slot::{Checkpoint, Slots};
+use crate::kv::embedded::clock;
+use crate::kv::embedded::data_file::FILE_NAME;
+use crate::kv::embedded::locks::files::Making;
+use crate::sync::{Mutex, MutexGuard};
+
+/// The journal of an open store.
+pub(in crate::kv::embedded) struct Journal {
+    pub(super) log: Log,
+    pub(super) machine: Machine,
+    /// The data file, to read meta pages from.
+    pub(super) data: File,
+    state: Mutex<State>,
+    pub(in crate::kv::embedded) counters: JournalCounters,
+}
+
+/// What changes. Locked within the write turn, or for a moment.
+#[derive(Debug)]
+pub(super) struct State {
+    /// Where the next record goes. `None`: it has to be found.
+    pub tail: Option<Position>,
+    /// The records behind the tail may be anything, so the next one goes to another segment, with a new chain.
+    pub is_doubtful: bool,
+    /// A state at or below the newest checkpoint is pinned, so this process may write.
+    pub may_write: bool,
+    /// The newest checkpoint that this process knows of.
+    pub checkpoint: Option<Checkpoint>,
+    /// The bytes of records since then, and when something was last written.
+    pub bytes: u64,
+    pub written: Instant,
+    /// When the last checkpoint was made.
+    pub checked: Instant,
+    /// Something was committed since the last checkpoint.
+    pub is_dirty: bool,
+    /// Why nothing can be written any more.
+    pub broken: Option<String>,
+}
+
+/// Counts since the store was opened.
+#[derive(Debug, Default)]
+pub(in crate::kv::embedded) struct JournalCounters {
+    pub records: AtomicU64,
+    pub bytes: AtomicU64,
+    pub flushes: AtomicU64,
+    pub checkpoints: AtomicU64,
+    pub checkpoint_micros: AtomicU64,
+}
+
+impl JournalCounters {
+    pub(super) fn add(counter: &AtomicU64, amount: u64) {
+        counter.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    pub(super) fn checkpoint_took(&self, time: Duration) {
+        Self::add(&self.checkpoints, 1);
+        Self::add(&self.checkpoint_micros, u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    }
+}
+
+impl Journal {
+    /// Opens the journal of a directory, and creates the files that are missing.
+    pub(in crate::kv::embedded) fn open(directory: &Path, making: &Making, store: StoreId) -> io::Result<Self> {
+        let data = directory.join(FILE_NAME);
+        let now = clock::now();
+        Ok(Self {
+            log: Log { files: Files::create(directory, making)?, store },
+            machine: Machine::of(&data)?,
+            data: File::open(&data)?,
+            state: Mutex::new(State {
+                tail: None,
+                is_doubtful: false,
+                may_write: false,
+                checkpoint: None,
+                bytes: 0,
+                written: now,
+                checked: now,
+                is_dirty: false,
+                broken: None,
+            }),
+            counters: JournalCounters::default(),
+        })
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest checkpoint of this store that was written down, whoever made it. Within the write turn.
+    pub(super) fn newest_checkpoint(&self) -> io::Result<Option<Checkpoint>> {
+        Ok(match self.log.files.slots()? {
+            Slots::Newest(newest) if newest.store == self.log.store => Some(*newest),
+            _ => None,
+        })
+    }
+
+    /// The bytes of the journal since the newest checkpoint.
+    pub(in crate::kv::embedded) fn bytes_since_checkpoint(&self) -> u64 {
+        self.state().bytes
+    }
+
+    /// The size of the journal's files.
+    pub(in crate::kv::embedded) fn file_bytes(&self) -> u64 {
+        (0..2).filter_map(|file| self.log.files.segment_bytes(file).ok()).sum()
+    }
+}

@@ -1,0 +1,243 @@
+//! A commit through the journal: one record, one flush, then LMDB's commit without a flush.
+
+use std::io;
+
+use super::files::Files;
+use super::log::{AppendError, SEGMENT_BYTES_FIRST, SEGMENT_BYTES_MAX};
+use super::position::Position;
+use super::record::{BLOCK_BYTES, Record};
+use super::state::{Journal, JournalCounters, State};
+use crate::kv::KvError;
+use crate::kv::embedded::environment::{Store, WriteTxn};
+use crate::kv::embedded::errors::{is_full, kv_error};
+use crate::kv::embedded::options::Durability;
+use crate::kv::embedded::{clock, lmdb};
+
+/// A record that takes more than this does not go through the journal: its rows would be written twice.
+const RECORD_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// A segment has room for so many of the largest records, at least.
+const LARGEST_IN_SEGMENT: u64 = 2;
+/// From so many bytes of journal on, a checkpoint is due; for a small limit of the file, from this share of
+/// it on, because what the journal covers cannot be reused.
+const DUE_BYTES: u64 = SEGMENT_BYTES_MAX;
+const DUE_SHARE: u64 = 64;
+/// The segment is replaced by a larger one if it was filled within this time.
+const BUSY_SECONDS: u64 = 5;
+
+impl Store {
+    /// Prepares a write transaction on the state of commit `newest`: this process pins a state that is whole
+    /// on the disk, and the journal's end is known. Within the write turn.
+    pub(in crate::kv::embedded) fn prepare_journal(&self, newest: u64) -> Result<(), KvError> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let mut state = journal.state();
+        if let Some(why) = &state.broken {
+            return Err(broken(why));
+        }
+        if state.may_write && self.is_at_tail(&state, newest) {
+            return Ok(());
+        }
+        self.find_tail(journal, &mut state, newest).map_err(|error| failed(&error))?;
+        if let Some(why) = &state.broken {
+            return Err(broken(why));
+        }
+        if state.may_write && self.is_at_tail(&state, newest) {
+            return Ok(());
+        }
+        self.checkpoint_in_turn(journal, &mut state, newest)
+    }
+
+    fn is_at_tail(&self, state: &State, newest: u64) -> bool {
+        let is_journaled = self.settings.durability == Durability::Strict;
+        !is_journaled || (!state.is_doubtful && state.tail.is_some_and(|tail| tail.number == newest))
+    }
+
+    /// Learns what other processes have done to the journal.
+    fn find_tail(&self, journal: &Journal, state: &mut State, newest: u64) -> io::Result<()> {
+        let checkpoint = journal.newest_checkpoint()?;
+        if checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.is_suspect) {
+            state.broken = Some("a flush of its data has failed in another process".to_owned());
+            return Ok(());
+        }
+        let is_of_now = |machine| journal.machine.is_still(machine);
+        if !state.may_write
+            && checkpoint.as_ref().is_some_and(|found| found.txn() == newest && is_of_now(&found.machine))
+        {
+            state.may_write = self.pin_newest(newest).is_ok();
+        }
+        let starts = [state.tail, checkpoint.as_ref().map(|found| found.position)];
+        state.checkpoint = checkpoint;
+        state.tail = None;
+        for start in starts.into_iter().flatten() {
+            state.tail = journal.log.find(start, newest)?;
+            if state.tail.is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Pins the newest state, which is that of commit `newest`.
+    pub(super) fn pin_newest(&self, newest: u64) -> Result<(), KvError> {
+        loop {
+            match self.env.pin().map_err(kv_error)? {
+                Some(pinned) if pinned as u64 == newest => return Ok(()),
+                Some(_) => {
+                    return Err(KvError::Unavailable { detail: "the store changed within the write turn".into() });
+                }
+                None => self.take_place()?,
+            }
+        }
+    }
+
+    /// Commits through the journal. An error of LMDB's commit is returned as it is, for the caller to
+    /// interpret.
+    pub(in crate::kv::embedded) fn commit_journaled(
+        &self,
+        journal: &Journal,
+        txn: lmdb::WriteTxn<'_>,
+        mut record: Record,
+    ) -> Result<lmdb::Result<()>, KvError> {
+        let number = txn.id() as u64;
+        let bytes = record.file_bytes();
+        let mut state = journal.state();
+        let tail = self.room_for(journal, &mut state, bytes)?;
+        let appended = journal.log.append(tail, &mut record);
+        JournalCounters::add(&journal.counters.flushes, 1);
+        let after = match appended {
+            Ok(after) => after,
+            Err(AppendError::NotWritten(error)) => return Err(failed(&error)),
+            Err(AppendError::Unknown(error)) => {
+                state.is_doubtful = true;
+                return Err(unknown(&error));
+            }
+        };
+        let committed = txn.commit();
+        if committed.is_err() {
+            // The record must not come back after a loss of power: the caller learns that nothing was written.
+            if let Err(error) = journal.log.retract(tail) {
+                state.is_doubtful = true;
+                return Err(unknown(&error));
+            }
+            return Ok(committed);
+        }
+        JournalCounters::add(&journal.counters.records, 1);
+        JournalCounters::add(&journal.counters.bytes, bytes);
+        // A transaction that changed nothing after all is no commit for LMDB, and the next one has its number.
+        if self.env.info().last_txn as u64 == number {
+            state.tail = Some(after);
+        }
+        state.bytes += bytes;
+        self.has_written(&mut state);
+        Ok(committed)
+    }
+
+    /// Notes a commit, and has a checkpoint made if one is due.
+    pub(super) fn has_written(&self, state: &mut State) {
+        state.written = clock::now();
+        let was_dirty = std::mem::replace(&mut state.is_dirty, true);
+        let due = DUE_BYTES.min(self.size_limit / DUE_SHARE);
+        if !was_dirty || state.bytes >= due {
+            self.checkpointer.wake(state.bytes >= due);
+        }
+    }
+
+    /// The end of the journal, in a segment with room for a record of so many bytes.
+    fn room_for(&self, journal: &Journal, state: &mut State, bytes: u64) -> Result<Position, KvError> {
+        let tail = state.tail.ok_or_else(|| failed(&io::Error::other("the end of the journal is not known")))?;
+        let log = &journal.log;
+        if log.has_room(tail, bytes).map_err(|error| failed(&error))? {
+            return Ok(tail);
+        }
+        let least = (BLOCK_BYTES as u64 + bytes).max(SEGMENT_BYTES_FIRST);
+        if tail.is_start() {
+            log.files.extend(tail.file(), least).map_err(|error| failed(&error))?;
+            return Ok(tail);
+        }
+        // The other file can be used again once a checkpoint covers what it holds.
+        let first = log.first_of(tail).map_err(|error| failed(&error))?;
+        let covers = |state: &State| state.checkpoint.as_ref().is_some_and(|found| found.txn() >= first);
+        if !covers(state) {
+            state.checkpoint = journal.newest_checkpoint().map_err(|error| failed(&error))?;
+        }
+        if !covers(state) {
+            self.checkpoint_in_turn(journal, state, tail.number)?;
+        }
+        let tail = state.tail.unwrap_or(tail);
+        let next = if tail.is_start() { tail } else { Position::start_of(tail.segment + 1, tail.number, tail.chain) };
+        let wanted = self.next_segment_bytes(&log.files, state, tail).map_err(|error| failed(&error))?;
+        log.files.extend(next.file(), wanted.max(least)).map_err(|error| failed(&error))?;
+        state.tail = Some(next);
+        Ok(next)
+    }
+
+    /// The size for the next segment: twice that of the last one, if that was filled soon.
+    fn next_segment_bytes(&self, files: &Files, state: &State, tail: Position) -> io::Result<u64> {
+        let bytes = files.segment_bytes(tail.file())?;
+        let is_busy = clock::now().duration_since(state.checked).as_secs() < BUSY_SECONDS;
+        Ok(if is_busy { (2 * bytes).min(SEGMENT_BYTES_MAX) } else { bytes.min(SEGMENT_BYTES_MAX) })
+    }
+
+    /// Commits without the journal and without a flush.
+    pub(in crate::kv::embedded) fn commit_relaxed(
+        &self,
+        journal: &Journal,
+        txn: lmdb::WriteTxn<'_>,
+    ) -> lmdb::Result<()> {
+        let committed = txn.commit();
+        if committed.is_ok() {
+            self.has_written(&mut journal.state());
+        }
+        committed
+    }
+
+    /// Commits without the journal, and makes a checkpoint of it: for what is too large for the journal.
+    pub(in crate::kv::embedded) fn commit_by_checkpoint(
+        &self,
+        journal: &Journal,
+        txn: lmdb::WriteTxn<'_>,
+    ) -> Result<lmdb::Result<()>, KvError> {
+        let number = txn.id();
+        let mut state = journal.state();
+        // Nobody in this process reads this state before the disk has it.
+        let hidden = self.unsettled.hide(number);
+        let committed = txn.commit();
+        if committed.is_ok() && self.env.info().last_txn == number {
+            state.is_dirty = true;
+            if let Err(error) = self.checkpoint_in_turn(journal, &mut state, number as u64) {
+                hidden.keep();
+                return Err(unknown(&error));
+            }
+        }
+        Ok(committed)
+    }
+}
+
+impl WriteTxn<'_> {
+    /// Whether its record is too large for the journal.
+    pub(in crate::kv::embedded) fn is_large(record: &Record) -> bool {
+        record.file_bytes() > RECORD_BYTES_MAX
+    }
+}
+
+// The largest record fits a segment, and the largest segment some of them.
+const _: () = assert!(LARGEST_IN_SEGMENT * RECORD_BYTES_MAX + BLOCK_BYTES as u64 <= SEGMENT_BYTES_MAX);
+
+pub(super) fn failed(error: &io::Error) -> KvError {
+    if is_full(error) {
+        return KvError::Full { detail: format!("the disk, or a quota on it, is full: {error}") };
+    }
+    KvError::of_system(format!("the journal of the store failed: {error}"), error)
+}
+
+fn unknown(error: &dyn std::fmt::Display) -> KvError {
+    KvError::UnknownOutcome { detail: format!("the commit failed: {error}") }
+}
+
+fn broken(why: &str) -> KvError {
+    KvError::Unusable {
+        detail: format!(
+            "{why}, so nobody knows what the disk holds; close the store in all processes and open it again: what \
+             was acknowledged is in the journal, and is applied again"
+        ),
+    }
+}
