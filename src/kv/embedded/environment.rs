@@ -273,7 +273,7 @@ impl Store {
         let committed = match self.settings.durability {
             Durability::Strict if WriteTxn::is_large(&record) => self.commit_by_checkpoint(journal, txn)?,
             Durability::Strict => self.commit_journaled(journal, txn, record)?,
-            Durability::Relaxed => self.commit_relaxed(journal, txn),
+            Durability::Relaxed => self.commit_relaxed(journal, txn, &record),
         };
         match committed {
             Ok(()) => {

@@ -135,6 +135,18 @@ impl EmbeddedKv {
         Ok((rows, parts))
     }
 
+    /// Makes a checkpoint, if something was committed since the last one.
+    #[cfg(feature = "testing")]
+    pub fn checkpoint(&self) -> Result<(), KvError> {
+        self.share()?.store.checkpoint()
+    }
+
+    /// How many commits went through the journal, and how many checkpoints were made, in this process.
+    #[cfg(feature = "testing")]
+    pub fn journal_counts(&self) -> Result<(u64, u64), KvError> {
+        Ok(self.share()?.store.journal_counts().unwrap_or_default())
+    }
+
     /// The number of the newest commit to the directory, whichever process made it.
     #[cfg(feature = "testing")]
     pub fn newest_commit(&self) -> Result<usize, KvError> {

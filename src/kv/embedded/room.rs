@@ -12,7 +12,6 @@ use super::environment::Store;
 use super::errors::kv_error;
 use super::lmdb::{FreeList, Info, forget};
 use super::values::{self, STORED_BYTES_MAX};
-use super::Durability;
 use crate::kv::{KvError, Mutation, Mutations, RoomUse};
 
 /// The fraction of the limit that is held back, within these numbers of pages.
@@ -196,26 +195,37 @@ impl Store {
     /// Whether there may be more room than a transaction has just found: the map may grow, or recently freed
     /// pages become usable.
     pub(super) fn make_room(&self) -> bool {
+        self.clear_stale_readers();
         self.may_grow() || self.count_free(usize::MAX).is_ok_and(|free| free.soon > 0) && self.age().is_ok()
     }
 
-    /// Makes a checkpoint and a nearly empty commit. Pages that were freed before can be used after it.
+    /// Makes a nearly empty commit between two checkpoints. Pages that were freed before can be used after it:
+    /// the first checkpoint gives the commit room, and the second one covers it.
     fn age(&self) -> Result<(), KvError> {
         self.checkpoint()?;
         let mut txn = self.write_txn(&|| true)?;
         txn.rewrite_format().map_err(kv_error)?;
-        self.commit(txn)
+        self.commit(txn)?;
+        self.checkpoint()
     }
 
     /// Called after a commit that has freed this many pages, and perhaps others.
-    pub(super) fn forget_freed(&self, pages: usize) {
-        // Without flushes the pages may still be waiting to be written, and this would start writing them.
-        if pages < FORGOTTEN_PAGES_MIN || self.settings.durability == Durability::Relaxed {
-            return;
+    pub(super) fn note_freed(&self, pages: usize) {
+        if let Some(journal) = &self.journal
+            && pages >= FORGOTTEN_PAGES_MIN
+        {
+            journal.note_freed(self.env.info().last_txn);
         }
+    }
+
+    /// Releases the memory of what these commits have freed. The pages are on the disk, and no commit uses
+    /// them yet.
+    pub(super) fn forget_freed(&self, commits: &[usize]) {
         let Ok(read) = self.read_txn() else { return };
-        if let Ok(Some(freed)) = FreeList::freed_by(&read, read.id()) {
-            forget(&self.env, &freed);
+        for commit in commits {
+            if let Ok(Some(freed)) = FreeList::freed_by(&read, *commit) {
+                forget(&self.env, &freed);
+            }
         }
     }
 }

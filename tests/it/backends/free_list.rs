@@ -173,6 +173,8 @@ async fn a_store_that_has_a_large_record_is_healed_by_its_commits() {
     transact(&*store.kv, &Arc::new(Clear(pages))).await.unwrap();
     let free = store.kv.free_list().unwrap();
     assert!(free.record_pages_max > 30, "20,000 numbers of eight bytes: {free:?}");
+    // Until then nothing of it can be used.
+    store.kv.checkpoint().unwrap();
     owner.pages_a_commit(&store).await;
     store.assert_small_records("after 100 commits");
     let healed = owner.pages_a_commit(&store).await;
@@ -202,6 +204,7 @@ async fn a_child_whose_writes_are_counted() {
     commit(&store.engine, &large, generation, head, 1..=8_000, 2).await.unwrap();
     store.engine.idle().await;
     assert_eq!(store.engine.delete(&large).await, Ok(true));
+    store.kv.checkpoint().unwrap();
     let deleted = owner.bytes_a_commit(&store).await;
     tell_parent(&format!("{fresh} {deleted}"));
 }

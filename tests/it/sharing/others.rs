@@ -51,7 +51,7 @@ fn a_newer_store_says_which_it_is() {
     fs::write(&data, &bytes).unwrap();
     for options in ["-", "readOnly"] {
         let refused = Remote::start(Own::Nothing).open("s", options, &path).unwrap_err();
-        refused.expect("ERR_INVALID_ARG", false, &["format \"7\"", "reads format \"1\""]);
+        refused.expect("ERR_INVALID_ARG", false, &["format \"7\"", "reads formats \"1\" and \"2\""]);
     }
     assert!(fs::read(&data).unwrap() == bytes, "the file is another one");
 }

@@ -22,7 +22,10 @@ fn expect_files(path: &Path, mode: u32, owner: u32) {
         names.push(name);
     }
     names.sort();
-    assert_eq!(names, ["data.mdb", "lock.mdb", "processes", "readers", "turnstile", "writer"]);
+    let all = [
+        "checkpoint", "data.mdb", "journal-0", "journal-1", "lock.mdb", "processes", "readers", "turnstile", "writer",
+    ];
+    assert_eq!(names, all);
 }
 
 #[test]

@@ -52,7 +52,6 @@ impl Store {
         state.is_dirty |= done.is_err();
         done?;
         state.tail = Some(position);
-        state.is_doubtful = false;
         Ok(())
     }
 
@@ -117,7 +116,7 @@ impl Store {
     ) -> io::Result<(Option<Checkpoint>, Position)> {
         let before = journal.newest_checkpoint()?;
         let is_journaled = self.settings.durability == Durability::Strict;
-        let tail = state.tail.filter(|tail| is_journaled && !state.is_doubtful && tail.number == newest);
+        let tail = state.tail.filter(|tail| is_journaled && tail.number == newest);
         if let Some(tail) = tail {
             return Ok((before, tail));
         }
@@ -152,14 +151,18 @@ impl Store {
         } else {
             checkpoint.number = newer.map_or(1, |newer| newer.number + 1);
             JournalCounters::add(&journal.counters.flushes, 1);
-            if let Err(error) = journal.log.files.write_checkpoint(&checkpoint) {
+            let files = &journal.log.files;
+            files.note_checkpoint(&checkpoint).map_err(|error| failed(&error))?;
+            if let Err(error) = files.flush_checkpoint() {
                 // Others must not take it for one that the disk has.
-                if journal.log.files.revoke_checkpoint(&checkpoint).is_err() {
+                if files.revoke_checkpoint(&checkpoint).is_err() {
                     Self::distrust(journal, state, "a checkpoint could not be written");
                 }
                 return Err(failed(&error));
             }
         }
+        self.unsettled.settle();
+        self.forget_freed_through(state, checkpoint.txn());
         // Pins at or below a checkpoint keep it whole; the newest of these is enough.
         let pinned = usize::try_from(checkpoint.txn()).unwrap_or(usize::MAX);
         self.env.release_pins_but_newest_through(pinned);
@@ -167,9 +170,21 @@ impl Store {
         state.bytes = state.bytes.saturating_sub(bytes);
         state.checked = clock::now();
         state.checkpoint = Some(checkpoint);
-        self.unsettled.settle();
         journal.counters.checkpoint_took(state.checked.saturating_duration_since(at));
         Ok(())
+    }
+
+    /// Releases the memory of pages that were freed up to a checkpoint, and once more at the next one: what is
+    /// beside them may have been written meanwhile, and the kernel keeps that.
+    fn forget_freed_through(&self, state: &mut State, txn: u64) {
+        let is_covered = |freed: &usize| *freed as u64 <= txn;
+        let (covered, later): (Vec<_>, Vec<_>) = std::mem::take(&mut state.freed).into_iter().partition(is_covered);
+        state.freed = later;
+        let again = std::mem::replace(&mut state.freed_before, covered);
+        let commits: Vec<usize> = again.into_iter().chain(state.freed_before.iter().copied()).collect();
+        if !commits.is_empty() {
+            self.forget_freed(&commits);
+        }
     }
 
     /// A flush of the data has failed. The kernel may have forgotten what it could not write, and later

@@ -55,14 +55,13 @@ impl Files {
     }
 
     /// Writes a checkpoint down. Only within the write turn.
-    pub(super) fn write_checkpoint(&self, checkpoint: &Checkpoint) -> io::Result<()> {
-        write_at(&self.checkpoint, checkpoint.offset(), &checkpoint.to_bytes())?;
-        self.checkpoint.sync_data()
-    }
-
-    /// The same without a flush.
     pub(super) fn note_checkpoint(&self, checkpoint: &Checkpoint) -> io::Result<()> {
         write_at(&self.checkpoint, checkpoint.offset(), &checkpoint.to_bytes())
+    }
+
+    /// Flushes what was written down.
+    pub(super) fn flush_checkpoint(&self) -> io::Result<()> {
+        self.checkpoint.sync_data()
     }
 
     /// Makes a checkpoint that could not be flushed one that nobody finds.
@@ -103,7 +102,9 @@ impl Files {
             self.write(file, from, &zeros[..bytes])?;
             from += bytes as u64;
         }
-        self.segments[file].sync_all()
+        self.segments[file].sync_all()?;
+        forget(&self.segments[file]);
+        Ok(())
     }
 
     /// The beginning of the segment that one of the two files holds.
@@ -111,3 +112,16 @@ impl Files {
         Ok(Position::of_header(&self.read(file, 0, HEADER_BYTES)?, store))
     }
 }
+
+/// Drops a file from the kernel's memory. It keeps what was written at once in one large piece, and a record
+/// written later into that piece would count as all of it (`write_bytes` in `/proc/self/io`, and limits on
+/// dirty memory).
+#[cfg(target_os = "linux")]
+fn forget(file: &File) {
+    use std::os::fd::AsRawFd;
+    // SAFETY: the descriptor is open.
+    let _result = unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forget(_: &File) {}

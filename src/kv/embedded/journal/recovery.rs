@@ -104,7 +104,8 @@ impl Recovery {
         }
         env.sync().map_err(kv_error)?;
         let checkpoint = self.checkpoint_at(walk.at(), env, directory).map_err(io)?;
-        Files::open_to_write(directory).and_then(|files| files.write_checkpoint(&checkpoint)).map_err(io)?;
+        let files = Files::open_to_write(directory).map_err(io)?;
+        files.note_checkpoint(&checkpoint).and_then(|()| files.flush_checkpoint()).map_err(io)?;
         env.release_pins();
         tracing::info!(
             name: "kv.recovered", target: "baton::kv", path = %directory.display(), transactions = applied,

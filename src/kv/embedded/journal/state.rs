@@ -17,6 +17,9 @@ use crate::kv::embedded::data_file::FILE_NAME;
 use crate::kv::embedded::locks::files::Making;
 use crate::sync::{Mutex, MutexGuard};
 
+/// How many commits that have freed many pages are noted between two checkpoints.
+const FREED_MAX: usize = 1_024;
+
 /// The journal of an open store.
 pub(in crate::kv::embedded) struct Journal {
     pub(super) log: Log,
@@ -32,8 +35,6 @@ pub(in crate::kv::embedded) struct Journal {
 pub(super) struct State {
     /// Where the next record goes. `None`: it has to be found.
     pub tail: Option<Position>,
-    /// The records behind the tail may be anything, so the next one goes to another segment, with a new chain.
-    pub is_doubtful: bool,
     /// A state at or below the newest checkpoint is pinned, so this process may write.
     pub may_write: bool,
     /// The newest checkpoint that this process knows of.
@@ -45,6 +46,10 @@ pub(super) struct State {
     pub checked: Instant,
     /// Something was committed since the last checkpoint.
     pub is_dirty: bool,
+    /// Commits since the last checkpoint that have freed many pages.
+    pub freed: Vec<usize>,
+    /// Those before it.
+    pub freed_before: Vec<usize>,
     /// Why nothing can be written any more.
     pub broken: Option<String>,
 }
@@ -81,13 +86,14 @@ impl Journal {
             data: File::open(&data)?,
             state: Mutex::new(State {
                 tail: None,
-                is_doubtful: false,
                 may_write: false,
                 checkpoint: None,
                 bytes: 0,
                 written: now,
                 checked: now,
                 is_dirty: false,
+                freed: Vec::new(),
+                freed_before: Vec::new(),
                 broken: None,
             }),
             counters: JournalCounters::default(),
@@ -96,6 +102,14 @@ impl Journal {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a commit has freed many pages.
+    pub(in crate::kv::embedded) fn note_freed(&self, commit: usize) {
+        let mut state = self.state();
+        if state.freed.len() < FREED_MAX {
+            state.freed.push(commit);
+        }
     }
 
     /// The newest checkpoint of this store that was written down, whoever made it. Within the write turn.

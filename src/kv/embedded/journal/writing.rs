@@ -17,10 +17,11 @@ use crate::kv::embedded::{clock, lmdb};
 const RECORD_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// A segment has room for so many of the largest records, at least.
 const LARGEST_IN_SEGMENT: u64 = 2;
-/// From so many bytes of journal on, a checkpoint is due; for a small limit of the file, from this share of
-/// it on, because what the journal covers cannot be reused.
-const DUE_BYTES: u64 = SEGMENT_BYTES_MAX;
-const DUE_SHARE: u64 = 64;
+/// A checkpoint is due from so many written bytes on, or from this share of the file or of its limit on: what
+/// is replaced until then cannot be used again, so this is what bounds how the file grows.
+const DUE_BYTES: std::ops::RangeInclusive<u64> = SEGMENT_BYTES_FIRST..=SEGMENT_BYTES_MAX;
+const DUE_SHARE: u64 = 16;
+const DUE_SHARE_OF_LIMIT: u64 = 64;
 /// The segment is replaced by a larger one if it was filled within this time.
 const BUSY_SECONDS: u64 = 5;
 
@@ -48,7 +49,7 @@ impl Store {
 
     fn is_at_tail(&self, state: &State, newest: u64) -> bool {
         let is_journaled = self.settings.durability == Durability::Strict;
-        !is_journaled || (!state.is_doubtful && state.tail.is_some_and(|tail| tail.number == newest))
+        !is_journaled || state.tail.is_some_and(|tail| tail.number == newest)
     }
 
     /// Learns what other processes have done to the journal.
@@ -105,20 +106,15 @@ impl Store {
         JournalCounters::add(&journal.counters.flushes, 1);
         let after = match appended {
             Ok(after) => after,
-            Err(AppendError::NotWritten(error)) => return Err(failed(&error)),
-            Err(AppendError::Unknown(error)) => {
-                state.is_doubtful = true;
-                return Err(unknown(&error));
-            }
+            Err(AppendError::NotWritten(error)) if is_full(&error) => return Err(failed(&error)),
+            // A disk that fails a write cannot be trusted about what it did. The next record takes the place of
+            // this one, and writes every block of it again.
+            Err(AppendError::NotWritten(error) | AppendError::Unknown(error)) => return Err(unknown(&error)),
         };
         let committed = txn.commit();
         if committed.is_err() {
             // The record must not come back after a loss of power: the caller learns that nothing was written.
-            if let Err(error) = journal.log.retract(tail) {
-                state.is_doubtful = true;
-                return Err(unknown(&error));
-            }
-            return Ok(committed);
+            return journal.log.retract(tail).map(|()| committed).map_err(|error| unknown(&error));
         }
         JournalCounters::add(&journal.counters.records, 1);
         JournalCounters::add(&journal.counters.bytes, bytes);
@@ -126,16 +122,17 @@ impl Store {
         if self.env.info().last_txn as u64 == number {
             state.tail = Some(after);
         }
-        state.bytes += bytes;
-        self.has_written(&mut state);
+        self.has_written(&mut state, bytes);
         Ok(committed)
     }
 
     /// Notes a commit, and has a checkpoint made if one is due.
-    pub(super) fn has_written(&self, state: &mut State) {
+    pub(super) fn has_written(&self, state: &mut State, bytes: u64) {
         state.written = clock::now();
+        state.bytes += bytes;
         let was_dirty = std::mem::replace(&mut state.is_dirty, true);
-        let due = DUE_BYTES.min(self.size_limit / DUE_SHARE);
+        let due = (self.file_bytes() / DUE_SHARE).clamp(*DUE_BYTES.start(), *DUE_BYTES.end());
+        let due = due.min(self.size_limit / DUE_SHARE_OF_LIMIT);
         if !was_dirty || state.bytes >= due {
             self.checkpointer.wake(state.bytes >= due);
         }
@@ -182,10 +179,11 @@ impl Store {
         &self,
         journal: &Journal,
         txn: lmdb::WriteTxn<'_>,
+        record: &Record,
     ) -> lmdb::Result<()> {
         let committed = txn.commit();
         if committed.is_ok() {
-            self.has_written(&mut journal.state());
+            self.has_written(&mut journal.state(), record.file_bytes());
         }
         committed
     }
