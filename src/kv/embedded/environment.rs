@@ -6,26 +6,28 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::ops::Deref;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 pub(super) use super::closing::Closing;
 use super::closing::ClosingOnDrop;
+use super::content::{self, Content, StoreId};
 use super::data_file::FILE_NAME;
-use super::errors::{commit_error, kv_error, no_turn};
-use super::journal::{CHECKPOINT_NAME, Checkpointer, Journal, Record, SEGMENT_NAMES, StoreId, Unsettled};
+use super::errors::{commit_error, kv_error, no_turn, unavailable};
+use super::journal::{CHECKPOINT_NAME, Checkpointer, Journal, Record, SEGMENT_NAMES, Unsettled};
 use super::lmdb::{self, Code, Env, FreeList, LmdbError};
 use super::locks::{Locks, Turn, Unlocked};
-use super::opening::{self, Content, Opened};
+use super::opening::{self, Opened};
+
 use super::options::{Durability, Settings};
 use super::place::Place;
 pub(super) use super::room::Room;
 use super::told::{LONG_TURN, Told};
+pub(super) use super::transactions::{ReadTxn, WriteTxn};
 use super::values::Tables;
 use super::{clock, directory_sync, map, probe};
-use crate::kv::{KvError, Mutation};
+use crate::kv::KvError;
 use crate::kv::embedded::planted::{self, SharingBug};
 use crate::sync::watch;
 
@@ -61,7 +63,8 @@ pub(super) struct Store {
 impl Store {
     /// Opens the directory, which exists and is not open in this process.
     pub(super) fn open(directory: &Path, settings: Settings) -> Result<Self, KvError> {
-        let Opened { env, locks, mut place, making, is_alone, content } = opening::open(directory, &settings)?;
+        let Opened { env, locks, mut place, making, is_alone, content } =
+            opening::open(directory, &settings)?;
         let Content { noted_size, tables, store } = content;
         let (tables, journal) = match (tables, store, &locks) {
             (Some(tables), ..) if settings.read_only => (tables, None),
@@ -78,11 +81,12 @@ impl Store {
             (_, _, None) => return Err(KvError::ReadOnly),
         };
         let open_journal = |store| Journal::open(directory, &making, store);
-        let journal = journal.map(open_journal).transpose().map_err(|error| opening::unavailable(directory, &error))?;
+        let journal =
+            journal.map(open_journal).transpose().map_err(|error| unavailable(directory, &error))?;
         if journal.is_some() {
             // The names of the journal's files must last as long as what they hold.
-            directory_sync::flush(directory).map_err(|error| opening::unavailable(directory, &error))?;
-            place.add(&JOURNAL_NAMES).map_err(|error| opening::unavailable(directory, &error))?;
+            directory_sync::flush(directory).map_err(|error| unavailable(directory, &error))?;
+            place.add(&JOURNAL_NAMES).map_err(|error| unavailable(directory, &error))?;
         }
         let store = Self {
             env,
@@ -144,7 +148,8 @@ impl Store {
                 drop(txn);
                 if !self.unsettled.wait(number) {
                     return Err(KvError::Unavailable {
-                        detail: "the newest commit is not on the disk yet, and the disk does not answer".into(),
+                        detail: "the newest commit is not on the disk yet, and the disk does not answer"
+                            .into(),
                     });
                 }
                 continue;
@@ -169,7 +174,7 @@ impl Store {
 
     fn hold_readers<'l>(&self, locks: &'l Locks) -> Result<super::locks::ReadersHeld<'l>, KvError> {
         let path = self.place.directory();
-        let held = locks.hold_readers().map_err(|error| opening::unavailable(path, &error))?;
+        let held = locks.hold_readers().map_err(|error| unavailable(path, &error))?;
         held.ok_or_else(|| KvError::Unavailable {
             detail: format!(
                 "{}: another process has the lock on the table of readers, or was stopped while it had it",
@@ -181,7 +186,7 @@ impl Store {
     fn begin_unlocked(&self) -> Result<Unlocked, KvError> {
         self.place.check()?;
         let data = self.place.directory().join(FILE_NAME);
-        File::open(&data).and_then(Unlocked::begin).map_err(|error| opening::unavailable(&data, &error))
+        File::open(&data).and_then(Unlocked::begin).map_err(|error| unavailable(&data, &error))
     }
 
     /// Begins a write transaction, taking turns with the other processes. Waits as long as `is_wanted` says
@@ -260,7 +265,7 @@ impl Store {
         match self.settings.size_bytes {
             Some(bytes) if self.noted_size.load(Ordering::Acquire) != bytes => {
                 record.size(bytes);
-                opening::note_size(txn, bytes).map_err(kv_error)
+                content::note_size(txn, bytes).map_err(kv_error)
             }
             _ => Ok(()),
         }
@@ -377,55 +382,10 @@ fn make_tables(env: &Env, locks: &Locks) -> Result<(Tables, StoreId), KvError> {
     env.flush_commits(true).map_err(kv_error)?;
     let made = || {
         let mut txn = env.begin_write()?;
-        let made = opening::create_tables(&mut txn)?;
+        let made = content::create_tables(&mut txn)?;
         txn.commit().map(|()| made)
     };
     let made = made().map_err(kv_error);
     env.flush_commits(false).map_err(kv_error)?;
     made
-}
-
-/// A read of one state.
-pub(super) struct ReadTxn<'e> {
-    txn: lmdb::ReadTxn<'e>,
-    _unlocked: Option<Unlocked>,
-}
-
-impl<'e> Deref for ReadTxn<'e> {
-    type Target = lmdb::Txn<'e>;
-
-    fn deref(&self) -> &lmdb::Txn<'e> {
-        &self.txn
-    }
-}
-
-/// A write transaction. Only one runs at a time, over all processes: it holds the write turn until it ends.
-pub(super) struct WriteTxn<'e> {
-    txn: lmdb::WriteTxn<'e>,
-    /// What it has written so far.
-    record: Record,
-    _turn: Option<Turn<'e>>,
-}
-
-impl<'e> WriteTxn<'e> {
-    /// The transaction, for reading.
-    pub(super) fn reader(&self) -> &lmdb::Txn<'e> {
-        &self.txn
-    }
-
-    /// Makes one write of a row; see [`Tables::apply`].
-    pub(super) fn apply(&mut self, tables: Tables, mutation: &Mutation) -> Result<usize, KvError> {
-        self.record.row(mutation);
-        tables.apply(&mut self.txn, mutation)
-    }
-
-    /// Writes an existing row again, so that there is something to commit.
-    pub(super) fn rewrite_format(&mut self) -> lmdb::Result<()> {
-        opening::rewrite_format(&mut self.txn)
-    }
-
-    /// Writes nothing, and ends the turn.
-    pub(super) fn abort(self) {
-        drop(self);
-    }
 }

@@ -4,6 +4,7 @@
 //! are in `opening`.
 
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::time::SystemTime;
 
 use super::lmdb::{Code, LmdbError};
@@ -118,4 +119,14 @@ pub(super) fn commit_error(error: LmdbError, panicked: bool, disk_is_full: bool)
         LmdbError::Io(error) => unknown(error.to_string()),
         error @ LmdbError::Lmdb(_) => kv_error(error),
     }
+}
+
+/// The directory, or a file in it, could not be used, for a reason given by the operating system.
+pub(super) fn unavailable(path: &Path, error: &io::Error) -> KvError {
+    if is_full(error) {
+        return KvError::Full {
+            detail: format!("cannot open {}: the disk, or a quota on it, is full: {error}", path.display()),
+        };
+    }
+    KvError::of_system(format!("cannot open {}: {error}", path.display()), error)
 }

@@ -2,8 +2,10 @@
 //!
 //! - `handle`: what one user of an open directory does with it
 //! - `registry`: one environment for each directory in a process, shared by its handles
-//! - `environment`: an open store; `opening` and `data_file`: what is refused as a store; `place`: whether
-//!   the store is still where it was
+//! - `environment`: an open store, `transactions`: its transactions; `opening` and `data_file`: what is
+//!   refused as a store; `content`: what the main database holds; `place`: whether the store is still where it
+//!   was
+//! - `journal`, `durable`: make commits durable with one flush
 //! - `creation`: a file that a loss of power left incomplete
 //! - `directory_sync`: makes the names of the files durable
 //! - `committer`: the thread that runs and commits transactions, many at once
@@ -31,9 +33,11 @@
 mod clock;
 mod closing;
 mod committer;
+mod content;
 mod creation;
 mod data_file;
 mod directory_sync;
+mod durable;
 mod environment;
 mod errors;
 mod handle;
@@ -52,6 +56,7 @@ mod room;
 #[cfg(feature = "testing")]
 mod testing;
 mod told;
+mod transactions;
 mod values;
 mod view;
 mod watch;
@@ -95,7 +100,7 @@ impl EmbeddedKv {
         match std::fs::metadata(&data) {
             Ok(metadata) => Ok(metadata.is_file()),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
-            Err(error) => Err(opening::unavailable(&data, &error)),
+            Err(error) => Err(errors::unavailable(&data, &error)),
         }
     }
 
@@ -109,7 +114,7 @@ impl EmbeddedKv {
         }
         if !read_only {
             locks::files::make_directory(path, settings.mode)
-                .map_err(|error| opening::unavailable(path, &error))?;
+                .map_err(|error| errors::unavailable(path, &error))?;
         } else if !Self::is_there(path)? {
             let path = path.display();
             return Err(KvError::Invalid { detail: format!("there is no store at {path}") });

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use super::committer::{self, Job, QUEUE_JOBS_MAX};
 use super::environment::{Closing, Store};
-use super::opening::{self, unavailable};
+use super::errors::unavailable;
+use super::opening;
 use super::options::Settings;
 use crate::kv::{Identity, KvError};
 use crate::sync::{Mutex, mpsc, thread};

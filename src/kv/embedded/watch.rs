@@ -31,7 +31,8 @@ struct OldestRead {
 fn without_pins(readers: Vec<Reader>, own: i64, pins: &[usize]) -> Vec<Reader> {
     let mut pins = pins.to_vec();
     let mut is_read = |reader: &Reader| {
-        let pinned = pins.iter().position(|pin| reader.txn == Some(*pin) && i64::from(reader.identity) == own);
+        let pinned =
+            pins.iter().position(|pin| reader.txn == Some(*pin) && i64::from(reader.identity) == own);
         pinned.map(|at| pins.swap_remove(at)).is_none()
     };
     readers.into_iter().filter(|reader| is_read(reader)).collect()

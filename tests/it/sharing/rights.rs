@@ -23,7 +23,15 @@ fn expect_files(path: &Path, mode: u32, owner: u32) {
     }
     names.sort();
     let all = [
-        "checkpoint", "data.mdb", "journal-0", "journal-1", "lock.mdb", "processes", "readers", "turnstile", "writer",
+        "checkpoint",
+        "data.mdb",
+        "journal-0",
+        "journal-1",
+        "lock.mdb",
+        "processes",
+        "readers",
+        "turnstile",
+        "writer",
     ];
     assert_eq!(names, all);
 }

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::position::{HEADER_BYTES, Position, StoreId};
+use super::position::{HEADER_BYTES, Position};
 use super::record::BLOCK_BYTES;
 use super::slot::{Checkpoint, SLOT_BYTES, Slots};
+use crate::kv::embedded::content::StoreId;
 use crate::kv::embedded::locks::files::Making;
 use crate::kv::embedded::positioned::{read_at, write_at};
 
@@ -24,14 +25,14 @@ pub(in crate::kv::embedded) struct Files {
 
 impl Files {
     /// Opens the files of a directory, and creates those that are missing.
-    pub(super) fn create(directory: &Path, making: &Making) -> io::Result<Self> {
+    pub(in crate::kv::embedded) fn create(directory: &Path, making: &Making) -> io::Result<Self> {
         let open = |name: &str| making.open(&directory.join(name));
         let [first, second] = SEGMENT_NAMES;
         Ok(Self { checkpoint: open(CHECKPOINT_NAME)?, segments: [open(first)?, open(second)?] })
     }
 
     /// Opens the files of a directory to read them; `None` if they are not there.
-    pub(super) fn open(directory: &Path) -> io::Result<Option<Self>> {
+    pub(in crate::kv::embedded) fn open(directory: &Path) -> io::Result<Option<Self>> {
         let open = |name: &str| match File::open(directory.join(name)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             opened => opened.map(Some),
@@ -43,57 +44,64 @@ impl Files {
     }
 
     /// Opens the files of a directory, which are there, to write them.
-    pub(super) fn open_to_write(directory: &Path) -> io::Result<Self> {
+    pub(in crate::kv::embedded) fn open_to_write(directory: &Path) -> io::Result<Self> {
         let open = |name: &str| File::options().read(true).write(true).open(directory.join(name));
         let [first, second] = SEGMENT_NAMES;
         Ok(Self { checkpoint: open(CHECKPOINT_NAME)?, segments: [open(first)?, open(second)?] })
     }
 
     /// What was written down about checkpoints.
-    pub(super) fn slots(&self) -> io::Result<Slots> {
+    pub(in crate::kv::embedded) fn slots(&self) -> io::Result<Slots> {
         Ok(Slots::parse(&read_at(&self.checkpoint, 0, BLOCK_BYTES + SLOT_BYTES)?))
     }
 
     /// Writes a checkpoint down. Only within the write turn.
-    pub(super) fn note_checkpoint(&self, checkpoint: &Checkpoint) -> io::Result<()> {
+    pub(in crate::kv::embedded) fn note_checkpoint(&self, checkpoint: &Checkpoint) -> io::Result<()> {
         write_at(&self.checkpoint, checkpoint.offset(), &checkpoint.to_bytes())
     }
 
     /// Flushes what was written down.
-    pub(super) fn flush_checkpoint(&self) -> io::Result<()> {
+    pub(in crate::kv::embedded) fn flush_checkpoint(&self) -> io::Result<()> {
         self.checkpoint.sync_data()
     }
 
     /// Makes a checkpoint that could not be flushed one that nobody finds.
-    pub(super) fn revoke_checkpoint(&self, checkpoint: &Checkpoint) -> io::Result<()> {
+    pub(in crate::kv::embedded) fn revoke_checkpoint(&self, checkpoint: &Checkpoint) -> io::Result<()> {
         write_at(&self.checkpoint, checkpoint.offset(), &[0; SLOT_BYTES])
     }
 
     /// The length of one of the two files of segments.
-    pub(super) fn segment_bytes(&self, file: usize) -> io::Result<u64> {
+    pub(in crate::kv::embedded) fn segment_bytes(&self, file: usize) -> io::Result<u64> {
         Ok(self.segments[file].metadata()?.len())
     }
 
     /// Reads from one of the two files of segments, as many bytes as there are.
-    pub(super) fn read(&self, file: usize, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+    pub(in crate::kv::embedded) fn read(
+        &self,
+        file: usize,
+        offset: u64,
+        bytes: usize,
+    ) -> io::Result<Vec<u8>> {
         read_at(&self.segments[file], offset, bytes)
     }
 
     /// Writes to one of the two files of segments.
-    pub(super) fn write(&self, file: usize, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    pub(in crate::kv::embedded) fn write(&self, file: usize, offset: u64, bytes: &[u8]) -> io::Result<()> {
         write_at(&self.segments[file], offset, bytes)
     }
 
     /// Flushes one of the two files of segments.
-    pub(super) fn flush(&self, file: usize) -> io::Result<()> {
+    pub(in crate::kv::embedded) fn flush(&self, file: usize) -> io::Result<()> {
         self.segments[file].sync_data()
     }
 
-    /// Makes one of the two files of segments longer, with zeros that are on the disk when this returns: a
-    /// flush of records then never has to change where the file system keeps the file.
-    pub(super) fn extend(&self, file: usize, to: u64) -> io::Result<()> {
+    /// Makes one of the two files of segments ready for the next segment: at least `to` bytes long, with zeros
+    /// that are on the disk when this returns, so that a flush of records never has to change where the file
+    /// system keeps the file.
+    pub(in crate::kv::embedded) fn make_ready(&self, file: usize, to: u64) -> io::Result<()> {
         let mut from = self.segment_bytes(file)?;
         if from >= to {
+            forget(&self.segments[file]);
             return Ok(());
         }
         let zeros = vec![0; ZEROS_BYTES];
@@ -108,7 +116,7 @@ impl Files {
     }
 
     /// The beginning of the segment that one of the two files holds.
-    pub(super) fn start(&self, file: usize, store: StoreId) -> io::Result<Option<Position>> {
+    pub(in crate::kv::embedded) fn start(&self, file: usize, store: StoreId) -> io::Result<Option<Position>> {
         Ok(Position::of_header(&self.read(file, 0, HEADER_BYTES)?, store))
     }
 }

@@ -3,25 +3,26 @@
 use std::io;
 
 use super::files::Files;
-use super::position::{Position, StoreId};
+use super::position::Position;
 use super::record::{self, BLOCK_BYTES, Head, Record, Written};
+use crate::kv::embedded::content::StoreId;
 use crate::kv::embedded::planted::{self, JournalBug};
 
 /// The size of the first segment of a store.
-pub(super) const SEGMENT_BYTES_FIRST: u64 = 256 * 1024;
+pub(in crate::kv::embedded) const SEGMENT_BYTES_FIRST: u64 = 256 * 1024;
 /// The size up to which the segments of a busy store grow.
-pub(super) const SEGMENT_BYTES_MAX: u64 = 8 * 1024 * 1024;
+pub(in crate::kv::embedded) const SEGMENT_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// The log of one store.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(in crate::kv::embedded) struct Log {
     pub files: Files,
     pub store: StoreId,
 }
 
 /// Why a record was not appended.
 #[derive(Debug)]
-pub(super) enum AppendError {
+pub(in crate::kv::embedded) enum AppendError {
     /// It is not in the log, and never will be.
     NotWritten(io::Error),
     /// Nobody knows whether the disk has it. Nothing may be appended behind it.
@@ -31,7 +32,11 @@ pub(super) enum AppendError {
 impl Log {
     /// Writes a record behind `tail`, makes sure that the disk has it, and returns the place behind it. The
     /// segment has room for it.
-    pub(super) fn append(&self, tail: Position, record: &mut Record) -> Result<Position, AppendError> {
+    pub(in crate::kv::embedded) fn append(
+        &self,
+        tail: Position,
+        record: &mut Record,
+    ) -> Result<Position, AppendError> {
         let file = tail.file();
         if tail.is_start() {
             self.files.write(file, 0, &tail.header(self.store)).map_err(AppendError::NotWritten)?;
@@ -43,20 +48,20 @@ impl Log {
     }
 
     /// Takes back the record behind `tail`, so that nobody ever finds it there.
-    pub(super) fn retract(&self, tail: Position) -> io::Result<()> {
+    pub(in crate::kv::embedded) fn retract(&self, tail: Position) -> io::Result<()> {
         let file = tail.file();
         self.files.write(file, tail.offset, &[0; BLOCK_BYTES])?;
         self.files.flush(file)
     }
 
     /// Whether the segment has room for so many bytes behind `tail`.
-    pub(super) fn has_room(&self, tail: Position, bytes: u64) -> io::Result<bool> {
+    pub(in crate::kv::embedded) fn has_room(&self, tail: Position, bytes: u64) -> io::Result<bool> {
         Ok(tail.offset + bytes <= self.files.segment_bytes(tail.file())?)
     }
 
     /// The number of the transaction before the segment that `tail` is in: what the other file holds ends
     /// there.
-    pub(super) fn first_of(&self, tail: Position) -> io::Result<u64> {
+    pub(in crate::kv::embedded) fn first_of(&self, tail: Position) -> io::Result<u64> {
         if tail.is_start() {
             return Ok(tail.number);
         }
@@ -66,7 +71,7 @@ impl Log {
     }
 
     /// The largest number of a segment that either file holds.
-    pub(super) fn newest_segment(&self) -> io::Result<u64> {
+    pub(in crate::kv::embedded) fn newest_segment(&self) -> io::Result<u64> {
         let mut newest = 0;
         for file in 0..2 {
             let segment = self.files.start(file, self.store)?.map_or(0, |start| start.segment);
@@ -76,7 +81,7 @@ impl Log {
     }
 
     /// The place behind the record of transaction `number`, if the records from `from` on lead there.
-    pub(super) fn find(&self, from: Position, number: u64) -> io::Result<Option<Position>> {
+    pub(in crate::kv::embedded) fn find(&self, from: Position, number: u64) -> io::Result<Option<Position>> {
         let mut walk = Walk::new(self, from);
         while walk.at().number < number {
             if walk.next()?.is_none() {
@@ -88,23 +93,23 @@ impl Log {
 }
 
 /// Goes from record to record, as long as each follows the one before.
-pub(super) struct Walk<'l> {
+pub(in crate::kv::embedded) struct Walk<'l> {
     log: &'l Log,
     at: Position,
 }
 
 impl<'l> Walk<'l> {
-    pub(super) fn new(log: &'l Log, from: Position) -> Self {
+    pub(in crate::kv::embedded) fn new(log: &'l Log, from: Position) -> Self {
         Self { log, at: from }
     }
 
     /// The place behind the last record.
-    pub(super) fn at(&self) -> Position {
+    pub(in crate::kv::embedded) fn at(&self) -> Position {
         self.at
     }
 
     /// The next record, whole.
-    pub(super) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+    pub(in crate::kv::embedded) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         if let Some(record) = self.next_here()? {
             return Ok(Some(record));
         }

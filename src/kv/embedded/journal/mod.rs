@@ -7,33 +7,31 @@
 //! - `files`: the files, `log`: records in them
 //! - `state`: what a process knows about the journal
 //! - `unsettled`: a commit that the disk does not have yet
-//! - `writing`: a commit through the journal
-//! - `checkpoints`: makes the tree on the disk whole, so that the journal before is not needed any more
-//! - `checkpointer`: the thread that does so in the background
+//! - `signal`: wakes the thread that makes checkpoints
 //! - `recovery`: after a loss of power
 //!
 //! LMDB commits without flushes, so between two flushes its file on the disk is *not* consistent. A
 //! *checkpoint* is a state of the tree that is. The state stays whole on the disk because each process that
 //! writes *pins* it, or an older one: LMDB reuses no page that a reader may still see. After a loss of power
 //! the tree goes back to the checkpoint, and the journal behind it is applied again.
-//! `docs/correctness/journal.md` has the argument.
+//! `durable` uses the journal; `docs/correctness/journal.md` has the argument.
 
-mod checkpointer;
-mod checkpoints;
 mod files;
 mod log;
 mod machine;
 mod position;
 mod record;
 pub(super) mod recovery;
+mod signal;
 mod slot;
 mod state;
 mod unsettled;
-mod writing;
 
-pub(super) use checkpointer::Checkpointer;
-pub(super) use files::{CHECKPOINT_NAME, SEGMENT_NAMES};
-pub(super) use position::StoreId;
-pub(super) use record::Record;
-pub(super) use state::Journal;
+pub(super) use files::{CHECKPOINT_NAME, Files, SEGMENT_NAMES};
+pub(super) use log::{AppendError, SEGMENT_BYTES_FIRST, SEGMENT_BYTES_MAX};
+pub(super) use position::Position;
+pub(super) use record::{BLOCK_BYTES, Record};
+pub(super) use signal::{Asked, Checkpointer};
+pub(super) use slot::Checkpoint;
+pub(super) use state::{Journal, JournalCounters, State};
 pub(super) use unsettled::Unsettled;

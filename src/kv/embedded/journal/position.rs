@@ -17,13 +17,11 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::record::BLOCK_BYTES;
+use crate::kv::embedded::content::StoreId;
 
 const MARK: &[u8; 8] = b"batonjr1";
-pub(super) const HEADER_BYTES: usize = 56;
+pub(in crate::kv::embedded) const HEADER_BYTES: usize = 56;
 const HASH_AT: usize = 48;
-
-/// The identity of a store, drawn when its journal was made.
-pub(in crate::kv::embedded) type StoreId = [u8; 16];
 
 /// A place between two records: the end of one, where the next one goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,43 +36,45 @@ pub(in crate::kv::embedded) struct Position {
 
 impl Position {
     /// The beginning of a segment.
-    pub(super) fn start_of(segment: u64, number: u64, chain: u64) -> Self {
+    pub(in crate::kv::embedded) fn start_of(segment: u64, number: u64, chain: u64) -> Self {
         Self { segment, offset: BLOCK_BYTES as u64, number, chain }
     }
 
     /// Whether nothing was written to the segment before this place.
-    pub(super) fn is_start(&self) -> bool {
+    pub(in crate::kv::embedded) fn is_start(&self) -> bool {
         self.offset == BLOCK_BYTES as u64
     }
 
     /// Which of the two files holds the segment.
-    pub(super) fn file(&self) -> usize {
+    pub(in crate::kv::embedded) fn file(&self) -> usize {
         usize::from(self.segment % 2 == 1)
     }
 
     /// The place behind the next record.
-    pub(super) fn after(self, bytes: u64, chain: u64) -> Self {
+    pub(in crate::kv::embedded) fn after(self, bytes: u64, chain: u64) -> Self {
         Self { offset: self.offset + bytes, number: self.number + 1, chain, ..self }
     }
 
     /// The header of the segment that begins here.
-    pub(super) fn header(&self, store: StoreId) -> [u8; HEADER_BYTES] {
+    pub(in crate::kv::embedded) fn header(&self, store: StoreId) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         bytes[..8].copy_from_slice(MARK);
         bytes[8..24].copy_from_slice(&store);
-        bytes[24..32].copy_from_slice(&self.segment.to_le_bytes());
-        bytes[32..40].copy_from_slice(&self.number.to_le_bytes());
-        bytes[40..HASH_AT].copy_from_slice(&self.chain.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.segment.to_be_bytes());
+        bytes[32..40].copy_from_slice(&self.number.to_be_bytes());
+        bytes[40..HASH_AT].copy_from_slice(&self.chain.to_be_bytes());
         let hash = xxh3_64(&bytes[..HASH_AT]);
-        bytes[HASH_AT..].copy_from_slice(&hash.to_le_bytes());
+        bytes[HASH_AT..].copy_from_slice(&hash.to_be_bytes());
         bytes
     }
 
     /// The beginning of the segment that has this header; `None` if it is not a header of the store.
-    pub(super) fn of_header(bytes: &[u8], store: StoreId) -> Option<Self> {
+    pub(in crate::kv::embedded) fn of_header(bytes: &[u8], store: StoreId) -> Option<Self> {
         let bytes: &[u8; HEADER_BYTES] = bytes.first_chunk()?;
-        let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes are eight"));
-        let is_ours = bytes[..8] == *MARK && bytes[8..24] == store && long(HASH_AT) == xxh3_64(&bytes[..HASH_AT]);
+        let long =
+            |at: usize| u64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight bytes are eight"));
+        let is_ours =
+            bytes[..8] == *MARK && bytes[8..24] == store && long(HASH_AT) == xxh3_64(&bytes[..HASH_AT]);
         is_ours.then(|| Self::start_of(long(24), long(32), long(40)))
     }
 }

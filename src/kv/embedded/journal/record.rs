@@ -13,7 +13,7 @@
 //! 4     the maximum size of the file: u64
 //! ```
 //!
-//! Numbers are little-endian. A record begins at a multiple of [`BLOCK_BYTES`], so no write touches a block
+//! Numbers are big-endian. A record begins at a multiple of [`BLOCK_BYTES`], so no write touches a block
 //! that holds an earlier record: a disk that tears a block while it writes it damages nothing that was
 //! acknowledged. The chain makes a reader stop at the first record that does not follow the one before: at a
 //! torn record, and at one that was left by an earlier use of the file. The hash is that of
@@ -50,7 +50,7 @@ pub(in crate::kv::embedded) struct Record {
 
 /// The length of a record and the chain that follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Written {
+pub(in crate::kv::embedded) struct Written {
     pub bytes: u64,
     pub chain: u64,
 }
@@ -74,31 +74,34 @@ impl Record {
     /// Adds the maximum size of the file.
     pub(in crate::kv::embedded) fn size(&mut self, bytes: u64) {
         self.bytes.push(SIZE);
-        self.bytes.extend_from_slice(&bytes.to_le_bytes());
+        self.bytes.extend_from_slice(&bytes.to_be_bytes());
     }
 
     fn push(&mut self, kind: u8, parts: &[&[u8]]) {
         self.bytes.push(kind);
         for part in parts {
             let length = u32::try_from(part.len()).expect("keys and values are checked before");
-            self.bytes.extend_from_slice(&length.to_le_bytes());
+            self.bytes.extend_from_slice(&length.to_be_bytes());
         }
-        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
+        for part in parts {
+            self.bytes.extend_from_slice(part);
+        }
     }
 
     /// How many bytes of a file it takes.
-    pub(super) fn file_bytes(&self) -> u64 {
+    pub(in crate::kv::embedded) fn file_bytes(&self) -> u64 {
         self.bytes.len().next_multiple_of(BLOCK_BYTES) as u64
     }
 
     /// Completes it, with zeros up to the end of its last block.
-    pub(super) fn seal(&mut self, number: u64, chain: u64) -> (&[u8], Written) {
-        let body = u32::try_from(self.bytes.len() - HEADER_BYTES).expect("a record is smaller than a segment");
+    pub(in crate::kv::embedded) fn seal(&mut self, number: u64, chain: u64) -> (&[u8], Written) {
+        let body =
+            u32::try_from(self.bytes.len() - HEADER_BYTES).expect("a record is smaller than a segment");
         self.bytes[..4].copy_from_slice(&MARK);
-        self.bytes[4..8].copy_from_slice(&body.to_le_bytes());
-        self.bytes[8..CHAIN_AT].copy_from_slice(&number.to_le_bytes());
+        self.bytes[4..8].copy_from_slice(&body.to_be_bytes());
+        self.bytes[8..CHAIN_AT].copy_from_slice(&number.to_be_bytes());
         let chain = next_chain(&self.bytes, chain);
-        self.bytes[CHAIN_AT..HEADER_BYTES].copy_from_slice(&chain.to_le_bytes());
+        self.bytes[CHAIN_AT..HEADER_BYTES].copy_from_slice(&chain.to_be_bytes());
         self.bytes.resize(self.bytes.len().next_multiple_of(BLOCK_BYTES), 0);
         (&self.bytes, Written { bytes: self.bytes.len() as u64, chain })
     }
@@ -113,7 +116,7 @@ fn next_chain(record: &[u8], before: u64) -> u64 {
 
 /// The first block of a record that may be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
+pub(in crate::kv::embedded) struct Head {
     pub number: u64,
     /// Header and body, without the zeros behind.
     pub bytes: usize,
@@ -121,24 +124,24 @@ pub(super) struct Head {
 
 impl Head {
     /// `None` if no record begins here.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(in crate::kv::embedded) fn parse(bytes: &[u8]) -> Option<Self> {
         if bytes.len() < HEADER_BYTES || bytes[..4] != MARK {
             return None;
         }
-        let body = u32::from_le_bytes(bytes[4..8].try_into().ok()?) as usize;
+        let body = u32::from_be_bytes(bytes[4..8].try_into().ok()?) as usize;
         Some(Self { number: number(bytes, 8), bytes: HEADER_BYTES.checked_add(body)? })
     }
 }
 
 /// The chain that a whole record continues with; `None` if it does not follow `before`.
-pub(super) fn follow(record: &[u8], before: u64) -> Option<Written> {
+pub(in crate::kv::embedded) fn follow(record: &[u8], before: u64) -> Option<Written> {
     let chain = next_chain(record, before);
     let bytes = record.len().next_multiple_of(BLOCK_BYTES) as u64;
     (chain == number(record, CHAIN_AT)).then_some(Written { bytes, chain })
 }
 
 /// The writes of a whole record that [`follow`] has accepted. `None` if it is not what this release writes.
-pub(super) fn writes(record: &[u8]) -> Option<Vec<Write>> {
+pub(in crate::kv::embedded) fn writes(record: &[u8]) -> Option<Vec<Write>> {
     let mut rest = record.get(HEADER_BYTES..)?;
     let mut writes = Vec::new();
     let conflict = WriteConflict::Omitted;
@@ -160,7 +163,7 @@ pub(super) fn writes(record: &[u8]) -> Option<Vec<Write>> {
             SIZE => {
                 let (bytes, after) = rest.split_first_chunk()?;
                 rest = after;
-                Write::Size(u64::from_le_bytes(*bytes))
+                Write::Size(u64::from_be_bytes(*bytes))
             }
             _ => return None,
         });
@@ -173,7 +176,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[Vec<u8>; N]> {
     let mut lengths = [0; N];
     for length in &mut lengths {
         let (bytes, after) = rest.split_first_chunk()?;
-        *length = u32::from_le_bytes(*bytes) as usize;
+        *length = u32::from_be_bytes(*bytes) as usize;
         *rest = after;
     }
     let mut parts = [const { Vec::new() }; N];
@@ -186,7 +189,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[Vec<u8>; N]> {
 }
 
 fn number(bytes: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes are eight"))
+    u64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight bytes are eight"))
 }
 
 #[cfg(test)]
@@ -202,7 +205,9 @@ mod tests {
             Mutation::ClearRange { range: KeyRange::new(b"a".to_vec(), b"b".to_vec()), conflict },
         ];
         let mut record = Record::default();
-        rows.iter().for_each(|row| record.row(row));
+        for row in &rows {
+            record.row(row);
+        }
         record.size(1 << 40);
         let writes = rows.into_iter().map(Write::Row).chain([Write::Size(1 << 40)]).collect();
         (record, writes)

@@ -15,10 +15,11 @@ use super::position::Position;
 use super::record::{self, Write};
 use super::slot::{Checkpoint, Slots};
 use crate::kv::KvError;
+use crate::kv::embedded::content::{self, STORE_ID_KEY};
 use crate::kv::embedded::data_file::{self, FILE_NAME};
 use crate::kv::embedded::errors::kv_error;
+use crate::kv::embedded::errors::unavailable;
 use crate::kv::embedded::lmdb::{Env, LmdbError};
-use crate::kv::embedded::opening::{self, STORE_ID_KEY, unavailable};
 use crate::kv::embedded::planted::{self, JournalBug};
 use crate::kv::embedded::values::Tables;
 
@@ -88,7 +89,7 @@ impl Recovery {
     /// Applies the journal, and makes a checkpoint of the result.
     pub(in crate::kv::embedded) fn apply(&self, env: &Env, directory: &Path) -> Result<(), KvError> {
         let io = |error| unavailable(directory, &error);
-        let tables = opening::tables_of(env)?.ok_or_else(|| other_file(directory))?;
+        let tables = content::tables_of(env)?.ok_or_else(|| other_file(directory))?;
         // What the checkpoint refers to stays whole until the next one is written.
         env.pin().map_err(kv_error)?;
         let mut walk = Walk::new(&self.log, self.checkpoint.position);
@@ -154,11 +155,11 @@ fn apply_one(env: &Env, tables: Tables, writes: &[Write], number: u64) -> Result
             Write::Row(mutation) => {
                 tables.apply(&mut txn, mutation).map_err(ApplyError::Kv)?;
             }
-            Write::Size(bytes) => opening::note_size(&mut txn, *bytes)?,
+            Write::Size(bytes) => content::note_size(&mut txn, *bytes)?,
         }
     }
     if writes.is_empty() {
-        opening::rewrite_format(&mut txn)?;
+        content::rewrite_format(&mut txn)?;
     }
     Ok(txn.commit()?)
 }

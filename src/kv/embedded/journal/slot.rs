@@ -18,12 +18,13 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::machine::Machine;
-use super::position::{Position, StoreId};
+use super::position::Position;
 use super::record::BLOCK_BYTES;
+use crate::kv::embedded::content::StoreId;
 use crate::kv::embedded::data_file::MetaBytes;
 
 const MARK: &[u8; 8] = b"batonck1";
-pub(super) const SLOT_BYTES: usize = 248;
+pub(in crate::kv::embedded) const SLOT_BYTES: usize = 248;
 const HASH_AT: usize = 240;
 /// The flag of a tree that must not be trusted, although the machine has not gone down since.
 const SUSPECT: u32 = 1;
@@ -50,34 +51,43 @@ impl Checkpoint {
     }
 
     /// Where in the file it goes.
-    pub(super) fn offset(&self) -> u64 {
+    pub(in crate::kv::embedded) fn offset(&self) -> u64 {
         (self.number % 2) * BLOCK_BYTES as u64
     }
 
-    pub(super) fn to_bytes(&self) -> [u8; SLOT_BYTES] {
+    pub(in crate::kv::embedded) fn to_bytes(&self) -> [u8; SLOT_BYTES] {
         let mut bytes = [0; SLOT_BYTES];
         bytes[..8].copy_from_slice(MARK);
         bytes[16..32].copy_from_slice(&self.store);
         let Position { segment, offset, number, chain } = self.position;
         let Machine { boot, device, inode } = self.machine;
-        let longs = [(8, self.number), (32, number), (40, segment), (48, offset), (56, chain), (80, device), (88, inode)];
+        let longs = [
+            (8, self.number),
+            (32, number),
+            (40, segment),
+            (48, offset),
+            (56, chain),
+            (80, device),
+            (88, inode),
+        ];
         for (at, long) in longs {
-            bytes[at..at + 8].copy_from_slice(&long.to_le_bytes());
+            bytes[at..at + 8].copy_from_slice(&long.to_be_bytes());
         }
         bytes[64..80].copy_from_slice(&boot);
-        bytes[96..100].copy_from_slice(&self.page_bytes.to_le_bytes());
+        bytes[96..100].copy_from_slice(&self.page_bytes.to_be_bytes());
         let flags = if self.is_suspect { SUSPECT } else { 0 };
-        bytes[100..104].copy_from_slice(&flags.to_le_bytes());
+        bytes[100..104].copy_from_slice(&flags.to_be_bytes());
         bytes[104..HASH_AT].copy_from_slice(&self.meta);
         let hash = xxh3_64(&bytes[..HASH_AT]);
-        bytes[HASH_AT..].copy_from_slice(&hash.to_le_bytes());
+        bytes[HASH_AT..].copy_from_slice(&hash.to_be_bytes());
         bytes
     }
 
     fn of_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; SLOT_BYTES] = bytes.first_chunk()?;
-        let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes are eight"));
-        let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes are four"));
+        let long =
+            |at: usize| u64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight bytes are eight"));
+        let word = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes are four"));
         let id = |at: usize| bytes[at..at + 16].try_into().expect("sixteen bytes are sixteen");
         let is_whole = bytes[..8] == *MARK && long(HASH_AT) == xxh3_64(&bytes[..HASH_AT]);
         is_whole.then(|| Self {
@@ -94,7 +104,7 @@ impl Checkpoint {
 
 /// What the file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Slots {
+pub(in crate::kv::embedded) enum Slots {
     /// No checkpoint was ever finished.
     None,
     Newest(Box<Checkpoint>),
@@ -104,7 +114,7 @@ pub(super) enum Slots {
 
 impl Slots {
     /// Reads the two slots of a file.
-    pub(super) fn parse(file: &[u8]) -> Self {
+    pub(in crate::kv::embedded) fn parse(file: &[u8]) -> Self {
         let slot = |number: usize| file.get(number * BLOCK_BYTES..).unwrap_or_default();
         let parsed = [0, 1].map(|number| Checkpoint::of_bytes(slot(number)));
         let newest = parsed.into_iter().flatten().max_by_key(|checkpoint| checkpoint.number);

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use super::files::Files;
 use super::log::Log;
 use super::machine::Machine;
-use super::position::{Position, StoreId};
+use super::position::Position;
 use super::slot::{Checkpoint, Slots};
 use crate::kv::embedded::clock;
+use crate::kv::embedded::content::StoreId;
 use crate::kv::embedded::data_file::FILE_NAME;
 use crate::kv::embedded::locks::files::Making;
 use crate::sync::{Mutex, MutexGuard};
@@ -22,17 +23,17 @@ const FREED_MAX: usize = 1_024;
 
 /// The journal of an open store.
 pub(in crate::kv::embedded) struct Journal {
-    pub(super) log: Log,
-    pub(super) machine: Machine,
+    pub(in crate::kv::embedded) log: Log,
+    pub(in crate::kv::embedded) machine: Machine,
     /// The data file, to read meta pages from.
-    pub(super) data: File,
+    pub(in crate::kv::embedded) data: File,
     state: Mutex<State>,
     pub(in crate::kv::embedded) counters: JournalCounters,
 }
 
 /// What changes. Locked within the write turn, or for a moment.
 #[derive(Debug)]
-pub(super) struct State {
+pub(in crate::kv::embedded) struct State {
     /// Where the next record goes. `None`: it has to be found.
     pub tail: Option<Position>,
     /// A state at or below the newest checkpoint is pinned, so this process may write.
@@ -48,8 +49,6 @@ pub(super) struct State {
     pub is_dirty: bool,
     /// Commits since the last checkpoint that have freed many pages.
     pub freed: Vec<usize>,
-    /// Those before it.
-    pub freed_before: Vec<usize>,
     /// Why nothing can be written any more.
     pub broken: Option<String>,
 }
@@ -65,11 +64,11 @@ pub(in crate::kv::embedded) struct JournalCounters {
 }
 
 impl JournalCounters {
-    pub(super) fn add(counter: &AtomicU64, amount: u64) {
+    pub(in crate::kv::embedded) fn add(counter: &AtomicU64, amount: u64) {
         counter.fetch_add(amount, Ordering::Relaxed);
     }
 
-    pub(super) fn checkpoint_took(&self, time: Duration) {
+    pub(in crate::kv::embedded) fn checkpoint_took(&self, time: Duration) {
         Self::add(&self.checkpoints, 1);
         Self::add(&self.checkpoint_micros, u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     }
@@ -77,7 +76,11 @@ impl JournalCounters {
 
 impl Journal {
     /// Opens the journal of a directory, and creates the files that are missing.
-    pub(in crate::kv::embedded) fn open(directory: &Path, making: &Making, store: StoreId) -> io::Result<Self> {
+    pub(in crate::kv::embedded) fn open(
+        directory: &Path,
+        making: &Making,
+        store: StoreId,
+    ) -> io::Result<Self> {
         let data = directory.join(FILE_NAME);
         let now = clock::now();
         Ok(Self {
@@ -93,14 +96,13 @@ impl Journal {
                 checked: now,
                 is_dirty: false,
                 freed: Vec::new(),
-                freed_before: Vec::new(),
                 broken: None,
             }),
             counters: JournalCounters::default(),
         })
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(in crate::kv::embedded) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -113,20 +115,10 @@ impl Journal {
     }
 
     /// The newest checkpoint of this store that was written down, whoever made it. Within the write turn.
-    pub(super) fn newest_checkpoint(&self) -> io::Result<Option<Checkpoint>> {
+    pub(in crate::kv::embedded) fn newest_checkpoint(&self) -> io::Result<Option<Checkpoint>> {
         Ok(match self.log.files.slots()? {
             Slots::Newest(newest) if newest.store == self.log.store => Some(*newest),
             _ => None,
         })
-    }
-
-    /// The bytes of the journal since the newest checkpoint.
-    pub(in crate::kv::embedded) fn bytes_since_checkpoint(&self) -> u64 {
-        self.state().bytes
-    }
-
-    /// The size of the journal's files.
-    pub(in crate::kv::embedded) fn file_bytes(&self) -> u64 {
-        (0..2).filter_map(|file| self.log.files.segment_bytes(file).ok()).sum()
     }
 }

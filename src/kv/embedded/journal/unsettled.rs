@@ -23,17 +23,17 @@ pub(in crate::kv::embedded) struct Unsettled {
 }
 
 /// Shows the commit when it is dropped.
-pub(super) struct Hidden<'u>(Option<&'u Unsettled>);
+pub(in crate::kv::embedded) struct Hidden<'u>(Option<&'u Unsettled>);
 
 impl Unsettled {
     /// Hides the commit with this number, which does not exist yet.
-    pub(super) fn hide(&self, number: usize) -> Hidden<'_> {
+    pub(in crate::kv::embedded) fn hide(&self, number: usize) -> Hidden<'_> {
         self.number.store(number, Ordering::SeqCst);
         Hidden(Some(self))
     }
 
     /// Everything is on the disk.
-    pub(super) fn settle(&self) {
+    pub(in crate::kv::embedded) fn settle(&self) {
         if self.number.swap(0, Ordering::SeqCst) != 0 {
             let _held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
             self.changed.notify_all();
@@ -44,7 +44,7 @@ impl Unsettled {
     /// if that takes too long.
     pub(in crate::kv::embedded) fn wait(&self, number: usize) -> bool {
         let held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_hidden = |_: &mut ()| self.is_hidden(number);
+        let is_hidden = |(): &mut ()| self.is_hidden(number);
         let waited = self.changed.wait_timeout_while(held, WAIT_MAX, is_hidden);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
@@ -58,7 +58,7 @@ impl Unsettled {
 
 impl Hidden<'_> {
     /// It stays hidden until a checkpoint has it.
-    pub(super) fn keep(mut self) {
+    pub(in crate::kv::embedded) fn keep(mut self) {
         self.0 = None;
     }
 }

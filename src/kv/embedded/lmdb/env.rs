@@ -162,7 +162,7 @@ impl Env {
 
     /// Releases all pinned states.
     pub(crate) fn release_pins(&self) {
-        self.release_pins_of(|pins| pins.len());
+        self.release_pins_of(<[Pin]>::len);
     }
 
     /// Releases the pinned states at or below `txn`, but for the newest of these.

@@ -302,8 +302,11 @@ fn relaxed_durability_loses_the_newest_commits_and_nothing_else() {
     let findings = Search::new(&recording, 3).find(0..100, 100);
     println!("{} of 100 are not at their newest commit", findings.len());
     assert!(findings.len() > 10, "only {findings:?}");
-    let is_older =
-        |found: &&String| ["it is at commit", "it is at generation", "it is not there", "a start got"].iter().any(|how| found.contains(how));
+    let is_older = |found: &&String| {
+        ["it is at commit", "it is at generation", "it is not there", "a start got"]
+            .iter()
+            .any(|how| found.contains(how))
+    };
     let worse: Vec<&String> = findings.iter().filter(|found| !is_older(found)).collect();
     assert!(worse.is_empty(), "{worse:#?}");
 }

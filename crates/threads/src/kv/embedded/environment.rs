@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::options::Settings;
 use super::values::Tables;
-use crate::kv::{KvError, Mutations};
+use crate::kv::{KvError, Mutation, Mutations};
 use crate::sync::{Condvar, Mutex, point, watch};
 
 pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -174,7 +174,14 @@ impl Store {
         false
     }
 
-    pub(super) fn forget_freed(&self, _: usize) {}
+    pub(super) fn note_freed(&self, _: usize) {}
+
+    pub(super) fn begin_checkpoints(self: &Arc<Self>) -> std::io::Result<()> {
+        assert!(self.disk.is_open());
+        Ok(())
+    }
+
+    pub(super) fn end_writing(&self) {}
 
     pub(super) fn is_there(&self) -> bool {
         true
@@ -209,8 +216,8 @@ pub(crate) struct WriteTxn<'e> {
 }
 
 impl WriteTxn<'_> {
-    pub(super) fn writer(&mut self) -> &mut Self {
-        self
+    pub(super) fn apply(&mut self, tables: Tables, mutation: &Mutation) -> Result<usize, KvError> {
+        tables.apply(self, mutation)
     }
 
     pub(super) fn abort(self) {}

@@ -12,16 +12,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::position::Position;
-use super::slot::Checkpoint;
-use super::state::{Journal, JournalCounters, State};
-use super::writing::failed;
+use super::background;
+use super::commit::failed;
 use crate::kv::KvError;
 use crate::kv::embedded::environment::Store;
 use crate::kv::embedded::errors::no_turn;
+use crate::kv::embedded::journal::{Checkpoint, Journal, JournalCounters, Position, State};
+use crate::kv::embedded::locks::Locks;
 use crate::kv::embedded::options::Durability;
 use crate::kv::embedded::planted::{self, JournalBug};
-use crate::kv::embedded::locks::Locks;
 use crate::kv::embedded::{clock, data_file, lmdb};
 
 /// How long the background waits for the write turn.
@@ -46,8 +45,7 @@ impl Store {
         let begun = self.begin_checkpoint(journal, state, newest)?;
         let position = begun.checkpoint.position;
         let flushed = self.env.sync();
-        let done = self
-            .is_flushed(journal, state, flushed)
+        let done = Self::is_flushed(journal, state, flushed)
             .and_then(|()| self.finish_checkpoint(journal, state, begun));
         state.is_dirty |= done.is_err();
         done?;
@@ -78,13 +76,14 @@ impl Store {
         let flushed = self.env.sync();
         let _turn = locks.take_turn(TURN_WAIT, &|| true).map_err(no_turn)?;
         let mut state = journal.state();
-        self.is_flushed(journal, &mut state, flushed)?;
+        Self::is_flushed(journal, &mut state, flushed)?;
         self.finish_checkpoint(journal, &mut state, begun)
     }
 
     fn begin_checkpoint(&self, journal: &Journal, state: &mut State, newest: u64) -> Result<Begun, KvError> {
         let at = clock::now();
-        let (before, position) = self.next_position(journal, state, newest).map_err(|error| failed(&error))?;
+        let (before, position) =
+            self.next_position(journal, state, newest).map_err(|error| failed(&error))?;
         if !planted::is_journal(JournalBug::NoPin) {
             self.pin_newest(newest)?;
         }
@@ -127,12 +126,7 @@ impl Store {
         Ok((before, Position::start_of(segment, newest, chain)))
     }
 
-    fn is_flushed(
-        &self,
-        journal: &Journal,
-        state: &mut State,
-        flushed: lmdb::Result<()>,
-    ) -> Result<(), KvError> {
+    fn is_flushed(journal: &Journal, state: &mut State, flushed: lmdb::Result<()>) -> Result<(), KvError> {
         JournalCounters::add(&journal.counters.flushes, 1);
         flushed.map_err(|error| {
             Self::distrust(journal, state, &format!("a flush of its data has failed ({error})"));
@@ -162,7 +156,7 @@ impl Store {
             }
         }
         self.unsettled.settle();
-        self.forget_freed_through(state, checkpoint.txn());
+        self.forget_freed_through(journal, state, checkpoint.txn())?;
         // Pins at or below a checkpoint keep it whole; the newest of these is enough.
         let pinned = usize::try_from(checkpoint.txn()).unwrap_or(usize::MAX);
         self.env.release_pins_but_newest_through(pinned);
@@ -174,17 +168,20 @@ impl Store {
         Ok(())
     }
 
-    /// Releases the memory of pages that were freed up to a checkpoint, and once more at the next one: what is
-    /// beside them may have been written meanwhile, and the kernel keeps that.
-    fn forget_freed_through(&self, state: &mut State, txn: u64) {
+    /// Releases the memory of pages that were freed up to a checkpoint. What lies beside them and was written
+    /// since is flushed first: the kernel keeps what is not on the disk, with all that it holds in one piece
+    /// with it.
+    fn forget_freed_through(&self, journal: &Journal, state: &mut State, txn: u64) -> Result<(), KvError> {
         let is_covered = |freed: &usize| *freed as u64 <= txn;
-        let (covered, later): (Vec<_>, Vec<_>) = std::mem::take(&mut state.freed).into_iter().partition(is_covered);
+        let (covered, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut state.freed).into_iter().partition(is_covered);
         state.freed = later;
-        let again = std::mem::replace(&mut state.freed_before, covered);
-        let commits: Vec<usize> = again.into_iter().chain(state.freed_before.iter().copied()).collect();
-        if !commits.is_empty() {
-            self.forget_freed(&commits);
+        if !covered.is_empty() {
+            let flushed = self.env.sync();
+            Self::is_flushed(journal, state, flushed)?;
+            self.forget_freed(&covered);
         }
+        Ok(())
     }
 
     /// A flush of the data has failed. The kernel may have forgotten what it could not write, and later
@@ -206,7 +203,7 @@ impl Store {
     /// Starts the thread that makes checkpoints in the background, if anything will be written.
     pub(in crate::kv::embedded) fn begin_checkpoints(self: &Arc<Self>) -> io::Result<()> {
         match &self.journal {
-            Some(_) => self.checkpointer.start(Arc::downgrade(self)),
+            Some(_) => background::start(&self.checkpointer, Arc::downgrade(self)),
             None => Ok(()),
         }
     }

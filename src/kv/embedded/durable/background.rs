@@ -7,10 +7,10 @@
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::state::State;
-use crate::kv::embedded::environment::Store;
-use crate::kv::embedded::options::Durability;
 use crate::kv::embedded::clock;
+use crate::kv::embedded::environment::Store;
+use crate::kv::embedded::journal::{Asked, Checkpointer, State};
+use crate::kv::embedded::options::Durability;
 use crate::sync::{Condvar, Mutex, thread};
 
 /// The time between two checkpoints while something is written. Without a journal, this is what a loss of
@@ -21,22 +21,6 @@ const PAUSE_RELAXED: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(2);
 /// The pause after a checkpoint that failed.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
-
-/// What the thread is asked for.
-#[derive(Debug, Default)]
-struct Asked {
-    /// Something was written since the last checkpoint.
-    is_awake: bool,
-    /// A checkpoint is due now.
-    is_due: bool,
-    is_closing: bool,
-}
-
-/// The thread, as others see it.
-#[derive(Debug, Default)]
-pub(in crate::kv::embedded) struct Checkpointer {
-    asked: Arc<(Mutex<Asked>, Condvar)>,
-}
 
 /// What the thread does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,31 +51,10 @@ fn next(state: &State, now: Instant, durability: Durability, is_due: bool) -> Ne
     if wait.is_zero() { Next::Rest } else { Next::Wait(wait) }
 }
 
-impl Checkpointer {
-    /// Starts the thread. Without it checkpoints are made when the journal is full.
-    pub(in crate::kv::embedded) fn start(&self, store: Weak<Store>) -> std::io::Result<()> {
-        let asked = Arc::clone(&self.asked);
-        thread::Builder::new().name("baton-checkpoint".into()).spawn(move || serve(&asked, &store)).map(drop)
-    }
-
-    /// Says that something was written, and whether a checkpoint is due.
-    pub(super) fn wake(&self, is_due: bool) {
-        let (asked, changed) = &*self.asked;
-        let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = !asked.is_awake || (is_due && !asked.is_due);
-        asked.is_awake = true;
-        asked.is_due |= is_due;
-        if is_new {
-            changed.notify_one();
-        }
-    }
-
-    /// Ends the thread soon.
-    pub(in crate::kv::embedded) fn stop(&self) {
-        let (asked, changed) = &*self.asked;
-        asked.lock().unwrap_or_else(PoisonError::into_inner).is_closing = true;
-        changed.notify_one();
-    }
+/// Starts the thread. Without it checkpoints are made when the journal is full.
+pub(super) fn start(signal: &Checkpointer, store: Weak<Store>) -> std::io::Result<()> {
+    let asked = Arc::clone(&signal.asked);
+    thread::Builder::new().name("baton-checkpoint".into()).spawn(move || serve(&asked, &store)).map(drop)
 }
 
 fn serve(asked: &(Mutex<Asked>, Condvar), store: &Weak<Store>) {

@@ -2,14 +2,13 @@
 
 use std::io;
 
-use super::files::Files;
-use super::log::{AppendError, SEGMENT_BYTES_FIRST, SEGMENT_BYTES_MAX};
-use super::position::Position;
-use super::record::{BLOCK_BYTES, Record};
-use super::state::{Journal, JournalCounters, State};
 use crate::kv::KvError;
 use crate::kv::embedded::environment::{Store, WriteTxn};
 use crate::kv::embedded::errors::{is_full, kv_error};
+use crate::kv::embedded::journal::{
+    AppendError, BLOCK_BYTES, Files, Journal, JournalCounters, Position, Record, SEGMENT_BYTES_FIRST,
+    SEGMENT_BYTES_MAX, State,
+};
 use crate::kv::embedded::options::Durability;
 use crate::kv::embedded::{clock, lmdb};
 
@@ -83,7 +82,9 @@ impl Store {
             match self.env.pin().map_err(kv_error)? {
                 Some(pinned) if pinned as u64 == newest => return Ok(()),
                 Some(_) => {
-                    return Err(KvError::Unavailable { detail: "the store changed within the write turn".into() });
+                    return Err(KvError::Unavailable {
+                        detail: "the store changed within the write turn".into(),
+                    });
                 }
                 None => self.take_place()?,
             }
@@ -140,14 +141,15 @@ impl Store {
 
     /// The end of the journal, in a segment with room for a record of so many bytes.
     fn room_for(&self, journal: &Journal, state: &mut State, bytes: u64) -> Result<Position, KvError> {
-        let tail = state.tail.ok_or_else(|| failed(&io::Error::other("the end of the journal is not known")))?;
+        let tail =
+            state.tail.ok_or_else(|| failed(&io::Error::other("the end of the journal is not known")))?;
         let log = &journal.log;
         if log.has_room(tail, bytes).map_err(|error| failed(&error))? {
             return Ok(tail);
         }
         let least = (BLOCK_BYTES as u64 + bytes).max(SEGMENT_BYTES_FIRST);
         if tail.is_start() {
-            log.files.extend(tail.file(), least).map_err(|error| failed(&error))?;
+            log.files.make_ready(tail.file(), least).map_err(|error| failed(&error))?;
             return Ok(tail);
         }
         // The other file can be used again once a checkpoint covers what it holds.
@@ -160,15 +162,19 @@ impl Store {
             self.checkpoint_in_turn(journal, state, tail.number)?;
         }
         let tail = state.tail.unwrap_or(tail);
-        let next = if tail.is_start() { tail } else { Position::start_of(tail.segment + 1, tail.number, tail.chain) };
-        let wanted = self.next_segment_bytes(&log.files, state, tail).map_err(|error| failed(&error))?;
-        log.files.extend(next.file(), wanted.max(least)).map_err(|error| failed(&error))?;
+        let next = if tail.is_start() {
+            tail
+        } else {
+            Position::start_of(tail.segment + 1, tail.number, tail.chain)
+        };
+        let wanted = Self::next_segment_bytes(&log.files, state, tail).map_err(|error| failed(&error))?;
+        log.files.make_ready(next.file(), wanted.max(least)).map_err(|error| failed(&error))?;
         state.tail = Some(next);
         Ok(next)
     }
 
     /// The size for the next segment: twice that of the last one, if that was filled soon.
-    fn next_segment_bytes(&self, files: &Files, state: &State, tail: Position) -> io::Result<u64> {
+    fn next_segment_bytes(files: &Files, state: &State, tail: Position) -> io::Result<u64> {
         let bytes = files.segment_bytes(tail.file())?;
         let is_busy = clock::now().duration_since(state.checked).as_secs() < BUSY_SECONDS;
         Ok(if is_busy { (2 * bytes).min(SEGMENT_BYTES_MAX) } else { bytes.min(SEGMENT_BYTES_MAX) })

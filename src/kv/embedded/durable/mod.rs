@@ -1,0 +1,9 @@
+//! Durable commits: how an open store uses its journal.
+//!
+//! - `commit`: one record, one flush, then LMDB's commit without a flush
+//! - `checkpoint`: makes the tree on the disk whole, so that the journal before is not needed any more
+//! - `background`: the thread that makes checkpoints
+
+mod background;
+mod checkpoint;
+mod commit;
