@@ -22,7 +22,7 @@ export interface EmbeddedStoreOptions {
   create?: boolean;
   /**
    * What a resolved commit survives. `'strict'`: `kill -9` and a power loss. `'relaxed'`: only `kill -9`. A power loss
-   * can then destroy the whole store, so use it for tests and scratch data.
+   * then costs the commits of the last second or so, but not the store.
    *
    * @default 'strict'
    */

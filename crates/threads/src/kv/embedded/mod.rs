@@ -17,11 +17,19 @@ mod view;
 mod opening {
     use std::path::Path;
 
+    use super::errors::unavailable;
     use crate::kv::{Identity, KvError};
 
     pub(super) fn identity(directory: &Path, _: super::options::Settings) -> Result<Identity, KvError> {
         Identity::of_place(directory).map_err(|error| unavailable(directory, &error))
     }
+}
+
+/// What a directory that cannot be used is called.
+mod errors {
+    use std::path::Path;
+
+    use crate::kv::KvError;
 
     pub(super) fn unavailable(path: &Path, error: &std::io::Error) -> KvError {
         KvError::Unavailable { detail: format!("cannot open {}: {error}", path.display()) }
