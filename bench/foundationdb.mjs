@@ -11,16 +11,17 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 
+import { inFlight } from './foundationdb/in-flight.mjs';
 import { requireRelease } from './release.mjs';
 import { resultOf, writeReport } from './report/results.js';
-import { Complaint, section, table, times, title, whole } from './sql/report.mjs';
+import { Complaint, print, section, table, times, title, whole } from './sql/report.mjs';
 
 const HELP = `Usage: npm run bench:foundationdb -- [options]
 
   --actors A,B     actors that commit side by side (default 1,16,64,256)
   --rounds N       turns of each comparison (default 3)
   --seconds N      length of a turn (default 3)
-  --sql            transactions of one row through SQL as well
+  --sql            transactions of one row through SQL as well, also several of one actor in flight
   --json FILE      writes the figures to a file as well
   --help           this text
 
@@ -194,6 +195,12 @@ async function main() {
     ]);
   }
   table(rows);
+  if (values.sql) {
+    section('in flight', 'transactions of one row a second through SQL, by calls in flight');
+    const gains = await inFlight(store, rounds, seconds);
+    print(gains);
+    results.push(...gains);
+  }
   const versions = { FoundationDB: String(foundationdb?.clusterVersion) };
   writeReport(values.json, { bench: 'foundationdb', versions, notes: [], results });
   for await (const { actorId } of store.actors()) {

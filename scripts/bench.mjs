@@ -14,30 +14,35 @@ import { requireRelease } from '../bench/release.mjs';
 import { page, plots } from '../bench/report/page.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const HELP = `Usage: npm run bench -- [options]
-
-  --quick           a few turns of each: whether everything runs, not how fast it is
-  --only A,B        sql, startup, peers (default all)
-  --out DIR         where the page goes (default docs/benchmarks)
-  --no-build        measure the addon that is there, which must be a release build
-  --help            this text`;
-
 /** @type {Record<string, { full: string, quick: string }>} */
 const BENCHES = {
+  commits: {
+    full: 'node bench/commits.mjs',
+    quick:
+      'node bench/commits.mjs --rounds 1 --seconds 0.5 --actors 16 --in-flight 1,16 --rate 500 --commits 50 --mib 5 --stall-mib 4',
+  },
   startup: {
     full: 'node bench/startup.mjs --rounds 200',
     quick: 'node bench/startup.mjs --rounds 10 --sizes 1,16',
   },
   sql: {
-    full: 'node --expose-gc bench/sql.mjs --only commits,scan,points,memory',
+    full: 'node --expose-gc bench/sql.mjs --only scan,points,memory',
     quick:
-      'node --expose-gc bench/sql.mjs --only commits,scan,points,memory --rounds 1 --seconds 0.5 --scan-mib 5 --databases 500',
+      'node --expose-gc bench/sql.mjs --only scan,points,memory --rounds 1 --seconds 0.5 --scan-mib 5 --databases 500',
   },
   peers: {
     full: 'cargo bench --bench peers -- --only strict --rounds 31',
     quick: 'cargo bench --bench peers -- --only strict --rounds 3',
   },
 };
+
+const HELP = `Usage: npm run bench -- [options]
+
+  --quick           a few turns of each: whether everything runs, not how fast it is
+  --only A,B        ${Object.keys(BENCHES).join(', ')} (default all)
+  --out DIR         where the page goes (default docs/benchmarks)
+  --no-build        measure the addon that is there, which must be a release build
+  --help            this text`;
 
 const { values: options } = parseArgs({
   allowNegative: true,

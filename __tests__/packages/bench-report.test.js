@@ -4,12 +4,12 @@
 
 const { apart, ticks } = require('../../bench/report/geometry.js');
 const { markdownTable, page, plots } = require('../../bench/report/page.js');
-const { resultOf, verdict } = require('../../bench/report/results.js');
+const { resultOf, verdict, withoutRatios } = require('../../bench/report/results.js');
 
 const commits = (actors, turns, goal) =>
   resultOf(
     {
-      bench: 'sql',
+      bench: 'commits',
       case: `commits, ${actors} actors`,
       unit: '/s',
       better: 'higher',
@@ -52,6 +52,9 @@ const RESULTS = [
     },
     [{ baton: 30, 'better-sqlite3': 40 }],
   ),
+  resultOf({ bench: 'sql', case: 'points', unit: '/s', better: 'higher' }, [
+    { libsql: 10, 'better-sqlite3': 20, baton: 30 },
+  ]),
 ];
 const RUN = {
   date: '2026-11-24',
@@ -69,7 +72,19 @@ test('a ratio is the median of the ratios inside the turns', () => {
 });
 
 test('a goal is kept, missed, or nothing without its peer', () => {
-  expect(RESULTS.map(verdict)).toEqual(['missed', 'met', 'none', 'none', 'none']);
+  expect(RESULTS.map(verdict)).toEqual(['missed', 'met', 'none', 'none', 'none', 'none']);
+});
+
+test('a goal of Baton alone is judged without ratios, which need not mean anything', () => {
+  const late = withoutRatios(
+    resultOf({ bench: 'commits', case: 'late', unit: 'ms', better: 'lower', goal: { atMost: 2 } }, [
+      { baton: 3, libsql: 0 },
+    ]),
+  );
+  expect(verdict(late)).toBe('missed');
+  expect(page({ ...RUN, results: [late] })).toContain(
+    '| late | 3.00 ms | 0.00 ms |  | at most 2 ms | **missed** |',
+  );
 });
 
 test('the page has the figures, what was missed, and where it was measured', () => {
@@ -77,7 +92,7 @@ test('the page has the figures, what was missed, and where it was measured', () 
   expect(text).toContain('| commits, 1 actors | 110/s | 400/s | 500/s | 0.25 |');
   expect(text).toContain('at least 0.6 of libsql | **missed** |');
   expect(text).toContain('at least 5 of libsql | met |');
-  expect(text).toContain('| cold scan | 30.0 ms |  | 40.0 ms |  | 0.75 |');
+  expect(text).toContain('| cold scan | 30.0 ms | 40.0 ms |  | 0.75 |  |');
   expect(text).toContain('2 x a <fast> one, 16 GiB, linux 6, files on ext4');
   expect(text).toContain('> libsql was left out of one');
   for (const file of Object.keys(plots(RUN))) {

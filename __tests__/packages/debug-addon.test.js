@@ -24,7 +24,7 @@ test('the tests build where no package looks', () => {
 const onDebug = NativeStore.buildProfile() === 'debug' ? test : test.skip;
 
 onDebug('benches refuse a debug addon by name', async () => {
-  const benches = ['startup', 'sql', 'writes'].map((name) => [`bench/${name}.mjs`]);
+  const benches = ['startup', 'sql', 'commits'].map((name) => [`bench/${name}.mjs`]);
   for (const bench of [...benches, ['scripts/bench.mjs', '--no-build']]) {
     const error = await runNode(...bench).catch((failed) => failed);
     expect({ bench, code: error.code, stderr: error.stderr }).toEqual({

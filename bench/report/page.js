@@ -10,6 +10,12 @@ const { figure, rows } = require('./text.js');
 
 const SECTIONS = [
   [
+    'commits',
+    'Durable one-row transactions',
+    '`db.run` with one INSERT, answered when it is on disk, against SQLite in the process on a plain file for each actor. ' +
+      'Unless a row says otherwise, the peers insert on the event loop, which they block',
+  ],
+  [
     'sql',
     'SQL against what a user would pick instead',
     'SQLite in the process on a plain file for each actor',
@@ -51,7 +57,7 @@ function plots({ results, machine }) {
       })),
     });
   }
-  const commits = results.filter(({ bench, params }) => bench === 'sql' && params?.actors !== undefined);
+  const commits = results.filter(({ bench, params }) => bench === 'commits' && params?.actors !== undefined);
   if (commits.length > 0) {
     files['commits.svg'] = lines({
       title: 'Durable one-row transactions a second, by the actors that commit at once',
@@ -135,6 +141,16 @@ const METHOD = `## How to read it
 - **What the peers do not do**: libsql and better-sqlite3 have no fencing, no checksums and one flush a commit (their log)
   where LMDB has two. They run on the thread that calls them; Baton's SQL runs on threads of its own, and its answers cross to the
   event loop. Bare LMDB has no fence, checksum, compression, queue or SQL.
+- **Calls in flight** are one actor's calls that nobody waits for before the next one. A synchronous interface has no such thing:
+  the peers' figure is the same in these rows, one transaction for each insert, as a service would run them. Peers in a worker
+  thread get a message for each call, and answer it before the next one.
+- **Late** is the event loop behind its 1 ms timer. The peers block it; in the rows of actors that commit they let it go on after
+  every single insert, which is their best case. **Answers at a fixed rate** are timed from when a write should have arrived, by a
+  schedule that is set before the first (so no write waits for a slow one without its being counted); another thread sends them.
+- **Written bytes** are those that the kernel counts for the process. A large actor of the peers is a file of its own, so its
+  deletion leaves nothing behind.
+- **After kill -9** the store is opened as it was left, and as a copy in another directory, which must not rely on anything that was
+  only in the system's memory.
 - **What is missing**: machines with more cores, other disks, macOS and Windows, FoundationDB
   (\`npm run bench:foundationdb\`, \`cargo bench --bench foundationdb\`; figures in [foundationdb.md](../foundationdb.md)).
 - A goal that was missed says so. Goals are those of the project's design, set before it was built.`;

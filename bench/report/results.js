@@ -65,6 +65,16 @@ function resultOf(about, turns) {
 }
 
 /**
+ * A result whose sides are not to be divided by each other: the peers are there for context.
+ *
+ * @param {Result} result
+ * @returns {Result}
+ */
+function withoutRatios(result) {
+  return { ...result, ratio: {}, ratioSpread: {} };
+}
+
+/**
  * How far a goal was kept.
  *
  * @param {Result} result
@@ -92,4 +102,4 @@ function writeReport(file, report) {
   }
 }
 
-module.exports = { median, quantile, quartiles, resultOf, verdict, writeReport };
+module.exports = { median, quantile, quartiles, resultOf, verdict, withoutRatios, writeReport };

@@ -1,16 +1,21 @@
 import type { Result } from '../report/types.js';
 
+/** SQLite in the process, with the interface of better-sqlite3. */
+export interface Peer {
+  name: string;
+  open: (path: string) => any;
+}
+
 /** What a section of the bench is given. It answers what it measured. */
 export interface Context {
   /** A scratch directory. */
   directory: string;
   rounds: number;
   seconds: number;
-  actors: number[];
   scanMib: number;
   databases: number;
-  /** Those that work on this machine; each with the interface of better-sqlite3. */
-  peers: { name: string; open: (path: string) => any }[];
+  /** Those that work on this machine. */
+  peers: Peer[];
 }
 
 export type Bench = (context: Context) => Promise<Result[]>;

@@ -11,7 +11,7 @@ const { NativeAnswerQueue } = require('./native.js');
 /**
  * The work that callers do next runs in microtasks of the same turn. Fewer answers per turn cost no
  * measurable throughput, and more delayed the loop: 0.9 ms at p99.9 with 2, 1.3 with 8, 1.8 with 16 (16
- * actors that commit without a pause, `npm run bench:sql -- --only commits --actors 16,64 --seconds 1`;
+ * actors that commit without a pause, `npm run bench:commits -- --only late --seconds 1`;
  * longer turns contain rarer and longer pauses).
  */
 const ANSWERS_A_TURN = 2;
