@@ -1,9 +1,9 @@
 //! The main file of a database: the actor's committed pages and, above them, what the current transaction has
 //! written.
 //!
-//! SQLite writes pages when it commits, or earlier when its cache overflows. They are kept in memory and,
-//! beyond [`TRANSACTION_BYTES_MAX`], in a stage of the store, which nobody else sees. `sync` hands all of it
-//! to the store as one commit.
+//! SQLite writes pages when it commits, or earlier when its cache overflows. They are kept in memory, and `sync`
+//! seals them: they become durable with the database's next commit. Beyond [`TRANSACTION_BYTES_MAX`] they go to
+//! a stage of the store, which nobody else sees, and `sync` makes that one commit.
 //!
 //! SQLite also syncs after a rollback, with every page written back. That must not become a commit. Instead,
 //! the transaction's writes are dropped, since the committed pages below are unchanged. [`Signals`] tell the
@@ -99,6 +99,34 @@ impl MainFile {
         &mut self.source
     }
 
+    /// Learns how commits have ended.
+    pub(crate) fn catch_up(&mut self) {
+        self.source.catch_up();
+        let Some(lost) = self.source.loss() else { return };
+        let is_final = match &lost.error {
+            StoreError::FenceMismatch { .. } | StoreError::NotFound { .. } => true,
+            StoreError::CommitUnknown { token, .. } => token.is_none(),
+            _ => false,
+        };
+        if is_final {
+            self.dead.get_or_insert_with(|| lost.error.clone());
+        }
+        self.failures += u64::from(!self.broken);
+        self.broken = true;
+    }
+
+    /// SQLite has undone what was open above transactions that are lost.
+    pub(crate) fn has_undone(&mut self) {
+        self.discard();
+        self.source.has_undone();
+    }
+
+    /// SQLite has forgotten all that it has read of lost transactions.
+    pub(crate) fn forget_lost(&mut self) {
+        self.source.forget_lost();
+        self.discard();
+    }
+
     /// Finds out what became of a commit whose outcome was unknown. Returns whether SQLite has to read
     /// everything again.
     pub(crate) fn resolve_doubt(&mut self) -> Result<bool, StoreError> {
@@ -149,10 +177,22 @@ impl MainFile {
     }
 
     fn alive(&mut self, code: i32) -> Result<(), Code> {
+        self.catch_up();
         match self.dead.clone() {
             Some(error) => Err(self.fail(error, code)),
             None => Ok(()),
         }
+    }
+
+    /// The error of an operation of a transaction whose pages are lost.
+    fn refuse_broken(&mut self, code: i32) -> Result<(), Code> {
+        if !self.broken {
+            return Ok(());
+        }
+        if let Some(lost) = self.source.loss() {
+            self.failure = Some(lost.for_others());
+        }
+        Err(Code(code))
     }
 
     /// Copies a page inside the size.
@@ -166,11 +206,7 @@ impl MainFile {
             out.copy_from_slice(&pages.data);
             return Ok(());
         }
-        if !self.source.size().contains(page) {
-            // Inside the new size, and not written yet.
-            out.fill(0);
-            return Ok(());
-        }
+        // Zeros, if it is inside the new size and not written yet.
         self.source.read(page, out)
     }
 
@@ -271,7 +307,7 @@ impl MainFile {
             // The store learns the page size from the pages, so an empty database cannot grow without any.
             pages.insert(PageNumber::FIRST, vec![0; page_size.bytes()].into());
         }
-        self.source.commit(self.size, page_size, pages)
+        self.source.seal(self.size, page_size, pages)
     }
 
     fn is_changed(&self) -> bool {
@@ -299,9 +335,7 @@ impl VfsFile for OpenMain {
     fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<usize, Code> {
         let mut file = self.file();
         file.alive(ffi::SQLITE_IOERR_READ)?;
-        if file.broken {
-            return Err(Code(ffi::SQLITE_IOERR_READ));
-        }
+        file.refuse_broken(ffi::SQLITE_IOERR_READ)?;
         let Some(page_size) = file.page_size else {
             out.fill(0);
             return Ok(0);
@@ -362,9 +396,7 @@ impl VfsFile for OpenMain {
             file.discard();
             return Ok(());
         }
-        if file.broken {
-            return Err(Code(ffi::SQLITE_IOERR_FSYNC));
-        }
+        file.refuse_broken(ffi::SQLITE_IOERR_FSYNC)?;
         if !file.is_changed() {
             return Ok(());
         }
