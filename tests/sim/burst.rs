@@ -38,7 +38,10 @@ impl Burst {
     /// The transactions that have left their mark.
     pub fn transactions_in(&self, table: &Table) -> BTreeSet<usize> {
         let marks = self.transactions.iter().enumerate();
-        marks.filter(|(index, (value, _))| table.get(&Self::mark(*index)) == Some(value)).map(|(index, _)| index).collect()
+        marks
+            .filter(|(index, (value, _))| table.get(&Self::mark(*index)) == Some(value))
+            .map(|(index, _)| index)
+            .collect()
     }
 
     /// The table when these have taken place, in order.
@@ -71,7 +74,10 @@ pub fn table_of(file: &[u8]) -> Result<Table, String> {
     match read() {
         Ok((check, table)) if check == "ok" => Ok(table),
         Ok((check, _)) => Err(format!("a commit has left a damaged database: {check}")),
-        Err(error) => Err(format!("a commit has left no database: {}", { let error: rusqlite::Error = error; error })),
+        Err(error) => Err(format!("a commit has left no database: {}", {
+            let error: rusqlite::Error = error;
+            error
+        })),
     }
 }
 

@@ -222,9 +222,15 @@ impl Inner {
         let pages = visible(&self.shadow.actors[actor]);
         let table = burst::table_of(&self.shadow.file(&pages, size, page_size.bytes()))?;
         let durable = burst.transactions_in(&table);
-        ensure!(table == burst.table_with(&durable), "head {txid} has parts of transactions: {table:?} of {op:?}");
+        ensure!(
+            table == burst.table_with(&durable),
+            "head {txid} has parts of transactions: {table:?} of {op:?}"
+        );
         ensure!(durable.is_superset(&op.durable), "transactions vanished: {durable:?} of {op:?}");
-        ensure!(durable.is_disjoint(&op.refused), "transactions that were refused are there: {durable:?} of {op:?}");
+        ensure!(
+            durable.is_disjoint(&op.refused),
+            "transactions that were refused are there: {durable:?} of {op:?}"
+        );
         Ok(Version { txid, size, page_size, pages: Arc::new(pages), table: Some(table) })
     }
 

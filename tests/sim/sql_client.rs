@@ -281,7 +281,8 @@ impl SqlClient {
             calls.into_iter().map(|(index, call)| (index, submit(&open.database, 0, call))).collect();
         let (mut fenced, mut failed) = (false, false);
         for (index, told) in told {
-            let answer = told.await.unwrap_or_else(|_| Err(DatabaseError::Closed("nobody answered".to_owned())));
+            let answer =
+                told.await.unwrap_or_else(|_| Err(DatabaseError::Closed("nobody answered".to_owned())));
             self.world.tell(format!("      {id}: transaction {index:?}: {answer:?}"));
             let answer = match answer {
                 Err(DatabaseError::Batch { error, .. }) => Err(*error),
@@ -409,7 +410,9 @@ fn submit(database: &Database, scope: u32, call: Call) -> oneshot::Receiver<Call
 }
 
 async fn call(database: &Database, scope: u32, call: Call) -> Called<Answer> {
-    submit(database, scope, call).await.unwrap_or_else(|_| Err(DatabaseError::Closed("nobody answered".to_owned())))
+    submit(database, scope, call)
+        .await
+        .unwrap_or_else(|_| Err(DatabaseError::Closed("nobody answered".to_owned())))
 }
 
 /// What a table shows to [`READ`].

@@ -58,8 +58,7 @@ impl Flight {
 
 async fn send(commits: &GroupCommit, layer: Arc<Layer>, head: Txid) -> Result<Txid, StoreError> {
     let pages = layer.pages().iter().map(|(page, data)| PageWrite { page: *page, data }).collect();
-    let commit =
-        Commit { generation: commits.generation, head_txid: head, size_pages: layer.size(), pages };
+    let commit = Commit { generation: commits.generation, head_txid: head, size_pages: layer.size(), pages };
     commits.engine.commit_while(Some(commits.wanted()), &commits.actor, commit).await
 }
 

@@ -59,17 +59,18 @@ impl Store {
         let meter = Arc::new(MeteredKv::new(place.kv()));
         let [hold, after] = [WELL, WELL].map(|state| Arc::new(AtomicU8::new(state)));
         let switch = Arc::clone(&after);
-        let faulty = FaultyKv::new(Arc::clone(&meter) as Arc<dyn Kv>, Arc::new(SystemEnv), move |operation| {
-            let fault = match switch.load(Ordering::SeqCst) {
-                LOSE_AFTER if operation.writes => Fault::LostAfter,
-                LOSE_BEFORE if operation.writes => Fault::LostBefore,
-                FULL if operation.writes => return Some(Fault::Full),
-                DOWN => return Some(Fault::Unavailable),
-                _ => return None,
-            };
-            switch.store(DOWN, Ordering::SeqCst);
-            Some(fault)
-        });
+        let faulty =
+            FaultyKv::new(Arc::clone(&meter) as Arc<dyn Kv>, Arc::new(SystemEnv), move |operation| {
+                let fault = match switch.load(Ordering::SeqCst) {
+                    LOSE_AFTER if operation.writes => Fault::LostAfter,
+                    LOSE_BEFORE if operation.writes => Fault::LostBefore,
+                    FULL if operation.writes => return Some(Fault::Full),
+                    DOWN => return Some(Fault::Unavailable),
+                    _ => return None,
+                };
+                switch.store(DOWN, Ordering::SeqCst);
+                Some(fault)
+            });
         let switch = Arc::clone(&hold);
         let gate = Arc::new(FaultyKv::new(Arc::new(faulty), Arc::new(SystemEnv), move |operation| {
             let holds = operation.writes
@@ -173,8 +174,7 @@ async fn no_answer_leaves_before_what_it_has_seen_is_durable(place: Place) {
 
 async fn a_long_read_behind_a_write_does_not_delay_its_answer(place: Place) {
     let store = Store::new(&place).await;
-    let forever =
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n, t";
+    let forever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n, t";
     let write = store.db.submit(0, insert(1));
     let read = store.db.submit(7, run(Kind::All, forever, &[]));
     write.await.unwrap().unwrap();

@@ -7,8 +7,8 @@ use super::call::{Behavior, Description, Kind, ScriptKind, Sql};
 use super::commits::{GroupCommit, Layer};
 use super::error::DatabaseError;
 use super::interrupt::Interrupt;
-use crate::sync::point;
 use crate::engine::StoreError;
+use crate::sync::point;
 use crate::types::{PageCount, PageNumber, PageRange, PageSize};
 
 /// What a database holds after a call: two of them are more than all may hold together.

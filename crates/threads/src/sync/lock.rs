@@ -36,9 +36,7 @@ impl<T> Mutex<T> {
         match self.0.try_lock() {
             Ok(held) => Ok(MutexGuard { lock: self, held }),
             Err(TryLockError::WouldBlock) => Err(TryLockError::WouldBlock),
-            Err(TryLockError::Poisoned(poison)) => {
-                Ok(MutexGuard { lock: self, held: poison.into_inner() })
-            }
+            Err(TryLockError::Poisoned(poison)) => Ok(MutexGuard { lock: self, held: poison.into_inner() }),
         }
     }
 
