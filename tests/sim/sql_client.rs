@@ -260,11 +260,14 @@ impl SqlClient {
             return self.write(open).await;
         };
         let (mut calls, mut transactions) = (Vec::new(), Vec::new());
-        for index in 0..usize::try_from(self.draw.between(2, 6)).unwrap() {
+        let count = usize::try_from(self.draw.between(2, 6)).unwrap();
+        // Now and then the last one is too large for memory, behind others that are not durable yet.
+        let ends_large = self.draw.in_1000(100);
+        for index in 0..count {
             let value = i64::try_from(self.draw.below(1 << 40)).unwrap();
             let (mut statements, changes) = self.changes();
-            // Now and then one that is too large for memory.
-            let pad = if self.draw.in_1000(15) { 4_500_000 } else { self.draw.of(&[0, 3_000]) };
+            let is_large = (ends_large && index + 1 == count) || self.draw.in_1000(5);
+            let pad = if is_large { 4_500_000 } else { self.draw.of(&[0, 3_000]) };
             let key = Burst::mark(index);
             statements.push(format!("INSERT OR REPLACE INTO t VALUES ({key}, {value}, zeroblob({pad}))"));
             let batch = statements.into_iter().map(|statement| (statement, None)).collect();

@@ -4,28 +4,15 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use futures::future::{BoxFuture, FutureExt};
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use crate::engine::{Commit, PageWrite, StoreError};
 use crate::types::Txid;
 
-use super::group::GroupCommit;
+use super::group::{Flight, GroupCommit};
 use super::layer::Layer;
 
-/// A commit that has begun for its database. It ends for it, too, when it is dropped: whoever waits for it is
-/// told that nobody knows.
-pub(crate) struct Flight {
-    commits: Arc<GroupCommit>,
-    layer: Option<Arc<Layer>>,
-    head: Txid,
-    span: Span,
-}
-
 impl Flight {
-    pub(super) fn new(commits: Arc<GroupCommit>, layer: Arc<Layer>, head: Txid, span: Span) -> Self {
-        Self { commits, layer: Some(layer), head, span }
-    }
-
     /// This commit and those that follow it.
     pub(crate) async fn fly(self) {
         let mut next = Some(self);
@@ -60,14 +47,4 @@ async fn send(commits: &GroupCommit, layer: Arc<Layer>, head: Txid) -> Result<Tx
     let pages = layer.pages().iter().map(|(page, data)| PageWrite { page: *page, data }).collect();
     let commit = Commit { generation: commits.generation, head_txid: head, size_pages: layer.size(), pages };
     commits.engine.commit_while(Some(commits.wanted()), &commits.actor, commit).await
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        if self.layer.take().is_some() {
-            let detail = "the work of this process has ended before its answer came".to_owned();
-            let actor = self.commits.actor.clone();
-            self.commits.ended((0, 0), Err(StoreError::CommitUnknown { actor, detail, token: None }));
-        }
-    }
 }

@@ -14,7 +14,6 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, oneshot};
 use crate::types::{ActorId, Generation, PageCount, PageNumber, PageSize, Txid};
 
-use super::flight::Flight;
 use super::gate::{Gate, Gated, Ready, verdict};
 use super::layer::Layer;
 use super::pending::{Found, Landed, Mark, Pending};
@@ -235,7 +234,7 @@ impl GroupCommit {
     fn next(state: &mut State, itself: Arc<Self>) -> Option<Flight> {
         let layer = state.pending.begin()?;
         let span = std::mem::replace(&mut state.span, Span::none());
-        Some(Flight::new(itself, layer, state.pending.head, span))
+        Some(Flight { commits: itself, layer: Some(layer), head: state.pending.head, span })
     }
 
     /// Somebody to wait for until the commit under way has ended; `None` if none is.
@@ -294,6 +293,25 @@ impl State {
         let ready = self.gate.refuse(&error, last_sent);
         self.lost = Some(Lost { error, last_sent });
         ready
+    }
+}
+
+/// A commit that has begun for its database. It ends for it, too, when it is dropped: whoever waits for it is
+/// told that nobody knows.
+pub(crate) struct Flight {
+    pub(super) commits: Arc<GroupCommit>,
+    pub(super) layer: Option<Arc<Layer>>,
+    pub(super) head: Txid,
+    pub(super) span: Span,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if self.layer.take().is_some() {
+            let detail = "the work of this process has ended before its answer came".to_owned();
+            let actor = self.commits.actor.clone();
+            self.commits.ended((0, 0), Err(StoreError::CommitUnknown { actor, detail, token: None }));
+        }
     }
 }
 
