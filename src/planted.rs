@@ -43,12 +43,22 @@ pub enum Bug {
     ImportRepeated,
     /// The reset of an import resets whichever there is when it is tried again.
     ResetRepeated,
+    /// A call that has written is answered before that is durable.
+    AnsweredBeforeDurable,
+    /// A call that has only read is answered before what it has read is durable.
+    ReadsPassTheGate,
+    /// Of a page that two transactions of one commit have written, the older image is committed.
+    OlderImageMerged,
+    /// What was sealed stays readable when its commit has failed.
+    LostLayersKept,
+    /// A transaction too large for memory begins its stage while others are not durable.
+    StagedOverPending,
 }
 
 #[cfg(feature = "testing")]
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 22] = [
         Self::FenceNotChecked,
         Self::HeadNotCompared,
         Self::TokenNotResolved,
@@ -66,6 +76,11 @@ impl Bug {
         Self::ImportIgnored,
         Self::ImportRepeated,
         Self::ResetRepeated,
+        Self::AnsweredBeforeDurable,
+        Self::ReadsPassTheGate,
+        Self::OlderImageMerged,
+        Self::LostLayersKept,
+        Self::StagedOverPending,
     ];
 }
 

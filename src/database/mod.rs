@@ -9,6 +9,7 @@
 //! engine, with all its guarantees. A database that was fenced answers every call with that error.
 
 mod call;
+mod commits;
 mod error;
 mod interrupt;
 mod keywords;

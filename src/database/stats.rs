@@ -14,6 +14,7 @@ pub(crate) struct Counters {
     pub(crate) cache_misses: Counter,
     pub(crate) commits: Counter,
     pub(crate) pages_committed: Counter,
+    pub(crate) transactions: Counter,
 }
 
 /// What a database has done since it was opened.
@@ -35,6 +36,8 @@ pub struct DatabaseStats {
     pub commits: u64,
     /// Pages in these commits.
     pub pages_committed: u64,
+    /// Transactions in these commits.
+    pub transactions: u64,
     /// Calls that wait or run.
     pub queued: u64,
     /// Bytes that SQLite holds for this database: page cache, schema, statements.
@@ -67,6 +70,7 @@ impl Counters {
             cache_hits: self.cache_hits.get(),
             commits: self.commits.get(),
             pages_committed: self.pages_committed.get(),
+            transactions: self.transactions.get(),
             queued: queued as u64,
             memory_bytes: memory_bytes as u64,
         }

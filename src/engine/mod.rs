@@ -40,7 +40,7 @@ pub use transfer::v1::{V1Begun, V1Import};
 
 use std::sync::Arc;
 
-use futures::future::FutureExt;
+use futures::future::{BoxFuture, FutureExt};
 
 use crate::env::Env;
 use crate::kv::Kv;
@@ -82,6 +82,11 @@ impl Engine {
         let task = async { output = Some(future.await) };
         self.core.env.block_on(task.boxed());
         output.expect("a future that has ended left its output")
+    }
+
+    /// Runs a task beside the caller, where the engine runs its own.
+    pub fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.core.env.spawn(task);
     }
 
     /// Waits until no cleanup is left in the background.

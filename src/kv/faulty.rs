@@ -28,6 +28,8 @@ pub enum Fault {
     LostAfter,
     /// Nothing happens: [`KvError::Unavailable`].
     Unavailable,
+    /// Nothing happens: [`KvError::Full`].
+    Full,
     /// Nothing happens: [`KvError::TooOld`].
     TooOld,
     /// Nothing happens: [`KvError::Busy`].
@@ -103,6 +105,7 @@ impl FaultyKv {
             Some(Fault::Unavailable) => {
                 Err(KvError::Unavailable { detail: format!("fault at operation {number}") })
             }
+            Some(Fault::Full) => Err(KvError::Full { detail: format!("fault at operation {number}") }),
             Some(Fault::TooOld) => Err(KvError::TooOld),
             Some(Fault::Busy) => Err(KvError::Busy { detail: format!("fault at operation {number}") }),
             Some(Fault::DelayBefore(pause)) => {
@@ -176,6 +179,7 @@ impl Kv for FaultyKv {
                 }
                 Some(
                     Fault::Unavailable
+                    | Fault::Full
                     | Fault::TooOld
                     | Fault::Busy
                     | Fault::DelayBefore(_)

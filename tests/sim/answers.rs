@@ -270,7 +270,7 @@ impl Inner {
             // Somebody else took over, or the own stage was rolled back by another holder.
             StoreError::ConcurrentTakeover { .. } => match op.what {
                 What::Migrate(_) | What::Prepare => self.is_displaced(id),
-                _ => matches!(op.what, What::Import(_) | What::Commit(_) | What::Sql { .. }),
+                _ => matches!(op.what, What::Import(_) | What::Commit(_) | What::Sql { .. } | What::Burst(_)),
             },
             // It has data of its own, which an import would replace.
             StoreError::Occupied { .. } => {

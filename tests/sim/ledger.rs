@@ -10,7 +10,8 @@ use batondb::types::Origin;
 use crate::audit::{
     By, FenceStep, HeadStep, Raised, cleanups_are_noted, ensure, fence_step, head_step, visible,
 };
-use crate::world::{Inner, OpId, State, Version, What};
+use crate::burst::{self, Burst};
+use crate::world::{Inner, Op, OpId, State, Version, What};
 
 impl Inner {
     /// A transaction has taken place: what it wrote must be a step that somebody may take.
@@ -95,6 +96,9 @@ impl Inner {
                     .copied()
                     .ok_or("a commit with a token that nobody drew")?;
                 let version = self.extend(op, actor, state, head)?;
+                if let (What::Burst(burst), Some(table)) = (&self.ops[op].what, &version.table) {
+                    self.ops[op].durable = burst.transactions_in(table);
+                }
                 self.actors[actor].versions.push(version);
                 state.version = self.actors[actor].versions.len() - 1;
                 self.ops[op].committed = Some((head.txid.0, self.actors[actor].states.len()));
@@ -160,8 +164,12 @@ impl Inner {
         let op = &self.ops[id];
         let base = &self.actors[actor].versions[state.version];
         ensure!(op.actor == actor, "operation {id} of another actor committed");
-        ensure!(op.committed.is_none(), "operation {id} committed twice: {op:?}");
+        let is_burst = matches!(op.what, What::Burst(_));
+        ensure!(op.committed.is_none() || is_burst, "operation {id} committed twice: {op:?}");
         ensure!(!op.ruled_out, "operation {id} took place after its caller was told that it did not: {op:?}");
+        if let What::Burst(burst) = &op.what {
+            return self.extend_by_burst(op, burst, (actor, state, base.txid), head);
+        }
         if let What::Sql { generation, base: base_txid, after } = &op.what {
             let may = state.live && *generation == state.generation && *base_txid == base.txid;
             ensure!(may, "fenced, and committed all the same: {op:?} in {state:?}, head {}", base.txid);
@@ -196,6 +204,34 @@ impl Inner {
             pages: Arc::new(pages),
             table: base.table.clone(),
         })
+    }
+
+    /// The content after a commit of several transactions: each is in it as a whole or not at all, none that was
+    /// there is missing, and none that its caller was told is lost.
+    fn extend_by_burst(
+        &self,
+        op: &Op,
+        burst: &Burst,
+        (actor, state, base): (usize, State, u64),
+        head: &Head,
+    ) -> Result<Version, String> {
+        let last = op.committed.map_or(burst.base, |(txid, _)| txid);
+        let may = state.live && burst.generation == state.generation && last == base;
+        ensure!(may, "fenced, and committed all the same: {op:?} in {state:?}, head {base}");
+        let (txid, size, page_size) = (head.txid.0, head.size_pages.0, head.page_size);
+        let pages = visible(&self.shadow.actors[actor]);
+        let table = burst::table_of(&self.shadow.file(&pages, size, page_size.bytes()))?;
+        let durable = burst.transactions_in(&table);
+        ensure!(
+            table == burst.table_with(&durable),
+            "head {txid} has parts of transactions: {table:?} of {op:?}"
+        );
+        ensure!(durable.is_superset(&op.durable), "transactions vanished: {durable:?} of {op:?}");
+        ensure!(
+            durable.is_disjoint(&op.refused),
+            "transactions that were refused are there: {durable:?} of {op:?}"
+        );
+        Ok(Version { txid, size, page_size, pages: Arc::new(pages), table: Some(table) })
     }
 
     /// The states of an operation's actor from its beginning until now.

@@ -6,6 +6,7 @@
 
 mod answers;
 mod audit;
+mod burst;
 mod campaign;
 mod client;
 mod content;

@@ -82,7 +82,8 @@ impl Env for ProcessEnv {
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         if self.alive.load(Ordering::SeqCst) {
-            self.scheduler.spawn(self.owner, task);
+            let task = self.scheduler.spawn(self.owner, task);
+            self.world.work_on(task);
         }
     }
 

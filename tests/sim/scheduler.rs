@@ -127,8 +127,8 @@ impl Scheduler {
         self.lock().steps
     }
 
-    pub fn spawn(&self, owner: Owner, future: BoxFuture<'static, ()>) {
-        self.add(Task { owner, blocks: false, future: Some(future) });
+    pub fn spawn(&self, owner: Owner, future: BoxFuture<'static, ()>) -> TaskId {
+        self.add(Task { owner, blocks: false, future: Some(future) })
     }
 
     /// A task that calls [`Self::block_on`], as a thread would block.
@@ -136,13 +136,14 @@ impl Scheduler {
         self.add(Task { owner, blocks: true, future: Some(future) });
     }
 
-    fn add(&self, task: Task) {
+    fn add(&self, task: Task) -> TaskId {
         let mut state = self.lock();
         state.tasks_begun += 1;
         let id = state.tasks_begun;
         state.tasks.insert(id, task);
         drop(state);
         self.woken().insert(id);
+        id
     }
 
     /// Waits for a future inside of a task: others go on meanwhile.

@@ -44,6 +44,8 @@ pub struct Shadow {
     keys: Vec<ActorKeys>,
     places: BTreeMap<Vec<u8>, (usize, Kind)>,
     pub actors: Vec<Rows>,
+    /// The bytes behind each content.
+    bytes: BTreeMap<Content, Vec<u8>>,
 }
 
 impl Shadow {
@@ -52,6 +54,7 @@ impl Shadow {
             keys: actors.iter().map(ActorKeys::new).collect(),
             places: BTreeMap::new(),
             actors: vec![Rows::default(); actors.len()],
+            bytes: BTreeMap::new(),
         }
     }
 
@@ -102,8 +105,10 @@ impl Shadow {
             Kind::Fence => rows.fence = Some(codec::decode(key, value).map_err(unreadable)?),
             Kind::Head => rows.head = Some(codec::decode(key, value).map_err(unreadable)?),
             Kind::Page(page, txid) => {
-                let content = decode(key, value).ok_or("a page was written unreadable")?;
-                rows.pages.insert((page, Reverse(txid)), content);
+                let bytes = decode(key, value).ok_or("a page was written unreadable")?;
+                let content = hash(&bytes);
+                rows.pages.insert((page, Reverse(txid)), (page_size(bytes.len()), content));
+                self.bytes.insert(content, bytes);
             }
             Kind::Stage(txid, part) => {
                 let manifest: StagePart = codec::decode(key, value).map_err(unreadable)?;
@@ -133,6 +138,18 @@ impl Shadow {
         Some(actor)
     }
 
+    /// The bytes of a database of these pages.
+    pub fn file(&self, pages: &BTreeMap<u32, Content>, size: u32, page_bytes: usize) -> Vec<u8> {
+        let mut file = Vec::new();
+        for page in 1..=size {
+            match pages.get(&page).and_then(|content| self.bytes.get(content)) {
+                Some(bytes) => file.extend(bytes),
+                None => file.resize(file.len() + page_bytes, 0),
+            }
+        }
+        file
+    }
+
     /// The keys of an actor's rows.
     pub fn keys(&self, actor: usize) -> Vec<Vec<u8>> {
         let own = self.places.iter().filter(|(_, (whose, _))| *whose == actor);
@@ -140,10 +157,10 @@ impl Shadow {
     }
 }
 
-fn decode(key: &[u8], value: &[u8]) -> Option<(PageSize, Content)> {
+fn decode(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
     PAGE_SIZES.into_iter().find_map(|bytes| {
         let mut out = vec![0; bytes];
         decode_page(key, value, page_size(bytes), &mut out).ok()?;
-        Some((page_size(bytes), hash(&out)))
+        Some(out)
     })
 }

@@ -13,6 +13,7 @@ use batondb::env::Env;
 use batondb::types::ActorId;
 use futures::channel::oneshot;
 
+use crate::burst::{Burst, Changes};
 use crate::draw::Draw;
 use crate::process::ProcessEnv;
 use crate::scheduler::current_task;
@@ -31,6 +32,8 @@ struct Open {
     table: Option<Table>,
     /// A commit that nobody knows the outcome of, and what it would have made of the table.
     doubt: Option<(OpId, Table)>,
+    /// Transactions of which only the store knows which have taken place.
+    burst: Option<OpId>,
 }
 
 pub struct SqlClient {
@@ -85,7 +88,8 @@ impl SqlClient {
         for _ in 0..operations {
             match (self.open.take(), self.draw.below(100)) {
                 (None, _) => self.open().await,
-                (Some(open), 0..50) => self.write(open).await,
+                (Some(open), 0..30) => self.write(open).await,
+                (Some(open), 30..50) => self.burst(open).await,
                 (Some(open), 50..80) => self.read(open).await,
                 (Some(open), 80..97) => self.close(open).await,
                 (Some(open), _) => self.delete(open).await,
@@ -137,6 +141,7 @@ impl SqlClient {
                         head: version.txid,
                         table: version.table,
                         doubt: None,
+                        burst: None,
                     });
                 })
             }
@@ -169,7 +174,7 @@ impl SqlClient {
     }
 
     async fn write(&mut self, mut open: Open) {
-        if open.doubt.is_some() {
+        if open.doubt.is_some() || open.burst.is_some() {
             // The next call finds out; a read tells what.
             return self.read(open).await;
         }
@@ -249,10 +254,85 @@ impl SqlClient {
         ran.and(ended.map(|_| ()))
     }
 
+    /// Several transactions at once, and reads among them.
+    async fn burst(&mut self, mut open: Open) {
+        let Some(before) = open.table.clone().filter(|_| open.doubt.is_none() && open.burst.is_none()) else {
+            return self.write(open).await;
+        };
+        let (mut calls, mut transactions) = (Vec::new(), Vec::new());
+        let count = usize::try_from(self.draw.between(2, 6)).unwrap();
+        // Now and then the last one is too large for memory, behind others that are not durable yet.
+        let ends_large = self.draw.in_1000(100);
+        for index in 0..count {
+            let value = i64::try_from(self.draw.below(1 << 40)).unwrap();
+            let (mut statements, changes) = self.changes();
+            let is_large = (ends_large && index + 1 == count) || self.draw.in_1000(5);
+            let pad = if is_large { 4_500_000 } else { self.draw.of(&[0, 3_000]) };
+            let key = Burst::mark(index);
+            statements.push(format!("INSERT OR REPLACE INTO t VALUES ({key}, {value}, zeroblob({pad}))"));
+            let batch = statements.into_iter().map(|statement| (statement, None)).collect();
+            calls.push((Some(index), Call::Batch(batch)));
+            transactions.push((value, changes));
+            if self.draw.in_1000(400) {
+                calls.push((None, sql(READ)));
+            }
+        }
+        let (generation, base) = (open.generation, open.head);
+        let burst = Burst { generation, base, before, transactions };
+        let id = self.world.begin(self.env.owner, self.actor, What::Burst(burst.clone()));
+        let told: Vec<_> =
+            calls.into_iter().map(|(index, call)| (index, submit(&open.database, 0, call))).collect();
+        let (mut fenced, mut failed) = (false, false);
+        for (index, told) in told {
+            let answer =
+                told.await.unwrap_or_else(|_| Err(DatabaseError::Closed("nobody answered".to_owned())));
+            self.world.tell(format!("      {id}: transaction {index:?}: {answer:?}"));
+            let answer = match answer {
+                Err(DatabaseError::Batch { error, .. }) => Err(*error),
+                other => other,
+            };
+            if let Err(DatabaseError::Store(error)) = &answer {
+                failed = true;
+                fenced |= matches!(error, StoreError::FenceMismatch { .. } | StoreError::NotFound { .. });
+            }
+            let verdict = self.world.lock().judge_of_burst(id, &burst, index, &answer);
+            self.world.judge(&format!("operation {id}, transaction {index:?}"), verdict);
+        }
+        self.world.end(id, "the burst is over");
+        if fenced {
+            return self.close(open).await;
+        }
+        if failed {
+            open.burst = Some(id);
+        } else {
+            let (head, table) = self.world.lock().state_after(id);
+            (open.head, open.table) = (head.unwrap_or(open.head), Some(table));
+        }
+        self.open = Some(open);
+    }
+
+    /// Statements that change a few rows, and what they make of them.
+    fn changes(&mut self) -> (Vec<String>, Changes) {
+        let (mut statements, mut changes) = (Vec::new(), Changes::new());
+        for _ in 0..self.draw.between(0, 2) {
+            let key = i64::try_from(self.draw.below(KEYS)).unwrap();
+            if self.draw.in_1000(300) {
+                statements.push(format!("DELETE FROM t WHERE k = {key}"));
+                changes.push((key, None));
+                continue;
+            }
+            let value = i64::try_from(self.draw.below(1 << 40)).unwrap();
+            let pad = self.draw.of(&[0, 500, 9_000]);
+            statements.push(format!("INSERT OR REPLACE INTO t VALUES ({key}, {value}, zeroblob({pad}))"));
+            changes.push((key, Some(value)));
+        }
+        (statements, changes)
+    }
+
     async fn read(&mut self, mut open: Open) {
         let id = self.world.begin(self.env.owner, self.actor, What::Other("select"));
         // Without the table, any statement that reads will do.
-        let asks = open.table.is_some() || open.doubt.is_some();
+        let asks = open.table.is_some() || open.doubt.is_some() || open.burst.is_some();
         let statement = if asks { READ } else { "SELECT count(*) FROM sqlite_schema" };
         let answer = text(&call(&open.database, 0, sql(statement)).await);
         self.world.end(id, &format!("{answer:?}"));
@@ -263,6 +343,12 @@ impl SqlClient {
                 Some((txid, _)) => (open.head, open.table) = (txid, Some(table)),
                 None => world.ops[op].ruled_out = true,
             }
+        }
+        if let Some(op) = open.burst.take_if(|_| !is_store_error(&answer)) {
+            let mut world = self.world.lock();
+            world.ops[op].ruled_out = true;
+            let (head, table) = world.state_after(op);
+            (open.head, open.table) = (head.unwrap_or(open.head), Some(table));
         }
         let verdict = match answer {
             Ok(read) => {
@@ -317,13 +403,19 @@ fn sql(statement: &str) -> Call {
     Call::Run(Kind::Whole, (statement.to_owned(), None))
 }
 
-async fn call(database: &Database, scope: u32, call: Call) -> Called<Answer> {
+fn submit(database: &Database, scope: u32, call: Call) -> oneshot::Receiver<Called<Answer>> {
     let (sender, answer) = oneshot::channel();
     database.submit(scope, 0, call, move |answer| {
         // Its caller may have died.
         let _ = sender.send(answer);
     });
-    answer.await.unwrap_or_else(|_| Err(DatabaseError::Closed("nobody answered".to_owned())))
+    answer
+}
+
+async fn call(database: &Database, scope: u32, call: Call) -> Called<Answer> {
+    submit(database, scope, call)
+        .await
+        .unwrap_or_else(|_| Err(DatabaseError::Closed("nobody answered".to_owned())))
 }
 
 /// What a table shows to [`READ`].
@@ -337,7 +429,7 @@ fn shown(table: &Table) -> String {
 }
 
 /// The one value of an answer as text, or as the digits of a small number.
-fn text(answer: &Called<Answer>) -> Called<Option<String>> {
+pub fn text(answer: &Called<Answer>) -> Called<Option<String>> {
     let chunk = match answer {
         Ok(Answer::Rows(chunks)) => &chunks[0],
         Ok(other) => panic!("{other:?}"),

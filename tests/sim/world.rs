@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use batondb::kv::{KvError, Mutations};
 use batondb::types::{ActorId, Origin, PageSize, Token};
 
+use crate::burst::Burst;
 use crate::content::Content;
 use crate::scheduler::{TaskId, current_task};
 use crate::shadow::Shadow;
@@ -72,6 +73,8 @@ pub enum What {
         base: u64,
         after: Table,
     },
+    /// Transactions of SQL that are in flight together.
+    Burst(Burst),
     Delete,
     /// An import of v1 data.
     Migrate(Change),
@@ -101,6 +104,9 @@ pub struct Op {
     pub damage: (u32, bool),
     /// Its caller was told that it did not take place.
     pub ruled_out: bool,
+    /// Of a burst: the transactions that are durable, and those of which their callers were told that they are not.
+    pub durable: BTreeSet<usize>,
+    pub refused: BTreeSet<usize>,
 }
 
 pub struct Inner {
@@ -172,6 +178,14 @@ impl World {
         self.lock().current_op()
     }
 
+    /// A task that a thread has begun goes on for the thread's caller.
+    pub fn work_on(&self, task: TaskId) {
+        let mut inner = self.lock();
+        if let Some(caller) = inner.threads.get(&current_task()).copied() {
+            inner.threads.insert(task, caller);
+        }
+    }
+
     /// The current task is a thread that works for another one.
     pub fn work_for(&self, caller: TaskId) {
         self.lock().threads.insert(current_task(), caller);
@@ -212,6 +226,8 @@ impl World {
             unknown: 0,
             damage,
             ruled_out: false,
+            durable: BTreeSet::new(),
+            refused: BTreeSet::new(),
         });
         id
     }

@@ -54,6 +54,8 @@ const FOLDERS: &[(&str, &[&str])] = &[
             "stats",
             "keywords",
             "limited",
+            "commits",
+            "commits",
             "pages",
             "vfs",
             "session",

@@ -31,7 +31,8 @@ scenarios! {
         a_database_that_is_abandoned_closes_itself_and_answers_all,
         a_transaction_of_statements_is_whole_or_its_loss_is_told,
         databases_that_hold_much_give_it_back,
-        a_thread_that_cannot_begin_refuses_calls_and_loses_none;
+        a_thread_that_cannot_begin_refuses_calls_and_loses_none,
+        answers_come_once_and_after_their_commits;
     cache:
         an_owner_sees_its_own_head_alone;
     engine:

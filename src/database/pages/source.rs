@@ -1,20 +1,22 @@
-//! The committed pages of one open actor: from the preload, then the page cache, then the store, which
-//! returns a few more pages than were requested.
+//! The pages of one open actor: those of sealed transactions, and below them the durable ones, from the
+//! preload, then the page cache, then the store, which returns a few more pages than were requested.
 //!
 //! Every read names the generation and the head that this database last saw. So either all pages of an answer
-//! come from that head, or the read fails: two lineages never mix.
+//! come from that head, or the read fails: two lineages never mix. While a commit of this database is under
+//! way, the answer may come from the head that it makes, in which the requested pages are the same.
 
-// The path is explicit because `crates/threads` includes this file, and would look for it beside this one.
+// The paths are explicit because `crates/threads` includes this file, and would look for them beside this one.
+#[path = "source/committing.rs"]
+mod committing;
 #[path = "source/following.rs"]
 mod following;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
+use crate::database::commits::{Found, GroupCommit, Lost};
 use crate::database::stats::Counters;
-use crate::engine::{
-    Commit, Engine, LargeCommit, LargeCommitWriter, PageSet, PageWrite, Startup, StoreError, Wanted,
-};
+use crate::engine::{Engine, PageSet, Startup, StoreError, Wanted};
 use crate::planted::{self, Bug};
 use crate::types::{ActorId, Generation, PageCount, PageNumber, PageRange, PageSize, Token, Txid};
 
@@ -36,14 +38,22 @@ pub(crate) struct ReadPolicy {
 /// pages: each of at most [`READ_AHEAD_BYTES_DEFAULT`].
 const FETCHED_MAX: usize = 4;
 
-/// The committed pages, at one head.
+/// The pages, at one durable head.
 pub(crate) struct Source {
     engine: Arc<Engine>,
     actor: ActorId,
     generation: Generation,
     head: Txid,
+    /// The durable size.
     size: PageCount,
     page_size: PageSize,
+    /// The transactions above that.
+    commits: Arc<GroupCommit>,
+    /// How many of their commits were known to have ended.
+    ends_seen: u64,
+    /// What a failed commit has left behind, until SQLite has forgotten it.
+    loss: Option<Lost>,
+    is_undone: bool,
     cache: Arc<PageCache>,
     space: Space,
     /// What the last misses have fetched ahead, which is likely to be requested next.
@@ -80,8 +90,14 @@ impl Source {
             cache.insert(space, page, bytes);
         }
         counters.pages_preloaded.add(pages.pages.len());
+        let at = (actor.clone(), meta.generation, meta.head_txid);
+        let commits = GroupCommit::new(Arc::clone(&engine), Arc::clone(&counters), at);
         Self {
             engine,
+            commits,
+            ends_seen: 0,
+            loss: None,
+            is_undone: false,
             actor,
             generation: meta.generation,
             head: meta.head_txid,
@@ -100,55 +116,24 @@ impl Source {
         }
     }
 
-    /// From here on, commits stop as soon as `wanted` says so.
-    pub(crate) fn commit_while(&mut self, wanted: Wanted) {
-        self.wanted = Some(wanted);
-    }
-
     /// The engine, to wait for its futures.
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// Whether the outcome of the last commit is unknown.
-    pub(crate) fn is_in_doubt(&self) -> bool {
-        self.doubt.is_some()
-    }
-
-    /// Finds out what became of the last commit. Returns whether it took place, so that the pages are others
-    /// than before.
-    pub(crate) fn resolve_doubt(&mut self) -> Result<bool, StoreError> {
-        let Some(token) = self.doubt else { return Ok(false) };
-        if planted::has(Bug::DoubtForgotten) {
-            self.doubt = None;
-            return Ok(false);
-        }
-        let asked = self.engine.resolve_commit(&self.actor, self.generation, self.head, token);
-        let landed = self.engine.wait(asked)?;
-        self.doubt = None;
-        let Some(meta) = landed else { return Ok(false) };
-        // Its pages are no longer in memory.
-        self.space = self.cache.space();
-        self.advance(meta.head_txid, meta.size_pages, meta.page_size, 0);
-        Ok(true)
-    }
-
-    /// Remembers a commit whose outcome is unknown.
-    fn note<T>(&mut self, committed: Result<T, StoreError>) -> Result<T, StoreError> {
-        if let Err(StoreError::CommitUnknown { token, .. }) = &committed {
-            self.doubt = *token;
-        }
-        committed
+    /// The commits of this database.
+    pub(crate) fn commits(&self) -> &Arc<GroupCommit> {
+        &self.commits
     }
 
     /// The number of pages.
     pub(crate) fn size(&self) -> PageCount {
-        self.size
+        self.commits.size().map_or(self.size, |(size, _)| size)
     }
 
     /// The size of a page; meaningless while there are no pages.
     pub(crate) fn page_size(&self) -> PageSize {
-        self.page_size
+        self.commits.size().map_or(self.page_size, |(_, page_size)| page_size)
     }
 
     /// Copies a page inside the size.
@@ -164,6 +149,17 @@ impl Source {
             following.note([page], self.page_size);
             if let Some(bytes) = following.brought(page) {
                 out.copy_from_slice(bytes);
+                return Ok(());
+            }
+        }
+        match self.commits.find(page) {
+            Found::Page(bytes) => {
+                out.copy_from_slice(&bytes);
+                return Ok(());
+            }
+            Found::Below if self.size.contains(page) => {}
+            Found::Below | Found::Zeros => {
+                out.fill(0);
                 return Ok(());
             }
         }
@@ -190,8 +186,7 @@ impl Source {
         if let Some(following) = &mut self.following {
             following.note(wanted.iter().copied(), self.page_size);
         }
-        let read = self.engine.get_pages(&self.actor, self.generation, Some(self.head), &wanted);
-        let pages = self.engine.wait(read)?;
+        let pages = self.read_durable(&wanted)?;
         self.counters.round_trips.add(1);
         self.counters.pages_fetched.add(pages.pages.len());
         self.counters.pages_read_ahead.add(pages.pages.len().saturating_sub(1));
@@ -221,64 +216,6 @@ impl Source {
     /// Drops what was fetched ahead and is not in the cache: nobody continues reading there.
     pub(crate) fn forget_fetched(&mut self) {
         self.fetched.clear();
-    }
-
-    /// Commits pages on top of the head, and continues from there.
-    pub(crate) fn commit(
-        &mut self,
-        size: PageCount,
-        page_size: PageSize,
-        pages: impl IntoIterator<Item = (PageNumber, Box<[u8]>)>,
-    ) -> Result<(), StoreError> {
-        let pages: Vec<(PageNumber, Box<[u8]>)> = pages.into_iter().collect();
-        let writes = pages.iter().map(|(page, data)| PageWrite { page: *page, data }).collect();
-        let (generation, head_txid) = (self.generation, self.head);
-        let commit = Commit { generation, head_txid, size_pages: size, pages: writes };
-        let committed = self.engine.wait(self.engine.commit_while(self.wanted.clone(), &self.actor, commit));
-        let head = self.note(committed)?;
-        let new = pages.iter().filter(|(page, _)| !self.size.contains(*page)).count();
-        if new < size.0.saturating_sub(self.size.0) as usize {
-            // Pages between the sizes that were not written read as zeros. The cache may still have what they
-            // held before the database was truncated in front of them.
-            self.space = self.cache.space();
-        }
-        self.advance(head, size, page_size, pages.len());
-        for (page, data) in pages {
-            self.cache.insert(self.space, page, data);
-        }
-        Ok(())
-    }
-
-    /// Begins a commit that is too large to be kept in memory.
-    pub(crate) fn begin_large_commit(&self, page_size: PageSize) -> Result<LargeCommitWriter, StoreError> {
-        let (generation, head_txid) = (self.generation, self.head);
-        let request = LargeCommit { generation, head_txid, page_size };
-        self.engine.wait(self.engine.begin_large_commit_while(self.wanted.clone(), &self.actor, request))
-    }
-
-    /// Makes a large commit visible, and continues from there.
-    pub(crate) fn finish_large_commit(
-        &mut self,
-        writer: LargeCommitWriter,
-        size: PageCount,
-        page_size: PageSize,
-        pages: usize,
-    ) -> Result<(), StoreError> {
-        let finished = self.engine.wait(writer.finish(size));
-        let head = self.note(finished)?;
-        // It is no longer known which pages have changed.
-        self.space = self.cache.space();
-        self.advance(head, size, page_size, pages);
-        Ok(())
-    }
-
-    fn advance(&mut self, head: Txid, size: PageCount, page_size: PageSize, pages: usize) {
-        self.head = head;
-        self.size = size;
-        self.page_size = page_size;
-        self.fetched.clear();
-        self.counters.commits.add(1);
-        self.counters.pages_committed.add(pages);
     }
 
     /// The hints for the next start, given those of this one. Returns them only once: later calls have

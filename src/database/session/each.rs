@@ -87,6 +87,8 @@ impl Session {
                 if length == 0 {
                     return Ok(false);
                 }
+                // The answer says of each statement whether it has taken effect, so each is durable before the next.
+                self.settle()?;
                 each.take(piece, gathered);
                 each.start += length;
                 statements += 1;

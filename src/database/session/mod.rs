@@ -4,6 +4,7 @@
 mod each;
 mod following;
 mod limited;
+mod losses;
 mod queries;
 mod running_script;
 mod scripts;
@@ -94,9 +95,11 @@ pub(crate) struct Session {
     ready: bool,
     /// How many failures of the store were handled.
     failures_seen: u64,
-    /// Whether a commit that SQLite considered failed has taken place, and SQLite has not read the database
-    /// again since.
+    /// Whether SQLite has read what is not so, and not read the database again since: a commit that it
+    /// considered failed has taken place, or transactions that it considered committed are lost.
     is_stale: bool,
+    /// The cursors that have ended because what they had read was lost, and why.
+    lost_cursors: HashMap<u32, StoreError>,
     /// Whether what was begun at depth 0 is a savepoint, in a transaction that a statement had begun.
     is_nested: bool,
     /// For a read-only database.
@@ -146,6 +149,7 @@ impl Session {
             ready: false,
             failures_seen: 0,
             is_stale: false,
+            lost_cursors: HashMap::new(),
             is_nested: false,
             following,
             file,
@@ -166,8 +170,15 @@ impl Session {
 
     /// Every call on the connection begins here.
     fn enter(&mut self) -> Result<(), DatabaseError> {
+        self.file().catch_up();
         if let Some(error) = self.dead() {
             return Err(error.into());
+        }
+        if let Some(error) = self.loss() {
+            if !self.is_autocommit() {
+                return Err(error.into());
+            }
+            self.undo_lost();
         }
         self.signals.reset();
         self.file().take_failure();
@@ -191,21 +202,6 @@ impl Session {
             self.ready = true;
         }
         Ok(())
-    }
-
-    /// Makes SQLite forget what it has read: the commit that it considered failed has taken place. It holds
-    /// its lock, and with it its cache, for good. So it first releases the lock, by a read in normal locking
-    /// mode.
-    fn read_anew(&mut self) -> Result<(), DatabaseError> {
-        self.statements.clear();
-        self.file().pins().set(false);
-        let read = ["PRAGMA locking_mode = NORMAL", "SELECT 1 FROM sqlite_schema LIMIT 1"]
-            .into_iter()
-            .try_for_each(|sql| self.connection.execute(sql))
-            .and_then(|()| self.connection.reset_cache())
-            .and_then(|()| self.connection.execute(SETUP[0]));
-        self.file().pins().set(true);
-        read.map_err(|error| self.failed(error))
     }
 
     /// After a failure of the store SQLite has rolled back, but virtual tables may hold incomplete data: FTS5

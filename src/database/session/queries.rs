@@ -202,6 +202,9 @@ impl Session {
 
     fn fetch_once(&mut self, id: u32) -> Result<Vec<u8>, DatabaseError> {
         self.enter()?;
+        if let Some(lost) = self.lost_cursors.remove(&id) {
+            return Err(lost.into());
+        }
         let Some(cursor) = self.cursors.remove(&id) else {
             let message = "the iteration is over: its transaction has ended or it was closed";
             return Err(DatabaseError::Closed(message.to_owned()));
@@ -216,6 +219,7 @@ impl Session {
             return script.open_cursor().map_or(Ok(()), |cursor| self.close_cursor(cursor));
         }
         let Some(cursor) = self.cursors.remove(&id) else {
+            self.lost_cursors.remove(&id);
             self.forget_cursor(id);
             return Ok(());
         };

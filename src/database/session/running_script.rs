@@ -26,6 +26,12 @@ impl RunningScript {
         self.open
     }
 
+    /// What it has read is lost, and the transaction that it runs in: it ends with this error.
+    pub(super) fn lose(&mut self, why: DatabaseError) {
+        self.open = None;
+        self.failed.get_or_insert(why);
+    }
+
     /// Adds the result of a statement to an answer.
     pub(super) fn take(&mut self, piece: Piece, gathered: &mut Gathered) {
         match piece {

@@ -14,6 +14,7 @@ mod file;
 mod header;
 mod main_file;
 mod methods;
+mod open_main;
 mod pragma;
 mod scratch;
 mod signals;

@@ -10,8 +10,8 @@ use crate::database::sqlite::SqlError;
 
 use super::directory;
 use super::file::VfsFile;
-use super::main_file::OpenMain;
 use super::methods::{RAW_FILE_BYTES, RawFile};
+use super::open_main::OpenMain;
 use super::scratch::Scratch;
 
 /// The longest file name: the names created here are short, and others are refused anyway.

@@ -129,11 +129,30 @@ impl OpenFile {
         truncate.map_or(ffi::SQLITE_MISUSE, |truncate| unsafe { truncate(self.main.raw(), size) })
     }
 
-    /// Syncs, as the commit or the rollback that was signalled before, if any.
+    /// Syncs, as the commit or the rollback that was signalled before, if any. What is sealed by it becomes durable,
+    /// or is lost, before this returns: a loss is the failure of the sync, as it is for the caller of a database.
     pub fn sync(&mut self) -> c_int {
         let sync = self.main.methods().xSync;
         // SAFETY: the file is open.
-        sync.map_or(ffi::SQLITE_MISUSE, |sync| unsafe { sync(self.main.raw(), ffi::SQLITE_SYNC_NORMAL) })
+        let code =
+            sync.map_or(ffi::SQLITE_MISUSE, |sync| unsafe { sync(self.main.raw(), ffi::SQLITE_SYNC_NORMAL) });
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if code != ffi::SQLITE_OK {
+            return code;
+        }
+        if file.source().loss().is_some() {
+            // What was open above a loss can only be undone.
+            file.has_undone();
+            return code;
+        }
+        if file.source().settle().is_ok() {
+            return code;
+        }
+        file.catch_up();
+        match file.source().loss().map(|lost| lost.error.clone()) {
+            Some(error) => file.fail(error, ffi::SQLITE_IOERR_FSYNC).0,
+            None => ffi::SQLITE_IOERR_FSYNC,
+        }
     }
 
     /// The size of the file.
@@ -192,9 +211,13 @@ impl OpenFile {
         }
     }
 
-    /// Finds out what became of a commit whose outcome was unknown; returns whether it has taken place.
+    /// Finds out what became of a commit whose outcome was unknown, and forgets what is lost; returns whether it has
+    /// taken place.
     pub fn resolve_doubt(&self) -> Result<bool, StoreError> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).resolve_doubt()
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let landed = file.resolve_doubt()?;
+        file.forget_lost();
+        Ok(landed)
     }
 
     /// Why the last operation failed, if the store caused it.

@@ -7,6 +7,7 @@ mod doubt;
 mod faults;
 mod fencing;
 mod files;
+mod group_commit;
 mod hints;
 mod large;
 mod line;

@@ -64,7 +64,14 @@ fn numbers() -> impl Iterator<Item = PageNumber> {
 fn write(source: &mut Source, stamp: u8) -> Result<(), StoreError> {
     point();
     let pages = numbers().map(|page| (page, vec![stamp; page_size().bytes()].into_boxed_slice()));
-    source.commit(PageCount(PAGES), page_size(), pages)
+    source.seal(PageCount(PAGES), page_size(), pages)?;
+    let settled = source.settle();
+    if settled.is_err() {
+        // As a session does.
+        source.has_undone();
+        source.forget_lost();
+    }
+    settled
 }
 
 /// The pages say the stamp of the head, or that they come from the store and it is another owner's.

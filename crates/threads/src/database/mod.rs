@@ -2,6 +2,8 @@
 
 #[path = "../../../../src/database/call.rs"]
 pub(crate) mod call;
+#[path = "../../../../src/database/commits/mod.rs"]
+pub(crate) mod commits;
 #[path = "../../../../src/database/interrupt.rs"]
 pub(crate) mod interrupt;
 #[path = "../../../../src/database/keywords.rs"]

@@ -303,3 +303,43 @@ pub fn a_thread_that_cannot_begin_refuses_calls_and_loses_none() {
     }
     stop_the_clock_of_waits();
 }
+
+/// Writers whose transactions are sealed, readers between them, and the end of the database: each answer comes once,
+/// and none before the commit of what it has seen.
+pub fn answers_come_once_and_after_their_commits() {
+    let [(database, journal)] = databases(2);
+    let callers: Vec<_> = (0..2)
+        .map(|_| {
+            let database = Arc::clone(&database);
+            thread::spawn(move || {
+                let asked = ["write", "read", "write"].map(|name| ask(&database, DATABASE, 0, run(name)));
+                let mut durable = 0;
+                for (asked, writes) in asked.into_iter().zip([1, 0, 1]) {
+                    asked.told().expect("it runs");
+                    durable += writes;
+                    assert!(database.stats().transactions >= durable, "answered before it was durable");
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.join().expect("no panic");
+    }
+    assert!(ask(&database, DATABASE, 0, run("write")).told().is_ok());
+    assert_eq!(database.stats().transactions, 5);
+    let ends = shuttle::rand::thread_rng().gen_bool(0.5);
+    let last = ask(&database, DATABASE, 0, run("write"));
+    if ends {
+        database.abandon();
+        let told = last.told();
+        let given_up = matches!(told, Err(DatabaseError::Store(_) | DatabaseError::Aborted(_)));
+        assert!(told.is_ok() || is_closed(&told) || given_up, "{told:?}");
+    } else {
+        let closed = ask(&database, DATABASE, 0, Call::Close);
+        assert!(closed.told().is_ok());
+        assert_eq!(database.stats().transactions, 6, "closed before all was durable");
+        assert!(last.told().is_ok());
+        assert_eq!(journal.events().last(), Some(&Event::Closed));
+    }
+    stop_the_clock_of_waits();
+}

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use super::call::{Behavior, Description, Kind, ScriptKind, Sql};
+use super::commits::{GroupCommit, Layer};
 use super::error::DatabaseError;
 use super::interrupt::Interrupt;
+use crate::engine::StoreError;
 use crate::sync::point;
-use crate::types::PageRange;
+use crate::types::{PageCount, PageNumber, PageRange, PageSize};
 
 /// What a database holds after a call: two of them are more than all may hold together.
 const CACHE_BYTES: usize = 200 << 20;
@@ -45,6 +47,8 @@ struct Notes {
     is_inside: bool,
     events: Vec<Event>,
     cache_bytes: usize,
+    /// The durable pages that are known.
+    pages: u32,
 }
 
 /// What happened on a session, for the test.
@@ -70,6 +74,10 @@ impl Journal {
     pub(crate) fn cache_bytes(&self) -> usize {
         self.with(|notes| notes.cache_bytes)
     }
+
+    fn pages(&self) -> u32 {
+        self.with(|notes| notes.pages)
+    }
 }
 
 pub(crate) struct Session {
@@ -78,11 +86,12 @@ pub(crate) struct Session {
     depth: usize,
     /// Whether a statement has begun a transaction.
     is_loose: bool,
+    commits: Arc<GroupCommit>,
 }
 
 impl Session {
-    pub(crate) fn open(journal: &Journal, interrupt: Arc<Interrupt>) -> Self {
-        Self { journal: journal.clone(), interrupt, depth: 0, is_loose: false }
+    pub(crate) fn open(journal: &Journal, interrupt: Arc<Interrupt>, commits: Arc<GroupCommit>) -> Self {
+        Self { journal: journal.clone(), interrupt, depth: 0, is_loose: false, commits }
     }
 
     /// Spends some time inside. What is noted is the end of it.
@@ -122,10 +131,39 @@ impl Session {
         depth: usize,
     ) -> Result<Vec<Vec<u8>>, DatabaseError> {
         assert_eq!(depth, self.depth, "a call runs at another depth than it belongs to");
-        let (begins, ends) = (sql == "BEGIN", sql == "COMMIT");
+        let (begins, ends, writes) = (sql == "BEGIN", sql == "COMMIT", sql.starts_with("write"));
         self.stay(Event::Ran(sql))?;
+        if writes {
+            self.seal();
+        }
         self.is_loose = (self.is_loose || begins) && !ends;
         Ok(Vec::new())
+    }
+
+    /// Seals a transaction that grows the database by a page.
+    fn seal(&self) {
+        let page_size = PageSize::new(512).expect("a page size");
+        let base = self.commits.size().map_or_else(|| PageCount(self.journal.pages()), |(size, _)| size);
+        let page = PageNumber::new(base.0 + 1).expect("a page");
+        let pages = [(page, vec![7; 512].into_boxed_slice())];
+        let layer = Layer::new(base, (PageCount(page.get()), page_size), pages);
+        assert!(self.commits.try_seal(layer).is_ok(), "there is room for a few");
+    }
+
+    pub(crate) fn commits(&self) -> Arc<GroupCommit> {
+        Arc::clone(&self.commits)
+    }
+
+    /// What has landed is known to the page cache from here on.
+    pub(crate) fn catch_up(&self) {
+        if let (Some(landed), _) = self.commits.news() {
+            self.journal.with(|notes| notes.pages = landed.layer.size().0);
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "so it is called")]
+    pub(crate) fn undo_lost(&mut self) -> Option<StoreError> {
+        None
     }
 
     pub(crate) fn batch(&mut self, sqls: Vec<Sql>, depth: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {

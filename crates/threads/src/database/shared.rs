@@ -1,14 +1,14 @@
-//! What the databases of one store share. The engine is the main crate's, on its memory backend; nothing here
-//! asks it for anything but how an actor is.
+//! What the databases of one store share. The engine is the main crate's, on its memory backend, which never
+//! waits.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use batondb::env::SystemEnv;
 use batondb::kv::memory::MemoryKv;
 use batondb::types::Token;
 use futures::future::{BoxFuture, FutureExt};
 
+use crate::database::commits::GroupCommit;
 use crate::database::interrupt::Interrupt;
 use crate::database::schedule::handle::Database;
 use crate::database::schedule::memory_budget::MemoryBudget;
@@ -16,10 +16,10 @@ use crate::database::schedule::metrics::OpenDatabases;
 use crate::database::schedule::pool::Pool;
 use crate::database::session::{Journal, Load, Session};
 use crate::database::stats::Counters;
-use crate::engine::Engine;
+use crate::engine::{Engine, Preload};
 use crate::env::Env;
-use crate::sync::{Runtime, wait_for_time};
-use crate::types::{ActorId, Generation, Meta, Origin, PageCount, PageRange, PageSize, Txid};
+use crate::sync::{Runtime, point, wait_for_time};
+use crate::types::{ActorId, Meta, PageRange};
 
 /// How many calls may wait.
 const QUEUE_MAX: usize = 64;
@@ -43,7 +43,7 @@ pub(crate) struct Opened {
 }
 
 /// A world in which time passes when a test says so.
-struct World;
+pub(crate) struct World;
 
 impl Env for World {
     fn now_ms(&self) -> u64 {
@@ -55,7 +55,9 @@ impl Env for World {
     }
 
     fn token(&self) -> Token {
-        Token([0; 16])
+        let mut token = [0; 16];
+        shuttle::rand::RngCore::fill_bytes(&mut shuttle::rand::thread_rng(), &mut token);
+        Token(token)
     }
 
     fn random_below(&self, bound: u64) -> u64 {
@@ -79,34 +81,32 @@ impl Env for World {
     }
 }
 
-/// One for all runs: none of them changes anything in it.
-fn engine() -> Arc<Engine> {
-    static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
-    let open = || futures::executor::block_on(Engine::open(Arc::new(MemoryKv::new()), Arc::new(SystemEnv)));
-    Arc::clone(ENGINE.get_or_init(|| Arc::new(open().expect("the memory backend opens"))))
+/// Waits for the engine.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    point();
+    futures::executor::block_on(future)
 }
 
 /// The databases of a store.
 pub(crate) fn databases<const COUNT: usize>(threads_max: usize) -> [(Arc<Database>, Journal); COUNT] {
     let pool = Pool::new(threads_max, Runtime);
     let (memory, open) = (MemoryBudget::default(), OpenDatabases::default());
-    let shared = Arc::new(Shared { engine: engine(), env: Arc::new(World), pool, memory, open });
+    let engine = now(Engine::open(Arc::new(MemoryKv::new()), Arc::new(World)));
+    let engine = Arc::new(engine.expect("the memory backend opens"));
+    let shared = Arc::new(Shared { engine, env: Arc::new(World), pool, memory, open });
     let load = Arc::new(Load::default());
     std::array::from_fn(|number| {
-        let meta = Meta {
-            generation: Generation(1),
-            head_txid: Txid(0),
-            size_pages: PageCount(0),
-            page_size: PageSize::new(4_096).expect("a page size"),
-            created_at_ms: 0,
-            origin: Origin::Native,
-        };
         let actor = ActorId::new(format!("{number}")).expect("an id");
-        let opened = Opened { actor, meta, hints: Vec::new(), learns_until_ms: 1 };
+        let started = now(shared.engine.load_startup(&actor, &Preload::default())).expect("it starts");
+        let meta = started.meta;
+        let opened = Opened { actor: actor.clone(), meta, hints: Vec::new(), learns_until_ms: 1 };
         let interrupt = Arc::new(Interrupt::default());
         let journal = Journal::new(&load);
-        let session = Session::open(&journal, Arc::clone(&interrupt));
-        let both = (interrupt, Arc::new(Counters::default()));
+        let counters = Arc::new(Counters::default());
+        let at = (actor, meta.generation, meta.head_txid);
+        let commits = GroupCommit::new(Arc::clone(&shared.engine), Arc::clone(&counters), at);
+        let session = Session::open(&journal, Arc::clone(&interrupt), commits);
+        let both = (interrupt, counters);
         let limits = (QUEUE_MAX, LOOSE_MS);
         (Database::new(Arc::clone(&shared), opened, session, both, limits), journal)
     })

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, LockResult, PoisonError};
+use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -29,6 +29,14 @@ impl<T> Mutex<T> {
         match self.0.lock() {
             Ok(held) => Ok(MutexGuard { lock: self, held }),
             Err(poison) => Err(PoisonError::new(MutexGuard { lock: self, held: poison.into_inner() })),
+        }
+    }
+
+    pub(crate) fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(held) => Ok(MutexGuard { lock: self, held }),
+            Err(TryLockError::WouldBlock) => Err(TryLockError::WouldBlock),
+            Err(TryLockError::Poisoned(poison)) => Ok(MutexGuard { lock: self, held: poison.into_inner() }),
         }
     }
 

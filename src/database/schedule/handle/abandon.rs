@@ -19,6 +19,7 @@ impl Database {
         // Transactions stay open in the queue: the running call belongs to the scope in which it has begun.
         let left = state.queue.take_all();
         self.interrupt.stop_all();
+        self.commits.abandon();
         self.schedule(state);
         for waiting in left {
             (waiting.item.1)(Err(DatabaseError::Closed("the database is closed".to_owned())));

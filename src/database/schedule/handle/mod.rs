@@ -2,6 +2,7 @@
 
 mod abandon;
 mod loose;
+mod losses;
 mod scopes;
 mod state;
 mod turn;
@@ -12,6 +13,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use tracing::Span;
 
 use crate::database::call::{Answer, Call};
+use crate::database::commits::{GroupCommit, Outcomes};
 use crate::database::error::DatabaseError;
 use crate::database::interrupt::Interrupt;
 use crate::database::schedule::memory_budget::{Held, Shrink};
@@ -40,6 +42,7 @@ pub struct Database {
     state: Mutex<State>,
     /// `None` once it is closed. Locked by the thread whose turn it is.
     session: Mutex<Option<Session>>,
+    commits: Arc<GroupCommit>,
     held: Mutex<Held>,
     memory_bytes: AtomicUsize,
     itself: Weak<Self>,
@@ -53,7 +56,8 @@ impl Database {
         (interrupt, counters): (Arc<Interrupt>, Arc<Counters>),
         (queue_max, transaction_timeout_ms): (usize, u64),
     ) -> Arc<Self> {
-        Arc::new_cyclic(|itself| Self {
+        let commits = session.commits();
+        let database = Arc::new_cyclic(|itself| Self {
             number: shared.open.add(&counters, itself),
             shared,
             opened,
@@ -69,15 +73,20 @@ impl Database {
                 ended: Ended::default(),
                 loose: Loose::default(),
                 shrink: false,
+                has_lost: false,
                 abandoned: Abandoned::No,
                 scheduled: false,
                 closed: false,
             }),
             session: Mutex::new(Some(session)),
+            commits,
             held: Mutex::default(),
             memory_bytes: AtomicUsize::new(0),
             itself: Weak::clone(itself),
-        })
+        });
+        let outcomes: Weak<dyn Outcomes> = Weak::<Self>::clone(&database.itself);
+        database.commits.tell(outcomes);
+        database
     }
 
     /// The outcome of the start.
@@ -99,16 +108,17 @@ impl Database {
         reply: impl FnOnce(Result<Answer, DatabaseError>) + Send + 'static,
     ) {
         let mut state = self.state();
+        let waiting = state.queue.len() + self.commits.waiting();
         // While closing waits for a transaction to end, calls of that transaction still run.
         let is_closed = state.abandoned != Abandoned::No || (state.closed && scope == DATABASE);
         let refused = if is_closed {
             Some(DatabaseError::Closed("the database is closed".to_owned()))
         } else if !state.queue.is_open(scope) {
             Some(state.ended.why(scope))
-        } else if state.queue.len() >= self.queue_max && !matches!(call, Call::End(_) | Call::Close) {
+        } else if waiting >= self.queue_max && !matches!(call, Call::End(_) | Call::Close) {
             self.shared.engine.metrics().sql_overloaded();
             // A call that ends something is admitted: it makes room.
-            Some(DatabaseError::Overloaded { waiting: state.queue.len() })
+            Some(DatabaseError::Overloaded { waiting })
         } else {
             None
         };
@@ -132,8 +142,8 @@ impl Database {
         }
     }
 
-    /// Cancels a call: a waiting call is taken out of the queue, a running one is interrupted. A finished one
-    /// stays as it is.
+    /// Cancels a call: a waiting call is taken out of the queue, a running one is interrupted. One that waits for
+    /// its commit stays as it is, unless the commit has this call alone and has not begun in the store.
     pub fn cancel(&self, job: u32) {
         let mut state = self.state();
         if let Some(waiting) = state.queue.take(job) {
@@ -144,6 +154,7 @@ impl Database {
         if let Some((number, ..)) = state.running.filter(|(_, running, _)| *running == job) {
             self.interrupt.stop(number);
         }
+        self.commits.cancel(job);
     }
 
     /// Asks the store whether this database is still the actor's owner.
@@ -203,7 +214,8 @@ impl Shrink for Database {
 impl Loaded for Database {
     fn load(&self) -> Load {
         let state = self.state();
-        let (waiting, running) = (state.queue.len(), usize::from(state.running.is_some()));
+        let running = usize::from(state.running.is_some());
+        let waiting = state.queue.len() + self.commits.waiting();
         Load { waiting, running, memory_bytes: self.memory_bytes.load(Ordering::Relaxed) }
     }
 }

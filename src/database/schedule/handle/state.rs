@@ -19,6 +19,8 @@ pub(super) struct State {
     pub(super) ended: Ended,
     pub(super) loose: Loose,
     pub(super) shrink: bool,
+    /// Whether a commit has failed, and what is open above it has to be undone.
+    pub(super) has_lost: bool,
     pub(super) abandoned: Abandoned,
     /// Whether the database is in the queue of the pool, or on one of its threads.
     pub(super) scheduled: bool,

@@ -8,6 +8,7 @@ use futures::future::FutureExt;
 use tracing::Span;
 
 use crate::database::call::{Answer, Call, Reply};
+use crate::database::commits::{Gated, Mark, deliver};
 use crate::database::error::DatabaseError;
 use crate::database::pages::hints;
 use crate::database::schedule::pool::Turns;
@@ -30,6 +31,8 @@ enum Work {
     ExpireLoose,
     /// Release memory.
     Shrink,
+    /// Undo what is open above transactions that are lost, which is done after each turn.
+    Undo,
     /// Close a database that its callers have left.
     Abandon,
 }
@@ -40,6 +43,7 @@ impl State {
         self.abandoned == Abandoned::Now
             || !self.expired.is_empty()
             || self.loose.is_due
+            || self.has_lost
             || self.queue.has_next()
             || self.shrink
     }
@@ -49,6 +53,9 @@ impl Database {
     fn next_work(state: &mut State) -> Option<Work> {
         if state.abandoned.take() {
             return Some(Work::Abandon);
+        }
+        if std::mem::take(&mut state.has_lost) {
+            return Some(Work::Undo);
         }
         if let Some(scope) = state.expired.pop_front() {
             return Some(Work::Expire(scope));
@@ -180,10 +187,12 @@ impl Database {
 
     /// What has to be done after each call, before its answer is delivered.
     fn after_call(&self) {
+        self.undo_lost();
         self.notice_rollback();
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(open) = session.as_ref() else { return };
         let is_autocommit = open.is_autocommit();
+        open.catch_up();
         open.rest();
         let bytes = open.cache_bytes();
         let phase_is_over = self.shared.env.now_ms() >= self.opened.learns_until_ms;
@@ -203,6 +212,25 @@ impl Database {
         }
     }
 
+    /// Lets the next turn begin, sends the answer of this one to the gate, and sets off the next commit. Returns
+    /// whether there is more to do.
+    fn end_turn(&self, mark: Mark, answered: Option<Gated>) -> bool {
+        let mut state = self.state();
+        state.running = None;
+        let again = state.has_work();
+        state.scheduled = again;
+        // Before another thread can seal more.
+        let ready = answered.and_then(|gated| self.commits.gate(mark, gated));
+        let flight = self.commits.begin();
+        drop(state);
+        deliver(ready);
+        if let Some(flight) = flight {
+            // What waits here runs meanwhile, however long that takes.
+            flight.set_off(again);
+        }
+        again
+    }
+
     fn shrink_now(&self) {
         if let Ok(bytes) = self.on_session(|session| Ok(session.shrink())) {
             self.memory_bytes.store(bytes, Ordering::Relaxed);
@@ -219,35 +247,30 @@ impl Turns for Database {
         };
         let (number, job, scope) = match &work {
             Work::Call(waiting) => (waiting.number, waiting.job, waiting.scope),
-            Work::Expire(_) | Work::ExpireLoose | Work::Shrink | Work::Abandon => {
+            Work::Expire(_) | Work::ExpireLoose | Work::Shrink | Work::Undo | Work::Abandon => {
                 (state.queue.number(), 0, DATABASE)
             }
         };
         state.running = Some((number, job, scope));
         drop(state);
+        let mark = self.commits.mark();
         self.interrupt.begin(number);
         let mut answered = None;
         match work {
             Work::Call(Waiting { scope, item: (call, reply, span), .. }) => {
+                let is_lasting = matches!(call, Call::Close);
                 let answer = span.in_scope(|| self.run_counted(call, scope));
-                answered = Some((self.or_expired(scope, answer), reply));
+                answered = Some(Gated { job, answer: self.or_expired(scope, answer), reply, is_lasting });
             }
             Work::Expire(scope) => self.expire_now(scope),
             Work::ExpireLoose => self.expire_loose_now(),
             Work::Shrink => self.shrink_now(),
+            Work::Undo => {}
             Work::Abandon => self.close(),
         }
         self.interrupt.end();
         self.after_call();
-        let mut state = self.state();
-        state.running = None;
-        let again = state.has_work();
-        state.scheduled = again;
-        drop(state);
-        if let Some((answer, reply)) = answered {
-            reply(answer);
-        }
-        again
+        self.end_turn(mark, answered)
     }
 
     fn fail_waiting(self: Arc<Self>, why: &io::Error) {

@@ -1,0 +1,329 @@
+//! What the turns of a database, its file and its flights share: the layers and the gate, under one lock that is
+//! never held while somebody waits or is answered.
+
+use std::sync::{Arc, PoisonError, Weak};
+
+use tracing::Span;
+
+use crate::database::call::Answer;
+use crate::database::error::DatabaseError;
+use crate::database::stats::Counters;
+use crate::engine::{Engine, StoreError, Wanted};
+use crate::planted::{self, Bug};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard, oneshot};
+use crate::types::{ActorId, Generation, PageCount, PageNumber, PageSize, Txid};
+
+use super::gate::{Gate, Gated, Ready, verdict};
+use super::layer::Layer;
+use super::pending::{Found, Landed, Mark, Pending};
+
+/// Hears how commits end. Called from any thread, without a lock.
+pub(crate) trait Outcomes: Send + Sync + 'static {
+    /// One has taken place.
+    fn landed(&self);
+
+    /// One has failed, and what was sealed is lost.
+    fn lost(&self);
+}
+
+/// Why what was sealed is lost.
+#[derive(Debug, Clone)]
+pub(crate) struct Lost {
+    /// The error of the commit.
+    pub(crate) error: StoreError,
+    /// The last transaction in it.
+    last_sent: u64,
+}
+
+impl Lost {
+    /// The error of a call that has seen what is lost, and sealed none of it.
+    pub(crate) fn for_others(&self) -> StoreError {
+        verdict(&self.error, None, self.last_sent)
+    }
+}
+
+struct State {
+    pending: Pending,
+    gate: Gate,
+    /// How often something was lost.
+    losses: u64,
+    lost: Option<Lost>,
+    /// Until SQLite has forgotten what is lost, nothing is sealed.
+    is_open: bool,
+    /// The call whose caller does not want it any more.
+    cancelled: Option<u32>,
+    abandoned: bool,
+    /// Where the first transaction that gathers was sealed.
+    span: Span,
+    /// Who waits for the end of the commit in flight.
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+/// The commits of one database.
+pub(crate) struct GroupCommit {
+    pub(super) engine: Arc<Engine>,
+    pub(super) actor: ActorId,
+    pub(super) generation: Generation,
+    counters: Arc<Counters>,
+    state: Mutex<State>,
+    /// Counts ends of commits, for those who only want to know whether there is something new.
+    ends: AtomicU64,
+    outcomes: Mutex<Option<Weak<dyn Outcomes>>>,
+    itself: Weak<Self>,
+}
+
+impl GroupCommit {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        counters: Arc<Counters>,
+        (actor, generation, head): (ActorId, Generation, Txid),
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|itself| Self {
+            engine,
+            actor,
+            generation,
+            counters,
+            state: Mutex::new(State {
+                pending: Pending::new(head),
+                gate: Gate::default(),
+                losses: 0,
+                lost: None,
+                is_open: true,
+                cancelled: None,
+                abandoned: false,
+                span: Span::none(),
+                waiting: Vec::new(),
+            }),
+            ends: AtomicU64::new(0),
+            outcomes: Mutex::new(None),
+            itself: Weak::clone(itself),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From here on, `outcomes` hears how commits end.
+    pub(crate) fn tell(&self, outcomes: Weak<dyn Outcomes>) {
+        *self.outcomes.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcomes);
+    }
+
+    /// How many commits have ended.
+    pub(crate) fn ends(&self) -> u64 {
+        self.ends.load(Ordering::Acquire)
+    }
+
+    /// The newest image of a page that is not durable, or not in the cache yet.
+    pub(crate) fn find(&self, page: PageNumber) -> Found {
+        self.state().pending.find(page)
+    }
+
+    /// The size of the database after what was sealed, and that of its pages.
+    pub(crate) fn size(&self) -> Option<(PageCount, PageSize)> {
+        self.state().pending.size()
+    }
+
+    /// Whether the head may be another one than the last that was learned here.
+    pub(crate) fn may_have_moved(&self) -> bool {
+        self.state().pending.may_have_moved()
+    }
+
+    /// Whether one of the commits that nobody has learned of yet has made this head.
+    pub(crate) fn has_made(&self, head: Txid) -> bool {
+        self.state().pending.has_made(head)
+    }
+
+    /// What has landed, and what is lost and not forgotten.
+    pub(crate) fn news(&self) -> (Option<Landed>, Option<Lost>) {
+        let mut state = self.state();
+        let lost = if state.is_open { None } else { state.lost.clone() };
+        (state.pending.take_landed(), lost)
+    }
+
+    /// SQLite has forgotten what was lost.
+    pub(crate) fn forget_lost(&self) {
+        let mut state = self.state();
+        state.pending.forget_lost();
+        state.is_open = true;
+    }
+
+    /// The durable head has moved by something else than one of these commits.
+    pub(crate) fn moved(&self, head: Txid) {
+        self.state().pending.head = head;
+    }
+
+    /// Seals a transaction, or returns it because it has to wait for room.
+    pub(crate) fn try_seal(&self, layer: Layer) -> Result<(), Layer> {
+        let mut state = self.state();
+        if !state.is_open || !state.pending.has_room_for(&layer) {
+            return Err(layer);
+        }
+        if !state.pending.gathers() {
+            state.span = Span::current();
+        }
+        state.pending.seal(layer);
+        Ok(())
+    }
+
+    /// What a call finds that begins now.
+    pub(crate) fn mark(&self) -> Mark {
+        let state = self.state();
+        Mark { sealed: state.pending.sealed(), losses: state.losses }
+    }
+
+    /// The answer of a call that has found `mark` when it began: it is returned if it may leave at once.
+    pub(crate) fn gate(&self, mark: Mark, gated: Gated) -> Option<Ready> {
+        let mut state = self.state();
+        let (sealed, durable) = (state.pending.sealed(), state.pending.durable());
+        let first_own = (sealed > mark.sealed).then_some(mark.sealed + 1);
+        if matches!(gated.answer, Ok(Answer::Scope(_))) {
+            return Some((gated.reply, gated.answer));
+        }
+        if state.losses != mark.losses && !gated.is_lasting {
+            let error = state.lost.as_ref().map(|lost| verdict(&lost.error, first_own, lost.last_sent));
+            let answer = error.map_or(gated.answer, |error| Err(error.into()));
+            return Some((gated.reply, answer));
+        }
+        let passes = planted::has(Bug::AnsweredBeforeDurable) && first_own.is_some()
+            || planted::has(Bug::ReadsPassTheGate) && first_own.is_none();
+        if sealed <= durable || passes {
+            return Some((gated.reply, gated.answer));
+        }
+        state.gate.push(sealed, first_own, gated);
+        None
+    }
+
+    /// How many answers wait at the gate.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state().gate.len()
+    }
+
+    /// The caller of a call does not want it any more. Only a commit with this call alone can be given up.
+    pub(crate) fn cancel(&self, job: u32) {
+        let mut state = self.state();
+        if job != 0 && state.gate.has(job) {
+            state.cancelled = Some(job);
+        }
+    }
+
+    /// Nobody wants any of the calls any more.
+    pub(crate) fn abandon(&self) {
+        self.state().abandoned = true;
+    }
+
+    fn is_wanted(&self) -> bool {
+        let state = self.state();
+        let alone = |job: u32| !state.pending.gathers() && state.gate.has_only(job);
+        !state.abandoned && !state.cancelled.is_some_and(alone)
+    }
+
+    pub(super) fn wanted(&self) -> Wanted {
+        let itself = Weak::clone(&self.itself);
+        Arc::new(move || itself.upgrade().is_none_or(|commits| commits.is_wanted()))
+    }
+
+    /// The next commit, if something has gathered and none is under way. Whoever asks sets it off.
+    pub(crate) fn begin(&self) -> Option<Flight> {
+        let itself = self.itself.upgrade()?;
+        let mut state = self.state();
+        Self::next(&mut state, itself)
+    }
+
+    fn next(state: &mut State, itself: Arc<Self>) -> Option<Flight> {
+        let layer = state.pending.begin()?;
+        let span = std::mem::replace(&mut state.span, Span::none());
+        Some(Flight { commits: itself, layer: Some(layer), head: state.pending.head, span })
+    }
+
+    /// Somebody to wait for until the commit under way has ended; `None` if none is.
+    pub(crate) fn end_of_flight(&self) -> Option<oneshot::Receiver<()>> {
+        let mut state = self.state();
+        if !state.pending.is_in_flight() {
+            return None;
+        }
+        let (sender, ended) = oneshot::channel();
+        state.waiting.push(sender);
+        Some(ended)
+    }
+
+    /// A commit has ended. Delivers the answers that it makes true or false, and returns the next commit.
+    pub(super) fn ended(
+        self: &Arc<Self>,
+        (pages, transactions): (usize, u64),
+        outcome: Result<Txid, StoreError>,
+    ) -> Option<Flight> {
+        let mut state = self.state();
+        state.cancelled = None;
+        let landed = outcome.is_ok();
+        let (ready, next) = match outcome {
+            Ok(head) => {
+                state.pending.land(head);
+                self.counters.commits.add(1);
+                self.counters.pages_committed.add(pages);
+                self.counters.transactions.add(usize::try_from(transactions).unwrap_or(0));
+                let durable = state.pending.durable();
+                (state.gate.release(durable), Self::next(&mut state, Arc::clone(self)))
+            }
+            Err(error) => (state.lose(error), None),
+        };
+        let waiting = std::mem::take(&mut state.waiting);
+        self.ends.fetch_add(1, Ordering::Release);
+        drop(state);
+        for waiting in waiting {
+            // Who waited may have gone.
+            let _gone = waiting.send(());
+        }
+        deliver(ready);
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(outcomes) = outcomes.and_then(|outcomes| outcomes.upgrade()) {
+            if landed { outcomes.landed() } else { outcomes.lost() }
+        }
+        next
+    }
+}
+
+impl State {
+    fn lose(&mut self, error: StoreError) -> Vec<Ready> {
+        let last_sent = self.pending.last_sent();
+        self.pending.lose();
+        self.losses += 1;
+        self.is_open = planted::has(Bug::LostLayersKept);
+        let ready = self.gate.refuse(&error, last_sent);
+        self.lost = Some(Lost { error, last_sent });
+        ready
+    }
+}
+
+/// A commit that has begun for its database. It ends for it, too, when it is dropped: whoever waits for it is
+/// told that nobody knows.
+pub(crate) struct Flight {
+    pub(super) commits: Arc<GroupCommit>,
+    pub(super) layer: Option<Arc<Layer>>,
+    pub(super) head: Txid,
+    pub(super) span: Span,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if self.layer.take().is_some() {
+            let detail = "the work of this process has ended before its answer came".to_owned();
+            let actor = self.commits.actor.clone();
+            self.commits.ended((0, 0), Err(StoreError::CommitUnknown { actor, detail, token: None }));
+        }
+    }
+}
+
+/// Gives answers to those who wait for them.
+pub(crate) fn deliver(ready: impl IntoIterator<Item = Ready>) {
+    for (reply, answer) in ready {
+        reply(answer);
+    }
+}
+
+impl From<Lost> for DatabaseError {
+    fn from(lost: Lost) -> Self {
+        lost.for_others().into()
+    }
+}
