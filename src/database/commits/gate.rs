@@ -98,7 +98,9 @@ mod tests {
     }
 
     fn deliver(ready: Vec<Ready>) {
-        ready.into_iter().for_each(|(reply, answer)| reply(answer));
+        for (reply, answer) in ready {
+            reply(answer);
+        }
     }
 
     #[test]

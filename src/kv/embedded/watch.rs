@@ -52,7 +52,15 @@ fn oldest(readers: &[Reader], newest: usize) -> Option<OldestRead> {
 impl Store {
     /// Who reads, over all processes.
     fn readers(&self) -> Vec<Reader> {
-        without_pins(self.env.readers(), i64::from(own_identity()), &self.env.pins())
+        let mut readers = without_pins(self.env.readers(), i64::from(own_identity()), &self.env.pins());
+        if let Some(locks) = &self.locks {
+            readers.retain(|reader| {
+                let identity = u32::try_from(reader.identity).unwrap_or_default();
+                let is_pin = |txn| locks.is_pinned(identity, txn as u64);
+                reader.identity == own_identity() || !reader.txn.is_some_and(is_pin)
+            });
+        }
+        readers
     }
 
     /// The oldest state that somebody reads.

@@ -11,6 +11,7 @@ use crate::database::interrupt::CallNumber;
 use crate::database::schedule::queue::Queue;
 
 /// The changing state of a database, under one lock.
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub(super) struct State {
     pub(super) queue: Queue<(Call, Reply, Span)>,
     pub(super) running: Option<(CallNumber, u32, u32)>,

@@ -160,6 +160,7 @@ impl Store {
         // Pins at or below a checkpoint keep it whole; the newest of these is enough.
         let pinned = usize::try_from(checkpoint.txn()).unwrap_or(usize::MAX);
         self.env.release_pins_but_newest_through(pinned);
+        self.note_pin();
         state.may_write = true;
         state.bytes = state.bytes.saturating_sub(bytes);
         state.checked = clock::now();
@@ -230,6 +231,7 @@ impl Store {
         if !state.is_dirty {
             state.may_write = false;
             self.env.release_pins();
+            self.note_pin();
         }
         Ok(())
     }

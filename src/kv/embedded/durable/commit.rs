@@ -76,11 +76,21 @@ impl Store {
         Ok(())
     }
 
+    /// Tells the other processes which state is pinned, so that they do not take it for a read.
+    pub(super) fn note_pin(&self) {
+        if let Some(locks) = &self.locks {
+            locks.note_pin(self.env.oldest_pin());
+        }
+    }
+
     /// Pins the newest state, which is that of commit `newest`.
     pub(super) fn pin_newest(&self, newest: u64) -> Result<(), KvError> {
         loop {
             match self.env.pin().map_err(kv_error)? {
-                Some(pinned) if pinned as u64 == newest => return Ok(()),
+                Some(pinned) if pinned as u64 == newest => {
+                    self.note_pin();
+                    return Ok(());
+                }
                 Some(_) => {
                     return Err(KvError::Unavailable {
                         detail: "the store changed within the write turn".into(),

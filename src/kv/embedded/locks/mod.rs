@@ -148,6 +148,18 @@ impl Locks {
         self.notes.as_ref().and_then(|notes| notes.find(identity))
     }
 
+    /// Notes the oldest state that this process pins, for the others.
+    pub(super) fn note_pin(&self, state: Option<usize>) {
+        if let Some(notes) = &self.notes {
+            notes.note_pin(state.unwrap_or_default() as u64);
+        }
+    }
+
+    /// Whether a process pins this state, as far as it is noted.
+    pub(super) fn is_pinned(&self, identity: u32, state: u64) -> bool {
+        self.notes.as_ref().is_some_and(|notes| notes.is_pinned(identity, state))
+    }
+
     /// Since when a state has been the oldest one kept, as far as any process has seen.
     pub(super) fn kept_since(&self, state: u64) -> SystemTime {
         self.notes.as_ref().map_or_else(clock::wall, |notes| notes.kept_since(state))

@@ -10,7 +10,8 @@
 //! 16      the identity of whoever has the write turn, u32; 24: since when, ms since 1970, u64
 //! 32      the oldest state that was last seen to be kept, u64; 40: since when, ms since 1970, u64
 //! 4096..  256 records of 128 bytes: identity u32, process id u32, PID namespace u64, opened ms u64,
-//!         length of the host's name u8 (at 31), the name (from 32)
+//!         the state that it pins u32 (the low bits of its number), length of the host's name u8 (at 31), the
+//!         name (from 32)
 //! ```
 //!
 //! Numbers are in the machine's byte order, as in LMDB's own files beside it.
@@ -35,6 +36,7 @@ const RECORDS_AT: usize = 4_096;
 const RECORDS: usize = 256;
 const RECORD_BYTES: usize = 128;
 const FILE_BYTES: usize = RECORDS_AT + RECORDS * RECORD_BYTES;
+const PIN_AT: usize = 24;
 const NAME_LENGTH_AT: usize = 31;
 const NAME_AT: usize = 32;
 const NAME_BYTES_MAX: usize = RECORD_BYTES - NAME_AT;
@@ -123,6 +125,7 @@ impl Processes {
         let name = &host.as_bytes()[..host.len().min(NAME_BYTES_MAX)];
         let at = RECORDS_AT + index * RECORD_BYTES;
         self.record(index).store(0, Ordering::Release);
+        self.number(at + PIN_AT).store(0, Ordering::Relaxed);
         self.number(at + 4).store(std::process::id(), Ordering::Relaxed);
         self.long(at + 8).store(pid_namespace(), Ordering::Relaxed);
         self.long(at + 16).store(now_ms(), Ordering::Relaxed);
@@ -148,6 +151,20 @@ impl Processes {
             is_namespace_shared: self.long(at + 8).load(Ordering::Relaxed) == pid_namespace(),
             opened: time(self.long(at + 16).load(Ordering::Relaxed)),
         })
+    }
+
+    /// Notes the oldest state that this process pins; 0: none.
+    pub(super) fn note_pin(&self, state: u64) {
+        if let Some(index) = self.own {
+            self.number(RECORDS_AT + index * RECORD_BYTES + PIN_AT).store(low_bits(state), Ordering::Release);
+        }
+    }
+
+    /// Whether the process with an identity pins this state, as far as it is noted.
+    pub(super) fn is_pinned(&self, identity: u32, state: u64) -> bool {
+        let of = |index: &usize| self.record(*index).load(Ordering::Acquire) == identity;
+        let pin = |index| self.number(RECORDS_AT + index * RECORD_BYTES + PIN_AT).load(Ordering::Acquire);
+        (0..RECORDS).find(of).is_some_and(|index| pin(index) == low_bits(state))
     }
 
     /// Notes that this process has the write turn.
@@ -198,6 +215,11 @@ impl Drop for Processes {
         // SAFETY: it was mapped with this length, and nothing refers to it any more.
         unsafe { libc::munmap(self.map.as_ptr().cast(), FILE_BYTES) };
     }
+}
+
+/// Enough of a state's number to tell it from the others of its time.
+fn low_bits(state: u64) -> u32 {
+    u32::try_from(state & u64::from(u32::MAX)).expect("these bits fit")
 }
 
 fn map(file: &File) -> io::Result<NonNull<u8>> {

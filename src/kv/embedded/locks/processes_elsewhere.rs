@@ -37,6 +37,12 @@ impl Processes {
         crate::kv::embedded::clock::wall()
     }
 
+    pub(super) fn note_pin(&self, _: u64) {}
+
+    pub(super) fn is_pinned(&self, _: u32, _: u64) -> bool {
+        false
+    }
+
     pub(super) fn note_turn(&self) {}
 
     pub(super) fn note_turn_over(&self) {}
