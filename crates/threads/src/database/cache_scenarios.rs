@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use batondb::env::SystemEnv;
 use batondb::kv::memory::MemoryKv;
 use shuttle::rand::Rng;
 use shuttle::thread;
@@ -35,7 +34,7 @@ fn wait<T>(future: impl Future<Output = Result<T, StoreError>>) -> Result<T, Sto
 
 impl Place {
     fn new() -> Self {
-        let open = Engine::open(Arc::new(MemoryKv::new()), Arc::new(SystemEnv));
+        let open = Engine::open(Arc::new(MemoryKv::new()), Arc::new(super::shared::World));
         Self {
             engine: Arc::new(wait(open).expect("the memory backend opens")),
             cache: Arc::new(PageCache::new(CACHE_BYTES[shuttle::rand::thread_rng().gen_range(0..2)])),
