@@ -34,7 +34,8 @@ fn wait<T>(future: impl Future<Output = Result<T, StoreError>>) -> Result<T, Sto
 
 impl Place {
     fn new() -> Self {
-        let open = Engine::open(Arc::new(MemoryKv::new()), Arc::new(super::shared::World));
+        let open =
+            Engine::open(Arc::new(MemoryKv::new()), Arc::new(crate::database::schedule::shared::World));
         Self {
             engine: Arc::new(wait(open).expect("the memory backend opens")),
             cache: Arc::new(PageCache::new(CACHE_BYTES[shuttle::rand::thread_rng().gen_range(0..2)])),
