@@ -262,7 +262,7 @@ impl SqlClient {
         let (mut calls, mut transactions) = (Vec::new(), Vec::new());
         let count = usize::try_from(self.draw.between(2, 6)).unwrap();
         // Now and then the last one is too large for memory, behind others that are not durable yet.
-        let ends_large = self.draw.in_1000(100);
+        let ends_large = self.draw.in_1000(40);
         for index in 0..count {
             let value = i64::try_from(self.draw.below(1 << 40)).unwrap();
             let (mut statements, changes) = self.changes();

@@ -39,8 +39,8 @@ async fn five_hundred_rewrites_leave_the_live_rows_and_nothing_else(place: Place
         };
         let drift = bytes(&now).abs_diff(bytes(&rows_warm));
         assert!(drift < 64 * 16, "the same pages take {drift} bytes more or less");
-        // What was replaced since the last checkpoint cannot be used yet, and that is made in the background.
-        assert!(place.file_bytes() <= 3 * file_warm, "the file grows from round to round");
+        // What was replaced since the last checkpoint cannot be used yet.
+        assert!(place.file_bytes() <= file_warm + file_warm / 2, "the file grows from round to round");
     }
     assert_eq!(tags(&engine, &actor, generation, 64).await, [19; 64]);
 }

@@ -184,7 +184,8 @@ async fn a_long_read_behind_a_write_does_not_delay_its_answer(place: Place) {
 
 async fn what_was_sealed_is_lost_with_its_commit_and_the_database_goes_on(place: Place) {
     for (how, expected) in [(DOWN, "ERR_UNAVAILABLE"), (FULL, "ERR_QUOTA_EXCEEDED")] {
-        let store = Store::new(&place.afresh()).await;
+        let place = place.afresh();
+        let store = Store::new(&place).await;
         store.db.call(insert(0)).await.unwrap();
         let held = store.hold(insert(1)).await;
         // A table that SQLite believes in, and rows enough for several pages.
@@ -264,7 +265,8 @@ async fn a_fence_ends_all_that_is_sealed_and_the_database(place: Place) {
 
 async fn of_a_commit_in_doubt_only_its_own_calls_are_in_doubt(place: Place) {
     for (how, lands) in [(LOSE_AFTER, true), (LOSE_BEFORE, false)] {
-        let store = Store::new(&place.afresh()).await;
+        let place = place.afresh();
+        let store = Store::new(&place).await;
         let held = store.hold(insert(1)).await;
         let behind = store.db.submit(0, insert(2));
         let read = store.db.submit(0, run(Kind::All, "SELECT * FROM t", &[]));

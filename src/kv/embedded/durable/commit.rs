@@ -16,11 +16,12 @@ use crate::kv::embedded::{clock, lmdb};
 const RECORD_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// A segment has room for so many of the largest records, at least.
 const LARGEST_IN_SEGMENT: u64 = 2;
-/// A checkpoint is due from so many written bytes on, or from this share of the file or of its limit on: what
-/// is replaced until then cannot be used again, so this is what bounds how the file grows.
+/// A checkpoint is due from so many written bytes on, or from this share of the file or of its limit on.
 const DUE_BYTES: std::ops::RangeInclusive<u64> = SEGMENT_BYTES_FIRST..=SEGMENT_BYTES_MAX;
 const DUE_SHARE: u64 = 16;
 const DUE_SHARE_OF_LIMIT: u64 = 64;
+/// A commit waits for a checkpoint that is overdue by this share of the file.
+const OVERDUE_SHARE: u64 = 8;
 /// The segment is replaced by a larger one if it was filled within this time.
 const BUSY_SECONDS: u64 = 5;
 
@@ -33,17 +34,29 @@ impl Store {
         if let Some(why) = &state.broken {
             return Err(broken(why));
         }
-        if state.may_write && self.is_at_tail(&state, newest) {
+        if state.may_write && self.is_at_tail(&state, newest) && !self.is_overdue(&state) {
             return Ok(());
         }
         self.find_tail(journal, &mut state, newest).map_err(|error| failed(&error))?;
         if let Some(why) = &state.broken {
             return Err(broken(why));
         }
-        if state.may_write && self.is_at_tail(&state, newest) {
+        if state.may_write && self.is_at_tail(&state, newest) && !self.is_overdue(&state) {
             return Ok(());
         }
         self.checkpoint_in_turn(journal, &mut state, newest)
+    }
+
+    /// From so many bytes on a checkpoint is due: what is replaced until then cannot be used again.
+    fn due_bytes(&self) -> u64 {
+        let due = (self.file_bytes() / DUE_SHARE).clamp(*DUE_BYTES.start(), *DUE_BYTES.end());
+        due.min(self.size_limit / DUE_SHARE_OF_LIMIT)
+    }
+
+    /// Whether the background is so late with a checkpoint that the next commit has to wait for one: without
+    /// that, the file grows by whatever is written meanwhile.
+    fn is_overdue(&self, state: &State) -> bool {
+        state.bytes > self.due_bytes() + self.file_bytes() / OVERDUE_SHARE
     }
 
     fn is_at_tail(&self, state: &State, newest: u64) -> bool {
@@ -142,10 +155,9 @@ impl Store {
         state.written = clock::now();
         state.bytes += bytes;
         let was_dirty = std::mem::replace(&mut state.is_dirty, true);
-        let due = (self.file_bytes() / DUE_SHARE).clamp(*DUE_BYTES.start(), *DUE_BYTES.end());
-        let due = due.min(self.size_limit / DUE_SHARE_OF_LIMIT);
-        if !was_dirty || state.bytes >= due {
-            self.checkpointer.wake(state.bytes >= due);
+        let is_due = state.bytes >= self.due_bytes();
+        if !was_dirty || is_due {
+            self.checkpointer.wake(is_due);
         }
     }
 

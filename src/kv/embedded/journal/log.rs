@@ -42,7 +42,11 @@ impl Log {
             self.files.write(file, 0, &tail.header(self.store)).map_err(AppendError::NotWritten)?;
         }
         let (bytes, written) = record.seal(tail.number + 1, tail.chain);
-        self.files.write(file, tail.offset, bytes).map_err(AppendError::NotWritten)?;
+        if let Err(error) = self.files.write(file, tail.offset, bytes) {
+            // All but the zeros behind it may have been written.
+            let is_whole = !matches!(self.find(tail, tail.number + 1), Ok(None));
+            return Err(if is_whole { AppendError::Unknown(error) } else { AppendError::NotWritten(error) });
+        }
         self.files.flush(file).map_err(AppendError::Unknown)?;
         Ok(tail.after(written.bytes, written.chain))
     }
