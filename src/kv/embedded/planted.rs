@@ -32,6 +32,17 @@ pub enum JournalBug {
 #[cfg(feature = "testing")]
 static PLANTED_IN_JOURNAL: AtomicU8 = AtomicU8::new(0);
 
+#[cfg(feature = "testing")]
+impl JournalBug {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::NoPin, Self::MetaNotRestored, Self::ChainNotChecked];
+
+    /// The bug with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|bug| format!("{bug:?}") == name)
+    }
+}
+
 /// Plants a bug of the journal in this process, for good.
 #[cfg(feature = "testing")]
 pub fn plant_in_journal(bug: JournalBug) {

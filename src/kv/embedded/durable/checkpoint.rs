@@ -20,7 +20,6 @@ use crate::kv::embedded::errors::no_turn;
 use crate::kv::embedded::journal::{Checkpoint, Journal, JournalCounters, Position, State};
 use crate::kv::embedded::locks::Locks;
 use crate::kv::embedded::options::Durability;
-use crate::kv::embedded::planted::{self, JournalBug};
 use crate::kv::embedded::{clock, data_file, lmdb};
 
 /// How long the background waits for the write turn.
@@ -84,9 +83,7 @@ impl Store {
         let at = clock::now();
         let (before, position) =
             self.next_position(journal, state, newest).map_err(|error| failed(&error))?;
-        if !planted::is_journal(JournalBug::NoPin) {
-            self.pin_newest(newest)?;
-        }
+        self.pin_newest(newest)?;
         let page_bytes = self.env.page_bytes();
         let meta = data_file::meta_of(&journal.data, page_bytes, newest).map_err(|error| failed(&error))?;
         let meta = meta.ok_or_else(|| KvError::Corrupt {

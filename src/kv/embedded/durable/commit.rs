@@ -10,6 +10,7 @@ use crate::kv::embedded::journal::{
     SEGMENT_BYTES_MAX, State,
 };
 use crate::kv::embedded::options::Durability;
+use crate::kv::embedded::planted::{self, JournalBug};
 use crate::kv::embedded::{clock, lmdb};
 
 /// A record that takes more than this does not go through the journal: its rows would be written twice.
@@ -98,6 +99,9 @@ impl Store {
 
     /// Pins the newest state, which is that of commit `newest`.
     pub(super) fn pin_newest(&self, newest: u64) -> Result<(), KvError> {
+        if planted::is_journal(JournalBug::NoPin) {
+            return Ok(());
+        }
         loop {
             match self.env.pin().map_err(kv_error)? {
                 Some(pinned) if pinned as u64 == newest => {

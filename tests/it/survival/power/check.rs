@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use batondb::engine::{Engine, Outcome};
 use batondb::env::SystemEnv;
+use batondb::kv::embedded::planted::{JournalBug, plant_in_journal};
 use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
 use rusqlite::Connection;
 
@@ -68,7 +69,10 @@ fn from_line(line: &str) -> (&str, BTreeMap<&str, Expected>) {
 /// In a child, since a damaged map may end the process: checks the disks that the parent names.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_child_that_opens_what_a_loss_of_power_left() {
-    let Some(_) = child_arguments() else { return };
+    let Some(arguments) = child_arguments() else { return };
+    if let Some(bug) = JournalBug::named(&arguments[0]) {
+        plant_in_journal(bug);
+    }
     tell_parent("ready");
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         // SAFETY: sets a timer of this process, whose signal ends it.

@@ -11,6 +11,7 @@ mod workload;
 
 use std::path::{Path, PathBuf};
 
+use batondb::kv::embedded::planted::JournalBug;
 use tempfile::TempDir;
 
 use crate::support::Child;
@@ -33,9 +34,15 @@ fn variable(name: &str) -> Option<u64> {
 
 /// A recording of the workload. The disk fails now and then if `faults` is not 0.
 fn record(durability: &str, commits: u64, faults: u64) -> (Watched, Recording) {
+    record_with(None, durability, commits, faults)
+}
+
+/// A recording with a bug planted.
+fn record_with(bug: Option<JournalBug>, durability: &str, commits: u64, faults: u64) -> (Watched, Recording) {
     let disk = Watched::new();
     let child = "survival::power::workload::a_child_that_commits_on_a_recorded_disk";
-    disk.start(child, true, &[durability, &commits.to_string(), &faults.to_string()]).finish();
+    let arguments = [durability, &commits.to_string(), &faults.to_string(), &name_of(bug)];
+    disk.start(child, true, &arguments).finish();
     let recording = Recording::read(&disk.log());
     (disk, recording)
 }
@@ -61,18 +68,23 @@ fn draw_cut(recording: &Recording, chance: &mut Chance) -> usize {
     }
 }
 
+fn name_of(bug: Option<JournalBug>) -> String {
+    bug.map_or_else(|| "no bug".to_owned(), |bug| format!("{bug:?}"))
+}
+
 /// Checks disks in a child that is started again if one of them ends it.
 struct Checker {
+    bug: Option<JournalBug>,
     child: Option<Child>,
     scratch: TempDir,
 }
 
 impl Checker {
-    fn new() -> Self {
+    fn new(bug: Option<JournalBug>) -> Self {
         // In memory where that can be: these disks are only read by the child.
         let memory = Path::new("/dev/shm");
         let scratch = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap();
-        Self { child: None, scratch }
+        Self { bug, child: None, scratch }
     }
 
     /// What is wrong with the store on a disk, if anything.
@@ -104,7 +116,7 @@ impl Checker {
         let child = self.child.get_or_insert_with(|| {
             let mut child = Child::start(
                 "survival::power::check::a_child_that_opens_what_a_loss_of_power_left",
-                &["check"],
+                &[&name_of(self.bug)],
             );
             assert_eq!(child.hear().as_deref(), Some("ready"));
             child
@@ -127,20 +139,22 @@ impl Checker {
 struct Search<'r> {
     recording: &'r Recording,
     seed: u64,
+    /// What is planted in the process that opens the disks.
+    bug: Option<JournalBug>,
     /// The cut of a state, by its number.
     cut: fn(&Recording, u64, &mut Chance) -> usize,
 }
 
 impl<'r> Search<'r> {
     fn new(recording: &'r Recording, seed: u64) -> Self {
-        Self { recording, seed, cut: |recording, _, chance| draw_cut(recording, chance) }
+        Self { recording, seed, bug: None, cut: |recording, _, chance| draw_cut(recording, chance) }
     }
 
     /// The states that are not sound, with their numbers. Ends at the first `findings_max`.
     fn find(&self, states: impl Iterator<Item = u64>, findings_max: usize) -> Vec<String> {
-        let Self { recording, seed, cut } = *self;
+        let Self { recording, seed, bug, cut } = *self;
         let root = root_of(recording);
-        let mut checker = Checker::new();
+        let mut checker = Checker::new(bug);
         let mut findings = Vec::new();
         for state in states {
             let mut chance = Chance::new(seed, state);
@@ -289,6 +303,22 @@ fn a_flush_that_is_left_out_is_found() {
         let findings = Search::new(&changed, 2).find(0..STATES, 1);
         println!("without {what}: {findings:?}");
         assert_eq!(findings.len(), 1, "nothing was found without {what}");
+    }
+}
+
+/// Each part of the argument is needed: the pin while states are recorded, the others when they are opened.
+#[test]
+fn a_planted_bug_of_the_journal_is_found() {
+    if !is_here("survival::power::a_planted_bug_of_the_journal_is_found") {
+        return;
+    }
+    let (_disk, sound) = record("strict", COMMITS, 0);
+    for bug in JournalBug::ALL {
+        let unpinned = (bug == JournalBug::NoPin).then(|| record_with(Some(bug), "strict", COMMITS, 0));
+        let recording = unpinned.as_ref().map_or(&sound, |(_, recording)| recording);
+        let findings = Search { bug: Some(bug), ..Search::new(recording, 5) }.find(0..STATES, 1);
+        println!("with {bug:?}: {findings:?}");
+        assert_eq!(findings.len(), 1, "nothing was found with {bug:?}");
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use batondb::engine::Engine;
 use batondb::env::SystemEnv;
+use batondb::kv::embedded::planted::{JournalBug, plant_in_journal};
 use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
 
 use crate::sql::support::{Host, Value};
@@ -45,12 +46,15 @@ impl Faults {
 
 type Notes = (Marks, Faults);
 
-/// In the child: arguments are the disk, the log, the durability, how many commits each actor makes, and the seed of
-/// the faults.
+/// In the child: arguments are the disk, the log, the durability, how many commits each actor makes, the seed of
+/// the faults, and the bug that is planted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_child_that_commits_on_a_recorded_disk() {
     let Some(arguments) = child_arguments() else { return };
-    let [root, log, durability, last, faults] = arguments.as_slice() else { panic!("{arguments:?}") };
+    let [root, log, durability, last, faults, bug] = arguments.as_slice() else { panic!("{arguments:?}") };
+    if let Some(bug) = JournalBug::named(bug) {
+        plant_in_journal(bug);
+    }
     let controls = Controls::open(&Path::new(log).with_file_name("control"));
     controls.set(Control::ErrorNumber, u32::try_from(libc::EIO).unwrap());
     let faults = Faults { seed: faults.parse().unwrap(), drawn: AtomicU64::new(0), controls };
