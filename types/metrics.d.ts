@@ -169,6 +169,16 @@ export interface StoreMetrics {
     writeTurnWaiting: number;
     /** Reader slots of dead processes that this process has freed. */
     deadReaders: number;
+    /** Commits through the journal since the store was opened; one may carry many transactions. */
+    journalRecords: number;
+    /** Bytes written to the journal. */
+    journalBytes: number;
+    /** Flushes of the journal, of the data and of checkpoints. */
+    journalFlushes: number;
+    /** Checkpoints. */
+    checkpoints: number;
+    /** How long checkpoints took, in milliseconds, most of it in the background. */
+    checkpointMs: number;
   };
 
   /**

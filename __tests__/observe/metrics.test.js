@@ -20,6 +20,23 @@ function flat(value, at = '') {
   });
 }
 
+test('a durable commit is one record of the journal, and calls in flight share it', async () => {
+  const store = await Store.open({ path: join(temporary, 'journal') });
+  const db = await store.openDatabase('a', { preload: { hints: false } });
+  await db.exec('CREATE TABLE t(n)');
+  const { file: before } = store.metrics();
+  await db.run('INSERT INTO t VALUES (0)');
+  const { file: alone } = store.metrics();
+  expect(alone.journalRecords - before.journalRecords).toBe(1);
+  expect(alone.journalFlushes - before.journalFlushes).toBe(1);
+  expect(alone.journalBytes - before.journalBytes).toBeGreaterThanOrEqual(4096);
+  await Promise.all(Array.from({ length: 64 }, (_, n) => db.run('INSERT INTO t VALUES (?)', [n])));
+  const { file: shared } = store.metrics();
+  expect(shared.journalRecords - alone.journalRecords).toBeLessThan(32);
+  expect(shared.checkpoints).toBeGreaterThan(0);
+  await store.close();
+});
+
 onEachBackend((open) => {
   test('a store counts what it does', async () => {
     const store = await open();

@@ -67,7 +67,7 @@ pub use identity::Identity;
 pub use key_range::KeyRange;
 pub use limits::{KEY_BYTES_MAX, Limits, TRANSACTION_BYTES_MAX, VALUE_BYTES_MAX};
 pub use mutation::{Mutation, Mutations, RoomUse, WriteConflict};
-pub use status::{ClusterStatus, Coordinator, ProbeLatency, Status, Usage};
+pub use status::{ClusterStatus, Coordinator, JournalUsage, ProbeLatency, Status, Usage};
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -44,6 +44,23 @@ pub struct Usage {
     pub waits_for_turn: bool,
     /// Slots of dead readers that this process has freed since it opened the store.
     pub dead_readers: u64,
+    /// What its journal has cost.
+    pub journal: JournalUsage,
+}
+
+/// What a journal has cost this process since it opened the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JournalUsage {
+    /// Commits through the journal, each of which may carry many transactions.
+    pub records: u64,
+    /// Bytes of these, as they are in the files.
+    pub bytes: u64,
+    /// Flushes of the journal, of the data and of checkpoints.
+    pub flushes: u64,
+    /// Checkpoints.
+    pub checkpoints: u64,
+    /// How long these took, in milliseconds.
+    pub checkpoint_ms: u64,
 }
 
 /// The status that a cluster reports.

@@ -81,4 +81,38 @@ pub(super) fn of_file(file: &FileNow) -> Vec<Family> {
             "Places of readers that died, which this process has freed.",
         ),
     ]
+    .into_iter()
+    .chain(of_journal(file))
+    .collect()
+}
+
+/// What durable commits cost; zeros for stores without a journal.
+fn of_journal(file: &FileNow) -> [Family; 5] {
+    [
+        counter(
+            "store_journal_records_total",
+            "file.journalRecords",
+            file.journal_records,
+            "Commits through the journal, each of which may carry many transactions.",
+        ),
+        counter(
+            "store_journal_bytes_total",
+            "file.journalBytes",
+            file.journal_bytes,
+            "Bytes written to the journal.",
+        ),
+        counter(
+            "store_journal_flushes_total",
+            "file.journalFlushes",
+            file.journal_flushes,
+            "Flushes of the journal, of the data and of checkpoints.",
+        ),
+        counter("store_checkpoints_total", "file.checkpoints", file.checkpoints, "Checkpoints."),
+        counter(
+            "store_checkpoint_milliseconds_total",
+            "file.checkpointMs",
+            file.checkpoint_ms,
+            "How long checkpoints took, most of it in the background.",
+        ),
+    ]
 }

@@ -109,4 +109,14 @@ pub struct FileNow {
     pub waits_for_turn: bool,
     /// Slots of dead readers that this process has freed.
     pub dead_readers: u64,
+    /// Commits through the journal.
+    pub journal_records: u64,
+    /// Bytes written to the journal.
+    pub journal_bytes: u64,
+    /// Flushes of the journal, of the data and of checkpoints.
+    pub journal_flushes: u64,
+    /// Checkpoints.
+    pub checkpoints: u64,
+    /// How long they took, in milliseconds.
+    pub checkpoint_ms: u64,
 }

@@ -53,5 +53,10 @@ pub(crate) fn file(core: &Core) -> FileNow {
         write_turn_seconds: usage.write_turn.as_secs(),
         waits_for_turn: usage.waits_for_turn,
         dead_readers: usage.dead_readers,
+        journal_records: usage.journal.records,
+        journal_bytes: usage.journal.bytes,
+        journal_flushes: usage.journal.flushes,
+        checkpoints: usage.journal.checkpoints,
+        checkpoint_ms: usage.journal.checkpoint_ms,
     }
 }

@@ -148,6 +148,7 @@ impl Store {
             write_turn: turn.map_or(Duration::ZERO, |holder| clock::since(holder.since)),
             waits_for_turn: self.told.waits_for_turn.load(Ordering::Relaxed),
             dead_readers: self.told.dead_readers.load(Ordering::Relaxed),
+            journal: self.journal.as_ref().map(|journal| journal.counters.usage()).unwrap_or_default(),
         }
     }
 }

@@ -19,6 +19,7 @@ on_every_backend!(
     no_answer_leaves_before_what_it_has_seen_is_durable,
     a_long_read_behind_a_write_does_not_delay_its_answer,
     what_was_sealed_is_lost_with_its_commit_and_the_database_goes_on,
+    temporary_tables_keep_what_a_lost_transaction_did_to_them,
     a_transaction_open_above_lost_ones_is_over,
     an_iteration_above_lost_transactions_ends_with_their_error,
     a_fence_ends_all_that_is_sealed_and_the_database,
@@ -206,6 +207,19 @@ async fn what_was_sealed_is_lost_with_its_commit_and_the_database_goes_on(place:
         assert_eq!(store.numbers().await, integers([0, 7]));
         store.is_sound().await;
     }
+}
+
+async fn temporary_tables_keep_what_a_lost_transaction_did_to_them(place: Place) {
+    let store = Store::new(&place).await;
+    store.db.exec("CREATE TEMP TABLE k(n)").await.unwrap();
+    let both = ["INSERT INTO t VALUES (1, 'x')", "INSERT INTO k VALUES (1)"].map(|sql| (sql.to_owned(), None));
+    let held = store.hold(Call::Batch(both.to_vec())).await;
+    store.release(DOWN);
+    assert_eq!(code(held).await, "ERR_UNAVAILABLE");
+    store.after.store(WELL, Ordering::SeqCst);
+    assert_eq!(store.numbers().await, []);
+    // They are not part of the database, and SQLite considers the transaction committed.
+    assert_eq!(store.db.integer("SELECT count(*) FROM temp.k").await, 1);
 }
 
 async fn a_transaction_open_above_lost_ones_is_over(place: Place) {

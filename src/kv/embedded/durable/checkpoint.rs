@@ -236,8 +236,7 @@ impl Store {
     /// Commits through the journal, and checkpoints, since the store was opened.
     #[cfg(feature = "testing")]
     pub(in crate::kv::embedded) fn journal_counts(&self) -> Option<(u64, u64)> {
-        use std::sync::atomic::Ordering::Relaxed;
-        let counters = &self.journal.as_ref()?.counters;
-        Some((counters.records.load(Relaxed), counters.checkpoints.load(Relaxed)))
+        let usage = self.journal.as_ref()?.counters.usage();
+        Some((usage.records, usage.checkpoints))
     }
 }

@@ -12,6 +12,7 @@ use super::log::Log;
 use super::machine::Machine;
 use super::position::Position;
 use super::slot::{Checkpoint, Slots};
+use crate::kv::JournalUsage;
 use crate::kv::embedded::clock;
 use crate::kv::embedded::content::StoreId;
 use crate::kv::embedded::data_file::FILE_NAME;
@@ -64,6 +65,18 @@ pub(in crate::kv::embedded) struct JournalCounters {
 }
 
 impl JournalCounters {
+    /// What they are at now.
+    pub(in crate::kv::embedded) fn usage(&self) -> JournalUsage {
+        let now = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        JournalUsage {
+            records: now(&self.records),
+            bytes: now(&self.bytes),
+            flushes: now(&self.flushes),
+            checkpoints: now(&self.checkpoints),
+            checkpoint_ms: now(&self.checkpoint_micros) / 1_000,
+        }
+    }
+
     pub(in crate::kv::embedded) fn add(counter: &AtomicU64, amount: u64) {
         counter.fetch_add(amount, Ordering::Relaxed);
     }
