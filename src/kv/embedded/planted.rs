@@ -2,7 +2,7 @@
 //! They exist only with the `testing` feature.
 
 #[cfg(feature = "testing")]
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 /// A bug by which processes that share a directory once harmed each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,29 @@ impl JournalBug {
         Self::ALL.into_iter().find(|bug| format!("{bug:?}") == name)
     }
 }
+
+/// How many flushes of the journal are left before the process is killed; 0: it is not.
+#[cfg(feature = "testing")]
+static FLUSHES_TO_LIVE: AtomicU32 = AtomicU32::new(0);
+
+/// Has this process killed right after so many flushes of the journal, before LMDB's commit.
+#[cfg(feature = "testing")]
+pub fn die_after_flushes(flushes: u32) {
+    FLUSHES_TO_LIVE.store(flushes, Ordering::SeqCst);
+}
+
+/// Called between the flush of the journal and LMDB's commit.
+#[cfg(feature = "testing")]
+pub(crate) fn has_flushed() {
+    if FLUSHES_TO_LIVE.load(Ordering::SeqCst) > 0 && FLUSHES_TO_LIVE.fetch_sub(1, Ordering::SeqCst) == 1 {
+        std::process::abort();
+    }
+}
+
+/// Without the `testing` feature no process is killed.
+#[cfg(not(feature = "testing"))]
+#[inline]
+pub(crate) const fn has_flushed() {}
 
 /// Plants a bug of the journal in this process, for good.
 #[cfg(feature = "testing")]

@@ -212,7 +212,8 @@ async fn what_was_sealed_is_lost_with_its_commit_and_the_database_goes_on(place:
 async fn temporary_tables_keep_what_a_lost_transaction_did_to_them(place: Place) {
     let store = Store::new(&place).await;
     store.db.exec("CREATE TEMP TABLE k(n)").await.unwrap();
-    let both = ["INSERT INTO t VALUES (1, 'x')", "INSERT INTO k VALUES (1)"].map(|sql| (sql.to_owned(), None));
+    let both =
+        ["INSERT INTO t VALUES (1, 'x')", "INSERT INTO k VALUES (1)"].map(|sql| (sql.to_owned(), None));
     let held = store.hold(Call::Batch(both.to_vec())).await;
     store.release(DOWN);
     assert_eq!(code(held).await, "ERR_UNAVAILABLE");

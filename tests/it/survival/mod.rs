@@ -3,6 +3,7 @@
 pub mod crash;
 #[cfg(unix)]
 pub mod disk;
+mod journal;
 #[cfg(unix)]
 mod power;
 #[cfg(unix)]

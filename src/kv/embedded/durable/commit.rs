@@ -139,6 +139,7 @@ impl Store {
             // this one, and writes every block of it again.
             Err(AppendError::NotWritten(error) | AppendError::Unknown(error)) => return Err(unknown(&error)),
         };
+        planted::has_flushed();
         let committed = txn.commit();
         if committed.is_err() {
             // The record must not come back after a loss of power: the caller learns that nothing was written.
@@ -187,14 +188,8 @@ impl Store {
         if !covers(state) {
             self.checkpoint_in_turn(journal, state, tail.number)?;
         }
-        let tail = state.tail.unwrap_or(tail);
-        let next = if tail.is_start() {
-            tail
-        } else {
-            Position::start_of(tail.segment + 1, tail.number, tail.chain)
-        };
         let wanted = Self::next_segment_bytes(&log.files, state, tail).map_err(|error| failed(&error))?;
-        log.files.make_ready(next.file(), wanted.max(least)).map_err(|error| failed(&error))?;
+        let next = log.switch(tail, wanted.max(least)).map_err(|error| failed(&error))?;
         state.tail = Some(next);
         Ok(next)
     }

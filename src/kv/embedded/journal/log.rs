@@ -58,6 +58,19 @@ impl Log {
         self.files.flush(file)
     }
 
+    /// Goes on behind `tail` in the next segment, in a file with at least so many bytes.
+    ///
+    /// What lies behind `tail` may be a record that was never committed: its process was killed, or its flush
+    /// has failed. Whoever reads the journal would go on there instead, so the disk has to forget it first.
+    pub(in crate::kv::embedded) fn switch(&self, tail: Position, file_bytes: u64) -> io::Result<Position> {
+        if self.has_room(tail, BLOCK_BYTES as u64)? {
+            self.retract(tail)?;
+        }
+        let next = Position::start_of(tail.segment + 1, tail.number, tail.chain);
+        self.files.make_ready(next.file(), file_bytes)?;
+        Ok(next)
+    }
+
     /// Whether the segment has room for so many bytes behind `tail`.
     pub(in crate::kv::embedded) fn has_room(&self, tail: Position, bytes: u64) -> io::Result<bool> {
         Ok(tail.offset + bytes <= self.files.segment_bytes(tail.file())?)
@@ -157,5 +170,80 @@ impl<'l> Walk<'l> {
         let Some(written) = accepted else { return Ok(None) };
         self.at = self.at.after(written.bytes, written.chain);
         Ok(Some(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kv::embedded::locks::files::Making;
+    use crate::kv::{Mutation, WriteConflict};
+
+    fn record(bytes: usize) -> Record {
+        let mut record = Record::default();
+        let conflict = WriteConflict::Omitted;
+        record.row(&Mutation::Put { key: b"key".to_vec(), value: vec![7; bytes], conflict });
+        record
+    }
+
+    fn log() -> (tempfile::TempDir, Log, Position) {
+        let directory = tempfile::tempdir().unwrap();
+        let making = Making::of(directory.path(), None).unwrap();
+        let log = Log { files: Files::create(directory.path(), &making).unwrap(), store: [1; 16] };
+        let start = Position::start_of(1, 40, 3);
+        log.files.make_ready(start.file(), SEGMENT_BYTES_FIRST).unwrap();
+        (directory, log, start)
+    }
+
+    #[test]
+    fn records_are_found_again_across_segments() {
+        let (_directory, log, start) = log();
+        let mut tail = start;
+        for number in 0..300 {
+            if !log.has_room(tail, record(number).file_bytes()).unwrap() {
+                tail = log.switch(tail, SEGMENT_BYTES_FIRST).unwrap();
+            }
+            tail = log.append(tail, &mut record(number)).unwrap();
+        }
+        assert!(tail.segment > 4);
+        assert_eq!(
+            log.first_of(tail).unwrap(),
+            log.files.start(tail.file(), [1; 16]).unwrap().unwrap().number
+        );
+        // Both files were used again, so the first records are gone, and the others lead to the end.
+        assert_eq!(log.find(start, tail.number).unwrap(), None);
+        let of_segment = log.files.start(1 - tail.file(), [1; 16]).unwrap().unwrap();
+        assert_eq!(log.find(of_segment, tail.number).unwrap(), Some(tail));
+    }
+
+    #[test]
+    fn a_record_that_was_never_committed_gives_way_to_the_one_that_was() {
+        let (_directory, log, start) = log();
+        let tail = log.append(start, &mut record(10)).unwrap();
+        // In the same segment.
+        log.append(tail, &mut record(9_000)).unwrap();
+        let after = log.append(tail, &mut record(20)).unwrap();
+        assert_eq!(log.find(start, after.number).unwrap(), Some(after));
+        assert_eq!(log.find(start, after.number + 1).unwrap(), None);
+        // It fitted, and the one that was committed did not.
+        log.append(after, &mut record(30)).unwrap();
+        let next = log.switch(after, SEGMENT_BYTES_FIRST).unwrap();
+        let first = log.append(next, &mut record(40)).unwrap();
+        let second = log.append(first, &mut record(50)).unwrap();
+        assert_eq!(log.find(start, second.number).unwrap(), Some(second));
+        // The other way round: in the next segment a record that was never committed, and then one here.
+        let unused = log.switch(second, SEGMENT_BYTES_FIRST).unwrap();
+        log.append(unused, &mut record(60)).unwrap();
+        let here = log.append(second, &mut record(70)).unwrap();
+        assert_eq!(log.find(next, here.number).unwrap(), Some(here));
+    }
+
+    #[test]
+    fn a_record_that_was_taken_back_is_not_found() {
+        let (_directory, log, start) = log();
+        let tail = log.append(start, &mut record(10)).unwrap();
+        log.append(tail, &mut record(20)).unwrap();
+        log.retract(tail).unwrap();
+        assert_eq!(log.find(start, tail.number + 1).unwrap(), None);
     }
 }
