@@ -47,10 +47,24 @@ impl JournalBug {
 #[cfg(feature = "testing")]
 static FLUSHES_TO_LIVE: AtomicU32 = AtomicU32::new(0);
 
-/// Has this process killed right after so many flushes of the journal, before LMDB's commit.
+/// Has this process killed right after so many flushes of the journal, before LMDB's commit. Until then its
+/// segments stay small, so that this often happens where one ends.
 #[cfg(feature = "testing")]
 pub fn die_after_flushes(flushes: u32) {
     FLUSHES_TO_LIVE.store(flushes, Ordering::SeqCst);
+}
+
+/// Whether this process is going to be killed so.
+#[cfg(feature = "testing")]
+pub(crate) fn is_to_die() -> bool {
+    FLUSHES_TO_LIVE.load(Ordering::SeqCst) > 0
+}
+
+/// Without the `testing` feature none is.
+#[cfg(not(feature = "testing"))]
+#[inline]
+pub(crate) const fn is_to_die() -> bool {
+    false
 }
 
 /// Called between the flush of the journal and LMDB's commit.

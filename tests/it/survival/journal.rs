@@ -5,7 +5,7 @@
 //! applies the journal, as after a loss of power.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use batondb::kv::embedded::planted::die_after_flushes;
 use batondb::kv::embedded::{EmbeddedKv, EmbeddedOptions};
@@ -15,17 +15,20 @@ use futures::future::{BoxFuture, FutureExt};
 
 use crate::support::{Child, child_arguments, tell_parent};
 use crate::survival::crash::kills;
+use crate::survival::disk::states::Chance;
 
 const KILLS: u32 = 120;
 const COUNT: &[u8] = b"count";
 const ROW: &[u8] = b"row";
 
-/// Counts, and writes a row whose size follows from the number: records of all sizes, so that some fit the end of a
-/// segment and others do not.
-struct Grow;
+/// Counts, and writes a row that begins with the number. Its size is another one each time, so that of two records for
+/// one number one fits the end of a segment and the other does not.
+struct Grow(Mutex<Chance>);
 
-fn bytes_of(count: u64) -> usize {
-    usize::try_from(count * 7_919 % 90_001).unwrap()
+impl Grow {
+    fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Chance::new(seed, 0))))
+    }
 }
 
 impl TransactionFn for Grow {
@@ -35,9 +38,11 @@ impl TransactionFn for Grow {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<u64>, KvError>> {
         async move {
             let count = count_of(view).await? + 1;
+            let mut row = vec![1; 8 + self.0.lock().unwrap().below(90_000)];
+            row[..8].copy_from_slice(&count.to_be_bytes());
             let mut mutations = Mutations::new();
             mutations.put(COUNT.to_vec(), count.to_be_bytes().to_vec());
-            mutations.put(ROW.to_vec(), vec![1; bytes_of(count)]);
+            mutations.put(ROW.to_vec(), row);
             Ok(Decision::write(mutations, count))
         }
         .boxed()
@@ -49,17 +54,18 @@ async fn count_of(view: &dyn View) -> Result<u64, KvError> {
     Ok(count.map_or(0, |bytes| u64::from_be_bytes(bytes[..].try_into().unwrap())))
 }
 
-/// Reads the count, and the size of the row.
+/// Reads the count, and the number that the row begins with.
 struct Look;
 
 impl TransactionFn for Look {
-    type Output = (u64, usize);
+    type Output = (u64, u64);
     type Error = KvError;
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, KvError>> {
         async move {
-            let row = view.get(ROW, Isolation::Snapshot).await?.map_or(0, |row| row.len());
-            Ok(Decision::answer((count_of(view).await?, row)))
+            let row = view.get(ROW, Isolation::Snapshot).await?;
+            let number = row.map_or(0, |row| u64::from_be_bytes(row[..8].try_into().unwrap()));
+            Ok(Decision::answer((count_of(view).await?, number)))
         }
         .boxed()
     }
@@ -69,19 +75,19 @@ fn open(path: &Path) -> EmbeddedKv {
     EmbeddedKv::open(&EmbeddedOptions::at(path)).unwrap()
 }
 
-fn grow(kv: &EmbeddedKv) -> u64 {
-    block_on(transact(kv, &Arc::new(Grow))).unwrap()
+fn grow(kv: &EmbeddedKv, body: &Arc<Grow>) -> u64 {
+    block_on(transact(kv, body)).unwrap()
 }
 
-/// In the child: arguments are the directory, and how many flushes it lives.
+/// In the child: arguments are the directory, how many flushes it lives, and a seed.
 #[test]
 fn a_child_that_is_killed_between_flush_and_commit() {
     let Some(arguments) = child_arguments() else { return };
-    let [path, flushes] = arguments.as_slice() else { panic!("{arguments:?}") };
-    let kv = open(Path::new(path));
+    let [path, flushes, seed] = arguments.as_slice() else { panic!("{arguments:?}") };
+    let (kv, body) = (open(Path::new(path)), Grow::new(seed.parse().unwrap()));
     die_after_flushes(flushes.parse().unwrap());
     loop {
-        tell_parent(&grow(&kv).to_string());
+        tell_parent(&grow(&kv, &body).to_string());
     }
 }
 
@@ -94,9 +100,9 @@ fn recovered(path: &Path) -> u64 {
     }
     let kv = open(copy.path());
     let (count, row) = block_on(transact(&kv, &Arc::new(Look))).unwrap();
-    assert_eq!(row, bytes_of(count), "the row of another commit than {count}");
+    assert_eq!(row, count, "the row of another commit");
     // It goes on.
-    assert_eq!(grow(&kv), count + 1);
+    assert_eq!(grow(&kv, &Grow::new(count)), count + 1);
     count
 }
 
@@ -104,12 +110,13 @@ fn kill_and_look(stays_open: bool) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
     let beside = stays_open.then(|| open(&path));
+    let body = Grow::new(7);
     let mut acknowledged = 0;
     for kill in 0..kills(KILLS) {
-        let flushes = (1 + kill % 7).to_string();
+        let (flushes, seed) = ((1 + kill % 7).to_string(), (1_000 + kill).to_string());
         let mut child = Child::start(
             "survival::journal::a_child_that_is_killed_between_flush_and_commit",
-            &[path.to_str().unwrap(), &flushes],
+            &[path.to_str().unwrap(), &flushes, &seed],
         );
         while let Some(line) = child.hear() {
             acknowledged = line.parse().unwrap();
@@ -125,7 +132,7 @@ fn kill_and_look(stays_open: bool) {
             for _ in 0..kill % 5 {
                 acknowledged += 1;
                 assert_eq!(
-                    grow(beside),
+                    grow(beside, &body),
                     acknowledged,
                     "kill {kill}: what was answered to nobody was not there"
                 );

@@ -3,6 +3,7 @@
 pub mod crash;
 #[cfg(unix)]
 pub mod disk;
+#[cfg(unix)]
 mod journal;
 #[cfg(unix)]
 mod power;

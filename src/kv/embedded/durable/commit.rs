@@ -198,6 +198,7 @@ impl Store {
     fn next_segment_bytes(files: &Files, state: &State, tail: Position) -> io::Result<u64> {
         let bytes = files.segment_bytes(tail.file())?;
         let is_busy = clock::now().duration_since(state.checked).as_secs() < BUSY_SECONDS;
+        let is_busy = is_busy && !planted::is_to_die();
         Ok(if is_busy { (2 * bytes).min(SEGMENT_BYTES_MAX) } else { bytes.min(SEGMENT_BYTES_MAX) })
     }
 
