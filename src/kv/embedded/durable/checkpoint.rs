@@ -9,7 +9,7 @@
 //! step 3, that one serves: the pin is at an older state than it.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::background;
@@ -20,10 +20,13 @@ use crate::kv::embedded::errors::no_turn;
 use crate::kv::embedded::journal::{Checkpoint, Journal, JournalCounters, Position, State};
 use crate::kv::embedded::locks::Locks;
 use crate::kv::embedded::options::Durability;
-use crate::kv::embedded::{clock, data_file, lmdb};
+use crate::kv::embedded::{clock, data_file};
 
 /// How long the background waits for the write turn.
 const TURN_WAIT: Duration = Duration::from_secs(1);
+
+/// A flush of the data has failed, for this reason.
+struct FlushFailed(String);
 
 /// A checkpoint of which the first step is done.
 struct Begun {
@@ -43,8 +46,9 @@ impl Store {
     ) -> Result<(), KvError> {
         let begun = self.begin_checkpoint(journal, state, newest)?;
         let position = begun.checkpoint.position;
-        let flushed = self.env.sync();
-        let done = Self::is_flushed(journal, state, flushed)
+        let flushed = self.flush_data(journal);
+        let done = flushed
+            .map_err(|failed| Self::distrust(journal, state, failed))
             .and_then(|()| self.finish_checkpoint(journal, state, begun));
         state.is_dirty |= done.is_err();
         done?;
@@ -72,11 +76,32 @@ impl Store {
             let newest = self.env.info().last_txn as u64;
             self.begin_checkpoint(journal, &mut state, newest)?
         };
-        let flushed = self.env.sync();
-        let _turn = locks.take_turn(TURN_WAIT, &|| true).map_err(no_turn)?;
+        let flushed = self.flush_data(journal);
+        let turn = locks.take_turn(TURN_WAIT, &|| true);
         let mut state = journal.state();
-        Self::is_flushed(journal, &mut state, flushed)?;
+        if let Err(failed) = flushed {
+            let error = Self::distrust_alone(&mut state, failed);
+            if turn.is_ok() {
+                Self::note_distrust(journal, &mut state);
+            }
+            return Err(error);
+        }
+        let _turn = turn.map_err(no_turn)?;
+        if state.broken.is_some() {
+            return Ok(());
+        }
         self.finish_checkpoint(journal, &mut state, begun)
+    }
+
+    /// Flushes the data. One flush at a time, and none after one that failed: the kernel tells of a failure
+    /// once, to one of those who wait, and what it could not write it forgets.
+    fn flush_data(&self, journal: &Journal) -> Result<(), FlushFailed> {
+        let mut failed = journal.flush_failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_none() {
+            JournalCounters::add(&journal.counters.flushes, 1);
+            *failed = self.env.sync().err().map(|error| error.to_string());
+        }
+        failed.clone().map_or(Ok(()), |error| Err(FlushFailed(error)))
     }
 
     fn begin_checkpoint(&self, journal: &Journal, state: &mut State, newest: u64) -> Result<Begun, KvError> {
@@ -123,14 +148,6 @@ impl Store {
         Ok((before, Position::start_of(segment, newest, chain)))
     }
 
-    fn is_flushed(journal: &Journal, state: &mut State, flushed: lmdb::Result<()>) -> Result<(), KvError> {
-        JournalCounters::add(&journal.counters.flushes, 1);
-        flushed.map_err(|error| {
-            Self::distrust(journal, state, &format!("a flush of its data has failed ({error})"));
-            KvError::UnknownOutcome { detail: format!("a flush of the store's data failed: {error}") }
-        })
-    }
-
     fn finish_checkpoint(&self, journal: &Journal, state: &mut State, begun: Begun) -> Result<(), KvError> {
         let Begun { mut checkpoint, bytes, at } = begun;
         let newer = journal.newest_checkpoint().map_err(|error| failed(&error))?;
@@ -147,7 +164,7 @@ impl Store {
             if let Err(error) = files.flush_checkpoint() {
                 // Others must not take it for one that the disk has.
                 if files.revoke_checkpoint(&checkpoint).is_err() {
-                    Self::distrust(journal, state, "a checkpoint could not be written");
+                    return Err(Self::distrust(journal, state, FlushFailed(error.to_string())));
                 }
                 return Err(failed(&error));
             }
@@ -175,8 +192,7 @@ impl Store {
             std::mem::take(&mut state.freed).into_iter().partition(is_covered);
         state.freed = later;
         if !covered.is_empty() {
-            let flushed = self.env.sync();
-            Self::is_flushed(journal, state, flushed)?;
+            self.flush_data(journal).map_err(|failed| Self::distrust(journal, state, failed))?;
             self.forget_freed(&covered);
         }
         Ok(())
@@ -185,13 +201,34 @@ impl Store {
     /// A flush of the data has failed. The kernel may have forgotten what it could not write, and later
     /// flushes say that all is well. So nothing is written any more, and the next opening goes back to the
     /// last checkpoint and applies the journal.
-    fn distrust(journal: &Journal, state: &mut State, why: &str) {
-        tracing::error!(
-            name: "kv.distrusted", target: "baton::kv", why,
-            "the store has to be closed in all processes and opened again"
-        );
-        state.broken = Some(why.to_owned());
-        if let Ok(Some(newest)) = journal.newest_checkpoint() {
+    fn distrust(journal: &Journal, state: &mut State, failed: FlushFailed) -> KvError {
+        let error = Self::distrust_alone(state, failed);
+        Self::note_distrust(journal, state);
+        error
+    }
+
+    /// The same without the write turn, and so without telling others.
+    fn distrust_alone(state: &mut State, FlushFailed(error): FlushFailed) -> KvError {
+        let why = format!("a flush of its data has failed ({error})");
+        if state.broken.is_none() {
+            tracing::error!(
+                name: "kv.distrusted", target: "baton::kv", why,
+                "the store has to be closed in all processes and opened again"
+            );
+            state.broken = Some(why);
+        }
+        KvError::UnknownOutcome { detail: format!("a flush of the store's data failed: {error}") }
+    }
+
+    /// Tells other processes, and whoever opens the store next, that the kernel's memory of the data is not
+    /// to be trusted. Within the write turn.
+    fn note_distrust(journal: &Journal, state: &mut State) {
+        if std::mem::replace(&mut state.is_distrust_noted, true) {
+            return;
+        }
+        if let Ok(Some(newest)) = journal.newest_checkpoint()
+            && !newest.is_suspect
+        {
             let suspect = Checkpoint { number: newest.number + 1, is_suspect: true, ..newest };
             // If this fails, too, other processes find out by a flush of their own.
             let _noted = journal.log.files.note_checkpoint(&suspect);
@@ -209,6 +246,7 @@ impl Store {
     /// Nothing more is written: leaves a tree that needs no journal.
     pub(in crate::kv::embedded) fn end_writing(&self) {
         self.checkpointer.stop();
+        self.note_distrust_at_last();
         let is_dirty = |journal: &Journal| journal.state().is_dirty;
         if !self.journal.as_ref().is_some_and(is_dirty) {
             return;
@@ -216,6 +254,18 @@ impl Store {
         if let Err(error) = self.checkpoint() {
             // Nothing is lost: the journal has it.
             tracing::warn!(name: "kv.no-checkpoint", target: "baton::kv", %error, "no checkpoint was made");
+        }
+    }
+
+    /// Tells of a failed flush, if that was not possible before because another process kept the turn.
+    fn note_distrust_at_last(&self) {
+        let (Some(journal), Some(locks)) = (&self.journal, &self.locks) else { return };
+        let is_late = {
+            let state = journal.state();
+            state.broken.is_some() && !state.is_distrust_noted
+        };
+        if is_late && let Ok(_turn) = locks.take_turn(TURN_WAIT, &|| true) {
+            Self::note_distrust(journal, &mut journal.state());
         }
     }
 

@@ -122,8 +122,11 @@ impl Recovery {
         // A new chain: nothing that lies behind the end of the old one ever counts.
         let segment = self.checkpoint.position.segment.max(self.log.newest_segment()?) + 1;
         let chain = getrandom::u64().map_err(|_| io::Error::other("the system has no randomness"))?;
+        let Checkpoint { number, is_suspect, .. } = self.checkpoint;
         Ok(Checkpoint {
-            number: self.checkpoint.number + 1,
+            // In place of the one that says that the tree is suspect, which no flush has covered: the one before
+            // it is on the disk, and must stay there until the next one is.
+            number: if is_suspect { number } else { number + 1 },
             position: Position::start_of(segment, end.number, chain),
             machine: self.machine,
             meta,

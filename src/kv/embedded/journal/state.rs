@@ -29,6 +29,8 @@ pub(in crate::kv::embedded) struct Journal {
     /// The data file, to read meta pages from.
     pub(in crate::kv::embedded) data: File,
     state: Mutex<State>,
+    /// Why a flush of the data has failed, if one has. Held during a flush.
+    pub(in crate::kv::embedded) flush_failed: Mutex<Option<String>>,
     pub(in crate::kv::embedded) counters: JournalCounters,
 }
 
@@ -52,6 +54,8 @@ pub(in crate::kv::embedded) struct State {
     pub freed: Vec<usize>,
     /// Why nothing can be written any more.
     pub broken: Option<String>,
+    /// Others were told so.
+    pub is_distrust_noted: bool,
 }
 
 /// Counts since the store was opened.
@@ -110,7 +114,9 @@ impl Journal {
                 is_dirty: false,
                 freed: Vec::new(),
                 broken: None,
+                is_distrust_noted: false,
             }),
+            flush_failed: Mutex::default(),
             counters: JournalCounters::default(),
         })
     }
