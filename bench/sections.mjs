@@ -61,12 +61,17 @@ export async function runSections(bench, all, values, given) {
       .join(', '),
   );
   notes.forEach(title);
+  /** What the reader of the figures has to know. @param {string} text */
+  const note = (text) => {
+    title(text);
+    notes.push(text);
+  };
   const results = [];
   for (const section of sections) {
     const directory = mkdtempSync(join(values.directory, 'batondb-bench-'));
     try {
       const { bench: measure } = await import(`./${bench}/${section}.mjs`);
-      results.push(...(await measure({ ...given, directory, peers })));
+      results.push(...(await measure({ ...given, directory, peers, note })));
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }

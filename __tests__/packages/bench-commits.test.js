@@ -86,7 +86,7 @@ test.each([
     const { bench } = await import('${BENCH}/commits/${name}.mjs');
     const small = { rounds: 1, seconds: 0.1, actors: [2], inFlight: [1, 2], rate: 200, commits: 5, mib: 1, stallMib: 1 };
     const { peers } = loadPeers(['libsql']);
-    console.log(JSON.stringify(await bench({ ...small, directory, peers })));
+    console.log(JSON.stringify(await bench({ ...small, directory, peers, note: () => {} })));
   `);
   expect(results.map(({ unit }) => unit)).toEqual(units);
   for (const { bench, baton } of results) {

@@ -21,6 +21,8 @@ export interface Context {
   stallMib: number;
   /** Those that work on this machine. */
   peers: Peer[];
+  /** Says something that the reader of the figures has to know. */
+  note: (text: string) => void;
 }
 
 export type Bench = (context: Context) => Promise<Result[]>;

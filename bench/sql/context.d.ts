@@ -16,6 +16,8 @@ export interface Context {
   databases: number;
   /** Those that work on this machine. */
   peers: Peer[];
+  /** Says something that the reader of the figures has to know. */
+  note: (text: string) => void;
 }
 
 export type Bench = (context: Context) => Promise<Result[]>;
