@@ -1,14 +1,12 @@
 // How late the event loop is while actors commit as fast as they can. A peer blocks it for each of its inserts; at its best
 // it lets the event loop go on after every single one, which is what it does here.
 
-import { join } from 'node:path';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 
-import { Store } from '../../index.mjs';
 import { resultOf, withoutRatios } from '../report/results.js';
 import { print, section } from '../sql/report.mjs';
 import { withLateness } from './lateness.mjs';
-import { BODY, INSERT, inTurns, openOurs, openTheirs, repeated } from './sides.mjs';
+import { BODY, byActors, inTurns, openSides, repeated } from './sides.mjs';
 
 const LATE_MS_MAX = 2;
 /** The load that the goal is about. */
@@ -17,28 +15,18 @@ const GOAL_ACTORS = 64;
 /** @type {import('./context.js').Bench} */
 export async function bench(context) {
   section('late', 'how late the event loop is meanwhile; peers let it go on after each insert');
-  const store = await Store.open({ path: join(context.directory, 'store') });
-  const results = [];
-  for (const count of context.actors) {
-    results.push(...(await compare(context, store, count)));
-  }
-  await store.close();
+  const results = (await byActors(context, compare)).flat();
   print(results);
   return results;
 }
 
 /**
  * @param {import('./context.js').Context} context
- * @param {Store} store
+ * @param {import('../../index.js').Store} store
  * @param {number} count
  */
-async function compare({ directory, rounds, seconds, peers }, store, count) {
-  const ours = await openOurs(store, `of ${count}`, count);
-  const theirs = peers.map((peer) => ({
-    name: peer.name,
-    files: openTheirs(peer, join(directory, `${peer.name}-${count}`), count),
-  }));
-  const lanes = ours.map((database) => (/** @type {number} */ done) => database.run(INSERT, [BODY, done]));
+async function compare(context, store, count) {
+  const { theirs, lanes, close } = await openSides(context, store, count);
   const sides = [
     {
       name: 'baton',
@@ -60,9 +48,8 @@ async function compare({ directory, rounds, seconds, peers }, store, count) {
         ),
     })),
   ];
-  const turns = await inTurns(sides, rounds, seconds);
-  await Promise.all(ours.map((database) => database.close()));
-  theirs.forEach(({ files }) => files.forEach(({ file }) => file.close()));
+  const turns = await inTurns(sides, context.rounds, context.seconds);
+  await close();
   return resultsOf(turns, count);
 }
 

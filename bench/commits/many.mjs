@@ -1,12 +1,9 @@
 // Actors that commit side by side, each of which waits for its own commit: durable one-row transactions a second, against
 // peers with as many files.
 
-import { join } from 'node:path';
-
-import { Store } from '../../index.mjs';
 import { resultOf } from '../report/results.js';
 import { print, section } from '../sql/report.mjs';
-import { blocking, BODY, INSERT, inTurns, openOurs, openTheirs, repeated } from './sides.mjs';
+import { blocking, byActors, inTurns, openSides, repeated } from './sides.mjs';
 
 const PEER = 'better-sqlite3';
 /** At least so many times the rate of the peer, by the actors. */
@@ -18,28 +15,18 @@ const GOALS = new Map([
 /** @type {import('./context.js').Bench} */
 export async function bench(context) {
   section('many', 'durable one-row transactions a second of actors side by side; peers with a file each');
-  const store = await Store.open({ path: join(context.directory, 'store') });
-  const results = [];
-  for (const count of context.actors) {
-    results.push(await compare(context, store, count));
-  }
-  await store.close();
+  const results = await byActors(context, compare);
   print(results);
   return results;
 }
 
 /**
  * @param {import('./context.js').Context} context
- * @param {Store} store
+ * @param {import('../../index.js').Store} store
  * @param {number} count
  */
-async function compare({ directory, rounds, seconds, peers }, store, count) {
-  const ours = await openOurs(store, `of ${count}`, count);
-  const theirs = peers.map((peer) => ({
-    name: peer.name,
-    files: openTheirs(peer, join(directory, `${peer.name}-${count}`), count),
-  }));
-  const lanes = ours.map((database) => (/** @type {number} */ done) => database.run(INSERT, [BODY, done]));
+async function compare(context, store, count) {
+  const { theirs, lanes, close } = await openSides(context, store, count);
   const sides = [
     { name: 'baton', run: (/** @type {number} */ duration) => repeated(lanes, duration) },
     ...theirs.map(({ name, files }) => ({
@@ -47,9 +34,8 @@ async function compare({ directory, rounds, seconds, peers }, store, count) {
       run: (/** @type {number} */ duration) => blocking(files, duration),
     })),
   ];
-  const turns = await inTurns(sides, rounds, seconds);
-  await Promise.all(ours.map((database) => database.close()));
-  theirs.forEach(({ files }) => files.forEach(({ file }) => file.close()));
+  const turns = await inTurns(sides, context.rounds, context.seconds);
+  await close();
   const atLeast = GOALS.get(count);
   return resultOf(
     {

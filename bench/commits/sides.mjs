@@ -1,6 +1,9 @@
 // The two sides of each comparison: actors of one store, and as many plain files of SQLite. Both insert the same row, one
 // durable transaction each.
 
+import { join } from 'node:path';
+
+import { Store } from '../../index.mjs';
 import { durable, rotated } from '../sql/peers.mjs';
 
 export const SCHEMA = 'CREATE TABLE event(id INTEGER PRIMARY KEY, body TEXT NOT NULL, at INTEGER NOT NULL)';
@@ -56,6 +59,45 @@ export async function repeated(lanes, seconds) {
     }),
   );
   return done / ((performance.now() - began) / 1_000);
+}
+
+/**
+ * Actors of a store with an insert of each, and as many files of each peer, for a comparison side by side.
+ *
+ * @param {import('./context.js').Context} context
+ * @param {import('../../index.js').Store} store
+ * @param {number} count
+ */
+export async function openSides({ directory, peers }, store, count) {
+  const ours = await openOurs(store, `of ${count}`, count);
+  const theirs = peers.map((peer) => ({
+    name: peer.name,
+    files: openTheirs(peer, join(directory, `${peer.name}-${count}`), count),
+  }));
+  const lanes = ours.map((database) => (/** @type {number} */ done) => database.run(INSERT, [BODY, done]));
+  const close = async () => {
+    await Promise.all(ours.map((database) => database.close()));
+    theirs.forEach(({ files }) => files.forEach(({ file }) => file.close()));
+  };
+  return { theirs, lanes, close };
+}
+
+/**
+ * A comparison for each number of actors, on one store.
+ *
+ * @template Result
+ * @param {import('./context.js').Context} context
+ * @param {(context: import('./context.js').Context, store: import('../../index.js').Store, count: number) =>
+ *   Promise<Result>} compare
+ */
+export async function byActors(context, compare) {
+  const store = await Store.open({ path: join(context.directory, 'store') });
+  const results = [];
+  for (const count of context.actors) {
+    results.push(await compare(context, store, count));
+  }
+  await store.close();
+  return results;
 }
 
 /**

@@ -138,8 +138,8 @@ const METHOD = `## How to read it
   ratio need not be the quotient of the figures beside it. Figures of two runs, or of two machines, cannot be compared.
 - **Durable means durable**: Baton with \`strict\`, the peers with WAL and \`synchronous = FULL\`. What a flush costs is the disk's
   affair; disks that only pretend to flush make all sides fast, and one actor alone look better here.
-- **What the peers do not do**: libsql and better-sqlite3 have no fencing, no checksums and one flush a commit (their log)
-  where LMDB has two. They run on the thread that calls them; Baton's SQL runs on threads of its own, and its answers cross to the
+- **What the peers do not do**: libsql and better-sqlite3 have no fencing and no checksums. Each side has one flush a commit
+  (its log or journal), where bare LMDB has two. The peers run on the thread that calls them; Baton's SQL runs on threads of its own, and its answers cross to the
   event loop. Bare LMDB has no fence, checksum, compression, queue or SQL.
 - **Calls in flight** are one actor's calls that nobody waits for before the next one. A synchronous interface has no such thing:
   the peers' figure is the same in these rows, one transaction for each insert, as a service would run them. Peers in a worker

@@ -6,14 +6,13 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
 import { Store } from '../../index.mjs';
+import { inTurns } from '../commits/sides.mjs';
 import { resultOf } from '../report/results.js';
-import { rotated } from './peers.mjs';
 import { print, section, whole } from './report.mjs';
 
 const ROWS = 10_000;
 const QUERY = 'SELECT id, name, score FROM player WHERE id = ?';
 const GOAL = { peer: 'libsql', atLeast: 0.8 };
-const WARMUP_SECONDS = 0.2;
 
 /** @type {import('./context.js').Bench} */
 export async function bench({ directory, rounds, seconds, peers }) {
@@ -76,28 +75,6 @@ async function sameThread(ours, { directory, rounds, seconds, peers }) {
   files.forEach(({ file }) => file.close());
   const about = /** @type {const} */ ({ bench: 'sql', unit: '/s', better: 'higher' });
   return resultOf({ ...about, case: 'warm point queries, one at a time; peers block the event loop' }, turns);
-}
-
-/**
- * @param {{ name: string, run: (seconds: number) => Promise<number> }[]} sides
- * @param {number} rounds
- * @param {number} seconds
- */
-async function inTurns(sides, rounds, seconds) {
-  for (const { run } of sides) {
-    await run(WARMUP_SECONDS);
-  }
-  /** @type {Record<string, number>[]} */
-  const turns = [];
-  for (let round = 0; round < rounds; round += 1) {
-    /** @type {Record<string, number>} */
-    const turn = {};
-    for (const { name, run } of rotated(sides, round)) {
-      turn[name] = await run(seconds);
-    }
-    turns.push(turn);
-  }
-  return turns;
 }
 
 function fill() {
