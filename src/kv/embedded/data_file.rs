@@ -200,6 +200,10 @@ fn look_inside(file: &File, meta: Meta, format_key: &[u8]) -> io::Result<DataFil
     let bytes = file.metadata()?.len();
     let needed_bytes = (meta.last_page + 1).saturating_mul(meta.page_bytes as u64);
     let file = Pages { file, page_bytes: meta.page_bytes };
+    let is_new = meta.txn == 0 && meta.main_root == NO_PAGE;
+    if bytes < needed_bytes && is_new && bytes.is_multiple_of(creation::SECTOR_BYTES as u64) {
+        return Ok(DataFile::Torn);
+    }
     if bytes < needed_bytes && !file.ends_with_free_pages(&meta, bytes)? {
         return Ok(DataFile::CutShort { bytes, needed_bytes });
     }

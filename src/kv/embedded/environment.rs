@@ -378,6 +378,8 @@ impl Store {
 /// finds them and changes nothing.
 fn make_tables(env: &Env, locks: &Locks) -> Result<(Tables, StoreId), KvError> {
     let _turn = locks.take_turn(TURN_WAIT_MAX, &|| true).map_err(no_turn)?;
+    // LMDB does not flush the meta pages of a new file, and what is torn must be known from what was committed.
+    env.sync().map_err(kv_error)?;
     // There is no checkpoint yet to go back to, so LMDB flushes in its own order.
     env.flush_commits(true).map_err(kv_error)?;
     let made = || {
