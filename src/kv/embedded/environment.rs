@@ -177,8 +177,9 @@ impl Store {
         let held = locks.hold_readers().map_err(|error| unavailable(path, &error))?;
         held.ok_or_else(|| KvError::Unavailable {
             detail: format!(
-                "{}: another process has the lock on the table of readers, or was stopped while it had it",
-                path.display()
+                "{}: {} has the lock on the table of readers, or was stopped while it had it",
+                path.display(),
+                locks.readers_holder().as_deref().unwrap_or("another process")
             ),
         })
     }

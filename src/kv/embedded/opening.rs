@@ -187,8 +187,11 @@ fn no_entry(directory: &Path, error: NoEntry) -> KvError {
     let path = directory.display();
     match error {
         NoEntry::Failed(error) => unavailable(directory, &error),
-        NoEntry::ReadersLocked => KvError::Unavailable {
-            detail: format!("{path}: another process is opening it, or was stopped while it did"),
+        NoEntry::ReadersLocked(holder) => KvError::Unavailable {
+            detail: format!(
+                "{path}: {} is opening it, or was stopped while it did",
+                holder.as_deref().unwrap_or("another process")
+            ),
         },
         NoEntry::LockFileRemoved => KvError::Unusable {
             detail: format!(

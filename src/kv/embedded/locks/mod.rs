@@ -47,6 +47,7 @@ use self::turn::Turns;
 use self::waiting::Waiting;
 use super::clock;
 use super::lmdb::{own_identity, renew_identity};
+use super::positioned::{read_at, write_at};
 
 pub(super) const LOCK_FILE_NAME: &str = "lock.mdb";
 const READERS_NAME: &str = "readers";
@@ -56,6 +57,8 @@ const LOCK_FILE_BYTES: u64 = 80 * 1024;
 /// How long to wait for the lock on the reader table. It is held for milliseconds, unless its holder is
 /// stopped.
 const READERS_WAIT_MAX: Duration = Duration::from_secs(10);
+/// The name of a process in a note: a host's name has at most 255 bytes.
+const HOLDER_BYTES_MAX: usize = 320;
 /// How often another identity is drawn. One is needed once in millions of openings.
 const DRAWS_MAX: usize = 8;
 
@@ -72,7 +75,8 @@ pub(super) struct Locks {
 pub(super) enum NoEntry {
     Failed(io::Error),
     /// The lock on the reader table could not be taken in time.
-    ReadersLocked,
+    /// By whom, if it left a note.
+    ReadersLocked(Option<String>),
     /// See [`Others`].
     LockFileRemoved,
     DataFileReplaced,
@@ -98,7 +102,8 @@ impl Locks {
     ) -> Result<(Self, T), E> {
         let failed = |error: io::Error| E::from(NoEntry::Failed(error));
         let readers = ReadersLock::open(directory, making).map_err(failed)?;
-        let entering = readers.hold().map_err(failed)?.ok_or(NoEntry::ReadersLocked)?;
+        let entering =
+            readers.hold().map_err(failed)?.ok_or_else(|| NoEntry::ReadersLocked(readers.holder()))?;
         let lock = making.open(&directory.join(LOCK_FILE_NAME)).map_err(failed)?;
         let presence = identified(second, lock).map_err(failed)?;
         let others = presence.others().map_err(failed)?;
@@ -131,6 +136,11 @@ impl Locks {
     /// Keeps all others away from the reader table; `None` if the lock could not be taken in time.
     pub(super) fn hold_readers(&self) -> io::Result<Option<ReadersHeld<'_>>> {
         self.readers.hold()
+    }
+
+    /// Who has that lock, as far as it is noted.
+    pub(super) fn readers_holder(&self) -> Option<String> {
+        self.readers.holder()
     }
 
     /// Waits for the write turn.
@@ -231,8 +241,28 @@ impl ReadersLock {
 
     fn hold(&self) -> io::Result<Option<ReadersHeld<'_>>> {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        let locked = Waiting::at_most(READERS_WAIT_MAX).lock(&self.file, &|| true)?;
-        Ok(locked.then(|| ReadersHeld { file: &self.file, _threads: threads }))
+        if !Waiting::at_most(READERS_WAIT_MAX).lock(&self.file, &|| true)? {
+            return Ok(None);
+        }
+        let held = ReadersHeld { file: &self.file, _threads: threads };
+        self.note_holder()?;
+        Ok(Some(held))
+    }
+
+    /// Notes this process, unless it was the last holder, too.
+    fn note_holder(&self) -> io::Result<()> {
+        let own = format!("{}\n", processes::own_name());
+        if read_at(&self.file, 0, own.len())? == own.as_bytes() {
+            return Ok(());
+        }
+        write_at(&self.file, 0, own.as_bytes())
+    }
+
+    /// The process that had the lock last: the one that has it, if somebody has.
+    fn holder(&self) -> Option<String> {
+        let noted = read_at(&self.file, 0, HOLDER_BYTES_MAX).ok()?;
+        let name = noted.split(|byte| *byte == b'\n').next().filter(|name| !name.is_empty())?;
+        Some(String::from_utf8_lossy(name).into_owned())
     }
 }
 
@@ -250,5 +280,24 @@ impl Drop for ReadersHeld<'_> {
                 "could not let other processes read for the first time"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_the_lock_on_the_reader_table_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let making = Making::of(directory.path(), None).unwrap();
+        let [first, second] = [(), ()].map(|()| ReadersLock::open(directory.path(), &making).unwrap());
+        assert_eq!(second.holder(), None);
+        // Of one that had a longer name, the end is left.
+        write_at(&first.file, 0, "process 1 on host \"with a longer name than all the others\"\n".as_bytes())
+            .unwrap();
+        let held = first.hold().unwrap();
+        assert!(held.is_some());
+        assert_eq!(second.holder(), Some(processes::own_name()));
     }
 }

@@ -241,6 +241,11 @@ fn pid_namespace() -> u64 {
     std::fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino())
 }
 
+/// This process, for people.
+pub(super) fn own_name() -> String {
+    format!("process {} on host \"{}\"", std::process::id(), host_name())
+}
+
 fn host_name() -> String {
     let mut name = [0_u8; 256];
     // SAFETY: the buffer has the given length, and its last byte stays zero.

@@ -20,6 +20,11 @@ impl fmt::Display for Process {
     }
 }
 
+/// This process, for people.
+pub(super) fn own_name() -> String {
+    format!("process {}", std::process::id())
+}
+
 /// No notes.
 pub(in crate::kv::embedded) struct Processes;
 
