@@ -53,12 +53,24 @@ pub enum Bug {
     LostLayersKept,
     /// A transaction too large for memory begins its stage while others are not durable.
     StagedOverPending,
+    /// A point is dropped although somebody holds it.
+    PinIgnored,
+    /// A restore ends at the txid that it goes back to.
+    RestoreKeepsTxid,
+    /// A fork does not pin what lies below its source.
+    GrandparentNotPinned,
+    /// Growth does not hide the rows of an earlier, larger size.
+    AbsentPagesShown,
+    /// A point is dropped together with versions that the next point still shows.
+    DroppedWhole,
+    /// Versions that lie between two segments are shown.
+    GapRowsShown,
 }
 
 #[cfg(feature = "testing")]
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 28] = [
         Self::FenceNotChecked,
         Self::HeadNotCompared,
         Self::TokenNotResolved,
@@ -81,6 +93,12 @@ impl Bug {
         Self::OlderImageMerged,
         Self::LostLayersKept,
         Self::StagedOverPending,
+        Self::PinIgnored,
+        Self::RestoreKeepsTxid,
+        Self::GrandparentNotPinned,
+        Self::AbsentPagesShown,
+        Self::DroppedWhole,
+        Self::GapRowsShown,
     ];
 }
 

@@ -7,7 +7,7 @@ use super::reader::Reader;
 use super::row::Row;
 use crate::planted::{self, Bug};
 
-/// The version byte of every row that this release writes, and the only one that it reads.
+/// The version byte of a row that uses nothing newer. [`Row::version`] says which rows have another one.
 pub const FORMAT_VERSION: u8 = 1;
 
 /// Version byte and checksum.
@@ -20,12 +20,13 @@ pub fn encode<R: Row>(key: &[u8], row: &R) -> Vec<u8> {
     row.write(&mut value);
     let body_hash = hash_body(&value[HEADER_BYTES..]);
     write_header(&mut value, key, body_hash);
+    value[0] = row.version();
     value
 }
 
 /// The row stored under `key` as `value`.
 pub fn decode<R: Row>(key: &[u8], value: &[u8]) -> Result<R, DecodeError> {
-    let mut body = Reader::new(R::NAME, open(R::NAME, key, value)?);
+    let mut body = Reader::new(R::NAME, open((R::NAME, R::VERSION_MAX), key, value)?);
     let row = R::read(&mut body)?;
     body.finish()?;
     Ok(row)
@@ -43,19 +44,23 @@ pub(super) fn write_header(value: &mut [u8], key: &[u8], body_hash: u64) {
     value[1..HEADER_BYTES].copy_from_slice(&xxh3_64_with_seed(key, body_hash).to_be_bytes());
 }
 
-/// Checks the version and the checksum, and returns the body.
-pub(super) fn open<'v>(row: &'static str, key: &[u8], value: &'v [u8]) -> Result<&'v [u8], DecodeError> {
+/// Checks the version and the checksum of a row of this name, and returns the version and the body.
+pub(super) fn open<'v>(
+    (row, version_max): (&'static str, u8),
+    key: &[u8],
+    value: &'v [u8],
+) -> Result<(u8, &'v [u8]), DecodeError> {
     let Some((header, body)) = value.split_first_chunk::<HEADER_BYTES>() else {
         return Err(DecodeError::TooShort { row, bytes: value.len() });
     };
     let [version, checksum @ ..] = *header;
-    if version != FORMAT_VERSION {
-        return Err(DecodeError::Version { row, version });
+    if version == 0 || version > version_max {
+        return Err(DecodeError::Version { row, version, version_max });
     }
     let stored = u64::from_be_bytes(checksum);
     let computed = xxh3_64_with_seed(key, hash_body(body));
     if stored != computed && !planted::has(Bug::ChecksumIgnored) {
         return Err(DecodeError::Checksum { row, stored, computed });
     }
-    Ok(body)
+    Ok((version, body))
 }

@@ -12,12 +12,14 @@ pub enum DecodeError {
         bytes: usize,
     },
     /// Written by a newer release, or not by this project.
-    #[error("{row} row has format version {version}, this release reads 1")]
+    #[error("{row} row has format version {version}, this release reads up to {version_max}")]
     Version {
         /// The row kind.
         row: &'static str,
         /// The stored version.
         version: u8,
+        /// The newest version that this release reads.
+        version_max: u8,
     },
     /// The bytes changed since they were written, or belong to another key.
     #[error("{row} row fails its checksum: stored {stored:016x}, computed {computed:016x}")]

@@ -1,6 +1,7 @@
 //! HEAD: what is committed, and which cleanups are pending. Written by commits and stages.
 
 use super::error::DecodeError;
+use super::lineage::{self, Lineage};
 use super::reader::Reader;
 use super::row::Row;
 use crate::types::{PageCount, PageSize, Token, Txid};
@@ -32,6 +33,21 @@ pub struct OpenStage {
     pub aborted: bool,
 }
 
+/// What the head of an actor knows of its past, if the actor has more than one state.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HeadHistory {
+    /// Whether commits keep the versions that they replace, and leave a point.
+    pub keeps: bool,
+    /// Whether this actor keeps no history even if its store does.
+    pub off: bool,
+    /// When the last commit was made that left a point, in milliseconds since 1970-01-01 UTC.
+    pub time_ms: u64,
+    /// Pages above this one have no row in any segment.
+    pub rows_to: PageCount,
+    /// Where its pages come from.
+    pub lineage: Lineage,
+}
+
 /// The head of an actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
@@ -52,6 +68,8 @@ pub struct Head {
     pub untrimmed_above: Option<PageCount>,
     /// The last commits, oldest first.
     pub recent: Vec<CommitMark>,
+    /// Its past; `None` for an actor of which only this state is there.
+    pub history: Option<HeadHistory>,
 }
 
 impl Head {
@@ -66,7 +84,18 @@ impl Head {
             unswept: false,
             untrimmed_above: None,
             recent: Vec::new(),
+            history: None,
         }
+    }
+
+    /// Whether commits keep the versions that they replace.
+    pub fn keeps(&self) -> bool {
+        self.history.as_ref().is_some_and(|history| history.keeps)
+    }
+
+    /// The actor's own versions above this txid may be shown.
+    pub fn floor(&self) -> Txid {
+        self.history.as_ref().map_or(Txid::ZERO, |history| history.lineage.floor)
     }
 
     /// Records a commit and forgets the oldest one beyond [`RECENT_COMMITS_MAX`].
@@ -83,8 +112,16 @@ const UNSWEPT: u8 = 2;
 const UNTRIMMED: u8 = 4;
 const ABORTED: u8 = 8;
 
+const KEEPS: u8 = 1;
+const OFF: u8 = 2;
+
 impl Row for Head {
     const NAME: &'static str = "head";
+    const VERSION_MAX: u8 = 2;
+
+    fn version(&self) -> u8 {
+        if self.history.is_some() { 2 } else { 1 }
+    }
 
     fn write(&self, body: &mut Vec<u8>) {
         body.extend(self.txid.0.to_be_bytes());
@@ -111,6 +148,12 @@ impl Row for Head {
             body.extend(mark.txid.0.to_be_bytes());
             body.extend(mark.token.0);
         }
+        if let Some(history) = &self.history {
+            body.push(flag(history.keeps, KEEPS) | flag(history.off, OFF));
+            body.extend(history.time_ms.to_be_bytes());
+            body.extend(history.rows_to.0.to_be_bytes());
+            lineage::write(&history.lineage, body);
+        }
     }
 
     fn read(body: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -135,8 +178,23 @@ impl Row for Head {
             .map(|_| Ok(CommitMark { txid: Txid(body.u64()?), token: body.token()? }))
             .collect::<Result<_, _>>()?;
         let unswept = flags & UNSWEPT != 0;
-        Ok(Self { txid, next_txid, size_pages, page_size, open_stage, unswept, untrimmed_above, recent })
+        let history = (body.version() >= 2).then(|| read_history(body)).transpose()?;
+        Ok(Self { txid, next_txid, size_pages, page_size, open_stage, unswept, untrimmed_above, recent, history })
     }
+}
+
+fn read_history(body: &mut Reader<'_>) -> Result<HeadHistory, DecodeError> {
+    let flags = body.u8()?;
+    if flags & !(KEEPS | OFF) != 0 {
+        return Err(body.field(format!("history flags {flags:08b}")));
+    }
+    Ok(HeadHistory {
+        keeps: flags & KEEPS != 0,
+        off: flags & OFF != 0,
+        time_ms: body.u64()?,
+        rows_to: PageCount(body.u32()?),
+        lineage: lineage::read(body)?,
+    })
 }
 
 #[cfg(test)]
@@ -144,6 +202,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::codec::lineage::testing::lineages;
     use crate::codec::testing::check_row;
 
     fn mark(number: u64) -> CommitMark {
@@ -168,6 +227,7 @@ mod tests {
         fn a_head_comes_back_and_damage_does_not_pass(
             txid in 0..u64::MAX, size: u32, log2 in 9u8..=16, staged: Option<bool>, unswept: bool,
             untrimmed: Option<u32>, recent in 0..=8u64,
+            history in prop::option::of((any::<bool>(), any::<bool>(), any::<u64>(), any::<u32>(), lineages())),
         ) {
             check_row(&Head {
                 txid: Txid(txid),
@@ -178,6 +238,9 @@ mod tests {
                 unswept,
                 untrimmed_above: untrimmed.map(PageCount),
                 recent: (0..recent).map(mark).collect(),
+                history: history.map(|(keeps, off, time_ms, rows_to, lineage)| {
+                    HeadHistory { keeps, off, time_ms, rows_to: PageCount(rows_to), lineage }
+                }),
             });
         }
     }

@@ -7,6 +7,10 @@
 //! 02 id 02 page:u32be !txid:u64be               PAGE    newest version of a page first
 //! 02 id 03 txid:u64be part:u32be                STAGE
 //! 02 id 04                                      HINTS
+//! 02 id 05                                      HISTORY
+//! 02 id 06 !txid:u64be                          POINT   newest first
+//! 02 id 07 txid:u64be token:16                  PIN
+//! 02 id 08 !txid:u64be                          LINE    newest first
 //! ```
 //!
 //! `id` is the actor id as a string of FoundationDB's tuple layer (design/tuple.md in its repository): `02`,
@@ -19,7 +23,7 @@ pub use walk::{IdCursor, Place, actor_of, strange_ranges};
 
 use super::error::DecodeError;
 use crate::kv::KeyRange;
-use crate::types::{ActorId, PageNumber, PageRange, Txid};
+use crate::types::{ActorId, PageNumber, PageRange, Token, Txid};
 
 const STORE: u8 = 0;
 const FENCE: u8 = 1;
@@ -29,6 +33,10 @@ const HEAD: u8 = 1;
 const PAGE: u8 = 2;
 const STAGE: u8 = 3;
 const HINTS: u8 = 4;
+const HISTORY: u8 = 5;
+const POINT: u8 = 6;
+const PIN: u8 = 7;
+const LINE: u8 = 8;
 
 const STRING: u8 = 2;
 const NUL: u8 = 0;
@@ -82,12 +90,18 @@ impl ActorKeys {
         KeyRange::new(self.page(run.first, newest), self.past_page(run.last))
     }
 
-    /// The versions of one page that are older than `txid`.
-    pub fn page_before(&self, page: PageNumber, txid: Txid) -> KeyRange {
+    /// The versions of one page that are older than `txid` and above `floor`.
+    pub fn page_before(&self, page: PageNumber, txid: Txid, floor: Txid) -> KeyRange {
         match txid.0.checked_sub(1) {
-            Some(older) => KeyRange::new(self.page(page, Txid(older)), self.past_page(page)),
-            None => KeyRange::new(self.past_page(page), self.past_page(page)),
+            Some(older) if older >= floor.0 => self.page_between(page, floor, Txid(older)),
+            _ => KeyRange::new(self.past_page(page), self.past_page(page)),
         }
+    }
+
+    /// The versions of one page above `from`, up to and including `to`.
+    pub fn page_between(&self, page: PageNumber, from: Txid, to: Txid) -> KeyRange {
+        let end = if from == Txid::ZERO { self.past_page(page) } else { self.page(page, from) };
+        KeyRange::new(self.page(page, to), end)
     }
 
     /// Every version of every page from `first` on.
@@ -108,6 +122,68 @@ impl ActorKeys {
     /// The manifests of the stages up to and including `txid`.
     pub fn stages_to(&self, txid: Txid) -> KeyRange {
         KeyRange::new(self.row(STAGE, &[]), self.stage(txid).end())
+    }
+
+    /// The key of the HISTORY row.
+    pub fn history(&self) -> Vec<u8> {
+        self.row(HISTORY, &[])
+    }
+
+    /// The key of a POINT row.
+    pub fn point(&self, txid: Txid) -> Vec<u8> {
+        self.row(POINT, &[&(!txid.0).to_be_bytes()])
+    }
+
+    /// The points above `from`, up to and including `to`, newest first.
+    pub fn points(&self, from: Txid, to: Txid) -> KeyRange {
+        KeyRange::new(self.point(to), self.point(from))
+    }
+
+    /// The key of a PIN row.
+    pub fn pin(&self, txid: Txid, token: Token) -> Vec<u8> {
+        self.row(PIN, &[&txid.0.to_be_bytes(), &token.0])
+    }
+
+    /// The pins of the points from `first` to `last`.
+    pub fn pins(&self, first: Txid, last: Txid) -> KeyRange {
+        let end = match last.0.checked_add(1) {
+            Some(next) => self.row(PIN, &[&next.to_be_bytes()]),
+            None => self.row(PIN + 1, &[]),
+        };
+        KeyRange::new(self.row(PIN, &[&first.0.to_be_bytes()]), end)
+    }
+
+    /// The key of the LINE row of the line that begins with this txid.
+    pub fn line(&self, txid: Txid) -> Vec<u8> {
+        self.row(LINE, &[&(!txid.0).to_be_bytes()])
+    }
+
+    /// The lines that begin at or below this txid, newest first.
+    pub fn lines_to(&self, txid: Txid) -> KeyRange {
+        KeyRange::new(self.line(txid), self.row(LINE + 1, &[]))
+    }
+
+    /// The rows of the actor's history: policy, points, pins and lines.
+    pub fn history_rows(&self) -> KeyRange {
+        KeyRange::new(self.row(HISTORY, &[]), self.row(LINE + 1, &[]))
+    }
+
+    /// The txid of a POINT key.
+    pub fn parse_point(&self, key: &[u8]) -> Result<Txid, DecodeError> {
+        self.parse(POINT, key, |rest| Some(Txid(!u64::from_be_bytes(rest.try_into().ok()?))))
+    }
+
+    /// The txid of a LINE key.
+    pub fn parse_line(&self, key: &[u8]) -> Result<Txid, DecodeError> {
+        self.parse(LINE, key, |rest| Some(Txid(!u64::from_be_bytes(rest.try_into().ok()?))))
+    }
+
+    /// The point and the token of a PIN key.
+    pub fn parse_pin(&self, key: &[u8]) -> Result<(Txid, Token), DecodeError> {
+        self.parse(PIN, key, |rest| {
+            let (txid, token) = rest.split_first_chunk::<8>()?;
+            Some((Txid(u64::from_be_bytes(*txid)), Token(token.try_into().ok()?)))
+        })
     }
 
     /// The page and version of a key.
@@ -149,8 +225,8 @@ impl ActorKeys {
     }
 
     fn row(&self, kind: u8, fields: &[&[u8]]) -> Vec<u8> {
-        // The longest fields are those of a page and of a stage part, both 12 bytes.
-        let mut key = Vec::with_capacity(self.root.len() + 1 + 12);
+        let bytes: usize = fields.iter().map(|field| field.len()).sum();
+        let mut key = Vec::with_capacity(self.root.len() + 1 + bytes);
         key.extend_from_slice(&self.root);
         key.push(kind);
         for field in fields {
@@ -265,7 +341,7 @@ mod tests {
             prop_assert_eq!(one.cmp(&other), (page, !at.0).cmp(&(other_page, !other_at.0)));
             prop_assert_eq!(keys.parse_page(&one).unwrap(), (page, at));
             prop_assert_eq!(
-                keys.page_before(page, at).contains(&other),
+                keys.page_before(page, at, Txid::ZERO).contains(&other),
                 other_page == page && other_at < at
             );
             let run = PageRange { first: page.min(other_page), last: page.max(other_page) };

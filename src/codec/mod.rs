@@ -3,7 +3,7 @@
 //! Every value is an *envelope*: a version byte, a checksum, a body.
 //!
 //! ```text
-//! byte 0      format version, now 1
+//! byte 0      format version: 1, or 2 for a HEAD with history
 //! bytes 1..9  checksum: XXH3-64 of the key, seeded with XXH3-64 of the body; big-endian
 //! bytes 9..   body
 //! ```
@@ -17,8 +17,12 @@ mod error;
 mod fence;
 mod head;
 mod hints;
+mod history_row;
 pub mod key;
+mod lineage;
 mod page;
+mod pin;
+mod point;
 mod reader;
 mod row;
 mod runs;
@@ -28,10 +32,14 @@ mod store_row;
 pub use envelope::{FORMAT_VERSION, decode, encode};
 pub use error::DecodeError;
 pub use fence::{Fence, FenceState};
-pub use head::{CommitMark, Head, OpenStage, RECENT_COMMITS_MAX};
+pub use head::{CommitMark, Head, HeadHistory, OpenStage, RECENT_COMMITS_MAX};
 pub use hints::{HINT_RUNS_MAX, Hints};
+pub use history_row::HistoryRow;
 pub use key::{ActorKeys, IdCursor, Place, actor_of, fence_actor, fences};
+pub use lineage::Lineage;
 pub use page::{PAGE_ROW_OVERHEAD_BYTES, PreparedPage, decode_page, stored_page_size};
+pub use pin::{PIN_NAME_BYTES_MAX, Pin, PinKind};
+pub use point::{Point, PointKind};
 pub use row::Row;
 pub use stage::StagePart;
 pub use store_row::StoreRow;

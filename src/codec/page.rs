@@ -6,7 +6,7 @@
 //! body 2..      the page as encoded
 //! ```
 
-use super::envelope::{HEADER_BYTES, hash_body, open, write_header};
+use super::envelope::{FORMAT_VERSION, HEADER_BYTES, hash_body, open, write_header};
 use super::error::DecodeError;
 use super::reader::Reader;
 use crate::types::{PageNumber, PageSize};
@@ -99,7 +99,7 @@ pub fn stored_page_size(value: &[u8]) -> Option<PageSize> {
 /// contain part of them.
 pub fn decode_page(key: &[u8], value: &[u8], size: PageSize, out: &mut [u8]) -> Result<(), DecodeError> {
     assert_eq!(out.len(), size.bytes(), "a caller makes room for one page");
-    let mut body = Reader::new(NAME, open(NAME, key, value)?);
+    let mut body = Reader::new(NAME, open((NAME, FORMAT_VERSION), key, value)?);
     let encoding = body.u8()?;
     let stored = body.page_size()?;
     if stored != size {

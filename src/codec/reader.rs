@@ -1,17 +1,23 @@
 //! Reads fields from the front of a row body, and never past its end.
 
 use super::error::DecodeError;
-use crate::types::{PageNumber, PageSize, Token};
+use crate::types::{ActorId, PageNumber, PageSize, Token, Txid};
 
 /// The unread rest of a body.
 pub struct Reader<'b> {
     row: &'static str,
+    version: u8,
     rest: &'b [u8],
 }
 
 impl<'b> Reader<'b> {
-    pub(super) fn new(row: &'static str, body: &'b [u8]) -> Self {
-        Self { row, rest: body }
+    pub(super) fn new(row: &'static str, (version, body): (u8, &'b [u8])) -> Self {
+        Self { row, version, rest: body }
+    }
+
+    /// The row's format version.
+    pub(super) fn version(&self) -> u8 {
+        self.version
     }
 
     fn take<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
@@ -26,12 +32,38 @@ impl<'b> Reader<'b> {
         self.take::<1>().map(|[byte]| byte)
     }
 
+    pub(super) fn u16(&mut self) -> Result<u16, DecodeError> {
+        self.take().map(u16::from_be_bytes)
+    }
+
     pub(super) fn u32(&mut self) -> Result<u32, DecodeError> {
         self.take().map(u32::from_be_bytes)
     }
 
     pub(super) fn u64(&mut self) -> Result<u64, DecodeError> {
         self.take().map(u64::from_be_bytes)
+    }
+
+    pub(super) fn txid(&mut self) -> Result<Txid, DecodeError> {
+        self.u64().map(Txid)
+    }
+
+    /// A text, behind its length in two bytes.
+    pub(super) fn text(&mut self) -> Result<&'b str, DecodeError> {
+        let bytes = usize::from(self.u16()?);
+        let Some((text, rest)) = self.rest.split_at_checked(bytes) else {
+            return Err(DecodeError::TooShort { row: self.row, bytes: self.rest.len() });
+        };
+        self.rest = rest;
+        std::str::from_utf8(text).map_err(|error| self.field(format!("text: {error}")))
+    }
+
+    /// An actor id, or `None` for an empty one.
+    pub(super) fn actor(&mut self) -> Result<Option<ActorId>, DecodeError> {
+        match self.text()? {
+            "" => Ok(None),
+            id => ActorId::new(id).map(Some).map_err(|error| self.field(error.to_string())),
+        }
     }
 
     pub(super) fn token(&mut self) -> Result<Token, DecodeError> {
@@ -69,4 +101,11 @@ impl<'b> Reader<'b> {
             Err(self.field(format!("{} bytes too many", self.rest.len())))
         }
     }
+}
+
+/// Appends a text of at most 65,535 bytes, behind its length.
+pub(super) fn write_text(text: &str, body: &mut Vec<u8>) {
+    let bytes = u16::try_from(text.len()).expect("ids and names are short");
+    body.extend(bytes.to_be_bytes());
+    body.extend(text.as_bytes());
 }

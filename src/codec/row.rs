@@ -8,6 +8,15 @@ pub trait Row: Sized {
     /// The name of the kind in messages.
     const NAME: &'static str;
 
+    /// The newest format version that this release reads.
+    const VERSION_MAX: u8 = 1;
+
+    /// The format version of this row: the lowest that can hold it, so that a store that uses nothing new can
+    /// be read by earlier releases.
+    fn version(&self) -> u8 {
+        1
+    }
+
     /// Appends the body.
     fn write(&self, body: &mut Vec<u8>);
 

@@ -1,7 +1,10 @@
 //! Checks that the rows of an actor are consistent: every row against its own checksum, and all rows against
 //! the fence and the head. Rows are passed in key order; only counts and problems are kept.
 
-use crate::codec::{self, ActorKeys, DecodeError, Fence, FenceState, Head, Hints, Place, Row, StagePart};
+use crate::codec::{
+    self, ActorKeys, DecodeError, Fence, FenceState, Head, Hints, HistoryRow, Lineage, Pin, Place, Point, Row,
+    StagePart,
+};
 use crate::types::{ActorId, Generation, PageBits, PageNumber, PageSize, Txid};
 
 /// How many problems of one actor are reported in full; further ones are only counted.
@@ -31,6 +34,14 @@ pub enum RowKind {
     Stage,
     /// What to preload.
     Hints,
+    /// Which states of the past are kept.
+    History,
+    /// A state that is kept.
+    Point,
+    /// What keeps a state.
+    Pin,
+    /// What lies below a line of commits.
+    Line,
     /// A kind that this release does not write.
     Unknown,
 }
@@ -110,6 +121,8 @@ pub struct ActorRows {
     pub manifests: RowCount,
     /// Hints.
     pub hints: RowCount,
+    /// Policy, points, pins and lines.
+    pub history: RowCount,
     /// Rows that belong to nothing.
     pub stray: RowCount,
 }
@@ -204,7 +217,18 @@ impl Audit {
                     self.tell(RowKind::Hints, (None, None), Severity::Warning, detail);
                 }
             }
+            Ok(Place::History) => self.of_history::<HistoryRow>(RowKind::History, None, key, value),
+            Ok(Place::Point(txid)) => self.of_history::<Point>(RowKind::Point, Some(txid), key, value),
+            Ok(Place::Pin(txid, _)) => self.of_history::<Pin>(RowKind::Pin, Some(txid), key, value),
+            Ok(Place::Line(txid)) => self.of_history::<Lineage>(RowKind::Line, Some(txid), key, value),
             Err(error) => self.stray(key, value, &error),
+        }
+    }
+
+    fn of_history<R: Row>(&mut self, kind: RowKind, txid: Option<Txid>, key: &[u8], value: &[u8]) {
+        self.seen.rows.history.add(key, value);
+        if let Err(error) = codec::decode::<R>(key, value) {
+            self.tell(kind, (None, txid), Severity::Error, error.to_string());
         }
     }
 
@@ -236,9 +260,9 @@ impl Audit {
                 self.tell(RowKind::Page, (Some(page), txid), Severity::Error, detail.to_owned());
             }
         }
-        let ActorRows { fence, head, live, superseded, staged, beyond, manifests, hints, stray } =
+        let ActorRows { fence, head, live, superseded, staged, beyond, manifests, hints, history, stray } =
             self.seen.rows;
-        let others = [head, live, superseded, staged, beyond, manifests, hints, stray];
+        let others = [head, live, superseded, staged, beyond, manifests, hints, history, stray];
         let others: u64 = others.iter().map(|count| count.rows).sum();
         if fence.rows == 0 && others > 0 {
             let detail = format!("{others} rows of an actor that has no fence");
@@ -304,7 +328,7 @@ impl Audit {
             }
             Some(head) if !head.size_pages.contains(page) => {
                 self.seen.rows.beyond.add(key, value);
-                if head.untrimmed_above.is_none_or(|above| above.contains(page)) {
+                if head.history.is_none() && head.untrimmed_above.is_none_or(|above| above.contains(page)) {
                     let size = head.size_pages.0;
                     let detail =
                         format!("beyond the size of {size} pages: it would show when the database grows");
@@ -313,7 +337,7 @@ impl Audit {
             }
             Some(head) if self.shown == Some(page) => {
                 self.seen.rows.superseded.add(key, value);
-                if !head.unswept {
+                if head.history.is_none() && !head.unswept {
                     let detail = "an older version that nothing is going to clear".to_owned();
                     self.tell(RowKind::Page, at, Severity::Warning, detail);
                 }
@@ -352,7 +376,7 @@ impl Audit {
         } else if txid > head.txid {
             let detail = format!("a manifest above head {} and of no open stage", head.txid);
             self.tell(RowKind::Stage, (None, Some(txid)), Severity::Error, detail);
-        } else if !head.unswept {
+        } else if head.history.is_none() && !head.unswept {
             let detail = "a manifest that nothing is going to sweep".to_owned();
             self.tell(RowKind::Stage, (None, Some(txid)), Severity::Warning, detail);
         }

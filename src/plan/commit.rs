@@ -2,9 +2,10 @@
 
 use crate::codec::{CommitMark, Fence, Head, RECENT_COMMITS_MAX};
 use crate::planted::{self, Bug};
-use crate::types::{PageCount, PageNumber, PageSize, Token, Txid};
+use crate::types::{PageCount, PageNumber, PageRange, PageSize, Token, Txid};
 
 use super::cleanup::PendingCleanup;
+use super::history::{Change, Left, Written, advance};
 use super::fence::{Held, Refusal, check_fence};
 
 /// A shrinking commit clears up to this many pages itself, or fewer if one transaction should not delete so
@@ -24,6 +25,10 @@ pub struct CommitRequest {
     pub token: Token,
     /// The backend's limit for the bytes of pages whose rows one transaction should delete.
     pub freed_bytes: Option<usize>,
+    /// The current time, in milliseconds since 1970-01-01 UTC: that of its point, if it leaves one.
+    pub now_ms: u64,
+    /// Whether the store keeps history by default.
+    pub store_keeps: bool,
 }
 
 /// What a commit does.
@@ -35,13 +40,20 @@ pub enum CommitPlan {
         head: Head,
         /// Remove all rows of pages from this one on.
         clear_from: Option<PageNumber>,
+        /// What an actor with history leaves besides.
+        left: Option<Box<Left>>,
     },
     /// An earlier attempt has committed at this txid, and its answer was lost.
     AlreadyIn(Txid),
 }
 
-/// Decides a commit.
-pub fn commit(fence: Option<&Fence>, head: &Head, request: &CommitRequest) -> Result<CommitPlan, Refusal> {
+/// Decides a commit of the pages that `written` gathers.
+pub fn commit(
+    fence: Option<&Fence>,
+    head: &Head,
+    request: &CommitRequest,
+    written: impl FnOnce() -> Vec<PageRange>,
+) -> Result<CommitPlan, Refusal> {
     if let Some(txid) = own_mark(head, request.token) {
         return Ok(CommitPlan::AlreadyIn(txid));
     }
@@ -52,8 +64,16 @@ pub fn commit(fence: Option<&Fence>, head: &Head, request: &CommitRequest) -> Re
     next.txid = head.next_txid;
     next.next_txid = head.next_txid.next();
     next.remember(CommitMark { txid: next.txid, token: request.token });
-    let clear_from = resize(&mut next, head.size_pages, request.size_pages, request.freed_bytes);
-    Ok(CommitPlan::Write { head: next, clear_from })
+    let CommitRequest { size_pages, now_ms, store_keeps, .. } = *request;
+    if head.history.is_some() || store_keeps {
+        let (written, rows_to) = (Written::Pages(written()), size_pages);
+        let change = Change { size_pages, written, rows_to, now_ms, store_keeps };
+        if let Some(left) = advance(head, &mut next, change) {
+            return Ok(CommitPlan::Write { head: next, clear_from: None, left: Some(Box::new(left)) });
+        }
+    }
+    let clear_from = resize(&mut next, head.size_pages, size_pages, request.freed_bytes);
+    Ok(CommitPlan::Write { head: next, clear_from, left: None })
 }
 
 /// Refuses a head that needs a cleanup before it may move to a database of this size; `None` means that the
@@ -167,7 +187,15 @@ mod tests {
     fn request(head: u64, size: u32) -> CommitRequest {
         let page_size = Some(PageSize::DEFAULT);
         let size_pages = PageCount(size);
-        CommitRequest { held: held(1, head), size_pages, page_size, token: token(9), freed_bytes: None }
+        CommitRequest {
+            held: held(1, head),
+            size_pages,
+            page_size,
+            token: token(9),
+            freed_bytes: None,
+            now_ms: 0,
+            store_keeps: false,
+        }
     }
 
     /// A head after `commits` commits of other callers.
@@ -183,7 +211,7 @@ mod tests {
 
     fn write(head: &Head, request: &CommitRequest) -> (Head, Option<PageNumber>) {
         match commit(Some(&fence(1)), head, request).unwrap() {
-            CommitPlan::Write { head, clear_from } => (head, clear_from),
+            CommitPlan::Write { head, clear_from, .. } => (head, clear_from),
             CommitPlan::AlreadyIn(txid) => panic!("committed before at {txid}"),
         }
     }
@@ -199,7 +227,7 @@ mod tests {
     fn a_second_commit_on_the_same_head_is_fenced() {
         let (next, _) = write(&head_after(3, 1), &request(3, 1));
         let second = CommitRequest { token: token(8), ..request(3, 1) };
-        let refusal = commit(Some(&fence(1)), &next, &second).unwrap_err();
+        let refusal = commit(Some(&fence(1)), &next, &second, Vec::new).unwrap_err();
         assert!(matches!(refusal, Refusal::Fenced { current_head_txid: Txid(4), .. }), "{refusal:?}");
     }
 
@@ -218,7 +246,7 @@ mod tests {
         let (next, _) = write(&Head::empty(), &with_size(Some(large)));
         assert_eq!(next.page_size, large);
         let wrong = CommitRequest { held: held(1, 1), token: token(8), ..request(1, 1) };
-        let refusal = commit(Some(&fence(1)), &next, &wrong).unwrap_err();
+        let refusal = commit(Some(&fence(1)), &next, &wrong, Vec::new).unwrap_err();
         assert_eq!(refusal, Refusal::PageSize { given: PageSize::DEFAULT, current: large });
         let (none, _) = write(&next, &CommitRequest { page_size: None, ..wrong });
         assert_eq!(none.page_size, large);
@@ -229,7 +257,7 @@ mod tests {
         let stage = OpenStage { txid: Txid(4), token: token(5), aborted: false };
         let head = Head { open_stage: Some(stage), next_txid: Txid(5), ..head_after(3, 1) };
         let unsettled = Refusal::CleanupPending(PendingCleanup::Rollback(stage));
-        assert_eq!(commit(Some(&fence(1)), &head, &request(3, 1)), Err(unsettled));
+        assert_eq!(commit(Some(&fence(1)), &head, &request(3, 1), Vec::new), Err(unsettled));
     }
 
     #[test]
@@ -248,7 +276,7 @@ mod tests {
     fn a_database_grows_again_only_over_trimmed_ground() {
         let head = Head { untrimmed_above: Some(PageCount(10)), ..head_after(3, 10) };
         assert_eq!(
-            commit(Some(&fence(1)), &head, &request(3, 11)),
+            commit(Some(&fence(1)), &head, &request(3, 11), Vec::new),
             Err(Refusal::CleanupPending(PendingCleanup::Trim))
         );
         // A further shrink, even a small one, lowers the pending mark: its rows are not cleared one by one.

@@ -38,9 +38,14 @@ pub struct Visible {
 /// newest of each page. They are in key order: by page, the newest first. `wanted` is inside the size; other
 /// pages are ignored.
 ///
-/// A page without any row reads as zeros. A page whose rows are all above the head, from an open stage, may
+/// Rows at or below the floor do not count. A page without any row reads as zeros. A page whose rows are all above the head, from an open stage, may
 /// have an older row that was not read.
-pub fn visible(rows: &[(PageNumber, Txid)], seen: &[PageRange], wanted: &[PageRange], head: Txid) -> Visible {
+pub fn visible(
+    rows: &[(PageNumber, Txid)],
+    seen: &[PageRange],
+    wanted: &[PageRange],
+    (floor, head): (Txid, Txid),
+) -> Visible {
     let mut shown = Vec::new();
     let mut hidden = Vec::new();
     let mut runs_left = wanted.iter().copied().peekable();
@@ -50,6 +55,8 @@ pub fn visible(rows: &[(PageNumber, Txid)], seen: &[PageRange], wanted: &[PageRa
         while runs_left.next_if(|run| run.last < page).is_some() {}
         let is_wanted = runs_left.peek().is_some_and(|run| run.first <= page);
         match versions.iter().position(|(_, txid)| *txid <= head) {
+            // It belongs to another state.
+            Some(newer) if versions[newer].1 <= floor => hidden.push(page),
             Some(newer) if is_wanted => shown.push(first_row + newer),
             Some(_) => {}
             None => hidden.push(page),
@@ -99,27 +106,27 @@ mod tests {
     fn rows_of_an_open_stage_do_not_count() {
         let came = rows(&[(1, 9), (1, 4), (2, 9), (3, 4)]);
         let expected = Visible { rows: vec![1, 3], missing: vec![range(2, 2)] };
-        assert_eq!(visible(&came, &[range(1, 4)], &[range(1, 4)], Txid(8)), expected);
+        assert_eq!(visible(&came, &[range(1, 4)], &[range(1, 4)], (Txid::ZERO, Txid(8))), expected);
         // Page 4 has no row at all: it was never written, and there is nothing to read.
         let expected = Visible { rows: vec![0, 2, 3], missing: vec![] };
-        assert_eq!(visible(&came, &[range(1, 4)], &[range(1, 4)], Txid(9)), expected);
+        assert_eq!(visible(&came, &[range(1, 4)], &[range(1, 4)], (Txid::ZERO, Txid(9))), expected);
     }
 
     #[test]
     fn what_lies_beyond_the_size_does_not_count() {
         let came = rows(&[(1, 4), (2, 4), (7, 4)]);
         let expected = Visible { rows: vec![0], missing: vec![] };
-        assert_eq!(visible(&came, &[range(1, 9)], &[range(1, 1)], Txid(8)), expected);
-        assert_eq!(visible(&came, &[range(1, 9)], &[], Txid(8)), Visible { rows: vec![], missing: vec![] });
+        assert_eq!(visible(&came, &[range(1, 9)], &[range(1, 1)], (Txid::ZERO, Txid(8))), expected);
+        assert_eq!(visible(&came, &[range(1, 9)], &[], (Txid::ZERO, Txid(8))), Visible { rows: vec![], missing: vec![] });
     }
 
     #[test]
     fn what_was_not_read_is_missing() {
         let expected = Visible { rows: vec![0], missing: vec![range(2, 3), range(5, 6)] };
         let wanted = [range(1, 3), range(5, 6)];
-        assert_eq!(visible(&rows(&[(1, 4)]), &[range(1, 1)], &wanted, Txid(8)), expected);
+        assert_eq!(visible(&rows(&[(1, 4)]), &[range(1, 1)], &wanted, (Txid::ZERO, Txid(8))), expected);
         let nothing = Visible { rows: vec![], missing: wanted.to_vec() };
-        assert_eq!(visible(&[], &[], &wanted, Txid(8)), nothing);
+        assert_eq!(visible(&[], &[], &wanted, (Txid::ZERO, Txid(8))), nothing);
     }
 
     proptest! {
@@ -142,7 +149,7 @@ mod tests {
                 })
                 .collect();
             let of = |pages: &BTreeSet<u32>| PageRange::gather(pages.iter().map(|&number| page(number)));
-            let answer = visible(&came, &of(&seen), &of(&wanted), Txid(head));
+            let answer = visible(&came, &of(&seen), &of(&wanted), (Txid::ZERO, Txid(head)));
             let mut shown: BTreeMap<u32, u64> =
                 answer.rows.iter().map(|&index| (came[index].0.get(), came[index].1.0)).collect();
             prop_assert_eq!(shown.len(), answer.rows.len());

@@ -9,6 +9,7 @@ mod content;
 mod delete;
 mod early;
 mod fence;
+mod history;
 mod migrate;
 mod preload;
 mod sqlite_file;
@@ -24,6 +25,10 @@ pub use content::Content;
 pub use delete::{DeletePlan, DeleteRequest, delete};
 pub use early::{EARLY_PAGES_MAX, Visible, first_early, preload_early, visible};
 pub use fence::{Held, Refusal, check_fence, check_readable, check_writer, meta};
+pub use history::{
+    ABSENT_PAGES_MAX, Dropped, ForkPlan, ForkRequest, Keeping, Left, RestorePlan, RestoreRequest, Thinning,
+    UNDO_PIN_MS, Unclean, Versions, drop_points, fork, keeps_from_here, restore, settled,
+};
 pub use migrate::{
     IMPORT_LEASE_MS, ImportPlan, ImportRequest, ResetPlan, begin_import, given_up, is_of_an_import, migrated,
     renewed, reset_import,

@@ -5,6 +5,7 @@ use crate::types::{PageCount, PageSize, Token, Txid};
 
 use super::commit::{CommitPlan, CommitRequest, check_cleaned_up, check_page_size, own_mark, resize};
 use super::fence::{Held, Refusal, check_writer};
+use super::history::{Change, Written, advance};
 
 /// The opening of a stage.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +71,10 @@ pub struct FinalizeRequest {
     pub rewrites_all: bool,
     /// The backend's limit for the bytes of pages whose rows one transaction should delete.
     pub freed_bytes: Option<usize>,
+    /// The current time, in milliseconds since 1970-01-01 UTC: that of its point, if it leaves one.
+    pub now_ms: u64,
+    /// Whether the store keeps history by default.
+    pub store_keeps: bool,
 }
 
 /// Decides the end of a stage: all of it becomes visible at once.
@@ -90,10 +95,16 @@ pub fn finalize(
     let txid: Txid = request.stage.txid;
     let mut next = Head { txid, page_size, open_stage: None, unswept: true, ..head.clone() };
     next.remember(CommitMark { txid, token: request.stage.token });
+    let FinalizeRequest { size_pages, staged_to, now_ms, store_keeps, rewrites_all, .. } = *request;
+    let written = if rewrites_all { Written::All } else { Written::InParts };
+    let change = Change { size_pages, written, rows_to: staged_to, now_ms, store_keeps };
+    if let Some(left) = advance(head, &mut next, change) {
+        return Ok(CommitPlan::Write { head: next, clear_from: None, left: Some(Box::new(left)) });
+    }
     // Pages staged beyond the size must go, like those that a shrink cuts off.
-    let rows_to = head.size_pages.max(request.staged_to);
-    let clear_from = resize(&mut next, rows_to, request.size_pages, request.freed_bytes);
-    Ok(CommitPlan::Write { head: next, clear_from })
+    let rows_to = head.size_pages.max(staged_to);
+    let clear_from = resize(&mut next, rows_to, size_pages, request.freed_bytes);
+    Ok(CommitPlan::Write { head: next, clear_from, left: None })
 }
 
 #[cfg(test)]
@@ -132,6 +143,8 @@ mod tests {
             page_size: PageSize::DEFAULT,
             rewrites_all: false,
             freed_bytes: None,
+            now_ms: 0,
+            store_keeps: false,
         }
     }
 

@@ -1,5 +1,5 @@
 //! Random marks that let a caller recognise its own write after its answer was lost.
 
 /// 16 random bytes: the owner token of a takeover, the commit token of a commit or stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Token(pub [u8; 16]);

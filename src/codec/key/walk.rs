@@ -3,7 +3,7 @@
 use super::{ActorKeys, ESCAPED_NUL, FENCE, HEAD, HINTS, NUL, ROWS, STORE, STRING, escape_into, unescape};
 use crate::codec::DecodeError;
 use crate::kv::KeyRange;
-use crate::types::{ActorId, PageNumber, Txid};
+use crate::types::{ActorId, PageNumber, Token, Txid};
 
 impl ActorKeys {
     /// Every row of the actor except its fence, and anything else among them.
@@ -27,8 +27,14 @@ impl ActorKeys {
         if key == self.row(HINTS, &[]) {
             return Ok(Place::Hints);
         }
+        if key == self.history() {
+            return Ok(Place::History);
+        }
         let page = self.parse_page(key).map(|(page, txid)| Place::Page(page, txid));
         page.or_else(|_| self.parse_stage(key).map(|(txid, part)| Place::Stage(txid, part)))
+            .or_else(|_| self.parse_point(key).map(Place::Point))
+            .or_else(|_| self.parse_pin(key).map(|(txid, token)| Place::Pin(txid, token)))
+            .or_else(|_| self.parse_line(key).map(Place::Line))
     }
 }
 
@@ -43,6 +49,14 @@ pub enum Place {
     Stage(Txid, u32),
     /// The HINTS row.
     Hints,
+    /// The HISTORY row.
+    History,
+    /// A point.
+    Point(Txid),
+    /// A pin of a point.
+    Pin(Txid, Token),
+    /// What lies below the line that begins with this txid.
+    Line(Txid),
 }
 
 /// The position at which to look for the next actor by its rows, whether it has a fence or not. Fences and
@@ -133,6 +147,10 @@ mod tests {
                 (keys.page(page, at), Place::Page(page, at)),
                 (keys.stage_part(at, part), Place::Stage(at, part)),
                 (keys.hints(), Place::Hints),
+                (keys.history(), Place::History),
+                (keys.point(at), Place::Point(at)),
+                (keys.pin(at, Token([7; 16])), Place::Pin(at, Token([7; 16]))),
+                (keys.line(at), Place::Line(at)),
             ];
             for (key, place) in &rows {
                 prop_assert_eq!(keys.place(key), Ok(*place));

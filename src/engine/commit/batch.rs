@@ -1,7 +1,7 @@
 //! Prepares pages for the store: checks and compresses them, and cuts them into batches that fit one
 //! transaction.
 
-use crate::codec::{ActorKeys, PreparedPage, StagePart};
+use crate::codec::{ActorKeys, Head, PreparedPage, StagePart};
 use crate::engine::api::{Commit, PageWrite};
 use crate::engine::error::StoreError;
 use crate::kv::{Limits, Mutations};
@@ -11,11 +11,12 @@ use crate::types::{PageCount, PageNumber, PageSize, Txid, runs};
 /// part back is a bounded step too.
 const PART_PAGES_MAX: usize = 1_000;
 /// The other keys of a transaction, besides those of its pages and pending cleanups: fence, head and
-/// manifest, written or read, both ends of the range that a shrink clears, and what a backend adds to these
-/// for conflict detection.
-const OTHER_KEYS: usize = 16;
-/// The values of the head and the manifest, without the runs that the manifest names, plus some reserve.
-const OTHER_BYTES: usize = 1_024;
+/// manifest, written or read, both ends of the range that a shrink clears, the rows of history, and what a
+/// backend adds to these for conflict detection.
+const OTHER_KEYS: usize = 28;
+/// The values of the head, of the manifest or the point without the runs that it names, of a line and of empty
+/// pages, plus some reserve.
+const OTHER_BYTES: usize = 4_096;
 /// The most that a page adds to a manifest: a run of its own.
 const MANIFEST_RUN_BYTES: usize = 8;
 
@@ -105,20 +106,43 @@ impl Batch {
     }
 }
 
-/// Writes the pages at `txid`. If a page may have older versions (up to `clear_to`), they are cleared.
+/// The older versions that a commit clears.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Older {
+    /// Pages up to this one may have some.
+    to: PageCount,
+    /// Versions at or below this txid belong to others.
+    floor: Txid,
+}
+
+impl Older {
+    /// None: they are still shown.
+    pub(crate) const KEPT: Self = Self { to: PageCount(0), floor: Txid::ZERO };
+
+    /// Those that `next` supersedes.
+    pub(crate) fn of(head: &Head, next: &Head) -> Self {
+        match &next.history {
+            Some(history) if history.keeps => Self::KEPT,
+            Some(history) => Self { to: history.rows_to, floor: history.lineage.floor },
+            None => Self { to: head.size_pages, floor: Txid::ZERO },
+        }
+    }
+}
+
+/// Writes the pages at `txid`, and clears their older versions.
 pub(crate) fn write_pages(
     mutations: &mut Mutations,
     keys: &ActorKeys,
     pages: &[PreparedPage],
     txid: Txid,
-    clear_to: PageCount,
+    older: Older,
 ) {
     for page in pages {
         let key = keys.page(page.page(), txid);
         let value = page.seal(&key);
         mutations.put_guarded(key, value);
-        if clear_to.contains(page.page()) {
-            mutations.clear_range_guarded(keys.page_before(page.page(), txid));
+        if older.to.contains(page.page()) {
+            mutations.clear_range_guarded(keys.page_before(page.page(), txid, older.floor));
         }
     }
 }
@@ -188,11 +212,12 @@ mod tests {
                 let pages = batch.into_pages();
                 let numbers: Vec<PageNumber> = pages.iter().map(PreparedPage::page).collect();
                 let part = StagePart::of(numbers.iter().copied());
+                let all = Older { to: PageCount(u32::MAX), floor: Txid::ZERO };
                 let mut written = Mutations::new();
                 written.put(keys.head(), vec![0; 300]);
                 written.put(keys.stage_part(Txid(2), 1), crate::codec::encode(b"key", &part));
                 written.clear_range_guarded(keys.pages_from(PageNumber::FIRST));
-                write_pages(&mut written, &keys, &pages, Txid(2), PageCount(u32::MAX));
+                write_pages(&mut written, &keys, &pages, Txid(2), all);
                 assert!(written.bytes() < transaction_bytes, "{} of {transaction_bytes}", written.bytes());
                 assert!(pages.len() == PART_PAGES_MAX || 2 * written.bytes() > transaction_bytes);
                 assert!(

@@ -11,8 +11,9 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::codec::{OpenStage, PreparedPage};
 use crate::engine::api::PageSet;
 use crate::engine::error::{Failure, StoreError};
+use crate::engine::read::at::At;
 use crate::engine::read::committed::check_answer;
-use crate::engine::read::pages::{At, read_beside};
+use crate::engine::read::pages::read_beside;
 use crate::engine::read::slices::{Partial, read_rest};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
@@ -104,7 +105,7 @@ impl LargeCommitWriter {
             actor: actor.clone(),
             held: *held,
             stage: *stage,
-            at,
+            at: at.clone(),
             runs,
             limits: core.limits,
         };
@@ -192,7 +193,7 @@ impl ReadFn for ReadBack {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
         async move {
             let (fence, head, pages) =
-                read_beside(view, &self.actor, self.at, &self.runs, &self.limits).await?;
+                read_beside(view, &self.actor, &self.at, &self.runs, &self.limits).await?;
             // A stage that is being rolled back has missing rows, which is not damage.
             plan::check_part(fence.as_ref(), &head, self.held, self.stage)
                 .map_err(|refusal| self.actor.refused(refusal))?;

@@ -4,6 +4,7 @@
 pub(crate) mod batch;
 pub(crate) mod cleanup;
 pub(crate) mod large;
+pub(crate) mod left;
 pub(crate) mod resolve;
 pub(crate) mod stage;
 pub(crate) mod verdict;
@@ -13,7 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::{BoxFuture, FutureExt};
 
-use self::batch::{Batch, Room, write_pages};
+use self::batch::{Batch, Older, Room, write_pages};
+use self::left::write_left;
 use self::stage::{End, StageWriter};
 use self::verdict::{Committed, conclude, give_up, move_head, refuse};
 use crate::codec::PreparedPage;
@@ -26,13 +28,15 @@ use crate::engine::runtime::{events, metrics};
 use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View, transact};
 use crate::metrics::CommitKind;
 use crate::plan::{self, CommitPlan, CommitRequest, Held, PendingCleanup, Refusal};
-use crate::types::{PageCount, PageSize, Txid};
+use crate::types::{HistoryPolicy, PageCount, PageRange, PageSize, Txid};
 
 /// A commit of one transaction, the same in all its attempts.
 struct SmallCommit {
     actor: Actor,
     request: CommitRequest,
     pages: Vec<PreparedPage>,
+    /// The store's history.
+    policy: Option<HistoryPolicy>,
     /// Whether an earlier attempt may have taken effect.
     unknown: AtomicBool,
 }
@@ -53,11 +57,19 @@ impl TransactionFn for SmallCommit {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
         async move {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
-            match plan::commit(fence.as_ref(), &head, &self.request) {
-                Ok(CommitPlan::Write { head: next, clear_from }) => {
-                    let mut mutations = Mutations::with_capacity(2 + 2 * self.pages.len());
+            let written = || PageRange::gather(self.pages.iter().map(PreparedPage::page));
+            match plan::commit(fence.as_ref(), &head, &self.request, written) {
+                Ok(CommitPlan::Write { head: next, clear_from, left }) => {
+                    let mut mutations = Mutations::with_capacity(3 + 2 * self.pages.len());
                     move_head(&mut mutations, &self.actor, &next, clear_from);
-                    write_pages(&mut mutations, &self.actor.keys, &self.pages, next.txid, head.size_pages);
+                    // The head before may have shown rows up to here.
+                    let older = Older::of(&head, &next);
+                    write_pages(&mut mutations, &self.actor.keys, &self.pages, next.txid, older);
+                    if let Some(left) = left {
+                        let txids = (head.txid, next.txid);
+                        let policy = self.policy.as_ref();
+                        write_left(&mut mutations, &self.actor, txids, next.page_size, &left, policy);
+                    }
                     mutations.use_room(room_use(head.size_pages, next.size_pages, self.pages.len()));
                     let committed = Committed { txid: next.txid, head: next };
                     Ok(Decision::write(mutations, Ok(committed)))
@@ -98,6 +110,8 @@ pub(crate) async fn commit(
         page_size,
         token: core.env.token(),
         freed_bytes: core.limits.freed_bytes,
+        now_ms: core.env.now_ms(),
+        store_keeps: core.keeps_history(),
     };
     let mut scratch = Vec::new();
     // A commit without pages has no page size, and nothing to prepare.
@@ -145,8 +159,8 @@ async fn commit_small(
     request: CommitRequest,
     pages: Vec<PreparedPage>,
 ) -> Result<Committed, StoreError> {
-    let body =
-        Arc::new(SmallCommit { actor: actor.clone(), request, pages, unknown: AtomicBool::new(false) });
+    let (policy, unknown) = (core.history().cloned(), AtomicBool::new(false));
+    let body = Arc::new(SmallCommit { actor: actor.clone(), request, pages, policy, unknown });
     let mut retry = Retry::begin(core);
     let answer = loop {
         match transact(&*core.kv, &body).await {

@@ -23,10 +23,11 @@ use crate::metrics::CommitKind;
 use crate::plan::{
     self, CommitPlan, FinalizeRequest, Held, PendingCleanup, Refusal, StagePlan, StageRequest,
 };
-use crate::types::{PageCount, PageNumber, PageSize};
+use crate::types::{HistoryPolicy, PageCount, PageNumber, PageSize};
 
-use super::batch::write_pages;
+use super::batch::{Older, write_pages};
 use super::cleanup;
+use super::left::write_left;
 use super::verdict::{Committed, conclude, give_up, move_head, refuse};
 
 /// Parts on their way to the store at the same time.
@@ -101,7 +102,7 @@ impl TransactionFn for Part {
             // With conflict detection: a rollback that did not see this manifest must conflict with it.
             put_row(&mut mutations, manifest_key.clone(), &manifest);
             // Older versions stay: the current head still shows them.
-            write_pages(&mut mutations, keys, &self.pages, self.stage.txid, PageCount(0));
+            write_pages(&mut mutations, keys, &self.pages, self.stage.txid, Older::KEPT);
             Ok(Decision::write(mutations, ()))
         }
         .boxed()
@@ -112,6 +113,8 @@ struct Finalize {
     actor: Actor,
     request: FinalizeRequest,
     migrates: bool,
+    /// The store's history.
+    policy: Option<HistoryPolicy>,
     unknown: AtomicBool,
 }
 
@@ -127,7 +130,7 @@ impl TransactionFn for Finalize {
         async move {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Serializable).await?;
             match plan::finalize(fence.as_ref(), &head, &self.request) {
-                Ok(CommitPlan::Write { head: next, clear_from }) => {
+                Ok(CommitPlan::Write { head: next, clear_from, left }) => {
                     let mut mutations = Mutations::with_capacity(4);
                     // An actor that nobody has seen before exists from now on.
                     let ends = |fence: &Fence| {
@@ -137,6 +140,11 @@ impl TransactionFn for Finalize {
                         self.actor.put_fence(&mut mutations, &fence);
                     }
                     move_head(&mut mutations, &self.actor, &next, clear_from);
+                    if let Some(left) = left {
+                        let txids = (head.txid, next.txid);
+                        let policy = self.policy.as_ref();
+                        write_left(&mut mutations, &self.actor, txids, next.page_size, &left, policy);
+                    }
                     if self.request.rewrites_all {
                         // After a replacement of the whole database, the same page numbers mean something
                         // else.
@@ -288,9 +296,12 @@ impl StageWriter {
             page_size,
             rewrites_all,
             freed_bytes: self.core.limits.freed_bytes,
+            now_ms: self.core.env.now_ms(),
+            store_keeps: self.core.keeps_history(),
         };
+        let policy = self.core.history().cloned();
         let unknown = AtomicBool::new(false);
-        let body = Arc::new(Finalize { actor: self.actor.clone(), request, migrates, unknown });
+        let body = Arc::new(Finalize { actor: self.actor.clone(), request, migrates, policy, unknown });
         let mut retry = Retry::begin(&self.core);
         let answer = loop {
             match transact(&*self.core.kv, &body).await {

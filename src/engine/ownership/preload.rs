@@ -9,8 +9,9 @@ use futures::future::{BoxFuture, FutureExt, try_join};
 use crate::codec::{Fence, FenceState, Head};
 use crate::engine::api::PageSet;
 use crate::engine::error::{Failure, StoreError};
+use crate::engine::read::at::At;
 use crate::engine::read::early::Early;
-use crate::engine::read::pages::{At, read_beside, read_pages};
+use crate::engine::read::pages::{read_beside, read_pages};
 use crate::engine::read::slices::{Partial, SliceSize};
 use crate::engine::runtime::actor::Actor;
 use crate::kv::{Isolation, Limits, ReadFn, View};
@@ -54,7 +55,7 @@ impl Sight {
     ) -> Result<Preloaded, Failure> {
         let wanted = plan::preload(request, &self.hints, head.size_pages, head.page_size);
         let slice = size.first_of(&wanted, head.page_size);
-        let pages = read_pages(view, actor, At::head(head), &slice, &self.early, limits).await?;
+        let pages = read_pages(view, actor, &At::head(head, limits), &slice, &self.early, limits).await?;
         Ok(Preloaded { pages: Partial { pages, left: runs::subtract(&wanted, &slice) }, hints: self.hints })
     }
 }
@@ -148,7 +149,7 @@ impl ReadFn for MoreBehindFence {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
         async move {
             let Self { actor, token, at, runs, limits } = self;
-            let (fence, head, pages) = read_beside(view, actor, *at, runs, limits).await?;
+            let (fence, head, pages) = read_beside(view, actor, at, runs, limits).await?;
             let fence = existing(actor, fence)?;
             if let Some(gone) = Gone::of(&fence, &head, *token) {
                 return Ok(ControlFlow::Break(gone));

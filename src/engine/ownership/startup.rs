@@ -19,8 +19,8 @@ use crate::codec::Head;
 use crate::engine::api::{Outcome, PageSet, Startup};
 use crate::engine::commit::cleanup;
 use crate::engine::error::{Failure, StoreError, surface};
+use crate::engine::read::at::At;
 use crate::engine::read::committed;
-use crate::engine::read::pages::At;
 use crate::engine::read::slices::{BEGINNINGS_MAX, SliceSize, moved_too_often, read_rest, read_slice};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
@@ -210,9 +210,9 @@ async fn finish(
     won: Won,
 ) -> Result<ControlFlow<Gone, Startup>, StoreError> {
     let Won { fence, head, preloaded } = won;
-    let (at, limits) = (At::head(&head), core.limits);
+    let (at, limits) = (At::head(&head, &core.limits), core.limits);
     let (actor, token) = (&body.actor, body.token);
-    let more = |runs| MoreBehindFence { actor: actor.clone(), token, at, runs, limits };
+    let more = |runs| MoreBehindFence { actor: actor.clone(), token, at: at.clone(), runs, limits };
     Ok(match read_rest(core, preloaded.pages, more).await? {
         ControlFlow::Continue(pages) => {
             cleanup::in_background(core, actor, fence.generation, &head);

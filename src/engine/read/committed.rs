@@ -15,8 +15,9 @@ use crate::kv::{Isolation, Limits, ReadFn, View};
 use crate::plan::{self, Held};
 use crate::types::{ActorId, Meta, PageNumber, PageRange, PageSize, Txid, runs};
 
+use super::at::At;
 use super::early::Early;
-use super::pages::{At, read_beside, read_pages};
+use super::pages::{read_beside, read_pages};
 use super::slices::{BEGINNINGS_MAX, Partial, SliceSize, moved_too_often, read_rest, read_slice};
 
 /// The maximum number of page bytes in one answer.
@@ -32,10 +33,10 @@ struct GetPages {
 }
 
 impl ReadFn for GetPages {
-    type Output = Partial;
+    type Output = (Partial, At);
     type Error = Failure;
 
-    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Partial, Failure>> {
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
         async move {
             let Self { actor, held, runs, limits, size } = self;
             let newest = held.head_txid.unwrap_or(Txid(u64::MAX));
@@ -49,8 +50,9 @@ impl ReadFn for GetPages {
             let inside = runs::first_pages(runs, head.size_pages, u64::MAX);
             check_answer(&inside, head.page_size)?;
             let slice = size.first_of(&inside, head.page_size);
-            let pages = read_pages(view, actor, At::head(&head), &slice, &early, limits).await?;
-            Ok(Partial { pages, left: runs::subtract(&inside, &slice) })
+            let at = At::head(&head, limits);
+            let pages = read_pages(view, actor, &at, &slice, &early, limits).await?;
+            Ok((Partial { pages, left: runs::subtract(&inside, &slice) }, at))
         }
         .boxed()
     }
@@ -75,7 +77,7 @@ impl ReadFn for GetMore {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
         async move {
             let (fence, head, pages) =
-                read_beside(view, &self.actor, self.at, &self.runs, &self.limits).await?;
+                read_beside(view, &self.actor, &self.at, &self.runs, &self.limits).await?;
             plan::check_fence(fence.as_ref(), &head, self.held)
                 .map_err(|refusal| self.actor.refused(refusal))?;
             if head.txid == self.at.txid {
@@ -113,9 +115,8 @@ pub(crate) async fn get_pages(
     for _ in 0..BEGINNINGS_MAX {
         let (mut retry, mut size) = (Retry::begin(core), SliceSize::new(&limits));
         let first = |size| GetPages { actor: actor.clone(), held, runs: runs.clone(), limits, size };
-        let partial = read_slice(core, &mut retry, &mut size, first).await?;
-        let at = At::same_as(&partial.pages);
-        let more = |runs| GetMore { actor: actor.clone(), held, at, runs, limits };
+        let (partial, at) = read_slice(core, &mut retry, &mut size, first).await?;
+        let more = |runs| GetMore { actor: actor.clone(), held, at: at.clone(), runs, limits };
         if let ControlFlow::Continue(pages) = read_rest(core, partial, more).await? {
             return Ok(pages);
         }

@@ -12,6 +12,7 @@ use crate::kv::{Limits, Scan, View};
 use crate::plan::{self, Visible};
 use crate::types::{PageNumber, PageRange, PageSize, Txid, runs};
 
+use super::at::At;
 use super::rows::{Stored, round_trip_pages};
 
 /// The round trips that one piece may take if its pages are larger than assumed or have several versions
@@ -71,10 +72,12 @@ impl Early {
         &self,
         actor: &Actor,
         wanted: &[PageRange],
-        head: Txid,
+        at: &At,
         mut show: impl FnMut(Stored<'_>) -> Result<(), StoreError>,
     ) -> Result<Vec<PageRange>, StoreError> {
-        let Visible { rows, missing } = plan::visible(&self.names, &self.seen, wanted, head);
+        let Visible { rows, missing } = plan::visible(&self.names, &self.seen, wanted, (at.floor(), at.txid));
+        // A page without a version of its own may have one in another segment.
+        let missing = if at.has_below() { runs::subtract(wanted, &self.shown(&rows)) } else { missing };
         for index in rows {
             let (page, txid) = self.names[index];
             let key = actor.keys.page(page, txid);
@@ -82,6 +85,12 @@ impl Early {
             show(Stored::Row { page, txid, key: &key, value: &self.pieces[*piece][place.clone()] })?;
         }
         Ok(missing)
+    }
+}
+
+impl Early {
+    fn shown(&self, rows: &[usize]) -> Vec<PageRange> {
+        PageRange::gather(rows.iter().map(|index| self.names[*index].0))
     }
 }
 

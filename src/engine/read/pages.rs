@@ -7,43 +7,18 @@ use crate::engine::api::PageSet;
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::runtime::actor::Actor;
 use crate::kv::{Isolation, Limits, View};
-use crate::types::{PageNumber, PageRange, PageSize, Txid, runs};
+use crate::types::{PageNumber, PageRange, runs};
 
+use super::at::At;
 use super::early::Early;
 use super::rows::{Stored, decode_page, round_trip_pages, walk};
-
-/// Which version of each page to read.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct At {
-    pub(crate) txid: Txid,
-    pub(crate) page_size: PageSize,
-    /// Whether only a version of exactly this txid counts.
-    exactly: bool,
-}
-
-impl At {
-    /// What a head shows: the newest version at or below it, and zeros if there is none.
-    pub(crate) fn head(head: &Head) -> Self {
-        Self { txid: head.txid, page_size: head.page_size, exactly: false }
-    }
-
-    /// The head that these pages come from.
-    pub(crate) fn same_as(pages: &PageSet) -> Self {
-        Self { txid: pages.head_txid, page_size: pages.page_size, exactly: false }
-    }
-
-    /// What a stage has written.
-    pub(crate) fn stage(txid: Txid, page_size: PageSize) -> Self {
-        Self { txid, page_size, exactly: true }
-    }
-}
 
 /// Reads runs of pages inside the size, except those that were read early: all in parallel, each run in as
 /// many range reads as it needs round trips.
 pub(crate) async fn read_pages(
     view: &dyn View,
     actor: &Actor,
-    at: At,
+    at: &At,
     wanted: &[PageRange],
     early: &Early,
     limits: &Limits,
@@ -51,7 +26,7 @@ pub(crate) async fn read_pages(
     let pages: Vec<PageNumber> = wanted.iter().flat_map(|run| run.pages()).collect();
     // Each page has its place in the answer, so nothing is moved once it is decoded.
     let mut data = vec![0; pages.len() * at.page_size.bytes()];
-    let missing = early.show(actor, wanted, at.txid, |stored| {
+    let missing = early.show(actor, wanted, at, |stored| {
         let Stored::Row { page, txid, key, value } = stored else { return Ok(()) };
         let start = place_of(&pages, page) * at.page_size.bytes();
         let out = &mut data[start..start + at.page_size.bytes()];
@@ -89,7 +64,7 @@ fn place_of(pages: &[PageNumber], page: PageNumber) -> usize {
 pub(crate) async fn read_beside(
     view: &dyn View,
     actor: &Actor,
-    at: At,
+    at: &At,
     runs: &[PageRange],
     limits: &Limits,
 ) -> Result<(Option<Fence>, Head, Result<PageSet, Failure>), Failure> {
@@ -104,7 +79,7 @@ pub(crate) async fn read_beside(
 async fn read_run(
     view: &dyn View,
     actor: &Actor,
-    at: At,
+    at: &At,
     run: PageRange,
     place: &mut [u8],
 ) -> Result<(), Failure> {
@@ -115,7 +90,7 @@ async fn read_run(
         txid: Some(at.txid),
         detail: "a page that was staged is not there".to_owned(),
     };
-    walk(view, actor, run, at.txid, |stored| match stored {
+    walk(view, actor, run, at, |stored| match stored {
         Stored::Never(gap) if at.exactly => Err(missing(gap.first)),
         // It reads as zeros.
         Stored::Never(_) => Ok(()),

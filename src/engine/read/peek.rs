@@ -12,8 +12,9 @@ use crate::kv::{Isolation, Limits, ReadFn, View};
 use crate::plan;
 use crate::types::{ActorId, Generation, Meta, PageNumber, PageRange, Txid, runs};
 
+use super::at::At;
 use super::early::Early;
-use super::pages::{At, read_pages};
+use super::pages::read_pages;
 use super::slices::{SliceSize, read_slice};
 
 /// An actor as seen by a reader that does not own it.
@@ -51,7 +52,7 @@ impl ReadFn for PeekBody {
             // What does not fit one read is left out: it would belong to another state.
             let slice = size.first_of(&inside, head.page_size);
             let nothing = Early::default();
-            let pages = read_pages(view, actor, At::head(&head), &slice, &nothing, limits).await?;
+            let pages = read_pages(view, actor, &At::head(&head, limits), &slice, &nothing, limits).await?;
             Ok(Peek { meta, pages })
         }
         .boxed()

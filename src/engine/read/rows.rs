@@ -8,6 +8,9 @@ use crate::engine::runtime::actor::Actor;
 use crate::kv::{Limits, Scan, View};
 use crate::types::{PageNumber, PageRange, PageSize, Txid};
 
+use super::at::At;
+use super::layers::walk_layers;
+
 /// What a run of pages contains at a head, in ascending order.
 pub(crate) enum Stored<'r> {
     /// Pages inside the size that were never written: they read as zeros.
@@ -16,14 +19,19 @@ pub(crate) enum Stored<'r> {
     Row { page: PageNumber, txid: Txid, key: &'r [u8], value: &'r [u8] },
 }
 
-/// Passes every page of `run` at head `head` to `show`, in one range read. The run lies inside the size.
+/// Passes every page of `run` to `show`; in one range read, if the actor has one state only. The run lies
+/// inside the size.
 pub(crate) async fn walk(
     view: &dyn View,
     actor: &Actor,
     run: PageRange,
-    head: Txid,
+    at: &At,
     mut show: impl FnMut(Stored<'_>) -> Result<(), StoreError> + Send,
 ) -> Result<(), Failure> {
+    if let Some(layers) = &at.layers {
+        return walk_layers(view, actor, run, at, layers, &mut show).await;
+    }
+    let head = at.txid;
     // The next page to show; none when the last possible page was shown.
     let mut next = Some(run.first);
     let mut failed = None;
@@ -58,7 +66,7 @@ pub(crate) async fn walk(
     Ok(())
 }
 
-fn show_gap(
+pub(super) fn show_gap(
     expected: PageNumber,
     page: PageNumber,
     show: &mut impl FnMut(Stored<'_>) -> Result<(), StoreError>,

@@ -13,13 +13,14 @@ use tokio::runtime::Handle;
 
 use crate::codec::Head;
 use crate::engine::error::{Failure, StoreError};
+use crate::engine::read::at::At;
 use crate::engine::read::rows::{Stored, decode_page, walk};
 use crate::engine::read::slices::{BEGINNINGS_MAX, SliceSize, moved_too_often, read_slice};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::blocking::blocking;
 use crate::engine::runtime::core::Core;
 use crate::engine::runtime::retry::Retry;
-use crate::kv::{Identity, Isolation, ReadFn, View};
+use crate::kv::{Identity, Isolation, Limits, ReadFn, View};
 use crate::plan;
 use crate::types::{ActorId, Meta, PageCount, PageNumber, PageRange, Txid, runs};
 
@@ -30,6 +31,7 @@ use super::partial::{Partial, refuse_present};
 struct Export {
     actor: Actor,
     size: SliceSize,
+    limits: Limits,
     target: SharedTarget,
 }
 
@@ -74,7 +76,7 @@ impl Export {
         let slice = self.size.first_of(&left, head.page_size);
         let Some(run) = slice.first() else { return Ok(()) };
         let mut page_bytes = vec![0; head.page_size.bytes()];
-        walk(view, &self.actor, *run, head.txid, |stored| {
+        walk(view, &self.actor, *run, &At::head(head, &self.limits), |stored| {
             let last = match stored {
                 Stored::Never(gap) => {
                     let zeros = u64::from(gap.count()) * head.page_size.bytes() as u64;
@@ -178,7 +180,7 @@ async fn write_all(core: &Core, actor: &Actor, target: &SharedTarget) -> Result<
     let mut size = SliceSize::new(&core.limits);
     loop {
         let mut retry = Retry::begin(core);
-        let slice = |size| Export { actor: actor.clone(), size, target: Arc::clone(target) };
+        let slice = |size| Export { actor: actor.clone(), size, limits: core.limits, target: Arc::clone(target) };
         if let ControlFlow::Break(meta) = read_slice(core, &mut retry, &mut size, slice).await? {
             return Ok(meta);
         }

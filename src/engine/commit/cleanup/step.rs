@@ -11,7 +11,7 @@ use crate::engine::runtime::actor::{Actor, put_row};
 use crate::kv::{Decision, Isolation, KeyRange, Limits, Mutations, RoomUse, Scan, TransactionFn, View};
 use crate::plan::{self, PendingCleanup};
 use crate::planted::{self, Bug};
-use crate::types::{Generation, PageCount, PageNumber, Txid};
+use crate::types::{Generation, PageCount, Txid};
 
 /// Manifests handled in one step, unless the keys of their rows are too long for one transaction, or they
 /// name more rows than one transaction should delete.
@@ -116,7 +116,8 @@ impl Step {
         for (key, txid, part) in parts.iter().take(fit) {
             let mut done = 0;
             for page in part.pages() {
-                let rows = self.count(view, work, page, *txid).await?;
+                let older = self.actor.keys.page_before(page, *txid, head.floor());
+                let rows = self.count(view, work, &older).await?;
                 if rows > left && !mutations.is_empty() {
                     break;
                 }
@@ -124,7 +125,7 @@ impl Step {
                 done += 1;
                 match work {
                     Work::RollBack => mutations.delete_guarded(self.actor.keys.page(page, *txid)),
-                    Work::Sweep => mutations.clear_range_guarded(self.actor.keys.page_before(page, *txid)),
+                    Work::Sweep => mutations.clear_range_guarded(older),
                 }
             }
             match part.without_first(done) {
@@ -141,13 +142,7 @@ impl Step {
     }
 
     /// How many rows belong to a page, if it matters how many rows a transaction deletes.
-    async fn count(
-        &self,
-        view: &dyn View,
-        work: Work,
-        page: PageNumber,
-        txid: Txid,
-    ) -> Result<usize, Failure> {
+    async fn count(&self, view: &dyn View, work: Work, older: &KeyRange) -> Result<usize, Failure> {
         if work == Work::RollBack || self.limits.freed_bytes.is_none() {
             return Ok(1);
         }
@@ -156,7 +151,7 @@ impl Step {
             rows += 1;
             ControlFlow::Continue(())
         };
-        view.scan(Scan::snapshot(self.actor.keys.page_before(page, txid)), &mut visit).await?;
+        view.scan(Scan::snapshot(older.clone()), &mut visit).await?;
         Ok(rows)
     }
 

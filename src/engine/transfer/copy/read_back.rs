@@ -8,11 +8,12 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::codec::OpenStage;
 use crate::engine::commit::stage::StageWriter;
 use crate::engine::error::{Failure, StoreError};
+use crate::engine::read::at::At;
 use crate::engine::read::rows::{Stored, decode_page, walk};
 use crate::engine::read::slices::{SliceSize, read_slice};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::retry::Retry;
-use crate::kv::{Isolation, ReadFn, View};
+use crate::kv::{Isolation, Limits, ReadFn, View};
 use crate::plan::{self, Content, Held};
 use crate::types::{PageCount, PageNumber, PageRange, PageSize, runs};
 
@@ -52,7 +53,7 @@ impl ReadBack {
         let (mut retry, mut size) = (Retry::begin(&core), SliceSize::at_most(&core.limits, PIECE_BYTES_MAX));
         let slice = |size: SliceSize| {
             let run = size.first_of(&rest, page_size)[0];
-            Slice { actor: actor.clone(), held, stage, run, page_size }
+            Slice { actor: actor.clone(), held, stage, run, page_size, limits: core.limits }
         };
         let (content, next) = read_slice(&core, &mut retry, &mut size, slice).await?;
         self.content.join(content);
@@ -68,6 +69,7 @@ struct Slice {
     stage: OpenStage,
     run: PageRange,
     page_size: PageSize,
+    limits: Limits,
 }
 
 impl ReadFn for Slice {
@@ -82,7 +84,8 @@ impl ReadFn for Slice {
                 .map_err(|refusal| self.actor.refused(refusal))?;
             let mut content = Content::default();
             let mut data = vec![0; self.page_size.bytes()];
-            walk(view, &self.actor, self.run, self.stage.txid, |stored| {
+            let at = At::finalized(&head, self.stage.txid, self.page_size, &self.limits);
+            walk(view, &self.actor, self.run, &at, |stored| {
                 if let Stored::Row { page, txid, key, value } = stored {
                     decode_page(&self.actor, (page, txid), (key, value), self.page_size, &mut data)?;
                     content.note(page, &data);

@@ -14,13 +14,14 @@ use tokio::sync::mpsc;
 
 use crate::codec::Head;
 use crate::engine::error::{Failure, StoreError, surface};
+use crate::engine::read::at::At;
 use crate::engine::read::committed;
 use crate::engine::read::rows::{Stored, decode_page, walk};
 use crate::engine::read::slices::{SliceSize, read_slice};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
 use crate::engine::runtime::retry::Retry;
-use crate::kv::{self, Isolation, ReadFn, View};
+use crate::kv::{self, Isolation, Limits, ReadFn, View};
 use crate::plan;
 use crate::types::{Meta, Origin, PageCount, PageNumber, PageRange, Txid, runs};
 
@@ -126,6 +127,7 @@ impl Whole {
         let body = Arc::new(WholeRead {
             actor: actor.clone(),
             size: SliceSize::at_most(&source.limits, PIECE_BYTES_MAX),
+            limits: source.limits,
             tell,
         });
         let source = Arc::clone(source);
@@ -158,6 +160,7 @@ impl Whole {
 struct WholeRead {
     actor: Actor,
     size: SliceSize,
+    limits: Limits,
     tell: mpsc::Sender<Told>,
 }
 
@@ -176,7 +179,7 @@ impl ReadFn for WholeRead {
             let mut next = Some(PageNumber::FIRST);
             while let Some(first) = next.filter(|page| head.size_pages.contains(*page)) {
                 let Ok(room) = self.tell.reserve().await else { return Ok(()) };
-                let piece = read_piece(view, &self.actor, &head, first, self.size).await?;
+                let piece = read_piece(view, &self.actor, &head, first, (self.size, &self.limits)).await?;
                 next = piece.next;
                 room.send(Told::Piece(piece));
             }
@@ -201,7 +204,8 @@ impl Slices {
         let Some(first) = self.next.filter(|page| self.at.1.contains(*page)) else { return Ok(Next::End) };
         let mut retry = Retry::begin(&self.source);
         let mut size = SliceSize::at_most(&self.source.limits, PIECE_BYTES_MAX);
-        let slice = |size| Slice { actor: self.actor.clone(), at: self.at, first, size };
+        let limits = self.source.limits;
+        let slice = |size| Slice { actor: self.actor.clone(), at: self.at, first, size, limits };
         match read_slice(&self.source, &mut retry, &mut size, slice).await? {
             ControlFlow::Continue(piece) => {
                 self.next = piece.next;
@@ -217,6 +221,7 @@ struct Slice {
     at: (Txid, PageCount),
     first: PageNumber,
     size: SliceSize,
+    limits: Limits,
 }
 
 impl ReadFn for Slice {
@@ -230,7 +235,7 @@ impl ReadFn for Slice {
             if (head.txid, head.size_pages) != self.at {
                 return Ok(ControlFlow::Break(()));
             }
-            read_piece(view, &self.actor, &head, self.first, self.size).await.map(ControlFlow::Continue)
+            read_piece(view, &self.actor, &head, self.first, (self.size, &self.limits)).await.map(ControlFlow::Continue)
         }
         .boxed()
     }
@@ -242,12 +247,12 @@ async fn read_piece(
     actor: &Actor,
     head: &Head,
     first: PageNumber,
-    size: SliceSize,
+    (size, limits): (SliceSize, &Limits),
 ) -> Result<Piece, Failure> {
     let rest = runs::first_pages(&[PageRange { first, last: PageNumber::LAST }], head.size_pages, u64::MAX);
     let run = size.first_of(&rest, head.page_size)[0];
     let mut parts = Vec::new();
-    walk(view, actor, run, head.txid, |stored| {
+    walk(view, actor, run, &At::head(head, limits), |stored| {
         parts.push(match stored {
             Stored::Never(gap) => Part::Never(gap),
             Stored::Row { page, txid, key, value } => {

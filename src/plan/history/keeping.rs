@@ -1,0 +1,82 @@
+//! How an actor begins to keep history, and how it ends.
+
+use crate::codec::{Head, HeadHistory, Lineage, Point, PointKind};
+use crate::types::{PageNumber, PageRange};
+
+use super::super::cleanup::PendingCleanup;
+
+/// An actor that keeps history from its head on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keeping {
+    /// The head, at the same txid as before.
+    pub head: Head,
+    /// The point at the head; `None` if there is no state yet.
+    pub point: Option<Point>,
+}
+
+/// The actor has to be cleaned up before it can keep history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unclean(pub PendingCleanup);
+
+/// Whether the next commit of an actor begins to keep history because its store does. A cleanup that is
+/// pending comes first; it runs in the background.
+pub(super) fn begins_by_default(head: &Head, store_keeps: bool) -> bool {
+    let off = head.history.as_ref().is_some_and(|history| history.off || history.keeps);
+    store_keeps && !off && pending(head).is_none()
+}
+
+/// An actor that keeps history, from its head on if it has not kept it before.
+pub fn keeps_from_here(head: &Head, now_ms: u64) -> Result<Option<Keeping>, Unclean> {
+    if head.keeps() {
+        return Ok(None);
+    }
+    match pending(head) {
+        Some(pending) => Err(Unclean(pending)),
+        None => Ok(Some(begin(head, now_ms))),
+    }
+}
+
+/// The older versions that a sweep or a trim would clear belong to no state that can be kept.
+fn pending(head: &Head) -> Option<PendingCleanup> {
+    let trim = head.untrimmed_above.map(|_| PendingCleanup::Trim);
+    trim.or_else(|| head.unswept.then_some(PendingCleanup::Sweep))
+}
+
+pub(super) fn begin(head: &Head, now_ms: u64) -> Keeping {
+    let before = head.history.clone().unwrap_or_else(|| HeadHistory {
+        rows_to: head.size_pages,
+        ..HeadHistory::default()
+    });
+    let time_ms = now_ms.max(before.time_ms.saturating_add(1));
+    let rows_to = before.rows_to.max(head.size_pages);
+    // Which pages have a version is not known: any may have one.
+    let all = PageNumber::new(rows_to.0).map(|last| PageRange { first: PageNumber::FIRST, last });
+    let point = all.map(|all| Point {
+        time_ms,
+        size_pages: head.size_pages,
+        page_size: head.page_size,
+        kind: PointKind::Commit,
+        in_parts: false,
+        dropped: false,
+        runs: vec![all],
+    });
+    let history = HeadHistory { keeps: true, off: false, time_ms, rows_to, ..before };
+    Keeping { head: Head { history: Some(history), ..head.clone() }, point }
+}
+
+/// The head of an actor that keeps history no longer: nothing but the state at its head is left.
+pub fn settled(head: &Head, off: bool) -> Head {
+    let history = head.history.clone().filter(|history| {
+        // Rows that are hidden, or that belong to others, have to be remembered.
+        off || !history.lineage.is_whole() || history.rows_to > head.size_pages
+    });
+    let history = history.map(|history| HeadHistory { keeps: false, off, ..history });
+    Head { history, ..head.clone() }
+}
+
+impl Keeping {
+    /// The line of an actor that has never had one.
+    pub fn lineage(&self) -> Lineage {
+        self.head.history.as_ref().map(|history| history.lineage.clone()).unwrap_or_default()
+    }
+}

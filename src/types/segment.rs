@@ -1,0 +1,20 @@
+//! Segments: where the pages of a database come from.
+
+use super::{ActorId, PageCount, Txid};
+
+/// A stretch of an actor's txids whose page versions another state of the same actor, or a fork of it, still
+/// shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Whose rows they are; `None` for the actor that has this segment.
+    pub actor: Option<ActorId>,
+    /// The versions above this txid belong to it.
+    pub from: Txid,
+    /// The newest version that belongs to it.
+    pub to: Txid,
+    /// The size of the database at `to`: pages above it are not looked for here, nor in the segments below.
+    pub pages_max: PageCount,
+}
+
+/// The most segments below the one that an actor writes to: one more and its history has to be flattened.
+pub const SEGMENTS_BELOW_MAX: usize = 15;
