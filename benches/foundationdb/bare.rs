@@ -89,7 +89,7 @@ impl Bare {
             let key = rows.keys.page(page.page(), txid);
             unguarded().expect("the option is known");
             transaction.set(&self.key(&key), &page.seal(&key));
-            let older: KeyRange = rows.keys.page_before(page.page(), txid);
+            let older: KeyRange = rows.keys.page_before(page.page(), txid, Txid::ZERO);
             unguarded().expect("the option is known");
             transaction.clear_range(&self.key(older.start()), &self.key(older.end()));
         }

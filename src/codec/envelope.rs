@@ -32,6 +32,15 @@ pub fn decode<R: Row>(key: &[u8], value: &[u8]) -> Result<R, DecodeError> {
     Ok(row)
 }
 
+/// The value to store under another key for a row of format version 1 that is stored under `from`.
+pub fn move_row(from: &[u8], value: &[u8], to: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let (_, body) = open(("page", FORMAT_VERSION), from, value)?;
+    let body_hash = hash_body(body);
+    let mut moved = value.to_vec();
+    write_header(&mut moved, to, body_hash);
+    Ok(moved)
+}
+
 /// The part of the checksum that does not depend on the key, so that a page can be hashed before its txid is
 /// known.
 pub(super) fn hash_body(body: &[u8]) -> u64 {

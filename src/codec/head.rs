@@ -179,7 +179,17 @@ impl Row for Head {
             .collect::<Result<_, _>>()?;
         let unswept = flags & UNSWEPT != 0;
         let history = (body.version() >= 2).then(|| read_history(body)).transpose()?;
-        Ok(Self { txid, next_txid, size_pages, page_size, open_stage, unswept, untrimmed_above, recent, history })
+        Ok(Self {
+            txid,
+            next_txid,
+            size_pages,
+            page_size,
+            open_stage,
+            unswept,
+            untrimmed_above,
+            recent,
+            history,
+        })
     }
 }
 

@@ -29,7 +29,7 @@ mod runs;
 mod stage;
 mod store_row;
 
-pub use envelope::{FORMAT_VERSION, decode, encode};
+pub use envelope::{FORMAT_VERSION, decode, encode, move_row};
 pub use error::DecodeError;
 pub use fence::{Fence, FenceState};
 pub use head::{CommitMark, Head, HeadHistory, OpenStage, RECENT_COMMITS_MAX};

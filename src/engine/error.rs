@@ -50,6 +50,22 @@ pub enum StoreError {
         /// The actor.
         actor: ActorId,
     },
+    /// There is an actor of that name already.
+    #[error("actor {actor:?} exists already")]
+    Exists {
+        /// The actor.
+        actor: ActorId,
+    },
+    /// A state of the past that is not kept, or never was.
+    #[error("actor {actor:?} keeps no state {wanted}; {}", oldest_kept(*oldest))]
+    NotRetained {
+        /// The actor.
+        actor: ActorId,
+        /// What was asked for, worded to follow "state".
+        wanted: String,
+        /// The oldest state that is kept.
+        oldest: Option<Txid>,
+    },
     /// A value of the wrong type or shape.
     #[error("{0}")]
     InvalidArg(String),
@@ -99,6 +115,10 @@ pub enum StoreError {
     Closed,
 }
 
+fn oldest_kept(oldest: Option<Txid>) -> String {
+    oldest.map_or_else(|| "it keeps none".to_owned(), |oldest| format!("the oldest is {:016x}", oldest.0))
+}
+
 fn place(actor: Option<&ActorId>, page: Option<PageNumber>, txid: Option<Txid>) -> String {
     let actor = actor.map(|actor| format!(" in actor {actor:?}"));
     let page = page.map(|page| format!(", page {page}"));
@@ -114,6 +134,8 @@ impl StoreError {
             Self::ConcurrentTakeover { .. } | Self::Occupied { .. } => "ERR_CONCURRENT_TAKEOVER",
             Self::MigrationIncomplete { .. } => "ERR_MIGRATION_INCOMPLETE",
             Self::NotFound { .. } => "ERR_NOT_FOUND",
+            Self::Exists { .. } => "ERR_EXISTS",
+            Self::NotRetained { .. } => "ERR_NOT_RETAINED",
             Self::InvalidArg(_) => "ERR_INVALID_ARG",
             Self::OutOfRange(_) => "ERR_OUT_OF_RANGE",
             Self::TooLarge(_) => "ERR_TOO_LARGE",
@@ -133,6 +155,8 @@ impl StoreError {
             Self::FenceMismatch { .. }
             | Self::Occupied { .. }
             | Self::NotFound { .. }
+            | Self::Exists { .. }
+            | Self::NotRetained { .. }
             | Self::InvalidArg(_)
             | Self::OutOfRange(_)
             | Self::TooLarge(_)

@@ -7,7 +7,9 @@
 //! - `error`, `api`: the vocabulary of requests and answers
 //! - `runtime/`: shared by all operations: the backend, retries, background tasks, events, metrics
 //! - `read/`: rows and pages of one committed head
+//! - `retention/`: the rows of history, and what of it is dropped
 //! - `commit/`: commits of any size, stages, and the cleanup after them
+//! - `history/`: points, pins, restores, forks, reads of the past
 //! - `ownership/`: a start, its preload and its hints; the end of an actor
 //! - `transfer/`: files, copies between stores, imports of v1 data
 //! - `inspect/`: lists, checks, health
@@ -16,19 +18,22 @@ mod api;
 mod commit;
 mod error;
 mod facade;
+mod history;
 mod inspect;
 mod open;
 mod ownership;
 mod read;
+mod retention;
 mod runtime;
 mod transfer;
 
-pub use crate::codec::{FenceState, HINT_RUNS_MAX};
+pub use crate::codec::{FenceState, HINT_RUNS_MAX, PIN_NAME_BYTES_MAX, PointKind};
 pub use crate::kv::Wanted;
 pub use crate::plan::{ActorRows, Audited, Held, Problem, Problems, RowCount, RowKind, Seen, Severity};
 pub use api::{Commit, ListRequest, Outcome, PageSet, PageWrite, Preload, Startup};
 pub use commit::large::{LargeCommit, LargeCommitWriter};
 pub use error::{StoreError, surface};
+pub use history::{Forked, Past, PinRequest, PointInfo, PointRef, PointsRequest, Restored};
 pub use inspect::verify::{Verification, VerifiedActor, VerifyScope, VerifyStep};
 pub use read::peek::Peek;
 pub use transfer::copy::{Copied, Copying};

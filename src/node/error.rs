@@ -26,6 +26,8 @@ pub struct Failure {
     pub page: Option<u32>,
     /// The commit that wrote the damaged page.
     pub txid: Option<u64>,
+    /// The oldest point that is kept.
+    pub oldest: Option<String>,
     /// The generation that the caller named.
     pub held: Option<u64>,
     /// The generation of the store.
@@ -102,9 +104,15 @@ impl From<StoreError> for Failure {
             | StoreError::Occupied { actor, why: _ }
             | StoreError::MigrationIncomplete { actor }
             | StoreError::NotFound { actor }
+            | StoreError::Exists { actor }
             | StoreError::CommitUnknown { actor, detail: _, token: _ } => {
                 Self { actor: Some(actor.to_string()), ..failure }
             }
+            StoreError::NotRetained { actor, wanted: _, oldest } => Self {
+                actor: Some(actor.to_string()),
+                oldest: oldest.map(|txid| format!("{:016x}", txid.0)),
+                ..failure
+            },
             StoreError::Corrupt { actor, page, txid, detail: _ } => Self {
                 actor: actor.map(|actor| actor.to_string()),
                 page: page.map(PageNumber::get),

@@ -2,8 +2,8 @@
 //! the fence and the head. Rows are passed in key order; only counts and problems are kept.
 
 use crate::codec::{
-    self, ActorKeys, DecodeError, Fence, FenceState, Head, Hints, HistoryRow, Lineage, Pin, Place, Point, Row,
-    StagePart,
+    self, ActorKeys, DecodeError, Fence, FenceState, Head, Hints, HistoryRow, Lineage, Pin, Place, Point,
+    Row, StagePart,
 };
 use crate::types::{ActorId, Generation, PageBits, PageNumber, PageSize, Txid};
 

@@ -5,8 +5,8 @@ use crate::planted::{self, Bug};
 use crate::types::{PageCount, PageNumber, PageRange, PageSize, Token, Txid};
 
 use super::cleanup::PendingCleanup;
-use super::history::{Change, Left, Written, advance};
 use super::fence::{Held, Refusal, check_fence};
+use super::history::{Change, Left, Written, advance};
 
 /// A shrinking commit clears up to this many pages itself, or fewer if one transaction should not delete so
 /// many bytes; more are trimmed in bounded steps later.
@@ -210,7 +210,7 @@ mod tests {
     }
 
     fn write(head: &Head, request: &CommitRequest) -> (Head, Option<PageNumber>) {
-        match commit(Some(&fence(1)), head, request).unwrap() {
+        match commit(Some(&fence(1)), head, request, Vec::new).unwrap() {
             CommitPlan::Write { head, clear_from, .. } => (head, clear_from),
             CommitPlan::AlreadyIn(txid) => panic!("committed before at {txid}"),
         }
@@ -235,7 +235,10 @@ mod tests {
     fn the_own_token_is_an_own_success_even_under_a_new_owner() {
         let (next, _) = write(&head_after(3, 1), &request(3, 1));
         for current in [Some(fence(1)), Some(fence(2)), None] {
-            assert_eq!(commit(current.as_ref(), &next, &request(3, 1)), Ok(CommitPlan::AlreadyIn(Txid(4))));
+            assert_eq!(
+                commit(current.as_ref(), &next, &request(3, 1), Vec::new),
+                Ok(CommitPlan::AlreadyIn(Txid(4)))
+            );
         }
     }
 

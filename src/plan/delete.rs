@@ -1,8 +1,8 @@
 //! Deletion: the actor is gone at once, its rows are deleted in bounded steps, its generation stays.
 
-use crate::codec::{Fence, FenceState, Head};
+use crate::codec::{Fence, FenceState, Head, HeadHistory, Lineage};
 use crate::planted::{self, Bug};
-use crate::types::{Generation, PageCount, Token};
+use crate::types::{Generation, PageCount, Token, Txid};
 
 use super::fence::{Held, Refusal, check_fence};
 
@@ -30,6 +30,8 @@ pub struct DeleteRequest {
     pub life: Option<Generation>,
     /// What the caller holds, if it may delete the actor only as its owner.
     pub held: Option<Held>,
+    /// Whether somebody holds a state of the actor: a fork, or a pin that a user has set.
+    pub is_pinned: bool,
 }
 
 /// Decides a deletion. The fence stays as a tombstone with a raised generation, so that no owner from before
@@ -38,7 +40,7 @@ pub struct DeleteRequest {
 /// An attempt whose answer was lost may have taken effect, and others may have created the actor again since.
 /// What they wrote is not what this caller wanted to delete.
 pub fn delete(fence: Option<&Fence>, head: Option<&Head>, request: DeleteRequest) -> DeletePlan {
-    let DeleteRequest { token, life, held } = request;
+    let DeleteRequest { token, life, held, is_pinned } = request;
     match fence {
         None => DeletePlan::Absent,
         Some(fence)
@@ -62,24 +64,43 @@ pub fn delete(fence: Option<&Fence>, head: Option<&Head>, request: DeleteRequest
                 state: FenceState::Deleted,
                 ..*live
             };
-            let emptied = head.map(|head| Head {
-                size_pages: PageCount(0),
-                untrimmed_above: Some(PageCount(0)),
-                ..head.clone()
-            });
+            let emptied = head.map(|head| if is_pinned { hidden(head) } else { emptied(head) });
             DeletePlan::Delete(tombstone, emptied)
         }
     }
+}
+
+/// The head of an actor whose rows all go.
+fn emptied(head: &Head) -> Head {
+    Head {
+        size_pages: PageCount(0),
+        untrimmed_above: Some(PageCount(0)),
+        // The manifests of its points go, too.
+        unswept: head.unswept || head.history.is_some(),
+        history: None,
+        ..head.clone()
+    }
+}
+
+/// The head of an actor of which others still show states. Its next life begins above all of its rows.
+fn hidden(head: &Head) -> Head {
+    let lineage = Lineage { floor: Txid(head.next_txid.0 - 1), ..Lineage::default() };
+    let history = head.history.clone().map(|history| HeadHistory {
+        off: false,
+        rows_to: PageCount(0),
+        lineage,
+        ..history
+    });
+    Head { size_pages: PageCount(0), history, ..head.clone() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::fence::testing::fence;
     use super::*;
-    use crate::types::Txid;
 
     fn request(token: u8, life: Option<u64>) -> DeleteRequest {
-        DeleteRequest { token: Token([token; 16]), life: life.map(Generation), held: None }
+        DeleteRequest { token: Token([token; 16]), life: life.map(Generation), held: None, is_pinned: false }
     }
 
     #[test]

@@ -117,7 +117,10 @@ mod tests {
         let came = rows(&[(1, 4), (2, 4), (7, 4)]);
         let expected = Visible { rows: vec![0], missing: vec![] };
         assert_eq!(visible(&came, &[range(1, 9)], &[range(1, 1)], (Txid::ZERO, Txid(8))), expected);
-        assert_eq!(visible(&came, &[range(1, 9)], &[], (Txid::ZERO, Txid(8))), Visible { rows: vec![], missing: vec![] });
+        assert_eq!(
+            visible(&came, &[range(1, 9)], &[], (Txid::ZERO, Txid(8))),
+            Visible { rows: vec![], missing: vec![] }
+        );
     }
 
     #[test]

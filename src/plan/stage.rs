@@ -168,7 +168,7 @@ mod tests {
     fn finalizing_moves_the_head_to_the_stage_and_leaves_a_sweep_to_do() {
         let (staged, stage) = open();
         let plan = finalize(Some(&fence(1)), &staged, &end(stage)).unwrap();
-        let CommitPlan::Write { head: next, clear_from: None } = plan else { panic!("{plan:?}") };
+        let CommitPlan::Write { head: next, clear_from: None, .. } = plan else { panic!("{plan:?}") };
         assert_eq!((next.txid, next.next_txid, next.size_pages), (Txid(4), Txid(5), PageCount(50)));
         assert!(next.unswept && next.open_stage.is_none());
         // After a lost answer an attempt finds its own success, even after a new owner has taken over.
@@ -206,7 +206,7 @@ mod tests {
             let (size_pages, staged_to) = (PageCount(size), PageCount(staged_to));
             let request = FinalizeRequest { size_pages, staged_to, ..end(stage) };
             let plan = finalize(Some(&fence(1)), &staged, &request).unwrap();
-            let CommitPlan::Write { head: next, clear_from } = plan else { panic!("{plan:?}") };
+            let CommitPlan::Write { head: next, clear_from, .. } = plan else { panic!("{plan:?}") };
             assert_eq!((clear_from, next.untrimmed_above), expected, "{size} pages, staged to {staged_to:?}");
             assert_eq!(next.size_pages, size_pages);
         }

@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_transaction_with_everything_in_it_stays_below_what_the_backend_takes() {
         for id in ["a", &"\0".repeat(256)] {
-            for transaction_bytes in [20_000, 100_000, 1_000_000] {
+            for transaction_bytes in [60_000, 100_000, 1_000_000] {
                 let keys = ActorKeys::new(&ActorId::new(id).unwrap());
                 let mut batch = Batch::new(room(id, transaction_bytes));
                 let more = batch.fill(&mut pages(2_000));

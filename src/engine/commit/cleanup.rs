@@ -13,6 +13,7 @@ use futures::future::FutureExt;
 
 use crate::codec::{Head, OpenStage};
 use crate::engine::error::StoreError;
+use crate::engine::retention::thin::thin;
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::background::Task;
 use crate::engine::runtime::core::Core;
@@ -21,6 +22,9 @@ use crate::plan::{self, PendingCleanup};
 use crate::types::Generation;
 
 use super::cleanup::step::{Progress, Step};
+
+/// The commits of an actor with history after which it is thinned.
+const COMMITS_A_THINNING: u64 = 64;
 
 /// Runs one pending cleanup, as the holder of `generation`. Returns early, without an error, when a later
 /// owner has taken over: the caller's own fence check reports that.
@@ -42,8 +46,18 @@ pub(crate) fn after_commit(core: &Arc<Core>, actor: &Actor, generation: Generati
 /// Starts the cleanup of a head that a takeover to `generation` has just found. If a stage is open, it
 /// belongs to a former owner.
 pub(crate) fn in_background(core: &Arc<Core>, actor: &Actor, generation: Generation, head: &Head) {
-    let pending = plan::pending_cleanups(head).map(|pending| (generation, pending));
-    if !core.background.add(&actor.id, pending) {
+    let thin = (head.keeps() && head.txid.0.is_multiple_of(COMMITS_A_THINNING)).then_some(Task::Thin);
+    let pending = plan::pending_cleanups(head).map(|pending| Task::CleanUp(generation, pending));
+    add(core, actor, pending.chain(thin));
+}
+
+/// Starts to drop what an actor's history does not keep.
+pub(crate) fn thin_in_background(core: &Arc<Core>, actor: &Actor) {
+    add(core, actor, [Task::Thin]);
+}
+
+fn add(core: &Arc<Core>, actor: &Actor, tasks: impl IntoIterator<Item = Task>) {
+    if !core.background.add(&actor.id, tasks) {
         return;
     }
     let worker = Worker { core: Arc::clone(core), actor: actor.clone(), ended: false };
@@ -89,8 +103,23 @@ struct Worker {
 
 impl Worker {
     async fn run(mut self) {
-        while let Some((generation, pending)) = self.next() {
+        while let Some(task) = self.next() {
             let while_open = || !self.core.background.is_closing();
+            let (generation, pending) = match task {
+                Task::CleanUp(generation, pending) => (generation, pending),
+                Task::Thin => match thin(&self.core, &self.actor, while_open).await {
+                    Ok(thinned) => {
+                        for released in thinned.released {
+                            thin_in_background(&self.core, &Actor::new(&released));
+                        }
+                        continue;
+                    }
+                    Err(error) => {
+                        events::thinning_stopped(&self.actor, &error);
+                        return;
+                    }
+                },
+            };
             if let Err(error) = clean_up_while(&self.core, &self.actor, generation, pending, while_open).await
             {
                 events::cleanup_stopped(&self.actor, generation, pending, &error);

@@ -53,6 +53,12 @@ impl At {
         Self { txid, page_size: point.page_size, exactly: false, layers }
     }
 
+    /// What lies below a line.
+    pub(crate) fn line(line: &Lineage, limits: &Limits) -> Self {
+        let layers = Some(Layers::new(line, limits));
+        Self { txid: line.floor, page_size: PageSize::DEFAULT, exactly: false, layers }
+    }
+
     /// What a stage has written.
     pub(crate) fn stage(txid: Txid, page_size: PageSize) -> Self {
         Self { txid, page_size, exactly: true, layers: None }

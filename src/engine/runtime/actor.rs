@@ -48,7 +48,7 @@ impl Actor {
         self.row(view, self.keys.head(), isolation).await
     }
 
-    async fn row<R: Row>(
+    pub(crate) async fn row<R: Row>(
         &self,
         view: &dyn View,
         key: Vec<u8>,

@@ -12,8 +12,14 @@ use crate::plan::PendingCleanup;
 use crate::sync::{Mutex, MutexGuard, Notify};
 use crate::types::{ActorId, Generation};
 
-/// A pending cleanup, and the generation whose holder does it.
-pub(crate) type Task = (Generation, PendingCleanup);
+/// A piece of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// A pending cleanup, and the generation whose holder does it.
+    CleanUp(Generation, PendingCleanup),
+    /// To drop what the actor's history does not keep.
+    Thin,
+}
 
 /// The cleanups in progress and waiting, and whether the store is closing.
 #[derive(Default)]

@@ -39,6 +39,8 @@ fn severity(error: &StoreError) -> Level {
         // The caller's own concern.
         StoreError::MigrationIncomplete { .. }
         | StoreError::NotFound { .. }
+        | StoreError::Exists { .. }
+        | StoreError::NotRetained { .. }
         | StoreError::InvalidArg(_)
         | StoreError::OutOfRange(_)
         | StoreError::TooLarge(_)
@@ -315,6 +317,14 @@ pub(crate) fn cleanup_stopped(
         name: "settle.stopped", target: SETTLE, actor = %actor.id, generation = generation.0,
         debt = cleanup_name(pending), code = error.code(), %error, outcome = "failed",
         "tidying up stopped; the next owner goes on"
+    );
+}
+
+/// Dropping what a history does not keep has failed. A later commit or start goes on.
+pub(crate) fn thinning_stopped(actor: &Actor, error: &StoreError) {
+    tracing::warn!(
+        name: "history.stopped", target: SETTLE, actor = %actor.id, code = error.code(), %error,
+        outcome = "failed", "thinning the history stopped; a later commit or start goes on"
     );
 }
 

@@ -50,6 +50,8 @@ pub(crate) fn known_by(error: Option<&StoreError>) -> LostAnswer {
             | StoreError::Occupied { .. }
             | StoreError::MigrationIncomplete { .. }
             | StoreError::NotFound { .. }
+            | StoreError::Exists { .. }
+            | StoreError::NotRetained { .. }
             | StoreError::InvalidArg(_)
             | StoreError::OutOfRange(_),
         ) => LostAnswer::Resolved,

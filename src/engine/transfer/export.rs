@@ -180,7 +180,8 @@ async fn write_all(core: &Core, actor: &Actor, target: &SharedTarget) -> Result<
     let mut size = SliceSize::new(&core.limits);
     loop {
         let mut retry = Retry::begin(core);
-        let slice = |size| Export { actor: actor.clone(), size, limits: core.limits, target: Arc::clone(target) };
+        let slice =
+            |size| Export { actor: actor.clone(), size, limits: core.limits, target: Arc::clone(target) };
         if let ControlFlow::Break(meta) = read_slice(core, &mut retry, &mut size, slice).await? {
             return Ok(meta);
         }

@@ -49,7 +49,8 @@ pub struct Left {
 /// Completes `next`, whose txid and page size are set, for a commit on `head`. `None`: the actor has no
 /// history, and a shrink has to clear rows.
 pub(crate) fn advance(head: &Head, next: &mut Head, change: Change) -> Option<Left> {
-    let begins = keeping::begins_by_default(head, change.store_keeps).then(|| keeping::begin(head, change.now_ms));
+    let begins =
+        keeping::begins_by_default(head, change.store_keeps).then(|| keeping::begin(head, change.now_ms));
     let history = match &begins {
         Some(Keeping { head, .. }) => head.history.clone(),
         None => head.history.clone(),

@@ -55,8 +55,7 @@ mod tests {
         let held = BTreeSet::from([Txid(33)]);
         let mut thinning = Thinning::new(Some(policy), 1_000, held);
         // One point each 10 ms: the txid is a tenth of the time.
-        let kept: Vec<u64> =
-            (1..=100).rev().filter(|txid| thinning.keeps(Txid(*txid), txid * 10)).collect();
+        let kept: Vec<u64> = (1..=100).rev().filter(|txid| thinning.keeps(Txid(*txid), txid * 10)).collect();
         let all: Vec<u64> = (91..=100).rev().collect();
         let thinned: Vec<u64> = kept.iter().copied().filter(|txid| *txid <= 90).collect();
         assert_eq!(kept[..10], all);
@@ -72,8 +71,11 @@ mod tests {
             left.retain(|time| thinning.keeps(Txid(*time), *time));
         }
         let mut at_once = Thinning::new(Some(policy), 1_100, BTreeSet::new());
-        let expected: Vec<u64> =
-            (0..100).map(|number| number * 7).rev().filter(|time| at_once.keeps(Txid(*time), *time)).collect();
+        let expected: Vec<u64> = (0..100)
+            .map(|number| number * 7)
+            .rev()
+            .filter(|time| at_once.keeps(Txid(*time), *time))
+            .collect();
         assert_eq!(left, expected);
     }
 }

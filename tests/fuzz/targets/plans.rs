@@ -141,10 +141,18 @@ impl Actor {
         let (held, size_pages) = (self.held(input), Self::size(input));
         let page_size = input.of(&[Some(PageSize::DEFAULT), None]);
         let freed_bytes = FREED_BYTES.filter(|_| step.is_multiple_of(2));
-        let request = CommitRequest { held, size_pages, page_size, token: token(step), freed_bytes };
+        let request = CommitRequest {
+            held,
+            size_pages,
+            page_size,
+            token: token(step),
+            freed_bytes,
+            now_ms: 0,
+            store_keeps: false,
+        };
         let before = self.head();
-        let Ok(plan) = commit(self.fence.as_ref(), &before, &request) else { return };
-        let CommitPlan::Write { head, clear_from } = plan else { panic!("{plan:?} of a new token") };
+        let Ok(plan) = commit(self.fence.as_ref(), &before, &request, Vec::new) else { return };
+        let CommitPlan::Write { head, clear_from, .. } = plan else { panic!("{plan:?} of a new token") };
         assert!(self.may_write(held), "{held:?} has written");
         self.issue(head.txid);
         for page in Self::written(input, size_pages) {
@@ -153,7 +161,7 @@ impl Actor {
             self.shown.insert(page, step);
         }
         self.made(head.clone(), clear_from.map(batondb::types::PageNumber::get), before.txid, token(step));
-        let again = commit(self.fence.as_ref(), &head, &request);
+        let again = commit(self.fence.as_ref(), &head, &request, Vec::new);
         assert_eq!(again, Ok(CommitPlan::AlreadyIn(head.txid)), "its answer was lost");
     }
 
@@ -217,9 +225,11 @@ impl Actor {
             page_size: PageSize::DEFAULT,
             rewrites_all: false,
             freed_bytes: FREED_BYTES,
+            now_ms: 0,
+            store_keeps: false,
         };
         let (head, clear_from) = match finalize(self.fence.as_ref(), &before, &request) {
-            Ok(CommitPlan::Write { head, clear_from }) => (head, clear_from),
+            Ok(CommitPlan::Write { head, clear_from, .. }) => (head, clear_from),
             Ok(CommitPlan::AlreadyIn(txid)) => return assert_eq!(txid, staged.stage.txid),
             Err(_) => return,
         };
@@ -269,7 +279,7 @@ impl Actor {
 
     fn delete(&mut self, step: u64) {
         let life = self.fence.map(|fence| fence.first_generation);
-        let request = DeleteRequest { token: token(step), life, held: None };
+        let request = DeleteRequest { token: token(step), life, held: None, is_pinned: false };
         let other = DeleteRequest { life: Some(Generation(u64::MAX)), ..request };
         let replaced = delete(self.fence.as_ref(), self.head.as_ref(), other);
         assert!(matches!(replaced, DeletePlan::AlreadyReplaced | DeletePlan::Absent), "{replaced:?}");

@@ -169,6 +169,9 @@ impl Step {
         pages: PageCount,
     ) -> Result<Decision<Progress>, Failure> {
         let mut mutations = Mutations::new();
+        if pages == PageCount(0) && self.clear_points(view, head, &mut mutations).await? {
+            return Ok(self.end_step(mutations, true, || plan::trimmed(head)));
+        }
         let mut rows = 0;
         let rows_max = self.rows_a_step(head).min(ROWS_A_STEP_MAX);
         // A trim reads rows with their values, and a backend may have to fetch them.
@@ -191,6 +194,28 @@ impl Step {
         }
         let more = rows >= rows_max || bytes >= bytes_max;
         Ok(self.end_step(mutations, more, || plan::trimmed(head)))
+    }
+
+    /// Removes points of a deleted actor, before the versions that they show. Returns whether it may have left some.
+    async fn clear_points(
+        &self,
+        view: &dyn View,
+        head: &Head,
+        mutations: &mut Mutations,
+    ) -> Result<bool, Failure> {
+        let range = self.actor.keys.points(Txid::ZERO, head.next_txid);
+        let mut last = None;
+        let mut rows = 0;
+        let mut visit = |key: &[u8], _: &[u8]| {
+            rows += 1;
+            last = Some(key.to_vec());
+            ControlFlow::Continue(())
+        };
+        view.scan(Scan::snapshot(range.clone()).rows(ROWS_A_STEP_MAX), &mut visit).await?;
+        if let Some(last) = last {
+            mutations.clear_range(KeyRange::new(range.start(), KeyRange::single(last).end()));
+        }
+        Ok(rows >= ROWS_A_STEP_MAX)
     }
 
     /// The next manifests of a range, read with conflict detection: a part that is still on its way to the

@@ -235,7 +235,9 @@ impl ReadFn for Slice {
             if (head.txid, head.size_pages) != self.at {
                 return Ok(ControlFlow::Break(()));
             }
-            read_piece(view, &self.actor, &head, self.first, (self.size, &self.limits)).await.map(ControlFlow::Continue)
+            read_piece(view, &self.actor, &head, self.first, (self.size, &self.limits))
+                .await
+                .map(ControlFlow::Continue)
         }
         .boxed()
     }

@@ -1,0 +1,180 @@
+//! flatten: copies what a line shows of others into the actor itself, and lets go of them.
+//!
+//! The copies are written under the txid with which the line begins, below everything that the actor has
+//! committed since. So what any point shows stays the same, page by page, and the owner goes on meanwhile.
+
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt};
+
+use crate::codec::{self, Lineage, Point};
+use crate::engine::commit::cleanup;
+use crate::engine::error::{Failure, StoreError, corrupt};
+use crate::engine::read::at::At;
+use crate::engine::read::rows::{Stored, walk};
+use crate::engine::retention::rows;
+use crate::engine::runtime::actor::{Actor, put_row};
+use crate::engine::runtime::core::Core;
+use crate::kv::{Decision, Isolation, Limits, Mutations, RoomUse, TransactionFn, View};
+use crate::types::{ActorId, PageCount, PageNumber, PageRange, Segment, Txid, runs};
+
+/// The bytes of pages that one step copies at most.
+const STEP_BYTES_MAX: usize = 512 << 10;
+
+/// One step: copies the next pages, or ends.
+struct Step {
+    actor: Actor,
+    limits: Limits,
+    /// The line of this txid; that of the head if `None`.
+    at: Option<Txid>,
+    /// The first page that is still to be copied.
+    next: Option<PageNumber>,
+}
+
+enum Progress {
+    /// The pages before this one are copied.
+    To(PageNumber),
+    /// The line stands by itself. These actors are let go.
+    Done(Vec<ActorId>),
+}
+
+impl TransactionFn for Step {
+    type Output = Progress;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Progress>, Failure>> {
+        async move {
+            let lines = rows::lines(view, &self.actor, Isolation::Serializable).await?;
+            let index = lines.iter().position(|(begin, _)| self.at.is_none_or(|at| *begin <= at));
+            let Some(index) = index.filter(|index| !lines[*index].1.below.is_empty()) else {
+                return Ok(Decision::answer(Progress::Done(Vec::new())));
+            };
+            let (begin, line) = &lines[index];
+            let pages_max = line.below.first().map_or(PageCount(0), |segment| segment.pages_max);
+            let left = self.next.map(|first| PageRange { first, last: PageNumber::LAST });
+            let left = runs::first_pages(left.as_slice(), pages_max, u64::MAX);
+            match left.first() {
+                Some(run) => self.copy(view, (*begin, line), *run, pages_max).await,
+                None => self.end(view, &lines, index).await,
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Step {
+    async fn copy(
+        &self,
+        view: &dyn View,
+        (begin, line): (Txid, &Lineage),
+        run: PageRange,
+        pages_max: PageCount,
+    ) -> Result<Decision<Progress>, Failure> {
+        let actor = &self.actor;
+        let mut mutations = Mutations::new();
+        if run.first == PageNumber::FIRST {
+            self.name_copies(view, begin, pages_max, &mut mutations).await?;
+        }
+        // Nothing of the line itself lies at or below its floor.
+        let at = At::line(line, &self.limits);
+        let last = run.first.get().saturating_add(255).min(run.last.get());
+        let mut run = PageRange { first: run.first, last: PageNumber::new(last).unwrap_or(run.last) };
+        let (mut bytes, mut rows) = (0, Vec::new());
+        walk(view, actor, run, &at, |stored| {
+            if let Stored::Row { page, key, value, .. } = stored
+                && bytes < STEP_BYTES_MAX
+            {
+                bytes += value.len();
+                run.last = page;
+                let to = actor.keys.page(page, begin);
+                let moved = codec::move_row(key, value, &to).map_err(|error| corrupt(&actor.id, &error))?;
+                rows.push((to, moved));
+            } else if bytes < STEP_BYTES_MAX
+                && let Stored::Never(gap) = stored
+            {
+                run.last = gap.last;
+            }
+            Ok(())
+        })
+        .await?;
+        for (key, value) in rows {
+            mutations.put_guarded(key, value);
+        }
+        match run.last.next() {
+            Some(next) => Ok(Decision::write(mutations, Progress::To(next))),
+            None => Ok(Decision::write(mutations, Progress::To(PageNumber::LAST))),
+        }
+    }
+
+    /// Has the oldest point of the line name the copies, so that they are cleared when it is dropped.
+    async fn name_copies(
+        &self,
+        view: &dyn View,
+        begin: Txid,
+        pages_max: PageCount,
+        mutations: &mut Mutations,
+    ) -> Result<(), Failure> {
+        let points = rows::points(view, &self.actor, (Txid(begin.0 - 1), Txid(u64::MAX)), 0).await?;
+        let Some((oldest, _)) = points.last() else { return Ok(()) };
+        let key = self.actor.keys.point(*oldest);
+        let point: Option<Point> = self.actor.row(view, key.clone(), Isolation::Serializable).await?;
+        let all = PageNumber::new(pages_max.0).map(|last| PageRange { first: PageNumber::FIRST, last });
+        if let (Some(mut point), Some(all)) = (point, all) {
+            point.runs = runs::union(point.runs.iter().copied().chain([all]));
+            put_row(mutations, key, &point);
+        }
+        Ok(())
+    }
+
+    /// All pages are copied.
+    async fn end(
+        &self,
+        view: &dyn View,
+        lines: &[(Txid, Lineage)],
+        index: usize,
+    ) -> Result<Decision<Progress>, Failure> {
+        let (begin, line) = &lines[index];
+        let mut mutations = Mutations::new();
+        let alone = Lineage { below: Vec::new(), ..line.clone() };
+        put_row(&mut mutations, self.actor.keys.line(*begin), &alone);
+        if index == 0
+            && let Some(head) = self.actor.stored_head(view, Isolation::Serializable).await?
+            && let Some(history) = head.history.clone().filter(|history| history.lineage == *line)
+        {
+            let history = crate::codec::HeadHistory { lineage: alone, ..history };
+            let head = crate::codec::Head { history: Some(history), ..head };
+            self.actor.put_head(&mut mutations, &head);
+        }
+        let mut released = Vec::new();
+        for segment in &line.below {
+            let Some(ancestor) = &segment.actor else { continue };
+            let same = |other: &Segment| (&other.actor, other.to) == (&segment.actor, segment.to);
+            let others = lines.iter().enumerate().filter(|(other, _)| *other != index);
+            let mut others = others.map(|(_, (_, other))| other);
+            if !others.any(|other| other.pins == line.pins && other.below.iter().any(same)) {
+                mutations.delete(Actor::new(ancestor).keys.pin(segment.to, line.pins));
+                released.push(ancestor.clone());
+            }
+        }
+        mutations.use_room(RoomUse::Frees);
+        Ok(Decision::write(mutations, Progress::Done(released)))
+    }
+}
+
+/// Flattens the line of a txid, or that of the head.
+pub(crate) async fn flatten_line(core: &Arc<Core>, id: &ActorId, at: Option<Txid>) -> Result<(), StoreError> {
+    let actor = Actor::new(id);
+    let mut next = Some(PageNumber::FIRST);
+    loop {
+        let step = Step { actor: actor.clone(), limits: core.limits, at, next };
+        match core.decide(&Arc::new(step)).await? {
+            Progress::To(page) => next = Some(page),
+            Progress::Done(released) => {
+                for ancestor in released {
+                    cleanup::thin_in_background(core, &Actor::new(&ancestor));
+                }
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Pins: what keeps a point, whatever the policy says.
+
+use std::sync::{Arc, OnceLock};
+
+use futures::future::{BoxFuture, FutureExt};
+
+use crate::codec::{FenceState, Head, PIN_NAME_BYTES_MAX, Pin, PinKind, Point};
+use crate::engine::commit::cleanup;
+use crate::engine::commit::left::write_beginning;
+use crate::engine::error::{Failure, StoreError};
+use crate::engine::runtime::actor::{Actor, put_row};
+use crate::engine::runtime::core::Core;
+use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View};
+use crate::plan::{self, PendingCleanup, Unclean};
+use crate::types::{ActorId, Generation, Token, Txid};
+
+use super::api::{PinRequest, PointRef};
+use super::resolve;
+use crate::engine::retention::rows;
+
+/// What has to be cleaned up first, and whose it is.
+pub(super) type Pending = (Generation, PendingCleanup);
+
+/// The point that is pinned, and what has to be written so that there is one.
+pub(super) struct Held {
+    pub(super) txid: Txid,
+    pub(super) point: Point,
+    pub(super) mutations: Mutations,
+    pub(super) head: Head,
+}
+
+/// Finds the point that an operation is about, guarded against being dropped. The head of an actor without
+/// history becomes one. `noted` remembers the txid for another attempt.
+pub(super) async fn hold(
+    view: &dyn View,
+    actor: &Actor,
+    at: &PointRef,
+    noted: &OnceLock<Txid>,
+    now_ms: u64,
+) -> Result<Result<Held, Pending>, Failure> {
+    // Without conflict detection: commits go on meanwhile.
+    let (fence, head) = actor.fence_and_head(view, Isolation::Snapshot).await?;
+    let mut mutations = Mutations::new();
+    let is_live = fence.is_some_and(|fence| fence.state == FenceState::Live);
+    if is_live {
+        plan::check_readable(fence.as_ref()).map_err(|refusal| actor.refused(refusal))?;
+    } else if fence.is_none() || *at == PointRef::Head {
+        return Err(StoreError::NotFound { actor: actor.id.clone() }.into());
+    }
+    let txid = match noted.get() {
+        Some(txid) => *txid,
+        None => resolve::resolve(view, actor, head.txid, at, now_ms).await?,
+    };
+    if is_live && txid == head.txid && !head.keeps() {
+        let generation = fence.map_or(Generation::NONE, |fence| fence.generation);
+        let head = actor.stored_head(view, Isolation::Serializable).await?.unwrap_or_else(Head::empty);
+        match plan::keeps_from_here(&head, now_ms) {
+            Err(Unclean(pending)) => return Ok(Err((generation, pending))),
+            Ok(None) => {}
+            Ok(Some(keeping)) => {
+                let Some(point) = keeping.point.clone() else {
+                    let message =
+                        format!("actor {:?} has no pages yet, so there is no state to keep", actor.id);
+                    return Err(StoreError::InvalidArg(message).into());
+                };
+                write_beginning(&mut mutations, actor, head.txid, &keeping);
+                actor.put_head(&mut mutations, &keeping.head);
+                noted.get_or_init(|| txid);
+                return Ok(Ok(Held { txid, point, mutations, head: keeping.head }));
+            }
+        }
+    }
+    let point = resolve::kept_point(view, actor, head.txid, txid).await?;
+    noted.get_or_init(|| txid);
+    Ok(Ok(Held { txid, point, mutations, head }))
+}
+
+struct Set {
+    actor: Actor,
+    at: PointRef,
+    pin: Pin,
+    token: Token,
+    noted: OnceLock<Txid>,
+}
+
+impl TransactionFn for Set {
+    type Output = Result<(Txid, Point), Pending>;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
+        async move {
+            let now_ms = self.pin.created_at_ms;
+            let held = hold(view, &self.actor, &self.at, &self.noted, now_ms).await?;
+            let Held { txid, point, mut mutations, .. } = match held {
+                Ok(held) => held,
+                Err(pending) => return Ok(Decision::answer(Err(pending))),
+            };
+            let key = self.actor.keys.pin(txid, self.token);
+            let again = view.get(&key, Isolation::Snapshot).await?.is_some();
+            if !self.pin.name.is_empty() && !again {
+                let pins = rows::all_pins(view, &self.actor, Isolation::Snapshot).await?;
+                if pins.iter().any(|(_, _, pin)| pin.name == self.pin.name && pin.holds_at(now_ms)) {
+                    let (name, id) = (&self.pin.name, &self.actor.id);
+                    let message = format!("actor {id:?} has a pin named {name:?} already; unpin it first");
+                    return Err(StoreError::InvalidArg(message).into());
+                }
+            }
+            // With conflict detection: whoever drops the point has read its pins.
+            put_row(&mut mutations, key, &self.pin);
+            Ok(Decision::write(mutations, Ok((txid, point))))
+        }
+        .boxed()
+    }
+}
+
+/// Pins a point; an actor without history keeps it from then on.
+pub(crate) async fn pin(
+    core: &Core,
+    id: &ActorId,
+    at: PointRef,
+    request: PinRequest,
+) -> Result<(Txid, Point), StoreError> {
+    let PinRequest { name, expires_at_ms } = request;
+    if name.len() > PIN_NAME_BYTES_MAX {
+        let bytes = name.len();
+        let message = format!("a pin's name must be at most {PIN_NAME_BYTES_MAX} bytes, got {bytes}");
+        return Err(StoreError::InvalidArg(message));
+    }
+    let pin = Pin { kind: PinKind::User, created_at_ms: core.env.now_ms(), expires_at_ms, name };
+    set(core, id, at, pin, core.env.token()).await
+}
+
+pub(super) async fn set(
+    core: &Core,
+    id: &ActorId,
+    at: PointRef,
+    pin: Pin,
+    token: Token,
+) -> Result<(Txid, Point), StoreError> {
+    let body = Arc::new(Set { actor: Actor::new(id), at, pin, token, noted: OnceLock::new() });
+    loop {
+        match core.decide(&body).await? {
+            Ok(pinned) => return Ok(pinned),
+            Err((generation, pending)) => {
+                cleanup::clean_up(core, &body.actor, generation, pending).await?;
+            }
+        }
+    }
+}
+
+/// Which pins to remove.
+#[derive(Debug, Clone)]
+pub(crate) enum Unpin {
+    /// The user's pins of this name.
+    Name(String),
+    /// The user's pins, and those of restores, of this point.
+    Point(Txid),
+    /// This very one.
+    Token(Txid, Token),
+}
+
+struct Remove {
+    actor: Actor,
+    which: Unpin,
+}
+
+impl TransactionFn for Remove {
+    type Output = usize;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<usize>, Failure>> {
+        async move {
+            let pins = rows::all_pins(view, &self.actor, Isolation::Snapshot).await?;
+            let mut mutations = Mutations::new();
+            let mut removed = 0;
+            for (txid, token, pin) in pins {
+                let is_users = matches!(pin.kind, PinKind::User | PinKind::Undo);
+                let meant = match &self.which {
+                    Unpin::Name(name) => is_users && pin.name == *name,
+                    Unpin::Point(point) => is_users && txid == *point,
+                    Unpin::Token(point, own) => txid == *point && token == *own,
+                };
+                if meant {
+                    mutations.delete(self.actor.keys.pin(txid, token));
+                    removed += 1;
+                }
+            }
+            mutations.use_room(RoomUse::Frees);
+            Ok(Decision::write(mutations, removed))
+        }
+        .boxed()
+    }
+}
+
+/// Removes pins; returns how many there were. What they kept is dropped in the background.
+pub(crate) async fn unpin(core: &Arc<Core>, id: &ActorId, which: Unpin) -> Result<usize, StoreError> {
+    let removed = core.decide(&Arc::new(Remove { actor: Actor::new(id), which })).await?;
+    if removed > 0 {
+        cleanup::thin_in_background(core, &Actor::new(id));
+    }
+    Ok(removed)
+}

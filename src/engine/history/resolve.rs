@@ -1,0 +1,109 @@
+//! Which point is meant: by its txid, a time or a name.
+
+use crate::codec::Point;
+use crate::engine::error::{Failure, StoreError};
+use crate::engine::retention::rows::{all_pins, point, points};
+use crate::engine::runtime::actor::Actor;
+use crate::kv::{Isolation, View};
+use crate::types::Txid;
+
+use super::api::PointRef;
+
+/// The txid that a reference means; `head` is the newest one.
+pub(super) async fn resolve(
+    view: &dyn View,
+    actor: &Actor,
+    head: Txid,
+    wanted: &PointRef,
+    now_ms: u64,
+) -> Result<Txid, Failure> {
+    match wanted {
+        PointRef::Head => Ok(head),
+        PointRef::Txid(txid) => Ok(*txid),
+        PointRef::Time(time_ms) => match last_before(view, actor, head, *time_ms).await? {
+            Some(txid) => Ok(txid),
+            None => Err(not_retained(view, actor, head, format!("before {time_ms} ms")).await?),
+        },
+        PointRef::Name(name) => {
+            let pins = all_pins(view, actor, Isolation::Snapshot).await?;
+            let named = pins.iter().rev().find(|(_, _, pin)| pin.name == *name && pin.holds_at(now_ms));
+            match named {
+                Some((txid, _, _)) => Ok(*txid),
+                None => Err(not_retained(view, actor, head, format!("named {name:?}")).await?),
+            }
+        }
+    }
+}
+
+/// The last point at or before a time. The times of points ascend as their txids do.
+async fn last_before(
+    view: &dyn View,
+    actor: &Actor,
+    head: Txid,
+    time_ms: u64,
+) -> Result<Option<Txid>, Failure> {
+    let (mut low, mut high, mut last) = (0, head.0, None);
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        match points(view, actor, (Txid(low), Txid(middle)), 1).await?.pop() {
+            None => low = middle,
+            Some((txid, point)) if point.time_ms <= time_ms => {
+                if !point.dropped {
+                    last = Some(txid);
+                }
+                low = middle;
+            }
+            Some((txid, _)) => high = txid.0 - 1,
+        }
+    }
+    Ok(last)
+}
+
+/// The oldest point.
+pub(super) async fn oldest(
+    view: &dyn View,
+    actor: &Actor,
+    head: Txid,
+) -> Result<Option<(Txid, Point)>, Failure> {
+    let (mut high, mut found) = (head.0, None);
+    let mut low = 0;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match points(view, actor, (Txid(low), Txid(middle)), 1).await?.pop() {
+            None if middle == low => {
+                let last = points(view, actor, (Txid(low), Txid(high)), 1).await?.pop();
+                return Ok(last.or(found));
+            }
+            None => low = middle,
+            Some((txid, point)) => {
+                high = txid.0 - 1;
+                found = Some((txid, point));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The error for a state that is not kept.
+pub(super) async fn not_retained(
+    view: &dyn View,
+    actor: &Actor,
+    head: Txid,
+    wanted: String,
+) -> Result<Failure, Failure> {
+    let oldest = oldest(view, actor, head).await?.map(|(txid, _)| txid);
+    Ok(StoreError::NotRetained { actor: actor.id.clone(), wanted, oldest }.into())
+}
+
+/// The point at a txid, read with conflict detection, or the error that it is not kept.
+pub(super) async fn kept_point(
+    view: &dyn View,
+    actor: &Actor,
+    head: Txid,
+    txid: Txid,
+) -> Result<Point, Failure> {
+    match point(view, actor, txid, Isolation::Serializable).await? {
+        Some(point) => Ok(point),
+        None => Err(not_retained(view, actor, head, format!("{:016x}", txid.0)).await?),
+    }
+}

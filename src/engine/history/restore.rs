@@ -1,0 +1,96 @@
+//! restore: takes an actor from its owner and sets it back, in one transaction of a few rows.
+
+use std::sync::{Arc, OnceLock};
+
+use futures::future::{BoxFuture, FutureExt};
+
+use crate::engine::commit::cleanup;
+use crate::engine::error::{Failure, StoreError};
+use crate::engine::retention::rows;
+use crate::engine::runtime::actor::{Actor, put_row};
+use crate::engine::runtime::core::Core;
+use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View};
+use crate::plan::{self, RestorePlan, RestoreRequest};
+use crate::types::{ActorId, Token, Txid};
+
+use super::api::{PointRef, Restored};
+use super::{flatten, resolve};
+
+struct Restore {
+    actor: Actor,
+    to: PointRef,
+    token: Token,
+    now_ms: u64,
+    /// The point, and the head before, as the first attempt has found them.
+    noted: OnceLock<(Txid, Txid)>,
+}
+
+/// The point whose line has to be flattened first.
+struct TooDeep(Txid);
+
+impl TransactionFn for Restore {
+    type Output = Result<Restored, TooDeep>;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
+        async move {
+            let (actor, token, now_ms) = (&self.actor, self.token, self.now_ms);
+            let (fence, head) = actor.fence_and_head(view, Isolation::Serializable).await?;
+            plan::check_readable(fence.as_ref()).map_err(|refusal| actor.refused(refusal))?;
+            let (to, undo) = match self.noted.get() {
+                Some(noted) => *noted,
+                None => (resolve::resolve(view, actor, head.txid, &self.to, now_ms).await?, head.txid),
+            };
+            let point = resolve::kept_point(view, actor, head.txid, to).await?;
+            let (to, undo) = *self.noted.get_or_init(|| (to, undo));
+            let line = rows::line(view, actor, to, Isolation::Serializable).await?;
+            let request = RestoreRequest { to, token, now_ms };
+            let plan = plan::restore(fence.as_ref(), &head, (&point, &line), request)
+                .map_err(|refusal| actor.refused(refusal))?;
+            let time_ms = point.time_ms;
+            match plan {
+                RestorePlan::Already => {
+                    let generation = fence.map(|fence| fence.generation).unwrap_or_default();
+                    let own = head.recent.iter().find(|mark| mark.token == token);
+                    let txid = own.map_or(head.txid, |mark| mark.txid);
+                    Ok(Decision::answer(Ok(Restored { generation, txid, to, time_ms, undo })))
+                }
+                RestorePlan::TooDeep => Ok(Decision::answer(Err(TooDeep(to)))),
+                RestorePlan::Write { fence, head: next, point, line, undo: pin } => {
+                    let mut mutations = Mutations::with_capacity(5);
+                    actor.put_fence(&mut mutations, &fence);
+                    actor.put_head(&mut mutations, &next);
+                    put_row(&mut mutations, actor.keys.point(next.txid), &point);
+                    put_row(&mut mutations, actor.keys.line(next.txid), &line);
+                    // The state before stays for a while, in the same transaction: nothing is lost in between.
+                    put_row(&mut mutations, actor.keys.pin(head.txid, token), &pin);
+                    mutations.use_room(RoomUse::Frees);
+                    let (generation, txid) = (fence.generation, next.txid);
+                    let restored = Restored { generation, txid, to, time_ms, undo: head.txid };
+                    Ok(Decision::write(mutations, Ok(restored)))
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+/// Sets an actor back to a point. Whoever owned it is fenced.
+pub(crate) async fn restore(core: &Arc<Core>, id: &ActorId, to: PointRef) -> Result<Restored, StoreError> {
+    let body = Arc::new(Restore {
+        actor: Actor::new(id),
+        to,
+        token: core.env.token(),
+        now_ms: core.env.now_ms(),
+        noted: OnceLock::new(),
+    });
+    loop {
+        match core.decide(&body).await? {
+            Ok(restored) => {
+                cleanup::thin_in_background(core, &Actor::new(id));
+                return Ok(restored);
+            }
+            Err(TooDeep(to)) => flatten::flatten_line(core, id, Some(to)).await?,
+        }
+    }
+}
