@@ -5,6 +5,7 @@
 mod backends;
 mod commits;
 mod foundationdb;
+mod history;
 mod inspection;
 mod ownership;
 #[cfg(unix)]

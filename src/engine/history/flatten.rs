@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, try_join_all};
 
 use crate::codec::{self, Lineage, Point};
 use crate::engine::commit::cleanup;
@@ -97,7 +97,9 @@ impl Step {
             Ok(())
         })
         .await?;
-        for (key, value) in rows {
+        // The commit that has begun the line may have written the page itself.
+        let written = try_join_all(rows.iter().map(|(key, _)| view.get(key, Isolation::Snapshot))).await?;
+        for ((key, value), _) in rows.into_iter().zip(written).filter(|(_, written)| written.is_none()) {
             mutations.put_guarded(key, value);
         }
         match run.last.next() {

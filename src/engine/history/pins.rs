@@ -12,7 +12,7 @@ use crate::engine::runtime::actor::{Actor, put_row};
 use crate::engine::runtime::core::Core;
 use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View};
 use crate::plan::{self, PendingCleanup, Unclean};
-use crate::types::{ActorId, Generation, Token, Txid};
+use crate::types::{ActorId, Generation, PageCount, Token, Txid};
 
 use super::api::{PinRequest, PointRef};
 use super::resolve;
@@ -58,11 +58,7 @@ pub(super) async fn hold(
             Err(Unclean(pending)) => return Ok(Err((generation, pending))),
             Ok(None) => {}
             Ok(Some(keeping)) => {
-                let Some(point) = keeping.point.clone() else {
-                    let message =
-                        format!("actor {:?} has no pages yet, so there is no state to keep", actor.id);
-                    return Err(StoreError::InvalidArg(message).into());
-                };
+                let Some(point) = keeping.point.clone() else { return Err(is_empty(actor).into()) };
                 write_beginning(&mut mutations, actor, head.txid, &keeping);
                 actor.put_head(&mut mutations, &keeping.head);
                 noted.get_or_init(|| txid);
@@ -70,9 +66,19 @@ pub(super) async fn hold(
             }
         }
     }
+    if *at == PointRef::Head
+        && head.size_pages == PageCount(0)
+        && rows::point(view, actor, txid, Isolation::Serializable).await?.is_none()
+    {
+        return Err(is_empty(actor).into());
+    }
     let point = resolve::kept_point(view, actor, head.txid, txid).await?;
     noted.get_or_init(|| txid);
     Ok(Ok(Held { txid, point, mutations, head }))
+}
+
+fn is_empty(actor: &Actor) -> StoreError {
+    StoreError::InvalidArg(format!("actor {:?} has no pages, so there is no state to keep", actor.id))
 }
 
 struct Set {

@@ -10,7 +10,7 @@ use super::super::cleanup::PendingCleanup;
 pub struct Keeping {
     /// The head, at the same txid as before.
     pub head: Head,
-    /// The point at the head; `None` if there is no state yet.
+    /// The point at the head; `None` if the database is empty.
     pub point: Option<Point>,
 }
 
@@ -51,6 +51,7 @@ pub(super) fn begin(head: &Head, now_ms: u64) -> Keeping {
     let rows_to = before.rows_to.max(head.size_pages);
     // Which pages have a version is not known: any may have one.
     let all = PageNumber::new(rows_to.0).map(|last| PageRange { first: PageNumber::FIRST, last });
+    // An empty database may be what a deletion has left: that txid is of an earlier life.
     let point = all.map(|all| Point {
         time_ms,
         size_pages: head.size_pages,

@@ -1,0 +1,4 @@
+//! History: points, pins, restores, forks, reads of the past, and what of it is dropped.
+
+mod oracle;
+mod world;
