@@ -3,11 +3,12 @@
 //! The copies are written under the txid with which the line begins, below everything that the actor has
 //! committed since. So what any point shows stays the same, page by page, and the owner goes on meanwhile.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt, try_join_all};
 
-use crate::codec::{self, Lineage, Point};
+use crate::codec::{self, Head, HeadHistory, Lineage, Point};
 use crate::engine::commit::cleanup;
 use crate::engine::error::{Failure, StoreError, corrupt};
 use crate::engine::read::at::At;
@@ -15,8 +16,11 @@ use crate::engine::read::rows::{Stored, walk};
 use crate::engine::retention::rows;
 use crate::engine::runtime::actor::{Actor, put_row};
 use crate::engine::runtime::core::Core;
-use crate::kv::{Decision, Isolation, Limits, Mutations, RoomUse, TransactionFn, View};
+use crate::kv::{Decision, Isolation, Limits, Mutations, RoomUse, Scan, TransactionFn, View};
+use crate::plan;
 use crate::types::{ActorId, PageCount, PageNumber, PageRange, Segment, Txid, runs};
+
+use super::resolve;
 
 /// The bytes of pages that one step copies at most.
 const STEP_BYTES_MAX: usize = 512 << 10;
@@ -72,8 +76,10 @@ impl Step {
     ) -> Result<Decision<Progress>, Failure> {
         let actor = &self.actor;
         let mut mutations = Mutations::new();
-        if run.first == PageNumber::FIRST {
-            self.name_copies(view, begin, pages_max, &mut mutations).await?;
+        let head = actor.stored_head(view, Isolation::Snapshot).await?.unwrap_or_else(Head::empty);
+        let oldest = resolve::oldest(view, actor, (line.floor, head.txid)).await?.map(|(oldest, _)| oldest);
+        if let Some(oldest) = oldest.filter(|_| run.first == PageNumber::FIRST) {
+            self.name_copies(view, oldest, pages_max, &mut mutations).await?;
         }
         // Nothing of the line itself lies at or below its floor.
         let at = At::line(line, &self.limits);
@@ -88,7 +94,7 @@ impl Step {
                 run.last = page;
                 let to = actor.keys.page(page, begin);
                 let moved = codec::move_row(key, value, &to).map_err(|error| corrupt(&actor.id, &error))?;
-                rows.push((to, moved));
+                rows.push((page, moved));
             } else if bytes < STEP_BYTES_MAX
                 && let Stored::Never(gap) = stored
             {
@@ -97,10 +103,11 @@ impl Step {
             Ok(())
         })
         .await?;
-        // The commit that has begun the line may have written the page itself.
-        let written = try_join_all(rows.iter().map(|(key, _)| view.get(key, Isolation::Snapshot))).await?;
-        for ((key, value), _) in rows.into_iter().zip(written).filter(|(_, written)| written.is_none()) {
-            mutations.put_guarded(key, value);
+        let shown = (line.floor, oldest.unwrap_or(head.txid));
+        let needed = try_join_all(rows.iter().map(|(page, _)| self.is_needed(view, *page, shown)));
+        let needed = needed.await?;
+        for ((page, value), _) in rows.into_iter().zip(needed).filter(|(_, needed)| *needed) {
+            mutations.put_guarded(actor.keys.page(page, begin), value);
         }
         match run.last.next() {
             Some(next) => Ok(Decision::write(mutations, Progress::To(next))),
@@ -108,17 +115,33 @@ impl Step {
         }
     }
 
+    /// Whether a state of the line shows the copy: not if the page has a version of its own above the line's
+    /// floor, at or below the oldest state.
+    async fn is_needed(
+        &self,
+        view: &dyn View,
+        page: PageNumber,
+        (floor, oldest): (Txid, Txid),
+    ) -> Result<bool, Failure> {
+        let mut written = false;
+        let mut visit = |_: &[u8], _: &[u8]| {
+            written = true;
+            ControlFlow::Break(())
+        };
+        let range = self.actor.keys.page_between(page, floor, oldest);
+        view.scan(Scan::snapshot(range).rows(1), &mut visit).await?;
+        Ok(!written)
+    }
+
     /// Has the oldest point of the line name the copies, so that they are cleared when it is dropped.
     async fn name_copies(
         &self,
         view: &dyn View,
-        begin: Txid,
+        oldest: Txid,
         pages_max: PageCount,
         mutations: &mut Mutations,
     ) -> Result<(), Failure> {
-        let points = rows::points(view, &self.actor, (Txid(begin.0 - 1), Txid(u64::MAX)), 0).await?;
-        let Some((oldest, _)) = points.last() else { return Ok(()) };
-        let key = self.actor.keys.point(*oldest);
+        let key = self.actor.keys.point(oldest);
         let point: Option<Point> = self.actor.row(view, key.clone(), Isolation::Serializable).await?;
         let all = PageNumber::new(pages_max.0).map(|last| PageRange { first: PageNumber::FIRST, last });
         if let (Some(mut point), Some(all)) = (point, all) {
@@ -143,9 +166,11 @@ impl Step {
             && let Some(head) = self.actor.stored_head(view, Isolation::Serializable).await?
             && let Some(history) = head.history.clone().filter(|history| history.lineage == *line)
         {
-            let history = crate::codec::HeadHistory { lineage: alone, ..history };
-            let head = crate::codec::Head { history: Some(history), ..head };
-            self.actor.put_head(&mut mutations, &head);
+            let off = history.off;
+            let history = HeadHistory { lineage: alone, ..history };
+            let head = Head { history: Some(history), ..head };
+            let settled = if head.keeps() { head } else { plan::settled(&head, off) };
+            self.actor.put_head(&mut mutations, &settled);
         }
         let mut released = Vec::new();
         for segment in &line.below {

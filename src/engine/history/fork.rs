@@ -108,11 +108,7 @@ impl Fork {
             expires_at_ms: 0,
             name: String::new(),
         };
-        let source = Some(&self.source.id);
-        for segment in &line.below {
-            if planted::has(Bug::GrandparentNotPinned) && segment.actor.as_ref() != source {
-                continue;
-            }
+        for segment in line.below.iter().filter(|_| !planted::has(Bug::ForkNotPinned)) {
             if let Some(ancestor) = &segment.actor {
                 put_row(mutations, Actor::new(ancestor).keys.pin(segment.to, self.token), &pin);
             }

@@ -59,14 +59,13 @@ async fn last_before(
     Ok(last)
 }
 
-/// The oldest point.
+/// The oldest point above one txid, and at or below another.
 pub(super) async fn oldest(
     view: &dyn View,
     actor: &Actor,
-    head: Txid,
+    (above, to): (Txid, Txid),
 ) -> Result<Option<(Txid, Point)>, Failure> {
-    let (mut high, mut found) = (head.0, None);
-    let mut low = 0;
+    let (mut low, mut high, mut found) = (above.0, to.0, None);
     while low < high {
         let middle = low + (high - low) / 2;
         match points(view, actor, (Txid(low), Txid(middle)), 1).await?.pop() {
@@ -91,7 +90,7 @@ pub(super) async fn not_retained(
     head: Txid,
     wanted: String,
 ) -> Result<Failure, Failure> {
-    let oldest = oldest(view, actor, head).await?.map(|(txid, _)| txid);
+    let oldest = oldest(view, actor, (Txid::ZERO, head)).await?.map(|(txid, _)| txid);
     Ok(StoreError::NotRetained { actor: actor.id.clone(), wanted, oldest }.into())
 }
 

@@ -46,8 +46,8 @@ pub struct Left {
     pub line: Option<Lineage>,
 }
 
-/// Completes `next`, whose txid and page size are set, for a commit on `head`. `None`: the actor has no
-/// history, and a shrink has to clear rows.
+/// Completes `next`, whose txid and page size are set, for a commit on `head`. `None`: the actor shows no other
+/// state, and a shrink has to clear rows.
 pub(crate) fn advance(head: &Head, next: &mut Head, change: Change) -> Option<Left> {
     let begins =
         keeping::begins_by_default(head, change.store_keeps).then(|| keeping::begin(head, change.now_ms));
@@ -56,10 +56,20 @@ pub(crate) fn advance(head: &Head, next: &mut Head, change: Change) -> Option<Le
         None => head.history.clone(),
     };
     let mut history = history?;
+    if !history.keeps && history.lineage.below.is_empty() {
+        // Only the newest versions are shown, as without history; the line's floor is all there is to remember.
+        history.rows_to = change.size_pages;
+        next.history = Some(history);
+        return None;
+    }
     let mut left = Left { begins, ..Left::default() };
     grow(head, next.txid, &mut history, &change, &mut left);
     history.rows_to = history.rows_to.max(change.size_pages).max(change.rows_to);
     next.size_pages = change.size_pages;
+    if !history.keeps && history.lineage.below.is_empty() && history.rows_to > change.size_pages {
+        next.untrimmed_above = Some(change.size_pages);
+        history.rows_to = change.size_pages;
+    }
     if history.keeps {
         history.time_ms = change.now_ms.max(history.time_ms.saturating_add(1));
         // The manifests stay: they say which pages the point has.

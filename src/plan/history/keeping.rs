@@ -67,12 +67,19 @@ pub(super) fn begin(head: &Head, now_ms: u64) -> Keeping {
 
 /// The head of an actor that keeps history no longer: nothing but the state at its head is left.
 pub fn settled(head: &Head, off: bool) -> Head {
-    let history = head.history.clone().filter(|history| {
-        // Rows that are hidden, or that belong to others, have to be remembered.
-        off || !history.lineage.is_whole() || history.rows_to > head.size_pages
-    });
-    let history = history.map(|history| HeadHistory { keeps: false, off, ..history });
-    Head { history, ..head.clone() }
+    let mut next = head.clone();
+    let Some(history) = &mut next.history else { return next };
+    (history.keeps, history.off) = (false, off);
+    if history.lineage.below.is_empty() && history.rows_to > head.size_pages {
+        // Nobody shows what lies beyond the size any more.
+        next.untrimmed_above = Some(head.size_pages);
+        history.rows_to = head.size_pages;
+    }
+    // Where the line does not begin with the actor, that has to be remembered.
+    if history.lineage.is_whole() && !off {
+        next.history = None;
+    }
+    next
 }
 
 impl Keeping {

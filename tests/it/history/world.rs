@@ -1,7 +1,7 @@
-//! An environment whose clock a test moves, in which nothing runs in the background.
+//! An environment whose clock a test moves, and whose background tasks it runs or drops.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use batondb::env::Env;
@@ -13,6 +13,7 @@ use futures::future::{BoxFuture, FutureExt};
 pub struct Clock {
     now_ms: Arc<AtomicU64>,
     drawn: Arc<AtomicU64>,
+    spawned: Arc<Mutex<Vec<BoxFuture<'static, ()>>>>,
 }
 
 impl Clock {
@@ -25,6 +26,24 @@ impl Clock {
 
     pub fn now(&self) -> u64 {
         self.now_ms.load(Ordering::SeqCst)
+    }
+
+    /// Runs what waits in the background, and what that adds.
+    pub async fn run_background(&self) {
+        loop {
+            let tasks = std::mem::take(&mut *self.spawned.lock().unwrap());
+            if tasks.is_empty() {
+                return;
+            }
+            for task in tasks {
+                task.await;
+            }
+        }
+    }
+
+    /// Drops what waits in the background, as the end of a process does.
+    pub fn drop_background(&self) {
+        self.spawned.lock().unwrap().clear();
     }
 
     pub fn advance(&self, ms: u64) {
@@ -55,8 +74,9 @@ impl Env for Clock {
         futures::future::ready(()).boxed()
     }
 
-    /// Drops it: what is left to do, the next owner finds in the store.
-    fn spawn(&self, _: BoxFuture<'static, ()>) {}
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.spawned.lock().unwrap().push(task);
+    }
 
     fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) {
         work();
