@@ -1,11 +1,14 @@
 //! Opens databases, and holds what all databases of a store share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures::future::FutureExt;
 
 use crate::database::error::DatabaseError;
 use crate::database::interrupt::Interrupt;
 use crate::database::pages::cache::PageCache;
-use crate::database::pages::source::{ReadPolicy, Source};
+use crate::database::pages::source::{ReadPolicy, Reading, Source};
 use crate::database::schedule::handle::Database;
 use crate::database::schedule::memory_budget::MemoryBudget;
 use crate::database::schedule::metrics::OpenDatabases;
@@ -13,10 +16,10 @@ use crate::database::schedule::pool::Pool;
 use crate::database::schedule::shared::{Opened, Shared};
 use crate::database::session::Session;
 use crate::database::stats::Counters;
-use crate::engine::{Engine, Outcome, Preload};
+use crate::engine::{Engine, Outcome, Peek, PointRef, Preload};
 use crate::env::Env;
 use crate::metrics::{Family, Now};
-use crate::types::{ActorId, Meta, PageCount, PageNumber};
+use crate::types::{ActorId, Meta, PageCount, PageNumber, Token, Txid};
 
 /// How long after a start pages are recorded as hints for the next one.
 const LEARNING_MS: u64 = 10_000;
@@ -43,6 +46,27 @@ pub struct ReadOnlyOptions {
     pub queue_max: usize,
     /// How long a transaction that statements have begun may stay open, in milliseconds.
     pub transaction_timeout_ms: u64,
+}
+
+/// How often a reader of the past renews what keeps its point.
+const RENEWAL: Duration = Duration::from_secs(20);
+
+/// Keeps a point as long as somebody reads it.
+fn keep(shared: Arc<Shared>, actor: ActorId, (point, reader): (Txid, Token), held: Weak<()>) {
+    let env = Arc::clone(&shared.env);
+    let task = async move {
+        loop {
+            shared.env.sleep(RENEWAL).await;
+            if held.strong_count() == 0 {
+                // It ends by itself if this fails.
+                let _ = shared.engine.release_reader(&actor, point, reader).await;
+                return;
+            }
+            // If the store is away for a minute, the point may go; a read then says so.
+            let _ = shared.engine.hold_for_reader(&actor, PointRef::Txid(point), reader).await;
+        }
+    };
+    env.spawn(task.boxed());
 }
 
 /// Opens the databases of one store.
@@ -107,6 +131,22 @@ impl Databases {
         Ok(Database::new(shared, opened, session, (interrupt, counters), limits))
     }
 
+    /// Opens SQLite on a point of an actor's past for reading. The point is kept until the database is closed.
+    pub async fn open_at(
+        &self,
+        actor: &ActorId,
+        at: PointRef,
+        options: &ReadOnlyOptions,
+    ) -> Result<Arc<Database>, DatabaseError> {
+        let shared = Arc::clone(&self.shared);
+        let (engine, token) = (Arc::clone(&shared.engine), shared.env.token());
+        let point = engine.hold_for_reader(actor, at, token).await?;
+        let held = Arc::new(());
+        keep(Arc::clone(&shared), actor.clone(), (point, token), Arc::downgrade(&held));
+        let seen = engine.peek_at(actor, point, &[PageNumber::FIRST]).await?;
+        self.read(actor, seen, options, Some(Reading { point, _held: held }))
+    }
+
     /// Opens SQLite on an actor's pages for reading, whoever owns the actor. Nothing is written, not even
     /// hints, and no owner notices. The database follows the actor from head to head and from owner to owner.
     pub async fn open_read_only(
@@ -114,8 +154,18 @@ impl Databases {
         actor: &ActorId,
         options: &ReadOnlyOptions,
     ) -> Result<Arc<Database>, DatabaseError> {
+        let seen = self.shared.engine.peek(actor, None, &[PageNumber::FIRST]).await?;
+        self.read(actor, seen, options, None)
+    }
+
+    fn read(
+        &self,
+        actor: &ActorId,
+        seen: Peek,
+        options: &ReadOnlyOptions,
+        past: Option<Reading>,
+    ) -> Result<Arc<Database>, DatabaseError> {
         let shared = Arc::clone(&self.shared);
-        let seen = shared.engine.peek(actor, None, &[PageNumber::FIRST]).await?;
         let opened = Opened {
             actor: actor.clone(),
             outcome: None,
@@ -126,7 +176,7 @@ impl Databases {
         };
         let (interrupt, counters) = (Arc::new(Interrupt::default()), Arc::new(Counters::default()));
         let of_store = (Arc::clone(&shared.engine), Arc::clone(&shared.cache), Arc::clone(&counters));
-        let source = Source::following(of_store, actor.clone(), seen, options.read_ahead);
+        let source = Source::following(of_store, actor.clone(), seen, (options.read_ahead, past));
         let session = Session::open(source, Arc::clone(&interrupt))?;
         let limits = (options.queue_max, options.transaction_timeout_ms);
         Ok(Database::new(shared, opened, session, (interrupt, counters), limits))

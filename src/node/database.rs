@@ -14,6 +14,7 @@ use napi_derive::napi;
 use super::answer_queue::AnswerQueue;
 use super::convert::NativeMeta;
 use super::error::Failure;
+use super::history::NativePointRef;
 use super::options::{NativePageRange, PreloadRequest};
 use super::runtime::answer;
 use super::traceparent::span;
@@ -43,6 +44,8 @@ pub struct NativeDatabaseOptions {
     pub transaction_timeout_ms: u32,
     /// Whether to only read the actor and leave it to its owner; nothing is preloaded then.
     pub read_only: bool,
+    /// The point of the past to read.
+    pub at: Option<NativePointRef>,
 }
 
 /// [`NativeDatabaseOptions`], copied out of JavaScript's memory.
@@ -52,6 +55,7 @@ pub(super) struct OpenRequest {
     queue_max: u32,
     transaction_timeout_ms: u64,
     read_only: bool,
+    at: Option<NativePointRef>,
 }
 
 impl From<NativeDatabaseOptions> for OpenRequest {
@@ -62,9 +66,9 @@ impl From<NativeDatabaseOptions> for OpenRequest {
             bytes_max: options.max_bytes,
             hints: options.hints,
         };
-        let NativeDatabaseOptions { read_ahead, queue_max, read_only, .. } = options;
+        let NativeDatabaseOptions { read_ahead, queue_max, read_only, at, .. } = options;
         let transaction_timeout_ms = options.transaction_timeout_ms.into();
-        Self { preload, read_ahead, queue_max, transaction_timeout_ms, read_only }
+        Self { preload, read_ahead, queue_max, transaction_timeout_ms, read_only, at }
     }
 }
 
@@ -75,11 +79,14 @@ impl OpenRequest {
         databases: &Databases,
         actor: &ActorId,
     ) -> Result<Arc<Database>, DatabaseError> {
-        let Self { preload, read_ahead, queue_max, transaction_timeout_ms, read_only } = self;
+        let Self { preload, read_ahead, queue_max, transaction_timeout_ms, read_only, at } = self;
         let queue_max = usize::try_from(queue_max).unwrap_or(usize::MAX);
         if read_only {
             let options = ReadOnlyOptions { read_ahead, queue_max, transaction_timeout_ms };
-            return databases.open_read_only(actor, &options).await;
+            return match at {
+                Some(at) => databases.open_at(actor, at.try_into()?, &options).await,
+                None => databases.open_read_only(actor, &options).await,
+            };
         }
         let preload = preload.try_into()?;
         let options = DatabaseOptions { preload, read_ahead, queue_max, transaction_timeout_ms };

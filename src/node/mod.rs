@@ -16,6 +16,7 @@ mod answer_queue;
 mod convert;
 mod database;
 mod error;
+mod history;
 mod inspection;
 mod logger;
 mod metrics;

@@ -13,6 +13,7 @@ use crate::kv::foundationdb::{FoundationDbKv, FoundationDbOptions};
 use crate::kv::memory::MemoryKv;
 
 use super::convert::page_numbers;
+use super::history::NativeHistory;
 
 /// The default size of the page cache of a store's SQL databases.
 const CACHE_BYTES_DEFAULT: u64 = 64 << 20;
@@ -36,6 +37,8 @@ pub struct NativeStoreOptions {
     pub mode: Option<u32>,
     /// The memory for pages of SQL databases, in bytes.
     pub cache_bytes: Option<i64>,
+    /// What the store says of history; none: nothing.
+    pub history: Option<NativeHistory>,
 }
 
 impl NativeStoreOptions {

@@ -17,6 +17,7 @@ use super::convert::{
 };
 use super::database::{NativeDatabase, NativeDatabaseOptions, OpenRequest};
 use super::error::Failure;
+use super::history::NativeHistory;
 use super::inspection::{NativeCopying, NativeInspection, NativeVerification};
 use super::metrics::NativeMetricFamily;
 use super::options::{NativePageRange, NativeStoreOptions, PreloadRequest};
@@ -54,8 +55,10 @@ impl NativeStore {
             // Here, because the rest runs on other threads.
             stop_with_main_thread();
         }
+        let mut options = options;
         let work = async move {
             let cache_bytes_max = options.cache_bytes_max()?;
+            let history = options.history.take().map(NativeHistory::policy).transpose()?;
             let create = options.create && !options.read_only;
             let kv = tokio::task::spawn_blocking(move || options.open()).await.map_err(|stopped| {
                 StoreError::Unavailable(format!("the store was not opened: {stopped}"))
@@ -67,6 +70,9 @@ impl NativeStore {
             } else {
                 Engine::open_existing(kv, Arc::new(SystemEnv)).await?
             };
+            if let Some(policy) = history {
+                engine.keep_history(policy);
+            }
             let engine = Arc::new(engine);
             let env = Arc::new(SystemEnv);
             let databases = Databases::new(Arc::clone(&engine), env, cache_bytes_max, sql_pool());

@@ -31,12 +31,12 @@ pub mod scenarios {
     }
 
     fn task(number: u64) -> Task {
-        (Generation(number), PendingCleanup::Sweep)
+        Task::CleanUp(Generation(number), PendingCleanup::Sweep)
     }
 
     /// Works the list off, as a worker of the engine does.
     fn work(actor: &Actor) {
-        while let Some((Generation(number), _)) = actor.background.next(&actor.id) {
+        while let Some(Task::CleanUp(Generation(number), _)) = actor.background.next(&actor.id) {
             assert!(!actor.runs.swap(true, Ordering::SeqCst), "two workers for one actor");
             point();
             actor.runs.store(false, Ordering::SeqCst);

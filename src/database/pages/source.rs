@@ -25,6 +25,8 @@ use super::hints::{HINT_BYTES_DEFAULT, HintRecorder};
 use super::read_ahead::{READ_AHEAD_BYTES_DEFAULT, ReadAhead};
 use super::source::following::Following;
 
+pub(crate) use following::Reading;
+
 /// How a database reads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadPolicy {

@@ -1,5 +1,7 @@
 //! The operations of history.
 
+use std::path::Path;
+
 use crate::engine::api::PageSet;
 use crate::engine::error::StoreError;
 use crate::engine::history::pins::Unpin;
@@ -11,7 +13,9 @@ use crate::engine::history::{
 use crate::engine::read::peek::Peek;
 use crate::engine::retention::thin;
 use crate::engine::runtime::actor::Actor;
-use crate::types::{ActorId, HistoryPolicy, PageNumber, Token, Txid};
+use crate::engine::runtime::metrics;
+use crate::engine::transfer::export_point;
+use crate::types::{ActorId, HistoryPolicy, Meta, PageNumber, Token, Txid};
 
 use super::Engine;
 
@@ -108,7 +112,7 @@ impl Engine {
         at: PointRef,
         reader: Token,
     ) -> Result<Txid, StoreError> {
-        past::hold_for_reader(&self.core, actor, at, reader).await
+        past::hold_or_find(&self.core, actor, at, reader).await
     }
 
     /// Ends what [`Engine::hold_for_reader`] has begun.
@@ -118,7 +122,20 @@ impl Engine {
         point: Txid,
         reader: Token,
     ) -> Result<(), StoreError> {
-        pins::unpin(&self.core, actor, Unpin::Token(point, reader)).await.map(|_| ())
+        past::release(&self.core, actor, point, reader).await
+    }
+
+    /// Writes a point of an actor to a file, completely or not at all. An existing file is refused unless it may
+    /// be replaced.
+    pub async fn export_point(
+        &self,
+        actor: &ActorId,
+        at: PointRef,
+        file: &Path,
+        replaces: bool,
+    ) -> Result<Meta, StoreError> {
+        let exported = export_point::export_point(&self.core, actor, at, file, replaces).await;
+        metrics::exporting(&self.core, exported)
     }
 
     /// Drops now what an actor's policy does not keep. Returns how many points that were.

@@ -22,7 +22,8 @@ use crate::plan;
 use crate::types::{ActorId, Meta, PageNumber, PageRange, Token, Txid, runs};
 
 use super::api::PointRef;
-use super::{pins, resolve};
+use super::pins::Unpin;
+use super::{pins, points, resolve};
 
 /// Pages of a point.
 struct ReadPoint {
@@ -122,4 +123,31 @@ pub(crate) async fn hold_for_reader(
     let expires_at_ms = now_ms.saturating_add(READER_PIN_MS);
     let pin = Pin { kind: PinKind::Reader, created_at_ms: now_ms, expires_at_ms, name: String::new() };
     Ok(pins::set(core, id, at, pin, token).await?.0)
+}
+
+/// Like [`hold_for_reader`]. In a store that is opened read-only nothing can be held: the reader may find that
+/// its point is gone.
+pub(crate) async fn hold_or_find(
+    core: &Arc<Core>,
+    id: &ActorId,
+    at: PointRef,
+    token: Token,
+) -> Result<Txid, StoreError> {
+    match hold_for_reader(core, id, at.clone(), token).await {
+        Err(StoreError::ReadOnly) => Ok(points::find(core, id, at).await?.txid),
+        held => held,
+    }
+}
+
+/// A reader has ended.
+pub(crate) async fn release(
+    core: &Arc<Core>,
+    id: &ActorId,
+    point: Txid,
+    token: Token,
+) -> Result<(), StoreError> {
+    match pins::unpin(core, id, Unpin::Token(point, token)).await {
+        Err(StoreError::ReadOnly) => Ok(()),
+        released => released.map(|_| ()),
+    }
 }

@@ -98,9 +98,9 @@ impl Export {
 }
 
 /// The file being written.
-struct Target {
+pub(super) struct Target {
     // Closed before the file is removed, if it is: not every system can remove open files.
-    file: BufWriter<File>,
+    pub(super) file: BufWriter<File>,
     partial: Partial,
     /// Txid and size of the head whose pages are in the file so far: an actor that was deleted and created
     /// again may have the same txid, but no pages.
@@ -112,7 +112,7 @@ struct Target {
 }
 
 impl Target {
-    fn create(path: &Path) -> Result<Self, StoreError> {
+    pub(super) fn create(path: &Path) -> Result<Self, StoreError> {
         let (partial, file) = Partial::create(path)?;
         Ok(Self {
             partial,
@@ -137,12 +137,12 @@ impl Target {
         Ok(())
     }
 
-    fn failed(&self, error: &io::Error) -> StoreError {
+    pub(super) fn failed(&self, error: &io::Error) -> StoreError {
         self.partial.failed(error)
     }
 
     /// Makes the file durable under its final name.
-    fn finish(self, replaces: bool) -> Result<(), StoreError> {
+    pub(super) fn finish(self, replaces: bool) -> Result<(), StoreError> {
         let Self { partial, file, .. } = self;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error);
         let file = file.map_err(|error| partial.failed(&error))?;
@@ -189,7 +189,7 @@ async fn write_all(core: &Core, actor: &Actor, target: &SharedTarget) -> Result<
 }
 
 /// The store's own files are never replaced by an export to their name.
-fn refuse_own_file(core: &Core, path: &Path) -> Result<(), StoreError> {
+pub(super) fn refuse_own_file(core: &Core, path: &Path) -> Result<(), StoreError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let beside = Identity::of_place(parent.unwrap_or(Path::new("."))).ok();
     if beside.is_none() || beside != core.kv.identity() || !path.exists() {

@@ -3,6 +3,7 @@
 pub(crate) mod claim;
 pub(crate) mod copy;
 pub(crate) mod export;
+pub(crate) mod export_point;
 pub(crate) mod import;
 pub(crate) mod partial;
 pub(crate) mod receive;

@@ -114,6 +114,9 @@ impl Source {
     /// Reads pages that no pending transaction has written. A commit under way may move the head at any moment,
     /// so its head is as good: these pages are the same there.
     pub(super) fn read_durable(&mut self, wanted: &[PageNumber]) -> Result<PageSet, StoreError> {
+        if let Some(point) = self.past() {
+            return self.engine.wait(self.engine.get_pages_at(&self.actor, point, wanted));
+        }
         let known = (!self.commits.may_have_moved()).then_some(self.head);
         let pages = self.engine.wait(self.engine.get_pages(&self.actor, self.generation, known, wanted))?;
         if pages.head_txid == self.head {

@@ -13,7 +13,7 @@ use crate::database::pages::cache::PageCache;
 use crate::database::pages::read_ahead::{READ_AHEAD_BYTES_DEFAULT, ReadAhead};
 use crate::database::stats::Counters;
 use crate::engine::{Engine, Outcome, PageSet, Peek, Startup, StoreError};
-use crate::types::{ActorId, PageCount, PageNumber, PageSize};
+use crate::types::{ActorId, PageCount, PageNumber, PageSize, Txid};
 
 use super::{ReadPolicy, Source};
 
@@ -28,6 +28,16 @@ pub(crate) struct Following {
     brought: PageSet,
     /// The actor was found at another head, in the middle of a statement.
     moved: bool,
+    /// The point that is read, if it is one of the past.
+    past: Option<Reading>,
+}
+
+/// A point of the past that is read. It is kept as long as this lives.
+#[derive(Clone)]
+pub(crate) struct Reading {
+    pub(crate) point: Txid,
+    /// Whoever renews the pin watches it.
+    pub(crate) _held: Arc<()>,
 }
 
 impl Following {
@@ -52,13 +62,18 @@ impl Source {
         shared: (Arc<Engine>, Arc<PageCache>, Arc<Counters>),
         actor: ActorId,
         Peek { meta, pages }: Peek,
-        read_ahead: bool,
+        (read_ahead, past): (bool, Option<Reading>),
     ) -> Self {
         let nothing = PageSet { pages: Vec::new(), data: Vec::new(), ..pages.clone() };
         let startup = Startup { outcome: Outcome::Lost, meta, pages: nothing, hints: Vec::new() };
         let mut source = Self::new(shared, actor, startup, ReadPolicy { read_ahead, learn_hints: false });
-        source.following = Some(Following { asked: BTreeSet::new(), brought: pages, moved: false });
+        source.following = Some(Following { asked: BTreeSet::new(), brought: pages, moved: false, past });
         source
+    }
+
+    /// The point that is read, if it is one of the past.
+    pub(super) fn past(&self) -> Option<Txid> {
+        self.following.as_ref()?.past.as_ref().map(|reading| reading.point)
     }
 
     /// Whether somebody else owns the actor, so that nothing may be written.
@@ -68,7 +83,9 @@ impl Source {
 
     /// Continues at the actor's newest head. Returns whether it is another one than before.
     pub(crate) fn follow(&mut self) -> Result<bool, StoreError> {
-        let Some(following) = &mut self.following else { return Ok(false) };
+        let Some(following) = self.following.as_mut().filter(|following| following.past.is_none()) else {
+            return Ok(false);
+        };
         let mut wanted: Vec<_> = following.asked.iter().copied().collect();
         wanted.push(PageNumber::FIRST);
         let known = Some((self.generation, self.head));
