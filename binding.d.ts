@@ -52,6 +52,8 @@ export declare class NativeDatabase {
   describe(call: number, scope: number, job: number, sql: string): void
   /** Returns the bytes of the database's file. */
   serialize(call: number, scope: number, job: number): void
+  /** The txid of the last commit, in eight bytes. */
+  point(call: number, scope: number, job: number): void
   /** Runs statements as one transaction. `params` is parallel to `sqls`. */
   batch(call: number, scope: number, job: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>, traceparent?: string | undefined | null): void
   /** Begins a transaction, and returns its scope. Modes: 0 deferred, 1 immediate, 2 exclusive. */
@@ -108,6 +110,24 @@ export declare class NativeSending {
 
 /** An open store. Users see `Store`, which checks every argument first. */
 export declare class NativeStore {
+  /** Sets what one actor keeps: what the store says, if there is no history. */
+  setHistory(actorId: string, history?: NativeHistory | undefined | null): Promise<undefined | Failure>
+  /** The newest points of an actor, up to a limit. */
+  points(actorId: string, from: string | undefined | null, to: string | undefined | null, limit: number): Promise<Array<NativePoint> | Failure>
+  /** The point that is meant. */
+  findPoint(actorId: string, at: NativePointRef): Promise<NativePoint | Failure>
+  /** Pins a point. */
+  pin(actorId: string, at: NativePointRef, name: string, expiresAtMs?: number | undefined | null): Promise<string | Failure>
+  /** Removes the pins of a name, or those that users have set on a point. */
+  unpin(actorId: string, name?: string | undefined | null, at?: string | undefined | null): Promise<boolean | Failure>
+  /** Sets an actor back. */
+  restore(actorId: string, to: NativePointRef): Promise<NativeRestored | Failure>
+  /** Forks an actor. */
+  fork(from: string, to: string, at: NativePointRef): Promise<NativeForked | Failure>
+  /** Copies what an actor shows of others. */
+  flatten(actorId: string): Promise<undefined | Failure>
+  /** Writes a point of an actor to a file. */
+  exportPoint(actorId: string, at: NativePointRef, file: string, overwrite: boolean): Promise<NativeMeta | Failure>
   /** Reserves an actor for a later import of v1 data. */
   prepareV1Migration(actorId: string): Promise<NativeMeta | Failure>
   /** Resets an unfinished import of v1 data. */
@@ -188,6 +208,8 @@ export interface Failure {
   page?: number
   /** The commit that wrote the damaged page. */
   txid?: bigint
+  /** The oldest point that is kept. */
+  oldest?: string
   /** The generation that the caller named. */
   held?: bigint
   /** The generation of the store. */
@@ -318,6 +340,8 @@ export interface NativeDatabaseOptions {
   transactionTimeoutMs: number
   /** Whether to only read the actor and leave it to its owner; nothing is preloaded then. */
   readOnly: boolean
+  /** The point of the past to read. */
+  at?: NativePointRef
 }
 
 /** What a database has done since it was opened. */
@@ -376,6 +400,14 @@ export interface NativeFields {
   values: Array<string | number | bigint | boolean>
 }
 
+/** An actor that was forked. */
+export interface NativeForked {
+  /** The fork's generation. */
+  generation: bigint
+  /** The point of the source that it shows. */
+  point: string
+}
+
 /** Which store on which cluster, and with which limits. */
 export interface NativeFoundationDbOptions {
   /** The cluster file. None: where the client looks for one. */
@@ -422,6 +454,22 @@ export interface NativeHistogram {
   count: number
   /** Their sum. */
   sum: number
+}
+
+/** Which states of the past are kept. */
+export interface NativeHistory {
+  /** The age up to which every commit is kept, in milliseconds; none: nothing is kept. */
+  keepAll?: number
+  /** What is kept of older ones. */
+  then: Array<NativeHistoryTier>
+}
+
+/** A tier of a policy. */
+export interface NativeHistoryTier {
+  /** The length of a stretch, in milliseconds. */
+  every: number
+  /** The age at which the tier ends, in milliseconds. */
+  for: number
 }
 
 /** Everything stored for an actor. */
@@ -542,6 +590,32 @@ export interface NativePageSet {
   data: Uint8Array
 }
 
+/** A state that is kept. */
+export interface NativePoint {
+  /** What it is called. */
+  point: string
+  /** When it was committed, in milliseconds since 1970-01-01 UTC. */
+  timeMs: number
+  /** How it came about. */
+  kind: 'commit' | 'restore' | 'import' | 'fork'
+  /** How many pages have changed since the point before. */
+  pages?: number
+  /** The size of the database in pages. */
+  sizePages: number
+  /** The names of its pins. */
+  names: Array<string>
+}
+
+/** A state of the past: exactly one field is set; none of them: the current state. */
+export interface NativePointRef {
+  /** The point. */
+  point?: string
+  /** A time, in milliseconds since 1970-01-01 UTC. */
+  time?: number
+  /** The name of a pin. */
+  name?: string
+}
+
 /** Latencies in milliseconds. */
 export interface NativeProbeLatency {
   /** To get a read version. */
@@ -566,6 +640,18 @@ export interface NativeProblem {
   severity: 'error' | 'warning'
   /** A description for people. */
   detail: string
+}
+
+/** An actor that was set back. */
+export interface NativeRestored {
+  /** The generation that ended the last owner's. */
+  generation: bigint
+  /** The point that is shown now. */
+  point: string
+  /** When it was committed, in milliseconds since 1970-01-01 UTC. */
+  timeMs: number
+  /** The state before. */
+  undo: string
 }
 
 /** The number of rows and their size. */
@@ -636,6 +722,8 @@ export interface NativeStoreOptions {
   mode?: number
   /** The memory for pages of SQL databases, in bytes. */
   cacheBytes?: number
+  /** What the store says of history; none: nothing. */
+  history?: NativeHistory
 }
 
 /** An actor that was checked. */

@@ -21,6 +21,19 @@ export {
   type Startup,
 } from './types/pages.js';
 
+// History: points, pins, restores, forks, reads of the past.
+export {
+  type Duration,
+  type ForkOptions,
+  type History,
+  type HistoryPolicy,
+  type PinOptions,
+  type Point,
+  type PointsOptions,
+  type Restored,
+  type RestoreOptions,
+} from './types/history.js';
+
 // How a store is opened: in a directory, in memory, on FoundationDB.
 export {
   type EmbeddedStoreOptions,

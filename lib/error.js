@@ -8,6 +8,7 @@ const BRAND = Symbol.for('batondb.BatonError');
 
 const FIELDS = /** @type {const} */ ([
   'actor',
+  'oldest',
   'page',
   'txid',
   'held',

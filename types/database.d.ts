@@ -36,6 +36,11 @@ export interface DatabaseOptions {
    * @default false
    */
   readOnly?: boolean;
+  /**
+   * The state of the past to read, with `readOnly`: a point, a time, or the name of a pin. It is kept until the database
+   * is closed, whatever the policy says.
+   */
+  at?: string | Date;
 
   /** See {@link LoadStartupOptions.traceparent}. */
   traceparent?: string;
@@ -179,6 +184,16 @@ export declare class Database implements AsyncDisposable {
    * stream. `ERR_ABORTED`, `ERR_FENCE_MISMATCH`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_OVERLOADED`, `ERR_CLOSED`.
    */
   serialize(options?: CallOptions): Promise<Uint8Array>;
+
+  /**
+   * Returns the point of the last commit: what {@link History.restore}, {@link History.fork} and
+   * {@link History.pin} take. Calls made before count. Whether the point is kept depends on the actor's policy; the
+   * current one can always be pinned and forked.
+   *
+   * @throws {BatonError} `ERR_ABORTED`, `ERR_FENCE_MISMATCH`, `ERR_NOT_FOUND`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`,
+   * `ERR_OVERLOADED`, `ERR_CLOSED`.
+   */
+  point(options?: CallOptions): Promise<string>;
 
   /**
    * Waits for the calls and transactions in progress, then closes the database. It waits for a transaction no longer

@@ -9,6 +9,8 @@
  * | `ERR_CONCURRENT_TAKEOVER` | another takeover intervened (retryable), or v1 data met an actor that has its own data (not) | see `retryable` |
  * | `ERR_MIGRATION_INCOMPLETE` | an import of v1 data is not finished | yes |
  * | `ERR_NOT_FOUND` | the actor does not exist | no |
+ * | `ERR_EXISTS` | a fork was to be made, and there is an actor of that name | no |
+ * | `ERR_NOT_RETAINED` | a state of the past that is not kept, or never was | no |
  * | `ERR_INVALID_ARG` | a value of the wrong type or shape | no |
  * | `ERR_OUT_OF_RANGE` | a number outside its range | no |
  * | `ERR_TOO_LARGE` | more than the store accepts | no |
@@ -28,6 +30,8 @@ export type ErrorCode =
   | 'ERR_CONCURRENT_TAKEOVER'
   | 'ERR_MIGRATION_INCOMPLETE'
   | 'ERR_NOT_FOUND'
+  | 'ERR_EXISTS'
+  | 'ERR_NOT_RETAINED'
   | 'ERR_INVALID_ARG'
   | 'ERR_OUT_OF_RANGE'
   | 'ERR_TOO_LARGE'
@@ -47,6 +51,8 @@ export type ErrorCode =
 export interface BatonErrorFields {
   /** The actor concerned. */
   readonly actor?: string;
+  /** `ERR_NOT_RETAINED`: the oldest point that is kept, if there is one. */
+  readonly oldest?: string;
   /** `ERR_CORRUPT`: the damaged page. */
   readonly page?: number;
   /** `ERR_CORRUPT`: the commit that wrote the damaged page. */
@@ -89,6 +95,7 @@ export declare class BatonError extends Error implements BatonErrorFields {
   /** Whether the same call may succeed later without any other change. */
   readonly retryable: boolean;
   readonly actor?: string;
+  readonly oldest?: string;
   readonly page?: number;
   readonly txid?: bigint;
   readonly held?: bigint;
@@ -110,6 +117,8 @@ export interface FieldsOfCode {
   ERR_CONCURRENT_TAKEOVER: Required<Pick<BatonErrorFields, 'actor'>>;
   ERR_MIGRATION_INCOMPLETE: Required<Pick<BatonErrorFields, 'actor'>>;
   ERR_NOT_FOUND: Required<Pick<BatonErrorFields, 'actor'>>;
+  ERR_EXISTS: Required<Pick<BatonErrorFields, 'actor'>>;
+  ERR_NOT_RETAINED: Required<Pick<BatonErrorFields, 'actor'>>;
   ERR_COMMIT_UNKNOWN: Required<Pick<BatonErrorFields, 'actor'>>;
   [sqlite: `SQLITE_${string}`]: Required<Pick<BatonErrorFields, 'extendedCode' | 'rawCode'>>;
 }

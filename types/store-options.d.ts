@@ -1,6 +1,7 @@
 // How a store is opened: in a directory, in memory, on FoundationDB.
 
 import type { DatabaseOptions } from './database.js';
+import type { History, HistoryPolicy } from './history.js';
 import type { Store } from './store.js';
 
 export type StoreOptions = EmbeddedStoreOptions | MemoryStoreOptions | FoundationDbStoreOptions;
@@ -55,6 +56,12 @@ export interface EmbeddedStoreOptions {
    * @default 67108864
    */
   cacheBytes?: number;
+  /**
+   * Which states of the past the store's actors keep. Without it, actors stay as they are, and new ones keep nothing;
+   * `false` ends what the store has kept so far, except for pinned states. {@link History.setHistory} sets it for one
+   * actor.
+   */
+  history?: HistoryPolicy | false;
   memory?: undefined;
   foundationdb?: undefined;
 }
@@ -69,6 +76,12 @@ export interface MemoryStoreOptions {
    * @default 67108864
    */
   cacheBytes?: number;
+  /**
+   * Which states of the past the store's actors keep. Without it, actors stay as they are, and new ones keep nothing;
+   * `false` ends what the store has kept so far, except for pinned states. {@link History.setHistory} sets it for one
+   * actor.
+   */
+  history?: HistoryPolicy | false;
   create?: undefined;
   path?: undefined;
   foundationdb?: undefined;
@@ -136,6 +149,12 @@ export interface FoundationDbStoreOptions {
    * @default true
    */
   create?: boolean;
+  /**
+   * Which states of the past the store's actors keep. Without it, actors stay as they are, and new ones keep nothing;
+   * `false` ends what the store has kept so far, except for pinned states. {@link History.setHistory} sets it for one
+   * actor.
+   */
+  history?: HistoryPolicy | false;
   path?: undefined;
   memory?: undefined;
 }

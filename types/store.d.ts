@@ -2,6 +2,7 @@
 
 // The store and its actors.
 
+import type { History } from './history.js';
 import type { Database, DatabaseOptions } from './database.js';
 import type { BatonError } from './errors.js';
 import type {
@@ -413,6 +414,8 @@ export declare class Store implements AsyncDisposable {
   /** {@link Store.close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+export interface Store extends History {}
 
 /** The distribution of values. In JSON the last bound, `Infinity`, becomes `null`. */
 

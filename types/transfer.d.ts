@@ -54,6 +54,11 @@ export interface ExportOptions {
    */
   overwrite?: boolean;
   /**
+   * The state of the past to write, to a file: a point, a time, or the name of a pin. The owner can commit meanwhile, on
+   * every backend. Not for streams. By default the current state.
+   */
+  at?: string | Date;
+  /**
    * Ends an export to a stream with `ERR_ABORTED`; the stream is then destroyed or aborted. With a file it only ends
    * the waiting, and the file may still appear.
    */

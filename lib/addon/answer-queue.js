@@ -142,6 +142,15 @@ class QueuedDatabase {
    * @param {number} job
    * @returns {Promise<Uint8Array | Failure>}
    */
+  point(scope, job) {
+    return ask((call) => this.#native.point(call, scope, job));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {number} job
+   * @returns {Promise<Uint8Array | Failure>}
+   */
   serialize(scope, job) {
     return ask((call) => this.#native.serialize(call, scope, job));
   }

@@ -5,6 +5,7 @@
 const { resolve } = require('node:path');
 
 const check = require('./check.js');
+const { pointRef } = require('./history.js');
 const { traceparent } = require('./traceparent.js');
 
 const PRELOAD_BYTES_DEFAULT = 1024 * 1024;
@@ -70,6 +71,7 @@ function startupOptions(value) {
 const DATABASE_OPTIONS = [
   'preload',
   'readOnly',
+  'at',
   'readAhead',
   'maxQueuedCalls',
   'transactionTimeoutMs',
@@ -102,6 +104,9 @@ function databaseOptions(value) {
   if (readOnly) {
     refuseToOwn({ onFenced, preload: preloaded });
   }
+  if (!readOnly && options.at !== undefined) {
+    throw check.invalid('options.at', 'left out of options without readOnly: true', options.at);
+  }
   if (onFenced !== undefined && typeof onFenced !== 'function') {
     throw check.invalid('options.onFenced', 'a function', onFenced);
   }
@@ -110,6 +115,7 @@ function databaseOptions(value) {
     native: {
       ...preload(preloaded, 'options.preload'),
       readOnly,
+      at: options.at === undefined ? undefined : pointRef(options.at, 'options.at'),
       readAhead: check.boolean(options.readAhead ?? true, 'options.readAhead'),
       queueMax: check.integer(maxQueuedCalls, 'options.maxQueuedCalls', 1, check.U32_MAX),
       transactionTimeoutMs: timeoutMs,
@@ -164,9 +170,10 @@ function importOptions(value) {
 
 /** @param {unknown} value */
 function exportOptions(value) {
-  const options = check.object(value ?? {}, 'options', ['overwrite', 'signal']);
-  const { overwrite } = options;
+  const options = check.object(value ?? {}, 'options', ['overwrite', 'at', 'signal']);
+  const { overwrite, at } = options;
   return {
+    at: at === undefined ? undefined : pointRef(at, 'options.at'),
     overwrite: overwrite === undefined ? undefined : check.boolean(overwrite, 'options.overwrite'),
     signal: check.signal(options.signal, 'options.signal'),
   };

@@ -6,6 +6,7 @@ const { resolve } = require('node:path');
 
 const check = require('./check.js');
 const { BatonError } = require('../error.js');
+const { policy } = require('./history.js');
 
 const BACKENDS = ['path', 'memory', 'foundationdb'];
 const STORE_BYTES_MIN = 1024 * 1024;
@@ -36,6 +37,7 @@ function storeOptions(value) {
     'cacheBytes',
     'readOnly',
     'mode',
+    'history',
   ]);
   const named = BACKENDS.filter((backend) => options[backend] !== undefined);
   if (named.length !== 1) {
@@ -70,6 +72,7 @@ function storeOptions(value) {
     relaxed: false,
     readOnly: false,
     cacheBytes: cacheBytes(options.cacheBytes),
+    history: history(options.history),
   };
 }
 
@@ -96,6 +99,7 @@ function embeddedOptions({ path, durability = 'strict', maxSizeBytes, readOnly =
         ? undefined
         : check.integer(maxSizeBytes, 'options.maxSizeBytes', STORE_BYTES_MIN, Number.MAX_SAFE_INTEGER),
     cacheBytes: cacheBytes(options.cacheBytes),
+    history: history(options.history),
   };
 }
 
@@ -161,6 +165,14 @@ function cacheBytes(value) {
   return value === undefined
     ? undefined
     : check.integer(value, 'options.cacheBytes', 0, Number.MAX_SAFE_INTEGER);
+}
+
+/**
+ * @param {unknown} value
+ * @returns {import('../../binding.js').NativeHistory | undefined}
+ */
+function history(value) {
+  return value === undefined ? undefined : policy(value, 'options.history');
 }
 
 /**

@@ -7,6 +7,7 @@ const { existsSync } = require('node:fs');
 const { BatonError } = require('../error.js');
 const options = require('../arguments/options.js');
 const { count, plain, size } = require('./output.js');
+const { option, state } = require('./state.js');
 
 /** @type {import('./usage.js').Command} */
 const command = {
@@ -16,6 +17,7 @@ const command = {
   help: `Writes one committed head, whole or not at all, beside whoever owns the actor. The file is a plain SQLite database.`,
   options: {
     force: { type: 'boolean', short: 'f', help: 'replace a file that is there' },
+    at: option,
     json: { type: 'boolean', help: 'what was written, as an object' },
   },
   examples: [
@@ -28,7 +30,10 @@ const command = {
       throw new BatonError('ERR_INVALID_ARG', `${file} is there already; pass --force to replace it`);
     }
     const store = await open(undefined, { readOnly: true });
-    const meta = await store.exportTo(actorId, file, { overwrite: values.force ?? false });
+    const meta = await store.exportTo(actorId, file, {
+      overwrite: values.force ?? false,
+      at: values.at === undefined ? undefined : state(values.at),
+    });
     const bytes = meta.sizePages * meta.pageSize;
     if (values.json) {
       await out.json({ actorId, file, bytes, ...meta });

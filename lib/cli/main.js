@@ -25,6 +25,10 @@ const COMMANDS = [
   require('./export.js'),
   require('./import.js'),
   require('./copy.js'),
+  require('./points.js'),
+  require('./pin.js'),
+  require('./restore.js'),
+  require('./fork.js'),
   require('./rename.js'),
   require('./delete.js'),
   require('./bench.js'),
@@ -59,8 +63,8 @@ A store is
                                       &client-library=FILE say which cluster and client
   -                                   what BATON_STORE names; also where no store is given
 
-Only sql --write, import, copy (in the target), rename, delete and bench (for actors of its own) take actors over. All
-other commands read, beside whoever owns the actors.
+Only sql --write, import, copy (in the target), restore, rename, delete and bench (for actors of its own) take actors
+over. All other commands leave them to whoever owns them.
 
 Exit codes: 0 all is well, 1 a problem was found or something failed, 2 the call was wrong, 130 interrupted.
 

@@ -9,6 +9,7 @@ const { isBlank, isComplete } = require('../addon/sql-state.js');
 const { plain } = require('./output.js');
 const { isDotCommand, runDotCommand } = require('./sql-dot.js');
 const { MODES, runAndPrint } = require('./sql-print.js');
+const { option, state } = require('./state.js');
 const { UsageError } = require('./usage.js');
 
 const FOREVER_MS = 2 ** 31 - 1;
@@ -37,6 +38,7 @@ A script ends at the first statement that fails, with exit code 1.`,
     command: { type: 'string', short: 'c', value: 'SQL', help: 'run these statements and end' },
     write: { type: 'boolean', help: 'take the actor over and allow statements that write' },
     create: { type: 'boolean', help: 'with --write: make an actor that does not exist' },
+    at: option,
     mode: { type: 'string', value: MODES.join('|'), help: 'how rows are printed (table)' },
     json: { type: 'boolean', help: 'the same as --mode json' },
   },
@@ -63,9 +65,13 @@ A script ends at the first statement that fails, with exit code 1.`,
     if (!values.create && !(await store.stat(actorId))) {
       throw new BatonError('ERR_NOT_FOUND', `actor ${JSON.stringify(actorId)} does not exist`);
     }
+    if (values.at !== undefined && values.write) {
+      throw new UsageError('--at reads the past, so it goes without --write');
+    }
     const interactive = values.command === undefined && process.stdin.isTTY === true;
     const database = await store.openDatabase(actorId, {
       readOnly: !values.write,
+      at: values.at === undefined ? undefined : state(values.at),
       // Nobody else uses this database. A script may take as long as it needs, and so may a user who types.
       transactionTimeoutMs: FOREVER_MS,
     });

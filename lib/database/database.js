@@ -63,6 +63,14 @@ class Database extends Queries {
     return await this.#connection.call(scope, (native, id, job) => native.serialize(id, job), limits);
   }
 
+  /** @param {import('../../index.js').CallOptions} [options] */
+  async point(options) {
+    const limits = limitOptions(options);
+    const { scope } = this.#connection;
+    const txid = await this.#connection.call(scope, (native, id, job) => native.point(id, job), limits);
+    return Buffer.from(txid).toString('hex');
+  }
+
   stats() {
     return this.#connection.stats();
   }

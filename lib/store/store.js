@@ -14,6 +14,7 @@ const { copy } = require('./copy.js');
 const { Database } = require('../database/database.js');
 const { BatonError, result } = require('../error.js');
 const { toMeta } = require('../results/meta.js');
+const { History } = require('./history.js');
 const { entriesArgument, migrate } = require('./migrate.js');
 const { StoreMetrics } = require('../observe/metrics.js');
 const { OpenDatabases } = require('../database/open-databases.js');
@@ -28,10 +29,10 @@ const { toInspection, verify } = require('./verify.js');
 
 const LIST_PAGE_LENGTH = 1_000;
 
-class Store {
+class Store extends History {
   #native;
   #calls;
-  #databases = new OpenDatabases();
+  #databases;
   /** @type {Set<import('../../binding.js').NativeV1Migration>} */
   #migrations = new Set();
   #transfers = new Transfers();
@@ -41,8 +42,12 @@ class Store {
     if (!(native instanceof NativeStore)) {
       throw new BatonError('ERR_INVALID_ARG', 'A store is made by Store.open(options), not by new Store()');
     }
+    const calls = new Calls(native);
+    const databases = new OpenDatabases();
+    super(calls, databases);
     this.#native = native;
-    this.#calls = new Calls(native);
+    this.#calls = calls;
+    this.#databases = databases;
   }
 
   /**
@@ -190,7 +195,10 @@ class Store {
     const id = options.actorId(actorId);
     const kind = targetArgument(file, 'file');
     const path = kind ? '' : options.file(file);
-    const { overwrite, signal } = options.exportOptions(exportOptions);
+    const { overwrite, at, signal } = options.exportOptions(exportOptions);
+    if (kind && at !== undefined) {
+      throw check.invalid('options.at', 'absent where a stream is written', at);
+    }
     if (kind && overwrite !== undefined) {
       throw check.invalid('options.overwrite', 'absent where a stream is written', overwrite);
     }
@@ -199,7 +207,13 @@ class Store {
           const sending = await this.#calls.call((native) => native.send(id, false));
           return await send(sending, file, kind, stopped);
         })
-      : await this.#calls.call((native) => native.exportTo(id, path, overwrite ?? false), signal);
+      : await this.#calls.call(
+          (native) =>
+            at === undefined
+              ? native.exportTo(id, path, overwrite ?? false)
+              : native.exportPoint(id, at, path, overwrite ?? false),
+          signal,
+        );
     return toMeta(meta);
   }
 

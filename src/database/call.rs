@@ -61,6 +61,8 @@ pub enum Call {
     EachOn(u32, bool),
     /// Return the database as the bytes of a file.
     Serialize,
+    /// The txid of the last commit, once everything before it is durable.
+    Point,
     /// Describe a statement's parameters and columns.
     Describe(String),
     /// Begin a transaction, which is rolled back if it has not ended after this many milliseconds.
@@ -86,6 +88,7 @@ impl Call {
                 | Self::Each(_)
                 | Self::EachOn(..)
                 | Self::Serialize
+                | Self::Point
                 | Self::Fetch(_)
         )
     }
@@ -98,6 +101,7 @@ impl Call {
             }
             Self::EachOn(..) => "a script".to_owned(),
             Self::Serialize => "a serialization".to_owned(),
+            Self::Point => "a question for the point".to_owned(),
             Self::Batch(statements) => {
                 let first = statements.first().map(|(sql, _)| shortened(sql)).unwrap_or_default();
                 format!("a batch that begins with {first}")

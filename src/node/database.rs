@@ -253,6 +253,12 @@ impl NativeDatabase {
         self.submit(call, (scope, job), Call::Serialize, None);
     }
 
+    /// The txid of the last commit, in eight bytes.
+    #[napi]
+    pub fn point(&self, call: u32, scope: u32, job: u32) {
+        self.submit(call, (scope, job), Call::Point, None);
+    }
+
     /// Runs statements as one transaction. `params` is parallel to `sqls`.
     #[napi]
     pub fn batch(

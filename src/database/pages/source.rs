@@ -128,6 +128,11 @@ impl Source {
         &self.commits
     }
 
+    /// The durable head.
+    pub(crate) fn head(&self) -> Txid {
+        self.head
+    }
+
     /// The number of pages.
     pub(crate) fn size(&self) -> PageCount {
         self.commits.size().map_or(self.size, |(size, _)| size)

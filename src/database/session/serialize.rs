@@ -20,6 +20,14 @@ impl Session {
         self.at_one_head(Self::serialize_once)
     }
 
+    /// The txid of the last commit, big-endian: that of this call's beginning, once it is durable.
+    pub(crate) fn point(&mut self) -> Result<Vec<u8>, DatabaseError> {
+        self.enter()?;
+        let mut file = self.file();
+        file.source().settle()?;
+        Ok(file.source().head().0.to_be_bytes().to_vec())
+    }
+
     fn serialize_once(&mut self) -> Result<Vec<u8>, DatabaseError> {
         self.enter()?;
         let bytes = self.number("PRAGMA page_count")?.saturating_mul(self.number("PRAGMA page_size")?);

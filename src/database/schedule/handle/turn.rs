@@ -119,6 +119,7 @@ impl Database {
                 .map(|chunk| Answer::Rows(vec![chunk])),
             Call::Each(sql) => self.on_session(|session| session.each(sql, depth)).map(Answer::Batch),
             Call::EachOn(id, skip) => self.on_session(|session| session.each_on(id, skip)).map(Answer::Batch),
+            Call::Point => self.on_session(Session::point).map(|bytes| Answer::Rows(vec![bytes])),
             Call::Serialize => self.on_session(Session::serialize).map(|bytes| Answer::Rows(vec![bytes])),
             Call::Describe(sql) => self.on_session(|session| session.describe(sql)).map(Answer::Description),
             Call::Begin(behavior, timeout_ms) => {

@@ -1,0 +1,193 @@
+// The past of actors: points, pins, restores, forks, reads and exports of what was.
+
+'use strict';
+
+const { join } = require('node:path');
+const { DatabaseSync } = process.getBuiltinModule?.('node:sqlite') ?? {};
+
+const { isBatonError } = require('../..');
+const { onEachBackend, temporaryDirectory } = require('../helpers.js');
+
+const directory = temporaryDirectory();
+let files = 0;
+
+const codeOf = (promise) =>
+  promise.then(
+    () => 'resolved',
+    (error) => error.code,
+  );
+
+const collect = async (iterable) => {
+  const found = [];
+  for await (const each of iterable) found.push(each);
+  return found;
+};
+
+onEachBackend((openStore) => {
+  let store;
+  beforeEach(async () => {
+    store = await openStore();
+  });
+
+  const openWith = async (id, texts) => {
+    const db = await store.openDatabase(id);
+    await db.exec('CREATE TABLE IF NOT EXISTS notes (text TEXT NOT NULL)');
+    for (const text of texts) await db.run('INSERT INTO notes VALUES (?)', [text]);
+    return db;
+  };
+  const texts = (db) =>
+    db.all('SELECT text FROM notes ORDER BY rowid').then((rows) => rows.map((row) => row.text));
+  const read = async (id, at) => {
+    const db = await store.openDatabase(id, { readOnly: true, at });
+    try {
+      return await texts(db);
+    } finally {
+      await db.close();
+    }
+  };
+
+  test('a mistake is undone by a restore, and the restore by its undo point', async () => {
+    const owner = await openWith('agent', ['plan']);
+    await store.setHistory('agent', { keepAll: '1h' });
+    const before = await owner.point();
+    await owner.run('DELETE FROM notes');
+    await owner.run("INSERT INTO notes VALUES ('nonsense')");
+    const { generation, point, undo, time } = await store.restore('agent', { to: before });
+    expect([generation, point, time <= new Date()]).toEqual([2n, before, true]);
+    // The owner is fenced: what it does now does not count.
+    expect(await codeOf(owner.run("INSERT INTO notes VALUES ('more nonsense')"))).toBe('ERR_FENCE_MISMATCH');
+    const next = await store.openDatabase('agent');
+    expect(await texts(next)).toEqual(['plan']);
+    await next.run("INSERT INTO notes VALUES ('better')");
+    expect(await read('agent', undo)).toEqual(['nonsense']);
+    await next.close();
+    await store.restore('agent', { to: undo });
+    expect(await read('agent', undefined)).toEqual(['nonsense']);
+  });
+
+  test('points are listed, found by time, and read as they were', async () => {
+    await store.setHistory((await openWith('a', [])).actorId, { keepAll: Infinity });
+    const db = await openWith('a', ['one', 'two', 'three']);
+    const points = await collect(store.points('a'));
+    expect(points.map((point) => point.kind)).toEqual(['commit', 'commit', 'commit', 'commit']);
+    expect(points.map((point) => point.point)).toEqual(
+      points
+        .map((point) => point.point)
+        .toSorted()
+        .reverse(),
+    );
+    expect(points[0].point).toBe(await db.point());
+    expect(await read('a', points[1].point)).toEqual(['one', 'two']);
+    expect(await read('a', points[2].time)).toEqual(['one']);
+    expect(await store.pointAt('a', points[2].time)).toEqual({
+      point: points[2].point,
+      time: points[2].time,
+    });
+    expect((await store.pointAt('a', { ago: 0 })).point).toBe(points[0].point);
+    expect(await collect(store.points('a', { limit: 1 }))).toEqual([points[0]]);
+    expect(await collect(store.points('a', { from: points[1].point, to: points[1].point }))).toEqual([
+      points[1],
+    ]);
+    expect(await collect(store.points('a', { from: points[1].time }))).toEqual(points.slice(0, 2));
+    const early = await store.pointAt('a', new Date(0)).catch((error) => error);
+    expect(isBatonError(early, 'ERR_NOT_RETAINED')).toBe(true);
+    expect([early.actor, early.oldest]).toEqual(['a', points[3].point]);
+    await db.close();
+  });
+
+  test('a reader of the past stays where it is while the owner goes on', async () => {
+    const owner = await openWith('a', ['one']);
+    const { point } = await store.pin('a', { name: 'start' });
+    const past = await store.openDatabase('a', { readOnly: true, at: 'start' });
+    for (let count = 0; count < 20; count += 1) await owner.run("INSERT INTO notes VALUES ('more')");
+    expect(await texts(past)).toEqual(['one']);
+    expect(await past.point()).toBe(point);
+    expect(await codeOf(past.run("INSERT INTO notes VALUES ('x')"))).toMatch(
+      /^SQLITE_READONLY|ERR_READ_ONLY/,
+    );
+    await past.close();
+    expect(await store.unpin('a', 'start')).toBe(true);
+    expect(await store.unpin('a', 'start')).toBe(false);
+    expect(await codeOf(read('a', 'start'))).toBe('ERR_NOT_RETAINED');
+    await owner.close();
+  });
+
+  test('a fork shares what it has not changed, and both go their own ways', async () => {
+    const owner = await openWith('live', ['one']);
+    const { generation, point } = await store.fork('live', 'trial');
+    expect([generation, point]).toEqual([1n, await owner.point()]);
+    const trial = await store.openDatabase('trial');
+    await trial.exec('ALTER TABLE notes ADD COLUMN stars INTEGER');
+    await trial.run("INSERT INTO notes VALUES ('trial', 5)");
+    await owner.run("INSERT INTO notes VALUES ('two')");
+    expect(await texts(owner)).toEqual(['one', 'two']);
+    expect(await texts(trial)).toEqual(['one', 'trial']);
+    expect(await trial.get('PRAGMA integrity_check')).toEqual({ integrity_check: 'ok' });
+    await owner.close();
+    // The source is gone at once; what the fork shows of it stays.
+    expect(await store.delete('live')).toBe(true);
+    expect(await store.stat('live')).toBeUndefined();
+    expect(await texts(trial)).toEqual(['one', 'trial']);
+    await store.flatten('trial');
+    expect(await texts(trial)).toEqual(['one', 'trial']);
+    expect(await codeOf(store.fork('trial', 'trial'))).toBe('ERR_EXISTS');
+    await trial.close();
+    const { ok, problems } = await store.verify({ deep: true });
+    expect([ok, problems]).toEqual([true, []]);
+  });
+
+  test('a point is exported as a file while the owner commits', async () => {
+    const owner = await openWith('a', ['one']);
+    await store.pin('a', { name: 'then' });
+    await owner.run("INSERT INTO notes VALUES ('two')");
+    const file = join(directory, `then-${(files += 1)}.sqlite`);
+    await store.exportTo('a', file, { at: 'then' });
+    if (DatabaseSync) {
+      const exported = new DatabaseSync(file);
+      expect(
+        exported
+          .prepare('SELECT text FROM notes')
+          .all()
+          .map((row) => row.text),
+      ).toEqual(['one']);
+      exported.close();
+    }
+    await store.importFrom('copy', file);
+    expect(await read('copy', undefined)).toEqual(['one']);
+    await owner.close();
+  });
+
+  test('bad input is named, and nothing has changed', async () => {
+    const owner = await openWith('a', ['one']);
+    const before = await store.stat('a');
+    for (const [call, code] of [
+      [() => store.setHistory('a', { keepAll: 'soon' }), 'ERR_INVALID_ARG'],
+      [() => store.setHistory('a', { keepAll: -1 }), 'ERR_OUT_OF_RANGE'],
+      [() => store.setHistory('a', { keepAll: 1, then: [{ every: 0, for: 5 }] }), 'ERR_OUT_OF_RANGE'],
+      [() => store.setHistory('a', { keepAll: 9, then: [{ every: 1, for: 5 }] }), 'ERR_OUT_OF_RANGE'],
+      [() => store.setHistory('a', true), 'ERR_INVALID_ARG'],
+      [() => store.setHistory('nobody', false), 'ERR_NOT_FOUND'],
+      [() => store.restore('a', {}), 'ERR_INVALID_ARG'],
+      [() => store.restore('a', { to: 7 }), 'ERR_INVALID_ARG'],
+      [() => store.restore('a', { to: new Date(NaN) }), 'ERR_INVALID_ARG'],
+      [() => store.restore('a', { to: '00000000000000ff' }), 'ERR_NOT_RETAINED'],
+      [() => store.restore('a', { to: 'no such name' }), 'ERR_NOT_RETAINED'],
+      [() => store.restore('nobody', { to: 'x' }), 'ERR_NOT_FOUND'],
+      [() => store.pin('a', { name: '' }), 'ERR_INVALID_ARG'],
+      [() => store.pin('a', { name: '0123456789abcdef' }), 'ERR_INVALID_ARG'],
+      [() => store.pin('a', { expires: 0 }), 'ERR_OUT_OF_RANGE'],
+      [() => store.fork('nobody', 'b'), 'ERR_NOT_FOUND'],
+      [() => store.fork('a', 'b', { at: '00000000000000ff' }), 'ERR_NOT_RETAINED'],
+      [() => store.pointAt('a', 'noon'), 'ERR_INVALID_ARG'],
+      [() => collect(store.points('a', { limit: 0 })), 'ERR_OUT_OF_RANGE'],
+      [() => collect(store.points('nobody')), 'ERR_NOT_FOUND'],
+      [() => store.openDatabase('a', { at: 'x' }), 'ERR_INVALID_ARG'],
+    ]) {
+      expect([String(call), await codeOf(call())]).toEqual([String(call), code]);
+    }
+    expect(await store.stat('a')).toEqual(before);
+    expect(await store.stat('b')).toBeUndefined();
+    await owner.run("INSERT INTO notes VALUES ('two')");
+    await owner.close();
+  });
+});
