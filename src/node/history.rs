@@ -37,8 +37,7 @@ impl NativeHistory {
     pub(super) fn policy(self) -> Result<Option<HistoryPolicy>, StoreError> {
         let Some(keep_all) = self.keep_all else { return Ok(None) };
         let tiers = self.then.into_iter();
-        let tiers =
-            tiers.map(|tier| HistoryTier { every_ms: whole(tier.every), for_ms: whole(tier.for_ms) });
+        let tiers = tiers.map(|tier| HistoryTier { every_ms: whole(tier.every), for_ms: whole(tier.for_ms) });
         Ok(Some(HistoryPolicy::checked(whole(keep_all), tiers.collect())?))
     }
 }

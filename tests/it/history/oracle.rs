@@ -605,3 +605,16 @@ fn each_planted_bug_is_found() {
         assert!(found.is_some(), "{bug:?} is not found");
     }
 }
+
+#[test]
+fn every_kept_point_reads_as_its_copy_in_a_file() {
+    schedules(40, Place::embedded);
+}
+
+#[test]
+fn every_kept_point_reads_as_its_copy_on_a_cluster() {
+    let test = "history::oracle::every_kept_point_reads_as_its_copy_on_a_cluster";
+    if let Some(place) = Place::foundationdb(test) {
+        schedules(6, || place.afresh());
+    }
+}
