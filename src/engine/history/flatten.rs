@@ -13,7 +13,7 @@ use crate::engine::commit::cleanup;
 use crate::engine::error::{Failure, StoreError, corrupt};
 use crate::engine::read::at::At;
 use crate::engine::read::rows::{Stored, walk};
-use crate::engine::retention::rows;
+use crate::engine::retention::{clearing, rows};
 use crate::engine::runtime::actor::{Actor, put_row};
 use crate::engine::runtime::core::Core;
 use crate::kv::{Decision, Isolation, Limits, Mutations, RoomUse, Scan, TransactionFn, View};
@@ -200,7 +200,7 @@ pub(crate) async fn flatten_line(core: &Arc<Core>, id: &ActorId, at: Option<Txid
                 for ancestor in released {
                     cleanup::thin_in_background(core, &Actor::new(&ancestor));
                 }
-                return Ok(());
+                return clearing::clear_below(core, &actor).await;
             }
         }
     }

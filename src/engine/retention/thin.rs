@@ -13,6 +13,7 @@ use crate::kv::{Decision, Isolation, Mutations, ReadFn, RoomUse, TransactionFn, 
 use crate::plan::{self, Thinning};
 use crate::types::{ActorId, Segment, Txid};
 
+use super::clearing::clear_below;
 use super::dropping::{Before, DropPoints, Group, Step};
 use super::rows;
 use super::survey::{Look, Survey};
@@ -53,6 +54,7 @@ pub(crate) async fn thin(
             break;
         }
     }
+    clear_below(core, actor).await?;
     Ok(thinned)
 }
 
