@@ -1,21 +1,22 @@
 //! What a commit of an actor with history writes besides its pages and the head.
 
-use crate::codec::{HistoryRow, PreparedPage};
+use crate::codec::{Head, HistoryRow, PreparedPage};
 use crate::engine::runtime::actor::{Actor, put_row};
 use crate::kv::Mutations;
 use crate::plan::{Keeping, Left};
-use crate::types::{HistoryPolicy, PageSize, Txid};
+use crate::types::{HistoryPolicy, Txid};
 
-/// Writes what a commit at `txid` leaves; `head_txid` is the head that it extends, and `policy` that of the
-/// store.
+use super::batch::{Older, write_pages};
+
+/// Writes what a commit leaves that makes `next` of the head at `head_txid`; `policy` is that of the store.
 pub(crate) fn write_left(
     mutations: &mut Mutations,
     actor: &Actor,
-    (head_txid, txid): (Txid, Txid),
-    page_size: PageSize,
+    (head_txid, next): (Txid, &Head),
     left: &Left,
     policy: Option<&HistoryPolicy>,
 ) {
+    let txid = next.txid;
     if let Some(begins) = &left.begins {
         write_beginning(mutations, actor, head_txid, begins);
         put_row(mutations, actor.keys.history(), &HistoryRow { own: false, policy: policy.cloned() });
@@ -26,13 +27,11 @@ pub(crate) fn write_left(
     if let Some(point) = &left.point {
         put_row(mutations, actor.keys.point(txid), point);
     }
-    let empty = vec![0; page_size.bytes()];
-    for page in left.absent.iter().flat_map(|run| run.pages()) {
-        let key = actor.keys.page(page, txid);
-        let row = PreparedPage::new(page, page_size, &empty, &mut Vec::new());
-        let value = row.seal(&key);
-        mutations.put_guarded(key, value);
-    }
+    let (empty, mut scratch) = (vec![0; next.page_size.bytes()], Vec::new());
+    let absent = left.absent.iter().flat_map(|run| run.pages());
+    let absent: Vec<PreparedPage> =
+        absent.map(|page| PreparedPage::new(page, next.page_size, &empty, &mut scratch)).collect();
+    write_pages(mutations, &actor.keys, &absent, txid, Older::of(next, next));
 }
 
 /// Writes the point at the head from which history is kept. The caller writes the head.

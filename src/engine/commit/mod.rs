@@ -66,9 +66,9 @@ impl TransactionFn for SmallCommit {
                     let older = Older::of(&head, &next);
                     write_pages(&mut mutations, &self.actor.keys, &self.pages, next.txid, older);
                     if let Some(left) = left {
-                        let txids = (head.txid, next.txid);
+                        let heads = (head.txid, &next);
                         let policy = self.policy.as_ref();
-                        write_left(&mut mutations, &self.actor, txids, next.page_size, &left, policy);
+                        write_left(&mut mutations, &self.actor, heads, &left, policy);
                     }
                     mutations.use_room(room_use(head.size_pages, next.size_pages, self.pages.len()));
                     let committed = Committed { txid: next.txid, head: next };

@@ -141,9 +141,9 @@ impl TransactionFn for Finalize {
                     }
                     move_head(&mut mutations, &self.actor, &next, clear_from);
                     if let Some(left) = left {
-                        let txids = (head.txid, next.txid);
+                        let heads = (head.txid, &next);
                         let policy = self.policy.as_ref();
-                        write_left(&mut mutations, &self.actor, txids, next.page_size, &left, policy);
+                        write_left(&mut mutations, &self.actor, heads, &left, policy);
                     }
                     if self.request.rewrites_all {
                         // After a replacement of the whole database, the same page numbers mean something
