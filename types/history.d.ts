@@ -9,7 +9,7 @@ export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}`
  *
  * @example
  * ```ts
- * const policy: HistoryPolicy = { keepAll: '10m', then: [{ every: '5m', for: '7d' }] };
+ * await store.setHistory('agent-7', { keepAll: '10m', then: [{ every: '5m', for: '7d' }] });
  * ```
  */
 export interface HistoryPolicy {

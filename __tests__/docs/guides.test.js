@@ -16,6 +16,7 @@ for (const page of [
   'docs/limits.md',
   'docs/database.md',
   'docs/store.md',
+  'docs/history.md',
 ]) {
   testExamples(page, temporaryDirectory());
 }

@@ -13,7 +13,7 @@ const PART_PAGES_MAX: usize = 1_000;
 /// The other keys of a transaction, besides those of its pages and pending cleanups: fence, head and
 /// manifest, written or read, both ends of the range that a shrink clears, the rows of history, and what a
 /// backend adds to these for conflict detection.
-const OTHER_KEYS: usize = 28;
+const OTHER_KEYS: usize = 40;
 /// The values of the head, of the manifest or the point without the runs that it names, of a line and of empty
 /// pages, plus some reserve.
 const OTHER_BYTES: usize = 4_096;
