@@ -338,6 +338,8 @@ export interface NativeDatabaseStats {
   commits: number
   /** Pages in these commits. */
   pagesCommitted: number
+  /** Transactions in these commits. */
+  transactions: number
   /** Calls that wait or run. */
   queued: number
   /** Bytes of SQLite's page cache. */
