@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::position::{HEADER_BYTES, Position};
 use super::record::BLOCK_BYTES;
@@ -52,7 +53,17 @@ impl Files {
 
     /// What was written down about checkpoints.
     pub(in crate::kv::embedded) fn slots(&self) -> io::Result<Slots> {
-        Ok(Slots::parse(&read_at(&self.checkpoint, 0, BLOCK_BYTES + SLOT_BYTES)?))
+        Ok(Slots::parse(&self.checkpoint_bytes()?))
+    }
+
+    /// The bytes of the slots.
+    pub(in crate::kv::embedded) fn checkpoint_bytes(&self) -> io::Result<Vec<u8>> {
+        read_at(&self.checkpoint, 0, BLOCK_BYTES + SLOT_BYTES)
+    }
+
+    /// When something was last written down about checkpoints, if the file system knows.
+    pub(in crate::kv::embedded) fn checkpoint_noted(&self) -> Option<SystemTime> {
+        self.checkpoint.metadata().and_then(|metadata| metadata.modified()).ok()
     }
 
     /// Writes a checkpoint down. Only within the write turn.
