@@ -1,5 +1,7 @@
 'use strict';
 
+const { join } = require('node:path');
+
 const { Store } = require('../..');
 const { expectRefusal, onEachBackend, rejection, temporaryDirectory } = require('../helpers.js');
 

@@ -43,7 +43,7 @@ pub(super) struct Store {
     pub(super) tables: Tables,
     /// `None` if the store is read without them.
     pub(super) locks: Option<Locks>,
-    place: Place,
+    pub(super) place: Place,
     /// `None` in a store without a journal.
     pub(super) id: Option<StoreId>,
     /// `None` if nothing is written.
@@ -361,10 +361,6 @@ impl Store {
     /// How many transactions were committed through this environment.
     pub(super) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn directory(&self) -> &Path {
-        self.place.directory()
     }
 
     /// Whether its files are still there.

@@ -97,7 +97,7 @@ fn of_journal(survey: &Survey, gap: Gap) -> Finding {
 impl Store {
     fn survey(&self) -> io::Result<Option<Survey>> {
         let Some(id) = self.id else { return Ok(None) };
-        Survey::of(self.directory(), id, &|| self.env.info().last_txn as u64)
+        Survey::of(self.place.directory(), id, &|| self.env.info().last_txn as u64)
     }
 
     /// How the journal is; `None` if the store has none, or none that can be read.
@@ -121,7 +121,7 @@ impl Store {
 
     /// What is wrong with the checkpoint and the journal.
     pub(super) fn check(&self) -> Result<Vec<Finding>, KvError> {
-        let (Some(id), directory) = (self.id, self.directory()) else { return Ok(Vec::new()) };
+        let (Some(id), directory) = (self.id, self.place.directory()) else { return Ok(Vec::new()) };
         let failed = |error| unavailable(&directory.join(CHECKPOINT_NAME), &error);
         let Some(survey) = self.survey().map_err(failed)? else { return Ok(self.missing_files()) };
         let is_ours = survey.checkpoint(id).is_some();
@@ -136,7 +136,7 @@ impl Store {
 
     /// A copy of the data alone is whole. Its journal is made by the first process that may write.
     fn missing_files(&self) -> Vec<Finding> {
-        let is_there = |name: &&str| self.directory().join(name).exists();
+        let is_there = |name: &&str| self.place.directory().join(name).exists();
         let names = [CHECKPOINT_NAME, SEGMENT_NAMES[0], SEGMENT_NAMES[1]];
         let (there, missing): (Vec<_>, Vec<_>) = names.into_iter().partition(is_there);
         if there.is_empty() {

@@ -15,6 +15,7 @@ use batondb::types::Txid;
 use crate::support::{Child, child_arguments, commit, id, start, tell_parent};
 
 const BLOCK_BYTES: u64 = 4_096;
+const NO_BLOCK: &[u8] = &[0; 4_096];
 /// Where the records of the first segment begin, and in which file.
 const FIRST_RECORD: (&str, u64) = ("journal-1", BLOCK_BYTES);
 
@@ -116,7 +117,7 @@ async fn what_a_loss_of_power_would_cost_after_a_kill_is_told() {
         Severity::Error,
         &format!("the record of commit {next} "),
     );
-    overwrite(&path, FIRST_RECORD, &[0; BLOCK_BYTES as usize]);
+    overwrite(&path, FIRST_RECORD, NO_BLOCK);
     expect_one(&told(&path).await, RowKind::Journal, Severity::Error, &format!("on to commit {next},"));
     fs::write(&file, &sound).unwrap();
     assert_eq!(told(&path).await, []);

@@ -265,8 +265,8 @@ mod tests {
     #[test]
     fn commits_without_a_record_are_told_from_a_journal_that_ends() {
         let made = Made::new();
-        for file in 0..2 {
-            fs::write(made.directory.path().join(SEGMENT_NAMES[file]), b"").unwrap();
+        for name in SEGMENT_NAMES {
+            fs::write(made.directory.path().join(name), b"").unwrap();
         }
         assert_eq!(made.survey(FIRST + 2).gap, Some(Gap::NotBegun));
         fs::remove_file(made.directory.path().join(SEGMENT_NAMES[0])).unwrap();
