@@ -18,8 +18,12 @@ use crate::support::Child;
 use crate::survival::disk::record::{Op, Recording};
 use crate::survival::disk::states::{Chance, Disk, Loss, disk};
 use crate::survival::disk::{Control, Watched, is_here};
+use crate::survival::power::model::{RAW_ACTORS, SQL_ACTOR};
+use crate::survival::power::workload::Part;
 
 const STATES: u64 = 300;
+/// With two recorded processes.
+const STATES_OF_TWO: u64 = 150;
 const COMMITS: u64 = 40;
 /// How the long run is told what to do, and a failure is repeated; see scripts/power-loss.mjs.
 const STATES_VARIABLE: &str = "BATON_POWER_STATES";
@@ -39,10 +43,30 @@ fn record(durability: &str, commits: u64, faults: u64) -> (Watched, Recording) {
 
 /// A recording with a bug planted.
 fn record_with(bug: Option<JournalBug>, durability: &str, commits: u64, faults: u64) -> (Watched, Recording) {
+    record_of(&[Part::All], bug, durability, commits, faults)
+}
+
+/// A recording of two processes that commit at the same time.
+fn record_two(bug: Option<JournalBug>) -> (Watched, Recording) {
+    record_of(&[Part::First, Part::Second], bug, "strict", COMMITS, 0)
+}
+
+/// A recording of one process for each part.
+fn record_of(
+    parts: &[Part],
+    bug: Option<JournalBug>,
+    durability: &str,
+    commits: u64,
+    faults: u64,
+) -> (Watched, Recording) {
     let disk = Watched::new();
     let child = "survival::power::workload::a_child_that_commits_on_a_recorded_disk";
-    let arguments = [durability, &commits.to_string(), &faults.to_string(), &name_of(bug)];
-    disk.start(child, true, &arguments).finish();
+    let (commits, faults) = (commits.to_string(), faults.to_string());
+    let start = |part: &Part| {
+        disk.start(child, true, &[durability, &commits, &faults, &name_of(bug), &format!("{part:?}")])
+    };
+    let children: Vec<Child> = parts.iter().map(start).collect();
+    children.into_iter().for_each(Child::finish);
     let recording = Recording::read(&disk.log());
     (disk, recording)
 }
@@ -256,6 +280,40 @@ fn a_disk_that_fails_now_and_then_and_loses_power_loses_nothing_that_was_acknowl
     }
 }
 
+/// How often a commit of one of two processes was acknowledged right after one of the other.
+fn turns(recording: &Recording) -> usize {
+    let is_second = |mark: &str| [RAW_ACTORS[2], SQL_ACTOR].contains(&mark.split(' ').nth(1).unwrap());
+    let acknowledged = recording.marks(recording.ops.len()).filter(|mark| mark.starts_with("ack"));
+    let processes: Vec<bool> = acknowledged.map(is_second).collect();
+    processes.windows(2).filter(|two| two[0] != two[1]).count()
+}
+
+/// Two processes that commit in turns: each goes on in the journal behind the other, and each holds a pin of its own.
+#[test]
+fn what_two_processes_have_acknowledged_is_there() {
+    if !is_here("survival::power::what_two_processes_have_acknowledged_is_there") {
+        return;
+    }
+    let seed = variable(SEED_VARIABLE).unwrap_or(6);
+    let states = variable(STATES_VARIABLE).unwrap_or(STATES_OF_TWO);
+    let mut checked = 0;
+    while checked < states {
+        let (disk, recording) = record_two(None);
+        assert!(turns(&recording) > 20, "only {} turns", turns(&recording));
+        let until = states.min(checked + 500);
+        let findings = Search::new(&recording, seed).find(checked..until, 5);
+        println!(
+            "states {checked} to {until} of {} operations, {} turns",
+            recording.ops.len(),
+            turns(&recording)
+        );
+        if !findings.is_empty() {
+            fail(&findings, seed, &disk.log());
+        }
+        checked = until;
+    }
+}
+
 /// The operations until the first start is answered, and those until LMDB's meta pages are flushed for the first time.
 fn of_the_making(recording: &Recording) -> (usize, std::ops::Range<usize>) {
     let first = |is_it: &dyn Fn(&Op) -> bool| recording.ops.iter().position(is_it).unwrap();
@@ -302,7 +360,7 @@ fn a_flush_that_is_left_out_is_found() {
         path.to_string_lossy().starts_with(name)
     };
     let without_flushes = |op: &Op, is_meant: &dyn Fn(&u64) -> bool| match op {
-        Op::SyncBegin { file } | Op::SyncEnd { file, .. } if is_meant(file) => None,
+        Op::SyncBegin { file, .. } | Op::SyncEnd { file, .. } if is_meant(file) => None,
         op => Some(op.clone()),
     };
     let is_file = |file: &u64| ["data.mdb", "journal", "checkpoint"].iter().any(|name| is(file, name));
@@ -321,7 +379,8 @@ fn a_flush_that_is_left_out_is_found() {
     }
 }
 
-/// Each part of the argument is needed: the pin while states are recorded, the others when they are opened.
+/// Each part of the argument is needed: the pin and the end of the journal while states are recorded, the others when
+/// they are opened.
 #[test]
 fn a_planted_bug_of_the_journal_is_found() {
     if !is_here("survival::power::a_planted_bug_of_the_journal_is_found") {
@@ -329,8 +388,13 @@ fn a_planted_bug_of_the_journal_is_found() {
     }
     let (_disk, sound) = record("strict", COMMITS, 0);
     for bug in JournalBug::ALL {
-        let unpinned = (bug == JournalBug::NoPin).then(|| record_with(Some(bug), "strict", COMMITS, 0));
-        let recording = unpinned.as_ref().map_or(&sound, |(_, recording)| recording);
+        let planted = match bug {
+            JournalBug::NoPin => Some(record_with(Some(bug), "strict", COMMITS, 0)),
+            // One process always knows where its journal ends.
+            JournalBug::TailNotFound => Some(record_two(Some(bug))),
+            JournalBug::MetaNotRestored | JournalBug::ChainNotChecked => None,
+        };
+        let recording = planted.as_ref().map_or(&sound, |(_, recording)| recording);
         let findings = Search { bug: Some(bug), ..Search::new(recording, 5) }.find(0..STATES, 1);
         println!("with {bug:?}: {findings:?}");
         assert_eq!(findings.len(), 1, "nothing was found with {bug:?}");

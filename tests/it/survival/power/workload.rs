@@ -1,5 +1,5 @@
-//! The recorded process: actors that commit side by side, so that commits share flushes, and say in the recording
-//! which commit is coming and which is in. What fails is begun again on a store that was opened again.
+//! The recorded process, or one of two: actors that commit side by side, so that commits share flushes, and say in the
+//! recording which commit is coming and which is in. What fails is begun again on a store that was opened again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -46,12 +46,41 @@ impl Faults {
 
 type Notes = (Marks, Faults);
 
+/// Which of the actors a process has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    All,
+    /// Of two processes, the first one: two actors of raw pages.
+    First,
+    /// The second one: the third of these, and the SQL database.
+    Second,
+}
+
+impl Part {
+    const ALL: [Self; 3] = [Self::All, Self::First, Self::Second];
+
+    fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|part| format!("{part:?}") == name).unwrap()
+    }
+
+    fn raw_actors(self) -> impl Iterator<Item = (u64, &'static str)> {
+        let is_first = |number: &u64| *number < 2;
+        (0..).zip(RAW_ACTORS).filter(move |(number, _)| match self {
+            Self::All => true,
+            Self::First => is_first(number),
+            Self::Second => !is_first(number),
+        })
+    }
+}
+
 /// In the child: arguments are the disk, the log, the durability, how many commits each actor makes, the seed of
-/// the faults, and the bug that is planted.
+/// the faults, the bug that is planted, and which actors it has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_child_that_commits_on_a_recorded_disk() {
     let Some(arguments) = child_arguments() else { return };
-    let [root, log, durability, last, faults, bug] = arguments.as_slice() else { panic!("{arguments:?}") };
+    let [root, log, durability, last, faults, bug, part] = arguments.as_slice() else {
+        panic!("{arguments:?}")
+    };
     if let Some(bug) = JournalBug::named(bug) {
         plant_in_journal(bug);
     }
@@ -67,10 +96,11 @@ async fn a_child_that_commits_on_a_recorded_disk() {
         read_only: false,
         mode: None,
     };
+    let part = Part::named(part);
     let mut openings = 0;
     // In the middle everything is closed and opened again, as a new release of a service does.
     for until in [last / 2, last] {
-        while !pass(&options, until, &notes).await {
+        while !pass(&options, part, until, &notes).await {
             openings += 1;
             assert!(openings < OPENINGS_MAX, "the store does not come back");
         }
@@ -78,8 +108,8 @@ async fn a_child_that_commits_on_a_recorded_disk() {
     tell_parent(&format!("reopened {openings}"));
 }
 
-/// All actors commit up to `until`. Whether they got there.
-async fn pass(options: &EmbeddedOptions, until: u64, notes: &Arc<Notes>) -> bool {
+/// The actors of this process commit up to `until`. Whether they got there.
+async fn pass(options: &EmbeddedOptions, part: Part, until: u64, notes: &Arc<Notes>) -> bool {
     let kv = match EmbeddedKv::open(options) {
         Ok(kv) => kv,
         Err(error) => {
@@ -90,12 +120,14 @@ async fn pass(options: &EmbeddedOptions, until: u64, notes: &Arc<Notes>) -> bool
     let Ok(engine) = Engine::open(Arc::new(kv), Arc::new(SystemEnv)).await else { return false };
     let host = Arc::new(Host::on(Arc::new(engine), 8 << 20));
     let mut tasks = tokio::task::JoinSet::new();
-    for (number, name) in (0..).zip(RAW_ACTORS) {
+    for (number, name) in part.raw_actors() {
         let (engine, notes) = (Arc::clone(&host.engine), Arc::clone(notes));
         tasks.spawn(async move { run_raw(&engine, (number, name), until, &notes).await });
     }
-    let (sql_host, sql_notes) = (Arc::clone(&host), Arc::clone(notes));
-    tasks.spawn(async move { run_sql(&sql_host, until, &sql_notes).await });
+    if part != Part::First {
+        let (sql_host, sql_notes) = (Arc::clone(&host), Arc::clone(notes));
+        tasks.spawn(async move { run_sql(&sql_host, until, &sql_notes).await });
+    }
     let mut all_well = true;
     while let Some(ended) = tasks.join_next().await {
         if let Err(failed) = ended.unwrap() {
