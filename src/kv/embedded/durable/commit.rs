@@ -6,8 +6,8 @@ use crate::kv::KvError;
 use crate::kv::embedded::environment::{Store, WriteTxn};
 use crate::kv::embedded::errors::{is_full, kv_error};
 use crate::kv::embedded::journal::{
-    AppendError, BLOCK_BYTES, Files, Journal, JournalCounters, Position, Record, SEGMENT_BYTES_FIRST,
-    SEGMENT_BYTES_MAX, State,
+    AppendError, BLOCK_BYTES, Checkpoint, Files, Journal, JournalCounters, Position, Record,
+    SEGMENT_BYTES_FIRST, SEGMENT_BYTES_MAX, State,
 };
 use crate::kv::embedded::options::Durability;
 use crate::kv::embedded::planted::{self, JournalBug};
@@ -35,7 +35,9 @@ impl Store {
         if let Some(why) = &state.broken {
             return Err(broken(why));
         }
-        if state.may_write && self.is_at_tail(&state, newest) && !self.is_overdue(&state) {
+        let has_moved =
+            !state.may_write || self.has_moved(journal, &state, newest).map_err(|error| failed(&error))?;
+        if !has_moved && !self.is_overdue(&state) {
             return Ok(());
         }
         self.find_tail(journal, &mut state, newest).map_err(|error| failed(&error))?;
@@ -66,8 +68,23 @@ impl Store {
         !is_journaled || state.tail.is_some_and(|tail| tail.number == newest || is_planted)
     }
 
-    /// Learns what other processes have done to the journal.
-    fn find_tail(&self, journal: &Journal, state: &mut State, newest: u64) -> io::Result<()> {
+    /// Whether other processes have gone on in the journal, or have let it begin anew at a checkpoint of theirs,
+    /// which nothing else tells if they have committed nothing since.
+    pub(super) fn has_moved(&self, journal: &Journal, state: &State, newest: u64) -> io::Result<bool> {
+        if !self.is_at_tail(state, newest) {
+            return Ok(true);
+        }
+        if self.settings.durability == Durability::Relaxed || planted::is_journal(JournalBug::TailNotFound) {
+            return Ok(false);
+        }
+        let number = |checkpoint: &Checkpoint| checkpoint.number;
+        let known = state.checkpoint.as_ref().map(number);
+        Ok(journal.newest_checkpoint()?.as_ref().map(number) != known)
+    }
+
+    /// Learns what other processes have done to the journal. The next record goes where those lead that follow
+    /// the newest checkpoint, since nothing else is applied after a loss of power.
+    pub(super) fn find_tail(&self, journal: &Journal, state: &mut State, newest: u64) -> io::Result<()> {
         let checkpoint = journal.newest_checkpoint()?;
         if checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.is_suspect) {
             state.broken = Some("a flush of its data has failed in another process".to_owned());
@@ -79,7 +96,9 @@ impl Store {
         {
             state.may_write = self.pin_newest(newest).is_ok();
         }
-        let starts = [state.tail, checkpoint.as_ref().map(|found| found.position)];
+        let number = |checkpoint: &Option<Checkpoint>| checkpoint.as_ref().map(|found| found.number);
+        let is_known = number(&checkpoint) == number(&state.checkpoint);
+        let starts = [state.tail.filter(|_| is_known), checkpoint.as_ref().map(|found| found.position)];
         state.checkpoint = checkpoint;
         state.tail = None;
         for start in starts.into_iter().flatten() {
