@@ -44,7 +44,33 @@ impl Faults {
     }
 }
 
-type Notes = (Marks, Faults);
+/// What is said in the recording.
+struct Said {
+    marks: Marks,
+    /// Whether a loss of power must leave what was acknowledged.
+    is_kept: bool,
+}
+
+impl Said {
+    /// This process owns the actor.
+    fn own(&self, actor: &str, generation: impl std::fmt::Display) {
+        if self.is_kept {
+            self.marks.say(&format!("own {actor} {generation}"));
+        }
+    }
+
+    fn begin(&self, actor: &str, tag: impl std::fmt::Display) {
+        self.marks.say(&format!("begin {actor} {tag}"));
+    }
+
+    fn acknowledged(&self, actor: &str, tag: impl std::fmt::Display) {
+        if self.is_kept {
+            self.marks.say(&format!("ack {actor} {tag}"));
+        }
+    }
+}
+
+type Notes = (Said, Faults);
 
 /// Which of the actors a process has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,8 +113,12 @@ async fn a_child_that_commits_on_a_recorded_disk() {
     let controls = Controls::open(&Path::new(log).with_file_name("control"));
     controls.set(Control::ErrorNumber, u32::try_from(libc::EIO).unwrap());
     let faults = Faults { seed: faults.parse().unwrap(), drawn: AtomicU64::new(0), controls };
-    let (notes, last) = (Arc::new((Marks::to(Path::new(log)), faults)), last.parse().unwrap());
     let durability = if durability == "strict" { Durability::Strict } else { Durability::Relaxed };
+    let part = Part::named(part);
+    // Beside a process whose commits a loss of power leaves, nothing is said of those that it may cost.
+    let is_kept = durability == Durability::Strict || part == Part::All;
+    let said = Said { marks: Marks::to(Path::new(log)), is_kept };
+    let (notes, last) = (Arc::new((said, faults)), last.parse().unwrap());
     let options = EmbeddedOptions {
         path: Path::new(root).join(DIRECTORY),
         durability,
@@ -96,7 +126,6 @@ async fn a_child_that_commits_on_a_recorded_disk() {
         read_only: false,
         mode: None,
     };
-    let part = Part::named(part);
     let mut openings = 0;
     // In the middle everything is closed and opened again, as a new release of a service does.
     for until in [last / 2, last] {
@@ -143,26 +172,26 @@ async fn run_raw(
     engine: &Engine,
     (number, name): (u64, &'static str),
     until: u64,
-    (marks, faults): &Notes,
+    (said, faults): &Notes,
 ) -> Result<(), Failed> {
     let actor = id(name);
     let started = engine.load_startup(&actor, &first_page()).await?;
     let (generation, mut head) = (started.meta.generation, started.meta.head_txid);
-    marks.say(&format!("own {name} {generation}"));
+    said.own(name, generation);
     let mut tag = model::tag_at(engine, (number, &actor), generation, started.meta.size_pages).await?;
     while tag < until {
         tag += 1;
         faults.draw();
-        marks.say(&format!("begin {name} {tag}"));
+        said.begin(name, tag);
         head = model::commit(engine, (number, &actor), generation, head, tag).await?;
-        marks.say(&format!("ack {name} {tag}"));
+        said.acknowledged(name, tag);
     }
     Ok(())
 }
 
-async fn run_sql(host: &Host, until: u64, (marks, _): &Notes) -> Result<(), Failed> {
+async fn run_sql(host: &Host, until: u64, (said, _): &Notes) -> Result<(), Failed> {
     let db = host.try_open(SQL_ACTOR).await?;
-    marks.say(&format!("own {SQL_ACTOR} {}", db.database.opened().meta.generation));
+    said.own(SQL_ACTOR, db.database.opened().meta.generation);
     if db.value("SELECT count(*) FROM sqlite_schema").await? == 0.into() {
         let tx = db.begin().await?;
         tx.exec(SQL_TABLES).await?;
@@ -174,11 +203,11 @@ async fn run_sql(host: &Host, until: u64, (marks, _): &Notes) -> Result<(), Fail
     };
     while u64::try_from(tag).unwrap() < until {
         tag += 1;
-        marks.say(&format!("begin {SQL_ACTOR} {tag}"));
+        said.begin(SQL_ACTOR, tag);
         let statements = model::sql_change(tag);
         let statements: Vec<_> = statements.iter().map(|sql| (sql.as_str(), &[][..])).collect();
         db.batch(&statements).await?;
-        marks.say(&format!("ack {SQL_ACTOR} {tag}"));
+        said.acknowledged(SQL_ACTOR, tag);
     }
     db.close().await;
     Ok(())
