@@ -19,7 +19,6 @@ use crate::kv::embedded::environment::Store;
 use crate::kv::embedded::errors::no_turn;
 use crate::kv::embedded::journal::{Checkpoint, Journal, JournalCounters, Position, State};
 use crate::kv::embedded::locks::Locks;
-use crate::kv::embedded::options::Durability;
 use crate::kv::embedded::{clock, data_file};
 
 /// How long the background waits for the write turn.
@@ -144,8 +143,7 @@ impl Store {
         newest: u64,
     ) -> io::Result<(Option<Checkpoint>, Position, bool)> {
         let before = journal.newest_checkpoint()?;
-        let is_journaled = self.settings.durability == Durability::Strict;
-        let tail = state.tail.filter(|tail| is_journaled && tail.number == newest);
+        let tail = state.tail.filter(|tail| self.is_journaled() && tail.number == newest);
         if let Some(tail) = tail {
             return Ok((before, tail, false));
         }

@@ -44,7 +44,9 @@ impl Store {
         if let Some(why) = &state.broken {
             return Err(broken(why));
         }
-        if state.may_write && self.is_at_tail(&state, newest) && !self.is_overdue(&state) {
+        self.make_way(journal, &state).map_err(|error| failed(&error))?;
+        let is_placed = !self.is_journaled() || self.is_at_tail(&state, newest);
+        if state.may_write && is_placed && !self.is_overdue(&state) {
             return Ok(());
         }
         self.checkpoint_in_turn(journal, &mut state, newest)
@@ -62,10 +64,17 @@ impl Store {
         state.bytes > self.due_bytes() + self.file_bytes() / OVERDUE_SHARE
     }
 
+    pub(super) fn is_journaled(&self) -> bool {
+        self.settings.durability == Durability::Strict
+    }
+
+    /// Whether the newest commit is the last one that this process has made, or has found.
     fn is_at_tail(&self, state: &State, newest: u64) -> bool {
-        let is_journaled = self.settings.durability == Durability::Strict;
         let is_planted = planted::is_journal(JournalBug::TailNotFound);
-        !is_journaled || state.tail.is_some_and(|tail| tail.number == newest || is_planted)
+        if !self.is_journaled() {
+            return state.unjournaled == Some(newest);
+        }
+        state.tail.is_some_and(|tail| tail.number == newest || is_planted)
     }
 
     /// Whether other processes have gone on in the journal, or have let it begin anew at a checkpoint of theirs,
@@ -74,12 +83,26 @@ impl Store {
         if !self.is_at_tail(state, newest) {
             return Ok(true);
         }
-        if self.settings.durability == Durability::Relaxed || planted::is_journal(JournalBug::TailNotFound) {
+        if planted::is_journal(JournalBug::TailNotFound) {
             return Ok(false);
         }
         let number = |checkpoint: &Checkpoint| checkpoint.number;
         let known = state.checkpoint.as_ref().map(number);
+        // Whoever goes on in the journal at that checkpoint and is killed leaves no other trace.
+        let may_be_followed = |checkpoint: &Checkpoint| !self.is_journaled() && checkpoint.txn() == newest;
+        if state.checkpoint.as_ref().is_some_and(may_be_followed) {
+            return Ok(true);
+        }
         Ok(journal.newest_checkpoint()?.as_ref().map(number) != known)
+    }
+
+    /// Before a commit without a record: nothing in the journal may have its number. Such a record was never
+    /// committed, since its process was killed, and others would go on behind it.
+    fn make_way(&self, journal: &Journal, state: &State) -> io::Result<()> {
+        match state.tail.filter(|_| !self.is_journaled()) {
+            Some(tail) => journal.log.retract_uncommitted(tail),
+            None => Ok(()),
+        }
     }
 
     /// Learns what other processes have done to the journal. The next record goes where those lead that follow
@@ -229,9 +252,14 @@ impl Store {
         txn: lmdb::WriteTxn<'_>,
         record: &Record,
     ) -> lmdb::Result<()> {
+        let number = txn.id();
         let committed = txn.commit();
         if committed.is_ok() {
-            self.has_written(&mut journal.state(), record.file_bytes());
+            let mut state = journal.state();
+            if self.env.info().last_txn == number {
+                state.unjournaled = Some(number as u64);
+            }
+            self.has_written(&mut state, record.file_bytes());
         }
         committed
     }
