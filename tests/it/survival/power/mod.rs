@@ -47,8 +47,8 @@ fn record_with(bug: Option<JournalBug>, durability: &str, commits: u64, faults: 
 }
 
 /// A recording of two processes that commit at the same time, the second one with this durability.
-fn record_two(bug: Option<JournalBug>, second: &str) -> (Watched, Recording) {
-    record_of(&[(Part::First, "strict"), (Part::Second, second)], bug, COMMITS, 0)
+fn record_two(bug: Option<JournalBug>, second: &str, faults: u64) -> (Watched, Recording) {
+    record_of(&[(Part::First, "strict"), (Part::Second, second)], bug, COMMITS, faults)
 }
 
 /// A recording of one process for each part.
@@ -290,17 +290,25 @@ fn turns(recording: &Recording) -> usize {
 /// Two processes that commit in turns: each goes on in the journal behind the other, and each holds a pin of its own.
 #[test]
 fn what_two_processes_have_acknowledged_is_there() {
-    search_two("survival::power::what_two_processes_have_acknowledged_is_there", "strict", STATES_OF_TWO);
+    let test = "survival::power::what_two_processes_have_acknowledged_is_there";
+    search_two(test, "strict", STATES_OF_TWO, false);
 }
 
 /// What one process has acknowledged is there although the other one commits without the journal.
 #[test]
 fn what_a_process_has_acknowledged_beside_a_relaxed_one_is_there() {
     let test = "survival::power::what_a_process_has_acknowledged_beside_a_relaxed_one_is_there";
-    search_two(test, "relaxed", STATES_OF_TWO / 2);
+    search_two(test, "relaxed", STATES_OF_TWO / 2, false);
 }
 
-fn search_two(test: &str, second: &str, states: u64) {
+/// A flush that failed in one process is told to no other, and what it has lost is as lost for the other.
+#[test]
+fn what_two_processes_have_acknowledged_on_a_failing_disk_is_there() {
+    let test = "survival::power::what_two_processes_have_acknowledged_on_a_failing_disk_is_there";
+    search_two(test, "strict", STATES_OF_TWO / 2, true);
+}
+
+fn search_two(test: &str, second: &str, states: u64, fails: bool) {
     if !is_here(test) {
         return;
     }
@@ -308,12 +316,17 @@ fn search_two(test: &str, second: &str, states: u64) {
     let states = variable(STATES_VARIABLE).unwrap_or(states);
     let mut checked = 0;
     while checked < states {
-        let (disk, recording) = record_two(None, second);
+        let faults = if fails { seed + checked } else { 0 };
+        let (disk, recording) = record_two(None, second, faults);
         let turns = turns(&recording);
         assert!(turns > 20, "only {turns} turns");
-        let until = states.min(checked + 500);
+        let until = states.min(checked + if fails { 75 } else { 500 });
         let findings = Search::new(&recording, seed).find(checked..until, 5);
-        println!("states {checked} to {until} of {} operations, {turns} turns", recording.ops.len());
+        let faults = disk.controls().get(Control::FaultsDone);
+        println!(
+            "states {checked} to {until} of {} operations, {turns} turns, {faults} faults",
+            recording.ops.len()
+        );
         if !findings.is_empty() {
             fail(&findings, seed, &disk.log());
         }
@@ -398,7 +411,7 @@ fn a_planted_bug_of_the_journal_is_found() {
         let planted = match bug {
             JournalBug::NoPin => Some(record_with(Some(bug), "strict", COMMITS, 0)),
             // One process always knows where its journal ends.
-            JournalBug::TailNotFound => Some(record_two(Some(bug), "strict")),
+            JournalBug::TailNotFound => Some(record_two(Some(bug), "strict", 0)),
             JournalBug::MetaNotRestored | JournalBug::ChainNotChecked => None,
         };
         let recording = planted.as_ref().map_or(&sound, |(_, recording)| recording);
