@@ -157,9 +157,13 @@ impl Store {
     fn finish_checkpoint(&self, journal: &Journal, state: &mut State, begun: Begun) -> Result<(), KvError> {
         let Begun { mut checkpoint, is_fresh, bytes, at } = begun;
         let newer = journal.newest_checkpoint().map_err(|error| failed(&error))?;
-        let is_served = newer.as_ref().is_some_and(|newer| {
-            newer.txn() >= checkpoint.txn() && journal.machine.is_still(&newer.machine) && !newer.is_suspect
-        });
+        if newer.as_ref().is_some_and(|newer| newer.is_suspect) {
+            // Only one process hears of a flush that has failed. The last good checkpoint stays.
+            return Err(Self::distrust(journal, state, FlushFailed("in another process".to_owned())));
+        }
+        let is_served = newer
+            .as_ref()
+            .is_some_and(|newer| newer.txn() >= checkpoint.txn() && journal.machine.is_still(&newer.machine));
         if is_served {
             checkpoint = newer.expect("it is the one that serves");
             // Its journal may be another one than that which this process knew.
