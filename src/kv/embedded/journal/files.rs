@@ -112,7 +112,6 @@ impl Files {
     pub(in crate::kv::embedded) fn make_ready(&self, file: usize, to: u64) -> io::Result<()> {
         let mut from = self.segment_bytes(file)?;
         if from >= to {
-            forget(&self.segments[file]);
             return Ok(());
         }
         let zeros = vec![0; ZEROS_BYTES];
@@ -121,9 +120,12 @@ impl Files {
             self.write(file, from, &zeros[..bytes])?;
             from += bytes as u64;
         }
-        self.segments[file].sync_all()?;
+        self.segments[file].sync_all()
+    }
+
+    /// Drops what the kernel has in memory of one of the two files, all of which is on the disk.
+    pub(in crate::kv::embedded) fn forget(&self, file: usize) {
         forget(&self.segments[file]);
-        Ok(())
     }
 
     /// The beginning of the segment that one of the two files holds.

@@ -39,6 +39,8 @@ impl Log {
     ) -> Result<Position, AppendError> {
         let file = tail.file();
         if tail.is_start() {
+            // What an earlier use of the file has written in large pieces would count again with each record.
+            self.files.forget(file);
             self.files.write(file, 0, &tail.header(self.store)).map_err(AppendError::NotWritten)?;
         }
         let (bytes, written) = record.seal(tail.number + 1, tail.chain);
