@@ -166,6 +166,8 @@ impl Store {
             .is_some_and(|newer| newer.txn() >= checkpoint.txn() && journal.machine.is_still(&newer.machine));
         if is_served {
             checkpoint = newer.expect("it is the one that serves");
+            // Whoever wrote it down may have been killed before it was flushed.
+            journal.log.files.flush_checkpoint().map_err(|error| failed(&error))?;
             // Its journal may be another one than that which this process knew.
             state.tail = None;
         } else {

@@ -121,6 +121,10 @@ impl Store {
         }
         let number = |checkpoint: &Option<Checkpoint>| checkpoint.as_ref().map(|found| found.number);
         let is_known = number(&checkpoint) == number(&state.checkpoint);
+        if !is_known && checkpoint.is_some() {
+            // Whoever wrote it down may have been killed before it was flushed.
+            journal.log.files.flush_checkpoint()?;
+        }
         let starts = [state.tail.filter(|_| is_known), checkpoint.as_ref().map(|found| found.position)];
         state.checkpoint = checkpoint;
         state.tail = None;

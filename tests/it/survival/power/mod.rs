@@ -6,6 +6,7 @@
 //! the same run without flushes, and by recordings from which one kind of flush is removed.
 
 mod check;
+mod learned;
 mod model;
 mod workload;
 

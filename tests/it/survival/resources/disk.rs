@@ -1,6 +1,5 @@
 //! A disk that fails, fills up, or is slow.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use batondb::types::{Generation, Txid};
 
 use crate::support::{commit, id, start, tags};
 use crate::survival::disk::{ALWAYS, Control, Controls};
+use crate::survival::note_again;
 use crate::survival::resources::{engine, errno, place, run};
 
 /// The head and the generation of an actor with one commit of pages 1 to 3.
@@ -117,25 +117,6 @@ fn a_flush_that_failed_in_another_process_is_no_checkpoint_of_this_one() {
     );
 }
 
-/// Says in place of another process that one of its flushes has failed.
-fn distrust(checkpoints: &Path) {
-    const SLOT: usize = 4_096;
-    let mut file = std::fs::read(checkpoints).unwrap();
-    let number =
-        |slot: usize| file.get(slot * SLOT + 8..slot * SLOT + 16).map(|bytes| bytes.try_into().unwrap());
-    let numbers = [0, 1].map(|slot| number(slot).map_or(0, u64::from_be_bytes));
-    let newest = usize::from(numbers[1] > numbers[0]);
-    let mut slot = file[newest * SLOT..newest * SLOT + 248].to_vec();
-    slot[8..16].copy_from_slice(&(numbers[newest] + 1).to_be_bytes());
-    slot[103] = 1;
-    let hash = xxhash_rust::xxh3::xxh3_64(&slot[..240]);
-    slot[240..].copy_from_slice(&hash.to_be_bytes());
-    file.resize(SLOT + slot.len(), 0);
-    let at = (1 - newest) * SLOT;
-    file[at..at + slot.len()].copy_from_slice(&slot);
-    std::fs::write(checkpoints, file).unwrap();
-}
-
 /// The other one hears of it while this one flushes, which goes well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_child_beside_one_whose_data_is_not_flushed() {
@@ -151,7 +132,7 @@ async fn a_child_beside_one_whose_data_is_not_flushed() {
     let checkpoint = std::thread::spawn(move || background.checkpoint());
     until_a_flush_waits(&controls, before).await;
     let checkpoints = path.join("checkpoint");
-    distrust(&checkpoints);
+    note_again(&checkpoints, true);
     let distrusted = std::fs::read(&checkpoints).unwrap();
     controls.set(Control::SyncsHeld, 0);
     checkpoint.join().unwrap().unwrap_err();
