@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use batondb::engine::{Engine, Problem, RowKind, Severity, VerifyScope};
-use batondb::env::SystemEnv;
+use batondb::env::{Env, SystemEnv};
 use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
 use batondb::kv::{JournalStatus, Kv};
 use batondb::types::Txid;
@@ -147,6 +147,22 @@ async fn a_process_that_writes_meanwhile_is_no_damage() {
             assert_eq!(problems(&reader).await, [], "{durability}");
         }
     }
+}
+
+/// It makes a checkpoint soon, so there is nothing to wait for.
+#[tokio::test]
+async fn a_relaxed_process_does_not_wait_for_itself() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (engine, _kv) = engine(&scratch.path().join("store"), Durability::Relaxed, false).await;
+    let generation = start(&engine, &id("a")).await.meta.generation;
+    let mut head = Txid(0);
+    let begun = SystemEnv.elapsed();
+    for tag in 1..=20 {
+        head = commit(&engine, &id("a"), generation, head, [1], tag).await.unwrap();
+        assert_eq!(problems(&engine).await, []);
+    }
+    let took = SystemEnv.elapsed().saturating_sub(begun);
+    assert!(took.as_secs() < 5, "{took:?}");
 }
 
 #[tokio::test]
