@@ -168,8 +168,6 @@ impl Store {
             checkpoint = newer.expect("it is the one that serves");
             // Whoever wrote it down may have been killed before it was flushed.
             journal.log.files.flush_checkpoint().map_err(|error| failed(&error))?;
-            // Its journal may be another one than that which this process knew.
-            state.tail = None;
         } else {
             if let Some(newer) = newer.as_ref().filter(|_| is_fresh) {
                 let live = Self::live(journal, newer, checkpoint.txn()).map_err(|error| failed(&error))?;
@@ -186,6 +184,10 @@ impl Store {
                 }
                 return Err(failed(&error));
             }
+        }
+        if is_served || is_fresh {
+            // The journal that follows it may be another one than that which this process knew.
+            state.tail = None;
         }
         self.unsettled.settle();
         self.forget_freed_through(journal, state, checkpoint.txn())?;
