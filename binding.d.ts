@@ -362,6 +362,8 @@ export interface NativeDatabaseStats {
   commits: number
   /** Pages in these commits. */
   pagesCommitted: number
+  /** Transactions in these commits. */
+  transactions: number
   /** Calls that wait or run. */
   queued: number
   /** Bytes of SQLite's page cache. */
@@ -486,6 +488,30 @@ export interface NativeInspection {
   problems: Array<NativeProblem>
   /** How many further problems there are. */
   problemsOmitted: number
+}
+
+/** A segment of a journal. */
+export interface NativeJournalSegment {
+  /** Its number. */
+  number: number
+  /** The bytes of its file. */
+  fileBytes: number
+}
+
+/** What the files of a journal hold. */
+export interface NativeJournalStatus {
+  /** Its segments. */
+  segments: Array<NativeJournalSegment>
+  /** The commit of the last checkpoint. */
+  checkpoint?: number
+  /** How long ago that was written down. */
+  checkpointAgeMs?: number
+  /** The newest commit. */
+  newest: number
+  /** Records since the checkpoint. */
+  records: number
+  /** Their bytes. */
+  bytes: number
 }
 
 /** A log record. */
@@ -631,7 +657,7 @@ export interface NativeProblem {
   /** The actor concerned. */
   actorId?: string
   /** The kind of row. */
-  kind: 'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'unknown'
+  kind: 'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'unknown' | 'checkpoint' | 'journal'
   /** The page. */
   page?: number
   /** The txid in the row's key. */
@@ -702,6 +728,8 @@ export interface NativeStatus {
   messages: Array<string>
   /** More about a cluster. */
   foundationdb?: NativeClusterStatus
+  /** More about a journal. */
+  journal?: NativeJournalStatus
 }
 
 /** Which store to open. */

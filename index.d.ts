@@ -61,6 +61,7 @@ export {
 // What a store holds and how it is: checks, inspections, health.
 export {
   type FoundationDbStatus,
+  type JournalStatus,
   type Inspection,
   type PingOptions,
   type PingResult,

@@ -30,7 +30,11 @@ const env = { ...process.env, BATON_POWER_STATES: values.states, BATON_POWER_SEE
 if (values.log !== undefined && values.state !== undefined) {
   Object.assign(env, { BATON_POWER_LOG: values.log, BATON_POWER_STATE: values.state });
 }
-const { status } = spawnSync('cargo', ['test', '--test', 'it', 'power::whatever', '--', '--nocapture'], {
+// A recording is checked in the same way whatever it is of.
+const searches =
+  values.log === undefined ? ['whatever', 'a_disk_that', 'what_two', 'what_a_process'] : ['whatever'];
+const filters = searches.map((search) => `survival::power::${search}`);
+const { status } = spawnSync('cargo', ['test', '--test', 'it', '--', ...filters, '--nocapture'], {
   cwd: fileURLToPath(new URL('..', import.meta.url)),
   env,
   stdio: 'inherit',

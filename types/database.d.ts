@@ -287,10 +287,12 @@ export interface DatabaseStats {
   preloadHits: number;
   /** Reads answered by the cache. */
   cacheHits: number;
-  /** Commits to the store. */
+  /** Commits to the store. One may carry several transactions, of calls that were made at the same time. */
   commits: number;
   /** Pages written by these commits. */
   pagesCommitted: number;
+  /** Transactions that these commits made durable. */
+  transactions: number;
   /** Calls waiting in the queue now. */
   queued: number;
   /** Memory used by the database now, in bytes. */

@@ -63,8 +63,21 @@ export interface VerifyReport {
 export interface Problem {
   /** The actor concerned. Absent if the row belongs to no actor. */
   actorId?: string;
-  /** The kind of row, or `'integrity'` for a problem that SQLite found. */
-  kind: 'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'unknown' | 'integrity';
+  /**
+   * The kind of row, or `'integrity'` for a problem that SQLite found. `'checkpoint'` and `'journal'` are the files
+   * beside the rows of a store in a directory.
+   */
+  kind:
+    | 'store'
+    | 'fence'
+    | 'head'
+    | 'page'
+    | 'stage'
+    | 'hints'
+    | 'unknown'
+    | 'integrity'
+    | 'checkpoint'
+    | 'journal';
   /** The page number, if the row is a page. */
   page?: number;
   /** The commit that wrote it. */
@@ -163,6 +176,27 @@ export interface StoreStatus {
   messages: string[];
   /** With the backend `'foundationdb'`: what the cluster reports about itself. */
   foundationdb?: FoundationDbStatus;
+  /** With the backend `'embedded'`: what its journal holds. Absent if the store is of the format without one. */
+  journal?: JournalStatus;
+}
+
+/**
+ * What the journal of a store in a directory holds, whichever process has written it. After a loss of power the store
+ * goes back to the checkpoint, and the records since then are applied again.
+ */
+export interface JournalStatus {
+  /** The segments, by their numbers, and the bytes of their files. */
+  segments: { number: number; fileBytes: number }[];
+  /** The number of the commit whose state is whole on the disk. Absent before the first commit. */
+  checkpoint?: number;
+  /** How long ago that was written down, in milliseconds, by the time of the file. */
+  checkpointAgeMs?: number;
+  /** The number of the newest commit. Commits of the embedded engine carry transactions of many actors. */
+  newest: number;
+  /** Commits since the checkpoint that the journal holds. */
+  records: number;
+  /** Bytes of these. */
+  bytes: number;
 }
 
 /**

@@ -103,6 +103,48 @@ onEachSharedBackend((place) => {
   }, 60_000);
 });
 
+test('stat shows the journal of a killed process, and doctor finds its damage', async () => {
+  const path = join(directory, `killed-${Math.random()}`);
+  const program = `
+    const { Store } = require('batondb');
+    (async () => {
+      const store = await Store.open({ path: ${JSON.stringify(path)} });
+      const db = await store.openDatabase('a');
+      await db.exec('CREATE TABLE t (x)');
+      await db.run('INSERT INTO t VALUES (1)');
+      process.kill(process.pid, 'SIGKILL');
+    })();`;
+  const owner = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'ignore', 'inherit'] });
+  await new Promise((resolve) => owner.on('close', resolve));
+  const { journal } = await jsonOf(['stat', path]);
+  expect(journal.checkpoint + journal.records).toBe(journal.newest);
+  const shown = await succeed(['stat', path]);
+  expect(shown).toMatch(
+    new RegExp(`^journal +1 segment \\(.*\\), ${journal.records} records since the checkpoint`, 'm'),
+  );
+  expect(shown).toMatch(
+    new RegExp(`^checkpoint +commit ${journal.checkpoint} of ${journal.newest}, [\\d.]+ s old$`, 'm'),
+  );
+  expect(await succeed(['doctor', path])).toMatch(/^no problem/);
+
+  const file = openSync(join(path, 'journal-1'), 'r+');
+  writeSync(file, Buffer.alloc(1, 0xff), 0, 1, 4096 + 40);
+  closeSync(file);
+  const { code, stdout } = await batondb(['doctor', path]);
+  const next = journal.checkpoint + 1;
+  expect(stdout).toMatch(
+    new RegExp(`^error: journal: the record of commit ${next} in journal-1 is damaged: a loss of power`, 'm'),
+  );
+  expect(code).toBe(1);
+  const { problems } = JSON.parse((await batondb(['doctor', path, '--json'])).stdout);
+  expect(problems).toEqual([problem({ kind: 'journal' })]);
+  // Writing makes a checkpoint, after which the journal is not needed.
+  const store = await Store.open({ path });
+  await store.loadStartup('a');
+  await store.close();
+  expect(await succeed(['doctor', path])).toMatch(/^no problem/);
+});
+
 onEachBackend((open) => {
   test('a page row that is gone is found by SQLite, and a report knows its types', async () => {
     const store = await open();

@@ -424,6 +424,7 @@ onEachBackend((open) => {
       'preloadHits',
       'queued',
       'roundTrips',
+      'transactions',
     ]);
     expect(after.memoryBytes).toBeGreaterThan(0);
     expect(after.queued).toBe(0);

@@ -31,6 +31,16 @@ onEachBackend((open) => {
     expect(db.stats().commits).toBe(before + 1);
   });
 
+  test('stats count the transactions of calls in flight one by one, however few commits carry them', async () => {
+    const before = db.stats();
+    await Promise.all(Array.from({ length: 20 }, (_, x) => insert(db, x)));
+    const after = db.stats();
+    expect(after.transactions - before.transactions).toBe(20);
+    expect(after.commits - before.commits).toBeLessThanOrEqual(20);
+    await db.all('SELECT x FROM t');
+    expect(db.stats().transactions).toBe(after.transactions);
+  });
+
   test('its function may be synchronous, and write nothing', async () => {
     const before = db.stats().commits;
     expect(await db.transaction(() => 5)).toBe(5);

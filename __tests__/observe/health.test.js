@@ -1,5 +1,7 @@
 'use strict';
 
+const { join } = require('node:path');
+
 const { Store } = require('../..');
 const { expectRefusal, onEachBackend, rejection, temporaryDirectory } = require('../helpers.js');
 
@@ -56,6 +58,25 @@ test.each([
   ['embedded', () => ({ path: temporary })],
 ])('a store of the backend %s says so, and that it is well', async (backend, options) => {
   const store = await Store.open(options());
-  expect(await store.status()).toEqual({ backend, available: true, healthy: true, messages: [] });
+  const { journal, ...status } = await store.status();
+  expect(status).toEqual({ backend, available: true, healthy: true, messages: [] });
+  expect(journal !== undefined).toBe(backend === 'embedded');
+  await store.close();
+});
+
+test('the status of a store in a directory tells what its journal holds', async () => {
+  const store = await Store.open({ path: join(temporary, 'journal') });
+  await store.loadStartup('a');
+  const { journal } = await store.status();
+  expect(journal).toEqual({
+    segments: [{ number: 1, fileBytes: expect.any(Number) }],
+    checkpoint: expect.any(Number),
+    checkpointAgeMs: expect.any(Number),
+    newest: journal.checkpoint + journal.records,
+    records: expect.any(Number),
+    bytes: expect.any(Number),
+  });
+  expect(journal.records).toBeGreaterThan(0);
+  expect(journal.bytes).toBeGreaterThanOrEqual(journal.records * 4096);
   await store.close();
 });

@@ -52,6 +52,8 @@ describe.each(RELEASES)('a store of %s', (release) => {
       code: 'ERR_READ_ONLY',
       retryable: false,
     });
+    expect(await store.status()).not.toHaveProperty('journal');
+    expect(await store.verify()).toMatchObject({ ok: true, problems: [] });
     await db.close();
     await store.close();
   });

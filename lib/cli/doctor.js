@@ -14,8 +14,8 @@ const command = {
   summary: 'check every row and every database for damage',
   args: ['<store>', '[actor]'],
   help: `Reads every row and checks its version, checksum and size, that all rows of an actor go together, and, unless
---shallow, that SQLite's integrity_check finds nothing in each database. Actors may be in use meanwhile: nothing is taken
-over, locked or changed. One that commits without a pause may be told to be busy, which is no damage.
+--shallow, that SQLite's integrity_check finds nothing in each database. Of a whole store in a directory it also checks
+the checkpoint and the journal. Actors may be in use meanwhile: nothing is taken over, locked or changed. One that commits without a pause may be told to be busy, which is no damage.
 
 The exit code is 0 if there is no error, else 1; warnings alone do not count unless --strict. An actor that does not
 exist is an error. Nothing is repaired: what to do about damage is said in docs/cli.md.`,

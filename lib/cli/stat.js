@@ -3,15 +3,15 @@
 'use strict';
 
 const { BatonError } = require('../error.js');
-const { count, fields, plain, size } = require('./output.js');
+const { count, fields, plain, plural, size } = require('./output.js');
 
 /** @type {import('./usage.js').Command} */
 const command = {
   name: 'stat',
   summary: 'how a store is, or the state of one actor',
   args: ['<store>', '[actor]'],
-  help: `With an actor: its generation, head and size. Without: whether the store answers, how fast, and what it says of
-itself; the exit code is 1 if it is not available.`,
+  help: `With an actor: its generation, head and size. Without: whether the store answers, how fast, what it says of
+itself, and what its journal holds; the exit code is 1 if it is not available.`,
   options: { json: { type: 'boolean', help: 'as an object' } },
   examples: [
     'batondb stat ./data',
@@ -58,6 +58,7 @@ async function storeStat(store, asJson, out) {
     return code;
   }
   const cluster = status.foundationdb;
+  const { journal } = status;
   await out.line(
     fields([
       ['backend', status.backend],
@@ -67,10 +68,28 @@ async function storeStat(store, asJson, out) {
       cluster && ['client', `${cluster.clientVersion} (${cluster.clientLibrary})`],
       cluster && ['cluster', `${cluster.clusterVersion ?? 'unknown'}, ${cluster.processes} processes`],
       cluster && ['cluster file', cluster.clusterFile ?? 'unknown'],
+      journal && ['journal', journalLine(journal)],
+      journal && ['checkpoint', checkpointLine(journal)],
+      status.backend === 'embedded' && !journal
+        ? ['journal', 'none; it is made when a process that may write opens the store alone']
+        : undefined,
     ]),
   );
   for (const message of status.messages) await out.line(`message: ${plain(message)}`);
   return code;
+}
+
+/** @param {import('../../index.js').JournalStatus} journal */
+function journalLine({ segments, records, bytes }) {
+  const total = segments.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+  return `${plural(segments.length, 'segment')} (${size(total)}), ${plural(records, 'record')} since the checkpoint (${size(bytes)})`;
+}
+
+/** @param {import('../../index.js').JournalStatus} journal */
+function checkpointLine({ checkpoint, checkpointAgeMs, newest }) {
+  if (checkpoint === undefined) return `none yet, the store is at commit ${count(newest)}`;
+  const age = checkpointAgeMs === undefined ? '' : `, ${(checkpointAgeMs / 1000).toFixed(1)} s old`;
+  return `commit ${count(checkpoint)} of ${count(newest)}${age}`;
 }
 
 module.exports = command;

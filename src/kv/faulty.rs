@@ -12,7 +12,8 @@ use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{Semaphore, watch};
 
 use super::{
-    Concurrency, Identity, Kv, KvError, Limits, Mutations, ReadRunner, Status, TransactionRunner, Usage, View,
+    Concurrency, Finding, Identity, Kv, KvError, Limits, Mutations, ReadRunner, Status, TransactionRunner,
+    Usage, View,
 };
 use crate::env::Env;
 
@@ -212,6 +213,10 @@ impl Kv for FaultyKv {
 
     fn status(&self) -> BoxFuture<'_, Result<Status, KvError>> {
         self.inner.status()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<Vec<Finding>, KvError>> {
+        self.inner.check()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 
 use super::{
-    Concurrency, Identity, Isolation, Kv, KvError, Limits, Mutation, Mutations, ReadRunner, Scan, Status,
-    TransactionRunner, Usage, View, Visitor,
+    Concurrency, Finding, Identity, Isolation, Kv, KvError, Limits, Mutation, Mutations, ReadRunner, Scan,
+    Status, TransactionRunner, Usage, View, Visitor,
 };
 
 /// The requests to a backend.
@@ -224,6 +224,10 @@ impl Kv for MeteredKv {
 
     fn status(&self) -> BoxFuture<'_, Result<Status, KvError>> {
         self.inner.status()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<Vec<Finding>, KvError>> {
+        self.inner.check()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -67,7 +67,10 @@ pub use identity::Identity;
 pub use key_range::KeyRange;
 pub use limits::{KEY_BYTES_MAX, Limits, TRANSACTION_BYTES_MAX, VALUE_BYTES_MAX};
 pub use mutation::{Mutation, Mutations, RoomUse, WriteConflict};
-pub use status::{ClusterStatus, Coordinator, JournalUsage, ProbeLatency, Status, Usage};
+pub use status::{
+    ClusterStatus, Coordinator, Finding, JournalSegment, JournalStatus, JournalUsage, Part, ProbeLatency,
+    Status, Usage,
+};
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -180,6 +183,11 @@ pub trait Kv: Send + Sync + 'static {
     /// answers, if it can.
     fn status(&self) -> BoxFuture<'_, Result<Status, KvError>> {
         Box::pin(std::future::ready(Ok(Status::local(self.name()))))
+    }
+
+    /// Checks what the backend keeps beside the rows. Writes nothing, and locks nobody out.
+    fn check(&self) -> BoxFuture<'_, Result<Vec<Finding>, KvError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
     /// Closes the backend: queued transactions are finished, later calls return [`KvError::Closed`]. Calling

@@ -16,12 +16,14 @@ pub struct Status {
     pub messages: Vec<String>,
     /// More about a cluster.
     pub cluster: Option<ClusterStatus>,
+    /// More about a journal.
+    pub journal: Option<JournalStatus>,
 }
 
 impl Status {
     /// A backend in this process, which is healthy as long as the process is.
     pub fn local(backend: &'static str) -> Self {
-        Self { backend, available: true, healthy: true, messages: Vec::new(), cluster: None }
+        Self { backend, available: true, healthy: true, messages: Vec::new(), cluster: None, journal: None }
     }
 }
 
@@ -61,6 +63,55 @@ pub struct JournalUsage {
     pub checkpoints: u64,
     /// How long these took, in milliseconds.
     pub checkpoint_ms: u64,
+}
+
+/// What the files of a journal hold, whichever process has written it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct JournalStatus {
+    /// The segments that the files hold, by their numbers.
+    pub segments: Vec<JournalSegment>,
+    /// The commit whose state is whole on the disk. `None`: there is no checkpoint yet.
+    pub checkpoint: Option<u64>,
+    /// How long ago that was written down.
+    pub checkpoint_age: Option<Duration>,
+    /// The newest commit.
+    pub newest: u64,
+    /// Commits since the checkpoint that the journal holds.
+    pub records: u64,
+    /// Bytes of these, as they are in the files.
+    pub bytes: u64,
+}
+
+/// A segment of a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalSegment {
+    /// Its number; they begin at 1.
+    pub number: u64,
+    /// The bytes of its file.
+    pub file_bytes: u64,
+}
+
+/// What is wrong with what a backend keeps beside the rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What it is about.
+    pub part: Part,
+    /// Whether data is lost, or would be.
+    pub is_error: bool,
+    /// Whether somebody who writes may be the reason. Then it is a finding only if it is found again later, as
+    /// it is.
+    pub may_pass: bool,
+    /// A description for people.
+    pub detail: String,
+}
+
+/// What a backend keeps beside the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// What is written down about a state that is whole on the disk.
+    Checkpoint,
+    /// What was committed since.
+    Journal,
 }
 
 /// The status that a cluster reports.

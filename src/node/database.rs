@@ -124,6 +124,8 @@ pub struct NativeDatabaseStats {
     pub commits: f64,
     /// Pages in these commits.
     pub pages_committed: f64,
+    /// Transactions in these commits.
+    pub transactions: f64,
     /// Calls that wait or run.
     pub queued: f64,
     /// Bytes of SQLite's page cache.
@@ -143,6 +145,7 @@ impl From<DatabaseStats> for NativeDatabaseStats {
             cache_hits: number(stats.cache_hits),
             commits: number(stats.commits),
             pages_committed: number(stats.pages_committed),
+            transactions: number(stats.transactions),
             queued: number(stats.queued),
             memory_bytes: number(stats.memory_bytes),
         }

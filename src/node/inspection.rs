@@ -22,7 +22,9 @@ pub struct NativeProblem {
     /// The actor concerned.
     pub actor_id: Option<String>,
     /// The kind of row.
-    #[napi(ts_type = "'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'unknown'")]
+    #[napi(
+        ts_type = "'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'unknown' | 'checkpoint' | 'journal'"
+    )]
     pub kind: &'static str,
     /// The page.
     pub page: Option<u32>,
@@ -51,6 +53,8 @@ impl From<Problem> for NativeProblem {
                 RowKind::Pin => "pin",
                 RowKind::Line => "line",
                 RowKind::Unknown => "unknown",
+                RowKind::Checkpoint => "checkpoint",
+                RowKind::Journal => "journal",
             },
             page: problem.page.map(PageNumber::get),
             txid: problem.txid.map(|txid| txid.0),
@@ -68,7 +72,7 @@ fn told(problems: Problems) -> (Vec<NativeProblem>, f64) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, which no count of rows or bytes reaches")]
-fn number(count: u64) -> f64 {
+pub(super) fn number(count: u64) -> f64 {
     count as f64
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use napi_derive::napi;
 
-use crate::kv::{ClusterStatus, Coordinator, Status};
+use super::inspection::number;
+use crate::kv::{ClusterStatus, Coordinator, JournalStatus, Status};
 
 /// The status that a backend reports.
 #[napi(object, object_from_js = false)]
@@ -20,6 +21,34 @@ pub struct NativeStatus {
     pub messages: Vec<String>,
     /// More about a cluster.
     pub foundationdb: Option<NativeClusterStatus>,
+    /// More about a journal.
+    pub journal: Option<NativeJournalStatus>,
+}
+
+/// What the files of a journal hold.
+#[napi(object, object_from_js = false)]
+pub struct NativeJournalStatus {
+    /// Its segments.
+    pub segments: Vec<NativeJournalSegment>,
+    /// The commit of the last checkpoint.
+    pub checkpoint: Option<f64>,
+    /// How long ago that was written down.
+    pub checkpoint_age_ms: Option<f64>,
+    /// The newest commit.
+    pub newest: f64,
+    /// Records since the checkpoint.
+    pub records: f64,
+    /// Their bytes.
+    pub bytes: f64,
+}
+
+/// A segment of a journal.
+#[napi(object, object_from_js = false)]
+pub struct NativeJournalSegment {
+    /// Its number.
+    pub number: f64,
+    /// The bytes of its file.
+    pub file_bytes: f64,
 }
 
 /// The status that a cluster reports.
@@ -79,6 +108,24 @@ impl From<Status> for NativeStatus {
             healthy: status.healthy,
             messages: status.messages,
             foundationdb: status.cluster.map(Into::into),
+            journal: status.journal.map(Into::into),
+        }
+    }
+}
+
+impl From<JournalStatus> for NativeJournalStatus {
+    fn from(journal: JournalStatus) -> Self {
+        let segments = journal.segments.iter().map(|segment| NativeJournalSegment {
+            number: number(segment.number),
+            file_bytes: number(segment.file_bytes),
+        });
+        Self {
+            segments: segments.collect(),
+            checkpoint: journal.checkpoint.map(number),
+            checkpoint_age_ms: journal.checkpoint_age.map(milliseconds),
+            newest: number(journal.newest),
+            records: number(journal.records),
+            bytes: number(journal.bytes),
         }
     }
 }

@@ -44,6 +44,10 @@ pub enum RowKind {
     Line,
     /// A kind that this release does not write.
     Unknown,
+    /// No row: what a store in a directory has written down about a state that is whole on the disk.
+    Checkpoint,
+    /// No row: the journal behind it.
+    Journal,
 }
 
 /// A problem.

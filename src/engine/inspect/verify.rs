@@ -8,14 +8,15 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt, try_join};
 
 use crate::codec::key::{self, strange_ranges};
 use crate::codec::{self, DecodeError, IdCursor, StoreRow, actor_of};
-use crate::engine::error::{Failure, StoreError};
+use crate::engine::error::{Failure, StoreError, surface};
 use crate::engine::runtime::core::Core;
-use crate::kv::{Isolation, KeyRange, ReadFn, Scan, View};
+use crate::kv::{Finding, Isolation, KeyRange, Part, ReadFn, Scan, View};
 use crate::plan::{Audited, Problem, Problems, RowKind, Severity};
 use crate::types::ActorId;
 
@@ -23,6 +24,10 @@ use super::walk::{ActorWalk, End, STRANGE_KEYS_MAX};
 
 /// The most that one step reads, so that it takes milliseconds.
 const STEP_BYTES_MAX: usize = 8 << 20;
+
+/// How often and how soon is looked again at what may pass: a checkpoint comes every second or two.
+const LOOKS: usize = 16;
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
 
 /// What to verify.
 #[derive(Debug, Clone)]
@@ -120,7 +125,7 @@ impl Verification {
             }
             Err(error) => return Err(error),
         }
-        Ok(())
+        beside_rows(&self.core, step).await
     }
 
     /// The next actor that has a row of any kind. Keys that belong to no actor are reported.
@@ -162,6 +167,30 @@ impl Verification {
             VerifyScope::Everything | VerifyScope::Actor(_) => true,
         }
     }
+}
+
+/// What is wrong with what the backend keeps beside the rows. What somebody who writes may be the reason of is told
+/// only if nothing about it changes for a while.
+async fn beside_rows(core: &Core, step: &mut VerifyStep) -> Result<(), StoreError> {
+    let mut findings = core.kv.check().await.map_err(surface)?;
+    for _ in 0..LOOKS {
+        if !findings.iter().any(|finding| finding.may_pass) {
+            break;
+        }
+        core.env.sleep(LOOK_PAUSE).await;
+        let mut again = core.kv.check().await.map_err(surface)?;
+        again.retain(|finding| !finding.may_pass || findings.contains(finding));
+        findings = again;
+    }
+    for Finding { part, is_error, detail, .. } in findings {
+        let kind = match part {
+            Part::Checkpoint => RowKind::Checkpoint,
+            Part::Journal => RowKind::Journal,
+        };
+        let severity = if is_error { Severity::Error } else { Severity::Warning };
+        step.problems.push(Problem { severity, ..of_no_actor(kind, detail) });
+    }
+    Ok(())
 }
 
 fn of_no_actor(kind: RowKind, detail: String) -> Problem {

@@ -43,7 +43,9 @@ pub(super) struct Store {
     pub(super) tables: Tables,
     /// `None` if the store is read without them.
     pub(super) locks: Option<Locks>,
-    place: Place,
+    pub(super) place: Place,
+    /// `None` in a store without a journal.
+    pub(super) id: Option<StoreId>,
     /// `None` if nothing is written.
     pub(super) journal: Option<Journal>,
     pub(super) unsettled: Unsettled,
@@ -80,6 +82,7 @@ impl Store {
             }
             (_, _, None) => return Err(KvError::ReadOnly),
         };
+        let id = journal.or(store);
         let open_journal = |store| Journal::open(directory, &making, store);
         let journal =
             journal.map(open_journal).transpose().map_err(|error| unavailable(directory, &error))?;
@@ -93,6 +96,7 @@ impl Store {
             tables,
             locks,
             place,
+            id,
             journal,
             unsettled: Unsettled::default(),
             checkpointer: Checkpointer::default(),

@@ -13,6 +13,7 @@
 //! - `map`: how much address space the map of the file takes
 //! - `room`: what a nearly full store still accepts
 //! - `values`: rows of any size in small LMDB values
+//! - `survey`: what is said of the journal to people
 //! - `watch`, `told`: what an operator should know, and what was already logged
 //! - `options`: how a directory is opened
 //! - `view`, `errors`: LMDB's transactions and errors in the terms of the contract
@@ -53,6 +54,7 @@ mod positioned;
 mod probe;
 mod registry;
 mod room;
+mod survey;
 #[cfg(feature = "testing")]
 mod testing;
 mod told;
@@ -71,7 +73,7 @@ use self::handle::Handle;
 use self::options::Settings;
 use self::registry::{Directories, Shared};
 use self::view::TxnView;
-use super::{Concurrency, Identity, Kv, KvError, ReadRunner, Status, TransactionRunner, Usage};
+use super::{Concurrency, Finding, Identity, Kv, KvError, ReadRunner, Status, TransactionRunner, Usage};
 
 pub use self::options::{Durability, EmbeddedOptions};
 #[cfg(feature = "testing")]
@@ -195,6 +197,10 @@ impl Kv for EmbeddedKv {
     fn status(&self) -> BoxFuture<'_, Result<Status, KvError>> {
         let name = self.name();
         async move { Ok(self.share()?.store.status(name)) }.boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<Vec<Finding>, KvError>> {
+        async move { self.share()?.store.check() }.boxed()
     }
 
     /// If the future of a queued transaction is dropped, the transaction still takes effect.

@@ -10,7 +10,7 @@ use crate::kv::KvError;
 pub enum Durability {
     /// kill -9 and power loss.
     Strict,
-    /// kill -9. A power loss may destroy the whole store, so this is for tests and scratch data.
+    /// kill -9. A power loss costs the commits of the last second or so, and not the store.
     Relaxed,
 }
 

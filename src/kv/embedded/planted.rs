@@ -27,6 +27,8 @@ pub enum JournalBug {
     MetaNotRestored,
     /// Records are accepted whatever they follow.
     ChainNotChecked,
+    /// A process goes on where its own last record ended, whatever others have written since.
+    TailNotFound,
 }
 
 #[cfg(feature = "testing")]
@@ -35,7 +37,8 @@ static PLANTED_IN_JOURNAL: AtomicU8 = AtomicU8::new(0);
 #[cfg(feature = "testing")]
 impl JournalBug {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::NoPin, Self::MetaNotRestored, Self::ChainNotChecked];
+    pub const ALL: [Self; 4] =
+        [Self::NoPin, Self::MetaNotRestored, Self::ChainNotChecked, Self::TailNotFound];
 
     /// The bug with this name.
     pub fn named(name: &str) -> Option<Self> {

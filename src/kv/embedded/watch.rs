@@ -132,6 +132,7 @@ impl Store {
             ));
         }
         status.healthy = status.messages.is_empty();
+        status.journal = self.journal_status();
         status
     }
 

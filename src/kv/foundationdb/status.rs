@@ -61,6 +61,7 @@ fn summary(document: &Value, client: &Client) -> Status {
         healthy: flag("/client/database_status/healthy").unwrap_or(false) && !cluster.locked,
         messages: messages(document, cluster.locked),
         cluster: Some(cluster),
+        journal: None,
     }
 }
 

@@ -213,7 +213,39 @@ async fn a_child_whose_writes_are_counted() {
         store.kv.checkpoint().unwrap();
     }
     let deleted = owner.bytes_a_commit(&store).await;
-    tell_parent(&format!("{fresh} {deleted}"));
+    // Large records fill both files of the journal, which then begins anew in one of them.
+    for number in 0..20 {
+        transact(&*store.kv, &Arc::new(Megabyte(number))).await.unwrap();
+    }
+    for round in 0..3 {
+        let at_once = (0..8).map(|number| Megabyte(100 + round * 8 + number));
+        let done = join_all(at_once.map(|body| {
+            let kv = Arc::clone(&store.kv);
+            async move { transact(&*kv, &Arc::new(body)).await }
+        }));
+        assert!(done.await.into_iter().all(|done| done.is_ok()));
+    }
+    store.kv.checkpoint().unwrap();
+    let anew = owner.bytes_a_commit(&store).await;
+    tell_parent(&format!("{fresh} {deleted} {anew}"));
+}
+
+/// Writes nearly a megabyte in rows of its own.
+#[cfg(target_os = "linux")]
+struct Megabyte(u32);
+
+#[cfg(target_os = "linux")]
+impl TransactionFn for Megabyte {
+    type Output = ();
+    type Error = KvError;
+
+    fn run<'a>(&'a self, _: &'a dyn View) -> BoxFuture<'a, Result<Decision<()>, KvError>> {
+        let mut mutations = Mutations::new();
+        for part in 0..9_u8 {
+            mutations.put([&self.0.to_be_bytes()[..], &[part]].concat(), vec![part; 99_000]);
+        }
+        async move { Ok(Decision::write(mutations, ())) }.boxed()
+    }
 }
 
 /// What was written by the megabyte is in the page cache in folios of many pages, and a commit that uses one of those pages
@@ -225,11 +257,12 @@ fn the_kernel_counts_pages_and_not_what_lies_beside_them() {
     let line = child.hear().expect("the child commits");
     child.finish();
     let bytes: Vec<f64> = line.split(' ').map(|number| number.parse().unwrap()).collect();
-    let [fresh, deleted] = bytes[..] else { panic!("{line}") };
-    println!("bytes a commit: {fresh} fresh, {deleted} after a deletion");
+    let [fresh, deleted, anew] = bytes[..] else { panic!("{line}") };
+    println!("bytes a commit: {fresh} fresh, {deleted} after a deletion, {anew} after large records");
     if fresh == 0.0 {
         println!("skipped: the temporary directory is in memory, which is not written to");
         return;
     }
     assert!(deleted <= 2.0 * fresh, "{fresh} bytes a commit before, {deleted} after");
+    assert!(anew <= 2.0 * fresh, "{fresh} bytes a commit before, {anew} where the journal begins anew");
 }

@@ -3,6 +3,8 @@
 mod costs;
 mod damage;
 mod health;
+#[cfg(unix)]
+mod journal;
 pub mod metrics;
 mod tracing;
 mod verify;

@@ -19,7 +19,6 @@ use crate::kv::embedded::environment::Store;
 use crate::kv::embedded::errors::no_turn;
 use crate::kv::embedded::journal::{Checkpoint, Journal, JournalCounters, Position, State};
 use crate::kv::embedded::locks::Locks;
-use crate::kv::embedded::options::Durability;
 use crate::kv::embedded::{clock, data_file};
 
 /// How long the background waits for the write turn.
@@ -31,6 +30,8 @@ struct FlushFailed(String);
 /// A checkpoint of which the first step is done.
 struct Begun {
     checkpoint: Checkpoint,
+    /// The journal does not lead to its state, and begins anew there.
+    is_fresh: bool,
     /// What the journal had since the checkpoint before.
     bytes: u64,
     at: Instant,
@@ -45,14 +46,13 @@ impl Store {
         newest: u64,
     ) -> Result<(), KvError> {
         let begun = self.begin_checkpoint(journal, state, newest)?;
-        let position = begun.checkpoint.position;
         let flushed = self.flush_data(journal);
         let done = flushed
             .map_err(|failed| Self::distrust(journal, state, failed))
             .and_then(|()| self.finish_checkpoint(journal, state, begun));
         state.is_dirty |= done.is_err();
         done?;
-        state.tail = Some(position);
+        state.tail = state.checkpoint.as_ref().map(|checkpoint| checkpoint.position);
         Ok(())
     }
 
@@ -74,6 +74,12 @@ impl Store {
                 return Ok(());
             }
             let newest = self.env.info().last_txn as u64;
+            if self.has_moved(journal, &state, newest).map_err(|error| failed(&error))? {
+                self.find_tail(journal, &mut state, newest).map_err(|error| failed(&error))?;
+            }
+            if state.broken.is_some() {
+                return Ok(());
+            }
             self.begin_checkpoint(journal, &mut state, newest)?
         };
         let flushed = self.flush_data(journal);
@@ -106,7 +112,7 @@ impl Store {
 
     fn begin_checkpoint(&self, journal: &Journal, state: &mut State, newest: u64) -> Result<Begun, KvError> {
         let at = clock::now();
-        let (before, position) =
+        let (before, position, is_fresh) =
             self.next_position(journal, state, newest).map_err(|error| failed(&error))?;
         self.pin_newest(newest)?;
         let page_bytes = self.env.page_bytes();
@@ -125,38 +131,48 @@ impl Store {
         };
         // What is committed from here on is for the next checkpoint.
         state.is_dirty = false;
-        Ok(Begun { checkpoint, bytes: state.bytes, at })
+        Ok(Begun { checkpoint, is_fresh, bytes: state.bytes, at })
     }
 
-    /// The newest checkpoint so far, and where the journal goes on from the newest state.
+    /// The newest checkpoint so far, where the journal goes on from the newest state, and whether it begins anew
+    /// there.
     fn next_position(
         &self,
         journal: &Journal,
         state: &State,
         newest: u64,
-    ) -> io::Result<(Option<Checkpoint>, Position)> {
+    ) -> io::Result<(Option<Checkpoint>, Position, bool)> {
         let before = journal.newest_checkpoint()?;
-        let is_journaled = self.settings.durability == Durability::Strict;
-        let tail = state.tail.filter(|tail| is_journaled && tail.number == newest);
+        let tail = state.tail.filter(|tail| self.is_journaled() && tail.number == newest);
         if let Some(tail) = tail {
-            return Ok((before, tail));
+            return Ok((before, tail, false));
         }
         // The journal does not lead to this state, so what it holds is never applied to it.
         let segment = before.as_ref().map_or(0, |before| before.position.segment);
         let segment = segment.max(journal.log.newest_segment()?) + 1;
         let chain = getrandom::u64().map_err(|_| io::Error::other("the system has no randomness"))?;
-        Ok((before, Position::start_of(segment, newest, chain)))
+        Ok((before, Position::start_of(segment, newest, chain), true))
     }
 
     fn finish_checkpoint(&self, journal: &Journal, state: &mut State, begun: Begun) -> Result<(), KvError> {
-        let Begun { mut checkpoint, bytes, at } = begun;
+        let Begun { mut checkpoint, is_fresh, bytes, at } = begun;
         let newer = journal.newest_checkpoint().map_err(|error| failed(&error))?;
-        let is_served = newer.as_ref().is_some_and(|newer| {
-            newer.txn() > checkpoint.txn() && journal.machine.is_still(&newer.machine) && !newer.is_suspect
-        });
+        if newer.as_ref().is_some_and(|newer| newer.is_suspect) {
+            // Only one process hears of a flush that has failed. The last good checkpoint stays.
+            return Err(Self::distrust(journal, state, FlushFailed("in another process".to_owned())));
+        }
+        let is_served = newer
+            .as_ref()
+            .is_some_and(|newer| newer.txn() >= checkpoint.txn() && journal.machine.is_still(&newer.machine));
         if is_served {
             checkpoint = newer.expect("it is the one that serves");
+            // Whoever wrote it down may have been killed before it was flushed.
+            journal.log.files.flush_checkpoint().map_err(|error| failed(&error))?;
         } else {
+            if let Some(newer) = newer.as_ref().filter(|_| is_fresh) {
+                let live = Self::live(journal, newer, checkpoint.txn()).map_err(|error| failed(&error))?;
+                checkpoint.position = live.unwrap_or(checkpoint.position);
+            }
             checkpoint.number = newer.map_or(1, |newer| newer.number + 1);
             JournalCounters::add(&journal.counters.flushes, 1);
             let files = &journal.log.files;
@@ -168,6 +184,10 @@ impl Store {
                 }
                 return Err(failed(&error));
             }
+        }
+        if is_served || is_fresh {
+            // The journal that follows it may be another one than that which this process knew.
+            state.tail = None;
         }
         self.unsettled.settle();
         self.forget_freed_through(journal, state, checkpoint.txn())?;
@@ -181,6 +201,13 @@ impl Store {
         state.checkpoint = Some(checkpoint);
         journal.counters.checkpoint_took(state.checked.saturating_duration_since(at));
         Ok(())
+    }
+
+    /// Where the journal has gone on from the state of commit `txn`, if others have written to it there.
+    fn live(journal: &Journal, newest: &Checkpoint, txn: u64) -> io::Result<Option<Position>> {
+        let found = journal.log.find(newest.position, txn)?;
+        let goes_on = |at: &Position| matches!(journal.log.find(*at, txn + 1), Ok(Some(_)));
+        Ok(found.filter(goes_on))
     }
 
     /// Releases the memory of pages that were freed up to a checkpoint. What lies beside them and was written

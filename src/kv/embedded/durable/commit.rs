@@ -6,8 +6,8 @@ use crate::kv::KvError;
 use crate::kv::embedded::environment::{Store, WriteTxn};
 use crate::kv::embedded::errors::{is_full, kv_error};
 use crate::kv::embedded::journal::{
-    AppendError, BLOCK_BYTES, Files, Journal, JournalCounters, Position, Record, SEGMENT_BYTES_FIRST,
-    SEGMENT_BYTES_MAX, State,
+    AppendError, BLOCK_BYTES, Checkpoint, Files, Journal, JournalCounters, Position, Record,
+    SEGMENT_BYTES_FIRST, SEGMENT_BYTES_MAX, State,
 };
 use crate::kv::embedded::options::Durability;
 use crate::kv::embedded::planted::{self, JournalBug};
@@ -35,14 +35,18 @@ impl Store {
         if let Some(why) = &state.broken {
             return Err(broken(why));
         }
-        if state.may_write && self.is_at_tail(&state, newest) && !self.is_overdue(&state) {
+        let has_moved =
+            !state.may_write || self.has_moved(journal, &state, newest).map_err(|error| failed(&error))?;
+        if !has_moved && !self.is_overdue(&state) {
             return Ok(());
         }
         self.find_tail(journal, &mut state, newest).map_err(|error| failed(&error))?;
         if let Some(why) = &state.broken {
             return Err(broken(why));
         }
-        if state.may_write && self.is_at_tail(&state, newest) && !self.is_overdue(&state) {
+        self.make_way(journal, &state).map_err(|error| failed(&error))?;
+        let is_placed = !self.is_journaled() || self.is_at_tail(&state, newest);
+        if state.may_write && is_placed && !self.is_overdue(&state) {
             return Ok(());
         }
         self.checkpoint_in_turn(journal, &mut state, newest)
@@ -60,13 +64,50 @@ impl Store {
         state.bytes > self.due_bytes() + self.file_bytes() / OVERDUE_SHARE
     }
 
-    fn is_at_tail(&self, state: &State, newest: u64) -> bool {
-        let is_journaled = self.settings.durability == Durability::Strict;
-        !is_journaled || state.tail.is_some_and(|tail| tail.number == newest)
+    pub(super) fn is_journaled(&self) -> bool {
+        self.settings.durability == Durability::Strict
     }
 
-    /// Learns what other processes have done to the journal.
-    fn find_tail(&self, journal: &Journal, state: &mut State, newest: u64) -> io::Result<()> {
+    /// Whether the newest commit is the last one that this process has made, or has found.
+    fn is_at_tail(&self, state: &State, newest: u64) -> bool {
+        let is_planted = planted::is_journal(JournalBug::TailNotFound);
+        if !self.is_journaled() {
+            return state.unjournaled == Some(newest);
+        }
+        state.tail.is_some_and(|tail| tail.number == newest || is_planted)
+    }
+
+    /// Whether other processes have gone on in the journal, or have let it begin anew at a checkpoint of theirs,
+    /// which nothing else tells if they have committed nothing since.
+    pub(super) fn has_moved(&self, journal: &Journal, state: &State, newest: u64) -> io::Result<bool> {
+        if !self.is_at_tail(state, newest) {
+            return Ok(true);
+        }
+        if planted::is_journal(JournalBug::TailNotFound) {
+            return Ok(false);
+        }
+        let number = |checkpoint: &Checkpoint| checkpoint.number;
+        let known = state.checkpoint.as_ref().map(number);
+        // Whoever goes on in the journal at that checkpoint and is killed leaves no other trace.
+        let may_be_followed = |checkpoint: &Checkpoint| !self.is_journaled() && checkpoint.txn() == newest;
+        if state.checkpoint.as_ref().is_some_and(may_be_followed) {
+            return Ok(true);
+        }
+        Ok(journal.newest_checkpoint()?.as_ref().map(number) != known)
+    }
+
+    /// Before a commit without a record: nothing in the journal may have its number. Such a record was never
+    /// committed, since its process was killed, and others would go on behind it.
+    fn make_way(&self, journal: &Journal, state: &State) -> io::Result<()> {
+        match state.tail.filter(|_| !self.is_journaled()) {
+            Some(tail) => journal.log.retract_uncommitted(tail),
+            None => Ok(()),
+        }
+    }
+
+    /// Learns what other processes have done to the journal. The next record goes where those lead that follow
+    /// the newest checkpoint, since nothing else is applied after a loss of power.
+    pub(super) fn find_tail(&self, journal: &Journal, state: &mut State, newest: u64) -> io::Result<()> {
         let checkpoint = journal.newest_checkpoint()?;
         if checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.is_suspect) {
             state.broken = Some("a flush of its data has failed in another process".to_owned());
@@ -78,7 +119,13 @@ impl Store {
         {
             state.may_write = self.pin_newest(newest).is_ok();
         }
-        let starts = [state.tail, checkpoint.as_ref().map(|found| found.position)];
+        let number = |checkpoint: &Option<Checkpoint>| checkpoint.as_ref().map(|found| found.number);
+        let is_known = number(&checkpoint) == number(&state.checkpoint);
+        if !is_known && checkpoint.is_some() {
+            // Whoever wrote it down may have been killed before it was flushed.
+            journal.log.files.flush_checkpoint()?;
+        }
+        let starts = [state.tail.filter(|_| is_known), checkpoint.as_ref().map(|found| found.position)];
         state.checkpoint = checkpoint;
         state.tail = None;
         for start in starts.into_iter().flatten() {
@@ -209,9 +256,14 @@ impl Store {
         txn: lmdb::WriteTxn<'_>,
         record: &Record,
     ) -> lmdb::Result<()> {
+        let number = txn.id();
         let committed = txn.commit();
         if committed.is_ok() {
-            self.has_written(&mut journal.state(), record.file_bytes());
+            let mut state = journal.state();
+            if self.env.info().last_txn == number {
+                state.unjournaled = Some(number as u64);
+            }
+            self.has_written(&mut state, record.file_bytes());
         }
         committed
     }

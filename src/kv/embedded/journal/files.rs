@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::position::{HEADER_BYTES, Position};
 use super::record::BLOCK_BYTES;
@@ -52,7 +53,17 @@ impl Files {
 
     /// What was written down about checkpoints.
     pub(in crate::kv::embedded) fn slots(&self) -> io::Result<Slots> {
-        Ok(Slots::parse(&read_at(&self.checkpoint, 0, BLOCK_BYTES + SLOT_BYTES)?))
+        Ok(Slots::parse(&self.checkpoint_bytes()?))
+    }
+
+    /// The bytes of the slots.
+    pub(in crate::kv::embedded) fn checkpoint_bytes(&self) -> io::Result<Vec<u8>> {
+        read_at(&self.checkpoint, 0, BLOCK_BYTES + SLOT_BYTES)
+    }
+
+    /// When something was last written down about checkpoints, if the file system knows.
+    pub(in crate::kv::embedded) fn checkpoint_noted(&self) -> Option<SystemTime> {
+        self.checkpoint.metadata().and_then(|metadata| metadata.modified()).ok()
     }
 
     /// Writes a checkpoint down. Only within the write turn.
@@ -101,7 +112,6 @@ impl Files {
     pub(in crate::kv::embedded) fn make_ready(&self, file: usize, to: u64) -> io::Result<()> {
         let mut from = self.segment_bytes(file)?;
         if from >= to {
-            forget(&self.segments[file]);
             return Ok(());
         }
         let zeros = vec![0; ZEROS_BYTES];
@@ -110,9 +120,12 @@ impl Files {
             self.write(file, from, &zeros[..bytes])?;
             from += bytes as u64;
         }
-        self.segments[file].sync_all()?;
+        self.segments[file].sync_all()
+    }
+
+    /// Drops what the kernel has in memory of one of the two files, all of which is on the disk.
+    pub(in crate::kv::embedded) fn forget(&self, file: usize) {
         forget(&self.segments[file]);
-        Ok(())
     }
 
     /// The beginning of the segment that one of the two files holds.

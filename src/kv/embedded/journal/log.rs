@@ -39,6 +39,8 @@ impl Log {
     ) -> Result<Position, AppendError> {
         let file = tail.file();
         if tail.is_start() {
+            // What an earlier use of the file has written in large pieces would count again with each record.
+            self.files.forget(file);
             self.files.write(file, 0, &tail.header(self.store)).map_err(AppendError::NotWritten)?;
         }
         let (bytes, written) = record.seal(tail.number + 1, tail.chain);
@@ -56,6 +58,19 @@ impl Log {
         let file = tail.file();
         self.files.write(file, tail.offset, &[0; BLOCK_BYTES])?;
         self.files.flush(file)
+    }
+
+    /// Takes back a record behind `tail` that was never committed, if there is one, in the next segment too.
+    pub(in crate::kv::embedded) fn retract_uncommitted(&self, tail: Position) -> io::Result<()> {
+        loop {
+            let mut walk = Walk::new(self, tail);
+            if walk.next()?.is_none() {
+                return Ok(());
+            }
+            let Position { segment, .. } = walk.at();
+            let is_here = segment == tail.segment;
+            self.retract(if is_here { tail } else { Position::start_of(segment, tail.number, tail.chain) })?;
+        }
     }
 
     /// Goes on behind `tail` in the next segment, in a file with at least so many bytes.
@@ -225,6 +240,14 @@ mod tests {
         let after = log.append(tail, &mut record(20)).unwrap();
         assert_eq!(log.find(start, after.number).unwrap(), Some(after));
         assert_eq!(log.find(start, after.number + 1).unwrap(), None);
+        // It is taken back for a commit without a record, here and where the next segment begins.
+        log.append(after, &mut record(9_000)).unwrap();
+        log.retract_uncommitted(after).unwrap();
+        assert_eq!(log.find(after, after.number + 1).unwrap(), None);
+        let next = log.switch(after, SEGMENT_BYTES_FIRST).unwrap();
+        log.append(next, &mut record(10)).unwrap();
+        log.retract_uncommitted(after).unwrap();
+        assert_eq!(log.find(after, after.number + 1).unwrap(), None);
         // It fitted, and the one that was committed did not.
         log.append(after, &mut record(30)).unwrap();
         let next = log.switch(after, SEGMENT_BYTES_FIRST).unwrap();

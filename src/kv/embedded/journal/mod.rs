@@ -9,6 +9,7 @@
 //! - `unsettled`: a commit that the disk does not have yet
 //! - `signal`: wakes the thread that makes checkpoints
 //! - `recovery`: after a loss of power
+//! - `survey`: what the files hold, for those who only look
 //!
 //! LMDB commits without flushes, so between two flushes its file on the disk is *not* consistent. A
 //! *checkpoint* is a state of the tree that is. The state stays whole on the disk because each process that
@@ -25,6 +26,7 @@ pub(super) mod recovery;
 mod signal;
 mod slot;
 mod state;
+mod survey;
 mod unsettled;
 
 pub(super) use files::{CHECKPOINT_NAME, Files, SEGMENT_NAMES};
@@ -32,6 +34,7 @@ pub(super) use log::{AppendError, SEGMENT_BYTES_FIRST, SEGMENT_BYTES_MAX};
 pub(super) use position::Position;
 pub(super) use record::{BLOCK_BYTES, Record};
 pub(super) use signal::{Asked, Checkpointer};
-pub(super) use slot::Checkpoint;
+pub(super) use slot::{Checkpoint, Slots};
 pub(super) use state::{Journal, JournalCounters, State};
+pub(super) use survey::{Gap, Survey};
 pub(super) use unsettled::Unsettled;

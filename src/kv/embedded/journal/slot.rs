@@ -115,16 +115,29 @@ pub(in crate::kv::embedded) enum Slots {
 impl Slots {
     /// Reads the two slots of a file.
     pub(in crate::kv::embedded) fn parse(file: &[u8]) -> Self {
-        let slot = |number: usize| file.get(number * BLOCK_BYTES..).unwrap_or_default();
-        let parsed = [0, 1].map(|number| Checkpoint::of_bytes(slot(number)));
+        let parsed = [0, 1].map(|number| Checkpoint::of_bytes(slot(file, number)));
         let newest = parsed.into_iter().flatten().max_by_key(|checkpoint| checkpoint.number);
         if let Some(newest) = newest {
             return Self::Newest(Box::new(newest));
         }
-        let is_written = |number| slot(number).iter().take(SLOT_BYTES).any(|byte| *byte != 0);
         // The first checkpoint of a store may be torn: nothing depends on it before it is whole.
-        if is_written(0) && is_written(1) { Self::Damaged } else { Self::None }
+        if is_written(file, 0) && is_written(file, 1) { Self::Damaged } else { Self::None }
     }
+
+    /// How many of the two slots were written and are not whole.
+    pub(in crate::kv::embedded) fn damaged(file: &[u8]) -> usize {
+        let is_damaged =
+            |number| is_written(file, number) && Checkpoint::of_bytes(slot(file, number)).is_none();
+        [0, 1].into_iter().filter(|number| is_damaged(*number)).count()
+    }
+}
+
+fn slot(file: &[u8], number: usize) -> &[u8] {
+    file.get(number * BLOCK_BYTES..).unwrap_or_default()
+}
+
+fn is_written(file: &[u8], number: usize) -> bool {
+    slot(file, number).iter().take(SLOT_BYTES).any(|byte| *byte != 0)
 }
 
 #[cfg(test)]
@@ -160,6 +173,7 @@ mod tests {
         assert_eq!(newest(&[checkpoint(2), checkpoint(3)]), Slots::Newest(Box::new(checkpoint(3))));
         assert_eq!(newest(&[]), Slots::None);
         assert_eq!(Slots::parse(&[]), Slots::None);
+        assert_eq!([Slots::damaged(&[]), Slots::damaged(&file(&[checkpoint(1)]))], [0, 0]);
     }
 
     #[test]
@@ -168,8 +182,10 @@ mod tests {
             let mut torn = file(&[checkpoint(1), checkpoint(2)]);
             torn[at] ^= 1;
             assert_eq!(Slots::parse(&torn), Slots::Newest(Box::new(checkpoint(1))), "byte {at}");
+            assert_eq!(Slots::damaged(&torn), 1);
             torn[BLOCK_BYTES] ^= 1;
             assert_eq!(Slots::parse(&torn), Slots::Damaged);
+            assert_eq!(Slots::damaged(&torn), 2);
             // The first one of all.
             let mut first = file(&[checkpoint(1)]);
             first[BLOCK_BYTES + at] ^= 1;

@@ -39,6 +39,8 @@ pub(in crate::kv::embedded) struct Journal {
 pub(in crate::kv::embedded) struct State {
     /// Where the next record goes. `None`: it has to be found.
     pub tail: Option<Position>,
+    /// The last commit of this process without a record.
+    pub unjournaled: Option<u64>,
     /// A state at or below the newest checkpoint is pinned, so this process may write.
     pub may_write: bool,
     /// The newest checkpoint that this process knows of.
@@ -106,6 +108,7 @@ impl Journal {
             data: File::open(&data)?,
             state: Mutex::new(State {
                 tail: None,
+                unjournaled: None,
                 may_write: false,
                 checkpoint: None,
                 bytes: 0,

@@ -1,12 +1,14 @@
-//! What `shim.c` wrote down: the operations of a process on the files below a directory, in their order.
+//! What `shim.c` wrote down: the operations of one process or of several on the files below a directory, in their order.
 #![expect(clippy::host_endian_bytes, reason = "the log is of this machine, and read on it")]
 
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// A file or directory, by the number that the recorder gave it.
+/// A file or directory, whichever process has it open.
 pub type FileId = u64;
+/// A process, by its number.
+pub type ProcessId = u64;
 
 /// One operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +22,9 @@ pub enum Op {
     /// The file was cut or extended.
     Truncate { file: FileId, length: u64 },
     /// A flush of the file began.
-    SyncBegin { file: FileId },
+    SyncBegin { file: FileId, process: ProcessId },
     /// It ended, and whether it was said to have worked.
-    SyncEnd { file: FileId, flushed: bool },
+    SyncEnd { file: FileId, process: ProcessId, flushed: bool },
     /// A directory was made.
     MakeDirectory { path: PathBuf },
     /// A file was removed.
@@ -42,11 +44,61 @@ const HEAD_NUMBERS: usize = 6;
 /// The kind of a mark, which the application writes and not the shim.
 const MARK: u64 = 100;
 
+/// A recording that is being read.
+#[derive(Default)]
+struct Reading {
+    recording: Recording,
+    /// What each process calls a file.
+    files: HashMap<u64, FileId>,
+    /// The files that are there, by their paths.
+    at: HashMap<PathBuf, FileId>,
+}
+
+impl Reading {
+    fn open(&mut self, name: u64, path: PathBuf) -> FileId {
+        let next = self.recording.paths.len() as FileId + 1;
+        let file = *self.at.entry(path.clone()).or_insert(next);
+        self.recording.paths.insert(file, path);
+        self.files.insert(name, file);
+        file
+    }
+
+    fn push(&mut self, head: [u64; HEAD_NUMBERS], payload: &[u8]) {
+        let [kind, name, offset, length, flags, _] = head;
+        let (process, number) = (name >> 32, name & u64::from(u32::MAX));
+        let text = || String::from_utf8(payload.to_vec()).unwrap();
+        let flushed = flags == 0;
+        // Those without a file of their own have the number 0.
+        let file = if number == 0 || kind == 1 { 0 } else { self.files[&name] };
+        let op = match kind {
+            1 => Op::Open { file: self.open(name, text().into()), is_new: flags != 0 },
+            2 => Op::Write { file, offset, bytes: payload.to_vec() },
+            3 => Op::Truncate { file, length },
+            4 => Op::SyncBegin { file, process },
+            5 => Op::SyncEnd { file, process, flushed },
+            6 => Op::WriteSynced { file, offset, bytes: payload.to_vec(), flushed },
+            7 => Op::MakeDirectory { path: text().into() },
+            9 => {
+                self.at.remove(Path::new(&text()));
+                Op::Remove { path: text().into() }
+            }
+            // Lock files are shared memory. They mean nothing after a loss of power.
+            10 | 11 if self.recording.is_lock(file) => return,
+            MARK => Op::Mark(text()),
+            other => {
+                let path = self.recording.paths.get(&file);
+                panic!("a call that cannot be replayed: {other} on {path:?}: {}", text())
+            }
+        };
+        self.recording.ops.push(op);
+    }
+}
+
 impl Recording {
     /// Reads what was written down. Panics at what the replay would not know how to replay.
     pub fn read(log: &Path) -> Self {
         let bytes = std::fs::read(log).unwrap();
-        let mut recording = Self::default();
+        let mut reading = Reading::default();
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             let (head, after) = rest.split_at(HEAD_NUMBERS * 8);
@@ -54,34 +106,9 @@ impl Recording {
             let head: [u64; HEAD_NUMBERS] = std::array::from_fn(|_| numbers.next().unwrap());
             let (payload, after) = after.split_at(usize::try_from(head[5]).unwrap());
             rest = after;
-            recording.push(head, payload);
+            reading.push(head, payload);
         }
-        recording
-    }
-
-    fn push(&mut self, head: [u64; HEAD_NUMBERS], payload: &[u8]) {
-        let [kind, file, offset, length, flags, _] = head;
-        let text = || String::from_utf8(payload.to_vec()).unwrap();
-        let flushed = flags == 0;
-        self.ops.push(match kind {
-            1 => {
-                self.paths.insert(file, text().into());
-                Op::Open { file, is_new: flags != 0 }
-            }
-            2 => Op::Write { file, offset, bytes: payload.to_vec() },
-            3 => Op::Truncate { file, length },
-            4 => Op::SyncBegin { file },
-            5 => Op::SyncEnd { file, flushed },
-            6 => Op::WriteSynced { file, offset, bytes: payload.to_vec(), flushed },
-            7 => Op::MakeDirectory { path: text().into() },
-            9 => Op::Remove { path: text().into() },
-            // Lock files are shared memory. They mean nothing after a loss of power.
-            10 | 11 if self.is_lock(file) => return,
-            MARK => Op::Mark(text()),
-            other => {
-                panic!("a call that cannot be replayed: {other} on {:?}: {}", self.paths.get(&file), text())
-            }
-        });
+        reading.recording
     }
 
     /// Whether a file holds locks only.

@@ -5,8 +5,8 @@
  * BATON_DISK_LOG      the file to write down to; absent: nothing is
  * BATON_DISK_CONTROL  a file of 16 numbers of 4 bytes that says what fails; see control.rs
  *
- * A record is six numbers of 8 bytes in the machine's order (kind, file, offset, length, flags, bytes of payload) and
- * the payload; see record.rs. The kernel is called directly, so that nothing here calls itself. */
+ * A record is six numbers of 8 bytes in the machine's order (kind, file and process, offset, length, flags, bytes of
+ * payload) and the payload; see record.rs. The kernel is called directly, so that nothing here calls itself. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -36,12 +36,14 @@ static int log_fd = -1;
 static uint32_t *control;
 static char *paths[FILES_MAX]; /* by number; free once the file is removed */
 static unsigned files = 0;
+static uint64_t process; /* above the numbers of its files: several processes may write one log */
 static unsigned file_of[FDS_MAX]; /* 0: not ours */
 static char is_synced[FDS_MAX];   /* opened with O_DSYNC or O_SYNC */
 
 __attribute__((constructor)) static void begin(void) {
     root = getenv("BATON_DISK_ROOT");
     root_bytes = root ? strlen(root) : 0;
+    process = (uint64_t)getpid() << 32;
     const char *log = getenv("BATON_DISK_LOG"), *controls = getenv("BATON_DISK_CONTROL");
     if (log) log_fd = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (controls) {
@@ -56,7 +58,7 @@ __attribute__((constructor)) static void begin(void) {
 static void note(uint64_t kind, uint64_t file, uint64_t offset, uint64_t length, uint64_t flags,
                  const struct iovec *payload, int pieces) {
     if (log_fd < 0) return;
-    uint64_t head[6] = {kind, file, offset, length, flags, 0};
+    uint64_t head[6] = {kind, process | file, offset, length, flags, 0};
     struct iovec all[65] = {{head, sizeof head}};
     for (int i = 0; i < pieces && i < 64; i++) {
         all[i + 1] = payload[i];

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::survival::disk::record::{FileId, Op, Recording};
+use crate::survival::disk::record::{FileId, Op, ProcessId, Recording};
 
 /// The least that a disk writes as one.
 const SECTOR_BYTES: usize = 512;
@@ -82,7 +82,8 @@ fn flushed(recording: &Recording, cut: usize) -> Vec<bool> {
     let mut done = vec![false; cut];
     let mut doubtful = HashSet::new();
     let mut open: HashMap<FileId, Vec<usize>> = HashMap::new();
-    let mut begun: HashMap<FileId, Vec<usize>> = HashMap::new();
+    // Several processes may flush one file at the same time.
+    let mut begun: HashMap<(FileId, ProcessId), Vec<usize>> = HashMap::new();
     // The directory that has to be flushed for a name to last, by the directory's path.
     let number_of: HashMap<&Path, FileId> =
         recording.paths.iter().map(|(file, path)| (path.as_path(), *file)).collect();
@@ -101,11 +102,11 @@ fn flushed(recording: &Recording, cut: usize) -> Vec<bool> {
                     open.entry(directory).or_default().push(index);
                 }
             }
-            Op::SyncBegin { file } => {
-                begun.insert(*file, open.get(file).cloned().unwrap_or_default());
+            Op::SyncBegin { file, process } => {
+                begun.insert((*file, *process), open.get(file).cloned().unwrap_or_default());
             }
-            Op::SyncEnd { file, flushed } => {
-                for covered in begun.remove(file).unwrap_or_default() {
+            Op::SyncEnd { file, process, flushed } => {
+                for covered in begun.remove(&(*file, *process)).unwrap_or_default() {
                     if !*flushed {
                         doubtful.insert(covered);
                     }
@@ -245,7 +246,7 @@ mod tests {
     }
 
     fn sync(file: FileId, flushed: bool) -> [Op; 2] {
-        [Op::SyncBegin { file }, Op::SyncEnd { file, flushed }]
+        [Op::SyncBegin { file, process: 1 }, Op::SyncEnd { file, process: 1, flushed }]
     }
 
     /// The contents that the file can have at the end; none: it is not there.
@@ -298,14 +299,25 @@ mod tests {
 
     #[test]
     fn a_flush_covers_what_came_before_it_began() {
-        let ops = [put(0, 1, 1), Op::SyncBegin { file: FILE }, put(1, 2, 1)];
+        let ops = [put(0, 1, 1), Op::SyncBegin { file: FILE, process: 1 }, put(1, 2, 1)];
         let ops = sync(DIRECTORY, true).into_iter().chain(ops);
-        let ended = ops.clone().chain([Op::SyncEnd { file: FILE, flushed: true }]);
+        let ended = ops.clone().chain([Op::SyncEnd { file: FILE, process: 1, flushed: true }]);
         assert!(ends(&recording(ops)).contains(&Some(Vec::new())));
         assert_eq!(
             ends(&recording(ended)),
             HashSet::from([Some(vec![1]), Some(vec![1, 0]), Some(vec![1, 2])])
         );
+    }
+
+    #[test]
+    fn a_flush_of_one_process_does_not_end_with_that_of_another() {
+        let begin = |process| Op::SyncBegin { file: FILE, process };
+        let end = |process| Op::SyncEnd { file: FILE, process, flushed: true };
+        let ops = [put(0, 1, 1), begin(1), put(1, 2, 1), begin(2), end(1)];
+        let ended = sync(DIRECTORY, true).into_iter().chain(ops);
+        let both = ended.clone().chain([end(2)]);
+        assert!(ends(&recording(ended)).contains(&Some(vec![1])));
+        assert_eq!(ends(&recording(both)), HashSet::from([Some(vec![1, 2])]));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! the same run without flushes, and by recordings from which one kind of flush is removed.
 
 mod check;
+mod learned;
 mod model;
 mod workload;
 
@@ -18,8 +19,12 @@ use crate::support::Child;
 use crate::survival::disk::record::{Op, Recording};
 use crate::survival::disk::states::{Chance, Disk, Loss, disk};
 use crate::survival::disk::{Control, Watched, is_here};
+use crate::survival::power::model::{RAW_ACTORS, SQL_ACTOR};
+use crate::survival::power::workload::Part;
 
 const STATES: u64 = 300;
+/// With two recorded processes.
+const STATES_OF_TWO: u64 = 150;
 const COMMITS: u64 = 40;
 /// How the long run is told what to do, and a failure is repeated; see scripts/power-loss.mjs.
 const STATES_VARIABLE: &str = "BATON_POWER_STATES";
@@ -39,10 +44,29 @@ fn record(durability: &str, commits: u64, faults: u64) -> (Watched, Recording) {
 
 /// A recording with a bug planted.
 fn record_with(bug: Option<JournalBug>, durability: &str, commits: u64, faults: u64) -> (Watched, Recording) {
+    record_of(&[(Part::All, durability)], bug, commits, faults)
+}
+
+/// A recording of two processes that commit at the same time, the second one with this durability.
+fn record_two(bug: Option<JournalBug>, second: &str, faults: u64) -> (Watched, Recording) {
+    record_of(&[(Part::First, "strict"), (Part::Second, second)], bug, COMMITS, faults)
+}
+
+/// A recording of one process for each part.
+fn record_of(
+    parts: &[(Part, &str)],
+    bug: Option<JournalBug>,
+    commits: u64,
+    faults: u64,
+) -> (Watched, Recording) {
     let disk = Watched::new();
     let child = "survival::power::workload::a_child_that_commits_on_a_recorded_disk";
-    let arguments = [durability, &commits.to_string(), &faults.to_string(), &name_of(bug)];
-    disk.start(child, true, &arguments).finish();
+    let (commits, faults) = (commits.to_string(), faults.to_string());
+    let start = |(part, durability): &(Part, &str)| {
+        disk.start(child, true, &[durability, &commits, &faults, &name_of(bug), &format!("{part:?}")])
+    };
+    let children: Vec<Child> = parts.iter().map(start).collect();
+    children.into_iter().for_each(Child::finish);
     let recording = Recording::read(&disk.log());
     (disk, recording)
 }
@@ -256,6 +280,61 @@ fn a_disk_that_fails_now_and_then_and_loses_power_loses_nothing_that_was_acknowl
     }
 }
 
+/// How often a commit of one of two processes was begun right after one of the other.
+fn turns(recording: &Recording) -> usize {
+    let is_second = |mark: &str| [RAW_ACTORS[2], SQL_ACTOR].contains(&mark.split(' ').nth(1).unwrap());
+    let begun = recording.marks(recording.ops.len()).filter(|mark| mark.starts_with("begin"));
+    let processes: Vec<bool> = begun.map(is_second).collect();
+    processes.windows(2).filter(|two| two[0] != two[1]).count()
+}
+
+/// Two processes that commit in turns: each goes on in the journal behind the other, and each holds a pin of its own.
+#[test]
+fn what_two_processes_have_acknowledged_is_there() {
+    let test = "survival::power::what_two_processes_have_acknowledged_is_there";
+    search_two(test, "strict", STATES_OF_TWO, false);
+}
+
+/// What one process has acknowledged is there although the other one commits without the journal.
+#[test]
+fn what_a_process_has_acknowledged_beside_a_relaxed_one_is_there() {
+    let test = "survival::power::what_a_process_has_acknowledged_beside_a_relaxed_one_is_there";
+    search_two(test, "relaxed", STATES_OF_TWO / 2, false);
+}
+
+/// A flush that failed in one process is told to no other, and what it has lost is as lost for the other.
+#[test]
+fn what_two_processes_have_acknowledged_on_a_failing_disk_is_there() {
+    let test = "survival::power::what_two_processes_have_acknowledged_on_a_failing_disk_is_there";
+    search_two(test, "strict", STATES_OF_TWO / 2, true);
+}
+
+fn search_two(test: &str, second: &str, states: u64, fails: bool) {
+    if !is_here(test) {
+        return;
+    }
+    let seed = variable(SEED_VARIABLE).unwrap_or(6);
+    let states = variable(STATES_VARIABLE).unwrap_or(states);
+    let mut checked = 0;
+    while checked < states {
+        let faults = if fails { seed + checked } else { 0 };
+        let (disk, recording) = record_two(None, second, faults);
+        let turns = turns(&recording);
+        assert!(turns > 20, "only {turns} turns");
+        let until = states.min(checked + if fails { 75 } else { 500 });
+        let findings = Search::new(&recording, seed).find(checked..until, 5);
+        let faults = disk.controls().get(Control::FaultsDone);
+        println!(
+            "states {checked} to {until} of {} operations, {turns} turns, {faults} faults",
+            recording.ops.len()
+        );
+        if !findings.is_empty() {
+            fail(&findings, seed, &disk.log());
+        }
+        checked = until;
+    }
+}
+
 /// The operations until the first start is answered, and those until LMDB's meta pages are flushed for the first time.
 fn of_the_making(recording: &Recording) -> (usize, std::ops::Range<usize>) {
     let first = |is_it: &dyn Fn(&Op) -> bool| recording.ops.iter().position(is_it).unwrap();
@@ -302,7 +381,7 @@ fn a_flush_that_is_left_out_is_found() {
         path.to_string_lossy().starts_with(name)
     };
     let without_flushes = |op: &Op, is_meant: &dyn Fn(&u64) -> bool| match op {
-        Op::SyncBegin { file } | Op::SyncEnd { file, .. } if is_meant(file) => None,
+        Op::SyncBegin { file, .. } | Op::SyncEnd { file, .. } if is_meant(file) => None,
         op => Some(op.clone()),
     };
     let is_file = |file: &u64| ["data.mdb", "journal", "checkpoint"].iter().any(|name| is(file, name));
@@ -321,7 +400,8 @@ fn a_flush_that_is_left_out_is_found() {
     }
 }
 
-/// Each part of the argument is needed: the pin while states are recorded, the others when they are opened.
+/// Each part of the argument is needed: the pin and the end of the journal while states are recorded, the others when
+/// they are opened.
 #[test]
 fn a_planted_bug_of_the_journal_is_found() {
     if !is_here("survival::power::a_planted_bug_of_the_journal_is_found") {
@@ -329,8 +409,13 @@ fn a_planted_bug_of_the_journal_is_found() {
     }
     let (_disk, sound) = record("strict", COMMITS, 0);
     for bug in JournalBug::ALL {
-        let unpinned = (bug == JournalBug::NoPin).then(|| record_with(Some(bug), "strict", COMMITS, 0));
-        let recording = unpinned.as_ref().map_or(&sound, |(_, recording)| recording);
+        let planted = match bug {
+            JournalBug::NoPin => Some(record_with(Some(bug), "strict", COMMITS, 0)),
+            // One process always knows where its journal ends.
+            JournalBug::TailNotFound => Some(record_two(Some(bug), "strict", 0)),
+            JournalBug::MetaNotRestored | JournalBug::ChainNotChecked => None,
+        };
+        let recording = planted.as_ref().map_or(&sound, |(_, recording)| recording);
         let findings = Search { bug: Some(bug), ..Search::new(recording, 5) }.find(0..STATES, 1);
         println!("with {bug:?}: {findings:?}");
         assert_eq!(findings.len(), 1, "nothing was found with {bug:?}");

@@ -1,5 +1,5 @@
-//! The recorded process: actors that commit side by side, so that commits share flushes, and say in the recording
-//! which commit is coming and which is in. What fails is begun again on a store that was opened again.
+//! The recorded process, or one of two: actors that commit side by side, so that commits share flushes, and say in the
+//! recording which commit is coming and which is in. What fails is begun again on a store that was opened again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -44,22 +44,81 @@ impl Faults {
     }
 }
 
-type Notes = (Marks, Faults);
+/// What is said in the recording.
+struct Said {
+    marks: Marks,
+    /// Whether a loss of power must leave what was acknowledged.
+    is_kept: bool,
+}
+
+impl Said {
+    /// This process owns the actor.
+    fn own(&self, actor: &str, generation: impl std::fmt::Display) {
+        if self.is_kept {
+            self.marks.say(&format!("own {actor} {generation}"));
+        }
+    }
+
+    fn begin(&self, actor: &str, tag: impl std::fmt::Display) {
+        self.marks.say(&format!("begin {actor} {tag}"));
+    }
+
+    fn acknowledged(&self, actor: &str, tag: impl std::fmt::Display) {
+        if self.is_kept {
+            self.marks.say(&format!("ack {actor} {tag}"));
+        }
+    }
+}
+
+type Notes = (Said, Faults);
+
+/// Which of the actors a process has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    All,
+    /// Of two processes, the first one: two actors of raw pages.
+    First,
+    /// The second one: the third of these, and the SQL database.
+    Second,
+}
+
+impl Part {
+    const ALL: [Self; 3] = [Self::All, Self::First, Self::Second];
+
+    fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|part| format!("{part:?}") == name).unwrap()
+    }
+
+    fn raw_actors(self) -> impl Iterator<Item = (u64, &'static str)> {
+        let is_first = |number: &u64| *number < 2;
+        (0..).zip(RAW_ACTORS).filter(move |(number, _)| match self {
+            Self::All => true,
+            Self::First => is_first(number),
+            Self::Second => !is_first(number),
+        })
+    }
+}
 
 /// In the child: arguments are the disk, the log, the durability, how many commits each actor makes, the seed of
-/// the faults, and the bug that is planted.
+/// the faults, the bug that is planted, and which actors it has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_child_that_commits_on_a_recorded_disk() {
     let Some(arguments) = child_arguments() else { return };
-    let [root, log, durability, last, faults, bug] = arguments.as_slice() else { panic!("{arguments:?}") };
+    let [root, log, durability, last, faults, bug, part] = arguments.as_slice() else {
+        panic!("{arguments:?}")
+    };
     if let Some(bug) = JournalBug::named(bug) {
         plant_in_journal(bug);
     }
     let controls = Controls::open(&Path::new(log).with_file_name("control"));
     controls.set(Control::ErrorNumber, u32::try_from(libc::EIO).unwrap());
     let faults = Faults { seed: faults.parse().unwrap(), drawn: AtomicU64::new(0), controls };
-    let (notes, last) = (Arc::new((Marks::to(Path::new(log)), faults)), last.parse().unwrap());
     let durability = if durability == "strict" { Durability::Strict } else { Durability::Relaxed };
+    let part = Part::named(part);
+    // Beside a process whose commits a loss of power leaves, nothing is said of those that it may cost.
+    let is_kept = durability == Durability::Strict || part == Part::All;
+    let said = Said { marks: Marks::to(Path::new(log)), is_kept };
+    let (notes, last) = (Arc::new((said, faults)), last.parse().unwrap());
     let options = EmbeddedOptions {
         path: Path::new(root).join(DIRECTORY),
         durability,
@@ -70,7 +129,7 @@ async fn a_child_that_commits_on_a_recorded_disk() {
     let mut openings = 0;
     // In the middle everything is closed and opened again, as a new release of a service does.
     for until in [last / 2, last] {
-        while !pass(&options, until, &notes).await {
+        while !pass(&options, part, until, &notes).await {
             openings += 1;
             assert!(openings < OPENINGS_MAX, "the store does not come back");
         }
@@ -78,8 +137,8 @@ async fn a_child_that_commits_on_a_recorded_disk() {
     tell_parent(&format!("reopened {openings}"));
 }
 
-/// All actors commit up to `until`. Whether they got there.
-async fn pass(options: &EmbeddedOptions, until: u64, notes: &Arc<Notes>) -> bool {
+/// The actors of this process commit up to `until`. Whether they got there.
+async fn pass(options: &EmbeddedOptions, part: Part, until: u64, notes: &Arc<Notes>) -> bool {
     let kv = match EmbeddedKv::open(options) {
         Ok(kv) => kv,
         Err(error) => {
@@ -90,12 +149,14 @@ async fn pass(options: &EmbeddedOptions, until: u64, notes: &Arc<Notes>) -> bool
     let Ok(engine) = Engine::open(Arc::new(kv), Arc::new(SystemEnv)).await else { return false };
     let host = Arc::new(Host::on(Arc::new(engine), 8 << 20));
     let mut tasks = tokio::task::JoinSet::new();
-    for (number, name) in (0..).zip(RAW_ACTORS) {
+    for (number, name) in part.raw_actors() {
         let (engine, notes) = (Arc::clone(&host.engine), Arc::clone(notes));
         tasks.spawn(async move { run_raw(&engine, (number, name), until, &notes).await });
     }
-    let (sql_host, sql_notes) = (Arc::clone(&host), Arc::clone(notes));
-    tasks.spawn(async move { run_sql(&sql_host, until, &sql_notes).await });
+    if part != Part::First {
+        let (sql_host, sql_notes) = (Arc::clone(&host), Arc::clone(notes));
+        tasks.spawn(async move { run_sql(&sql_host, until, &sql_notes).await });
+    }
     let mut all_well = true;
     while let Some(ended) = tasks.join_next().await {
         if let Err(failed) = ended.unwrap() {
@@ -111,26 +172,26 @@ async fn run_raw(
     engine: &Engine,
     (number, name): (u64, &'static str),
     until: u64,
-    (marks, faults): &Notes,
+    (said, faults): &Notes,
 ) -> Result<(), Failed> {
     let actor = id(name);
     let started = engine.load_startup(&actor, &first_page()).await?;
     let (generation, mut head) = (started.meta.generation, started.meta.head_txid);
-    marks.say(&format!("own {name} {generation}"));
+    said.own(name, generation);
     let mut tag = model::tag_at(engine, (number, &actor), generation, started.meta.size_pages).await?;
     while tag < until {
         tag += 1;
         faults.draw();
-        marks.say(&format!("begin {name} {tag}"));
+        said.begin(name, tag);
         head = model::commit(engine, (number, &actor), generation, head, tag).await?;
-        marks.say(&format!("ack {name} {tag}"));
+        said.acknowledged(name, tag);
     }
     Ok(())
 }
 
-async fn run_sql(host: &Host, until: u64, (marks, _): &Notes) -> Result<(), Failed> {
+async fn run_sql(host: &Host, until: u64, (said, _): &Notes) -> Result<(), Failed> {
     let db = host.try_open(SQL_ACTOR).await?;
-    marks.say(&format!("own {SQL_ACTOR} {}", db.database.opened().meta.generation));
+    said.own(SQL_ACTOR, db.database.opened().meta.generation);
     if db.value("SELECT count(*) FROM sqlite_schema").await? == 0.into() {
         let tx = db.begin().await?;
         tx.exec(SQL_TABLES).await?;
@@ -142,11 +203,11 @@ async fn run_sql(host: &Host, until: u64, (marks, _): &Notes) -> Result<(), Fail
     };
     while u64::try_from(tag).unwrap() < until {
         tag += 1;
-        marks.say(&format!("begin {SQL_ACTOR} {tag}"));
+        said.begin(SQL_ACTOR, tag);
         let statements = model::sql_change(tag);
         let statements: Vec<_> = statements.iter().map(|sql| (sql.as_str(), &[][..])).collect();
         db.batch(&statements).await?;
-        marks.say(&format!("ack {SQL_ACTOR} {tag}"));
+        said.acknowledged(SQL_ACTOR, tag);
     }
     db.close().await;
     Ok(())

@@ -11,6 +11,7 @@ use batondb::types::{Generation, Txid};
 
 use crate::support::{commit, id, start, tags};
 use crate::survival::disk::{ALWAYS, Control, Controls};
+use crate::survival::note_again;
 use crate::survival::resources::{engine, errno, place, run};
 
 /// The head and the generation of an actor with one commit of pages 1 to 3.
@@ -106,6 +107,43 @@ async fn a_child_whose_data_is_not_flushed() {
     assert_eq!(tags(&second, &id("a"), meta.generation, 3).await, [1; 3]);
     commit(&second, &id("a"), meta.generation, meta.head_txid, 1..=3, 3).await.unwrap();
     assert_eq!(tags(&second, &id("a"), meta.generation, 3).await, [3; 3]);
+}
+
+#[test]
+fn a_flush_that_failed_in_another_process_is_no_checkpoint_of_this_one() {
+    run(
+        "survival::resources::disk::a_flush_that_failed_in_another_process_is_no_checkpoint_of_this_one",
+        "survival::resources::disk::a_child_beside_one_whose_data_is_not_flushed",
+    );
+}
+
+/// The other one hears of it while this one flushes, which goes well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_beside_one_whose_data_is_not_flushed() {
+    let Some((path, controls)) = place() else { return };
+    let kv = Arc::new(EmbeddedKv::open(&EmbeddedOptions::at(&path)).unwrap());
+    let engine = Engine::open(Arc::clone(&kv) as Arc<dyn Kv>, Arc::new(SystemEnv)).await.unwrap();
+    let (generation, head) = one_commit(&engine).await;
+    kv.checkpoint().unwrap();
+    let head = commit(&engine, &id("a"), generation, head, 1..=3, 2).await.unwrap();
+    let before = controls.get(Control::SyncsSeen);
+    controls.set(Control::SyncsHeld, 1);
+    let background = Arc::clone(&kv);
+    let checkpoint = std::thread::spawn(move || background.checkpoint());
+    until_a_flush_waits(&controls, before).await;
+    let checkpoints = path.join("checkpoint");
+    note_again(&checkpoints, true);
+    let distrusted = std::fs::read(&checkpoints).unwrap();
+    controls.set(Control::SyncsHeld, 0);
+    checkpoint.join().unwrap().unwrap_err();
+    assert_eq!(std::fs::read(&checkpoints).unwrap(), distrusted, "the last good checkpoint is still there");
+    let after = commit(&engine, &id("a"), generation, head, 1..=3, 3).await.unwrap_err();
+    assert!(after.to_string().contains("close the store in all processes and open it again"), "{after}");
+    engine.close().await;
+    drop((engine, kv));
+    let second = crate::survival::resources::engine(&path).await;
+    let meta = start(&second, &id("a")).await.meta;
+    assert_eq!(tags(&second, &id("a"), meta.generation, 3).await, [2; 3]);
 }
 
 #[test]
