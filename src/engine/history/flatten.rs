@@ -162,6 +162,8 @@ impl Step {
         let mut mutations = Mutations::new();
         let alone = Lineage { below: Vec::new(), ..line.clone() };
         put_row(&mut mutations, self.actor.keys.line(*begin), &alone);
+        let mut others: Vec<&(Txid, Lineage)> = lines.iter().collect();
+        others.remove(index);
         if index == 0
             && let Some(head) = self.actor.stored_head(view, Isolation::Serializable).await?
             && let Some(history) = head.history.clone().filter(|history| history.lineage == *line)
@@ -169,23 +171,36 @@ impl Step {
             let off = history.off;
             let history = HeadHistory { lineage: alone, ..history };
             let head = Head { history: Some(history), ..head };
-            let settled = if head.keeps() { head } else { plan::settled(&head, off) };
-            self.actor.put_head(&mut mutations, &settled);
+            if head.keeps() {
+                self.actor.put_head(&mut mutations, &head);
+            } else {
+                // Without points, nobody shows an earlier line any more.
+                self.actor.put_head(&mut mutations, &plan::settled(&head, off));
+                for (begin, _) in others.drain(..) {
+                    mutations.delete(self.actor.keys.line(*begin));
+                }
+            }
         }
-        let mut released = Vec::new();
+        let released = release(&mut mutations, lines, &others);
+        mutations.use_room(RoomUse::Frees);
+        Ok(Decision::write(mutations, Progress::Done(released)))
+    }
+}
+
+/// Removes the actor's pins on the segments of others that none of the lines `left` shows. Returns these actors.
+fn release(mutations: &mut Mutations, lines: &[(Txid, Lineage)], left: &[&(Txid, Lineage)]) -> Vec<ActorId> {
+    let mut released = Vec::new();
+    for (_, line) in lines {
         for segment in &line.below {
             let Some(ancestor) = &segment.actor else { continue };
             let same = |other: &Segment| (&other.actor, other.to) == (&segment.actor, segment.to);
-            let others = lines.iter().enumerate().filter(|(other, _)| *other != index);
-            let mut others = others.map(|(_, (_, other))| other);
-            if !others.any(|other| other.pins == line.pins && other.below.iter().any(same)) {
+            if !left.iter().any(|(_, other)| other.pins == line.pins && other.below.iter().any(same)) {
                 mutations.delete(Actor::new(ancestor).keys.pin(segment.to, line.pins));
                 released.push(ancestor.clone());
             }
         }
-        mutations.use_room(RoomUse::Frees);
-        Ok(Decision::write(mutations, Progress::Done(released)))
     }
+    released
 }
 
 /// Flattens the line of a txid, or that of the head.
