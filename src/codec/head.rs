@@ -69,7 +69,7 @@ pub struct Head {
     /// The last commits, oldest first.
     pub recent: Vec<CommitMark>,
     /// Its past; `None` for an actor of which only this state is there.
-    pub history: Option<HeadHistory>,
+    pub history: Option<Box<HeadHistory>>,
 }
 
 impl Head {
@@ -178,7 +178,7 @@ impl Row for Head {
             .map(|_| Ok(CommitMark { txid: Txid(body.u64()?), token: body.token()? }))
             .collect::<Result<_, _>>()?;
         let unswept = flags & UNSWEPT != 0;
-        let history = (body.version() >= 2).then(|| read_history(body)).transpose()?;
+        let history = (body.version() >= 2).then(|| read_history(body).map(Box::new)).transpose()?;
         Ok(Self {
             txid,
             next_txid,
@@ -249,7 +249,7 @@ mod tests {
                 untrimmed_above: untrimmed.map(PageCount),
                 recent: (0..recent).map(mark).collect(),
                 history: history.map(|(keeps, off, time_ms, rows_to, lineage)| {
-                    HeadHistory { keeps, off, time_ms, rows_to: PageCount(rows_to), lineage }
+                    Box::new(HeadHistory { keeps, off, time_ms, rows_to: PageCount(rows_to), lineage })
                 }),
             });
         }

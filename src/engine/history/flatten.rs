@@ -169,7 +169,7 @@ impl Step {
             && let Some(history) = head.history.clone().filter(|history| history.lineage == *line)
         {
             let off = history.off;
-            let history = HeadHistory { lineage: alone, ..history };
+            let history = Box::new(HeadHistory { lineage: alone, ..*history });
             let head = Head { history: Some(history), ..head };
             if head.keeps() {
                 self.actor.put_head(&mut mutations, &head);

@@ -19,9 +19,9 @@ use super::resolve;
 /// Points that are read at once.
 const CHUNK: usize = 500;
 
-fn info(txid: Txid, point: Point, names: Vec<String>) -> PointInfo {
+fn info(txid: Txid, point: &Point, names: Vec<String>) -> PointInfo {
     let pages = (!point.in_parts).then(|| runs::count(&point.runs));
-    let Point { time_ms, kind, size_pages, page_size, .. } = point;
+    let Point { time_ms, kind, size_pages, page_size, .. } = *point;
     PointInfo { txid, time_ms, kind, pages, size_pages, page_size, names }
 }
 
@@ -56,7 +56,7 @@ impl ReadFn for Chunk {
             }
             let points = points.into_iter();
             Ok(points
-                .map(|(txid, point)| info(txid, point, names.remove(&txid).unwrap_or_default()))
+                .map(|(txid, point)| info(txid, &point, names.remove(&txid).unwrap_or_default()))
                 .collect())
         }
         .boxed()
@@ -111,7 +111,7 @@ impl ReadFn for Find {
             let point = resolve::kept_point(view, actor, head.txid, txid).await?;
             let pins = rows::pins(view, actor, actor.keys.pins(txid, txid), Isolation::Snapshot).await?;
             let names = pins.into_iter().filter(|(_, _, pin)| pin.holds_at(*now_ms) && !pin.name.is_empty());
-            Ok(info(txid, point, names.map(|(_, _, pin)| pin.name).collect()))
+            Ok(info(txid, &point, names.map(|(_, _, pin)| pin.name).collect()))
         }
         .boxed()
     }

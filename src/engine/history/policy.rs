@@ -99,12 +99,12 @@ fn without(head: &Head, off: bool) -> Option<Head> {
     if head.history.is_none() && !off {
         return None;
     }
-    let before = head
-        .history
-        .clone()
-        .unwrap_or_else(|| HeadHistory { rows_to: head.size_pages, ..HeadHistory::default() });
+    let before = head.history.clone().map_or_else(
+        || HeadHistory { rows_to: head.size_pages, ..HeadHistory::default() },
+        |history| *history,
+    );
     let history = HeadHistory { off, ..before };
-    Some(Head { history: Some(history), ..head.clone() })
+    Some(Head { history: Some(Box::new(history)), ..head.clone() })
 }
 
 /// Sets what an actor keeps, and begins to drop what it does not keep any more.

@@ -60,8 +60,8 @@ impl TransactionFn for Restore {
                     let mut mutations = Mutations::with_capacity(5);
                     actor.put_fence(&mut mutations, &fence);
                     actor.put_head(&mut mutations, &next);
-                    put_row(&mut mutations, actor.keys.point(next.txid), &point);
-                    put_row(&mut mutations, actor.keys.line(next.txid), &line);
+                    put_row(&mut mutations, actor.keys.point(next.txid), &*point);
+                    put_row(&mut mutations, actor.keys.line(next.txid), &*line);
                     // The state before stays for a while, in the same transaction: nothing is lost in between.
                     put_row(&mut mutations, actor.keys.pin(head.txid, token), &pin);
                     mutations.use_room(RoomUse::Frees);

@@ -94,7 +94,7 @@ pub fn fork(
         next_txid: txid.next(),
         size_pages: source.size_pages,
         page_size: source.page_size,
-        history: Some(history),
+        history: Some(Box::new(history)),
         ..head.clone()
     };
     next.remember(CommitMark { txid, token: request.token });

@@ -43,10 +43,10 @@ fn pending(head: &Head) -> Option<PendingCleanup> {
 }
 
 pub(super) fn begin(head: &Head, now_ms: u64) -> Keeping {
-    let before = head
-        .history
-        .clone()
-        .unwrap_or_else(|| HeadHistory { rows_to: head.size_pages, ..HeadHistory::default() });
+    let before = head.history.clone().map_or_else(
+        || HeadHistory { rows_to: head.size_pages, ..HeadHistory::default() },
+        |history| *history,
+    );
     let time_ms = now_ms.max(before.time_ms.saturating_add(1));
     let rows_to = before.rows_to.max(head.size_pages);
     // Which pages have a version is not known: any may have one.
@@ -62,7 +62,7 @@ pub(super) fn begin(head: &Head, now_ms: u64) -> Keeping {
         runs: vec![all],
     });
     let history = HeadHistory { keeps: true, off: false, time_ms, rows_to, ..before };
-    Keeping { head: Head { history: Some(history), ..head.clone() }, point }
+    Keeping { head: Head { history: Some(Box::new(history)), ..head.clone() }, point }
 }
 
 /// The head of an actor that keeps history no longer: nothing but the state at its head is left.

@@ -32,9 +32,9 @@ pub enum RestorePlan {
         /// The new head.
         head: Box<Head>,
         /// The new head's point.
-        point: Point,
+        point: Box<Point>,
         /// What lies below the new line.
-        line: Lineage,
+        line: Box<Lineage>,
         /// A pin for the head before, under its txid.
         undo: Pin,
     },
@@ -79,7 +79,7 @@ pub fn restore(
         next_txid: head.next_txid.next(),
         size_pages: target.size_pages,
         page_size: target.page_size,
-        history: Some(history),
+        history: Some(Box::new(history)),
         ..head.clone()
     };
     next.remember(CommitMark { txid, token: request.token });
@@ -99,5 +99,5 @@ pub fn restore(
         expires_at_ms: request.now_ms.saturating_add(UNDO_PIN_MS),
         name: String::new(),
     };
-    Ok(RestorePlan::Write { fence, head: Box::new(next), point, line, undo })
+    Ok(RestorePlan::Write { fence, head: Box::new(next), point: Box::new(point), line: Box::new(line), undo })
 }
