@@ -23,7 +23,7 @@ const options = require('../arguments/options.js');
 const { PageSet } = require('../results/page-set.js');
 const { rename } = require('./rename.js');
 const { toStatus } = require('../results/status.js');
-const { Transfers, receive, send, serialize, sourceArgument, targetArgument } = require('./transfers.js');
+const transfers = require('./transfers.js');
 const { storeOptions } = require('../arguments/store-options.js');
 const { toInspection, verify } = require('./verify.js');
 
@@ -35,7 +35,7 @@ class Store extends History {
   #databases;
   /** @type {Set<import('../../binding.js').NativeV1Migration>} */
   #migrations = new Set();
-  #transfers = new Transfers();
+  #transfers = new transfers.Transfers();
 
   /** @param {unknown} native */
   constructor(native) {
@@ -172,13 +172,13 @@ class Store extends History {
    */
   async importFrom(actorId, file, importOptions) {
     const id = options.actorId(actorId);
-    const source = sourceArgument(file, 'file');
+    const source = transfers.sourceArgument(file, 'file');
     const path = source ? '' : options.file(file);
     const { replace, signal } = options.importOptions(importOptions);
     const imported = source
       ? await this.#transfer(signal, async (stopped) => {
           const receiving = await this.#calls.call((native) => native.receive(id, replace));
-          return await receive(receiving, source, stopped);
+          return await transfers.receive(receiving, source, stopped);
         })
       : await this.#calls.call((native) => native.importFrom(id, path, replace), signal);
     const meta = toMeta(imported);
@@ -193,19 +193,14 @@ class Store extends History {
    */
   async exportTo(actorId, file, exportOptions) {
     const id = options.actorId(actorId);
-    const kind = targetArgument(file, 'file');
+    const kind = transfers.targetArgument(file, 'file');
     const path = kind ? '' : options.file(file);
     const { overwrite, at, signal } = options.exportOptions(exportOptions);
-    if (kind && at !== undefined) {
-      throw check.invalid('options.at', 'absent where a stream is written', at);
-    }
-    if (kind && overwrite !== undefined) {
-      throw check.invalid('options.overwrite', 'absent where a stream is written', overwrite);
-    }
+    if (kind) transfers.refuseForStream({ overwrite, at });
     const meta = kind
       ? await this.#transfer(signal, async (stopped) => {
           const sending = await this.#calls.call((native) => native.send(id, false));
-          return await send(sending, file, kind, stopped);
+          return await transfers.send(sending, file, kind, stopped);
         })
       : await this.#calls.call(
           (native) =>
@@ -226,7 +221,7 @@ class Store extends History {
     const { signal } = options.serializeOptions(serializeOptions);
     return await this.#transfer(signal, async (stopped) => {
       const sending = await this.#calls.call((native) => native.send(id, true));
-      return await serialize(sending, stopped);
+      return await transfers.serialize(sending, stopped);
     });
   }
 

@@ -317,4 +317,16 @@ async function roomFor(sending) {
   }
 }
 
-module.exports = { Transfers, receive, send, serialize, sourceArgument, targetArgument };
+/**
+ * Refuses options that only a file can have.
+ *
+ * @param {{ [name: string]: unknown }} given
+ */
+function refuseForStream(given) {
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined)
+      throw check.invalid(`options.${name}`, 'absent where a stream is written', value);
+  }
+}
+
+module.exports = { Transfers, receive, refuseForStream, send, serialize, sourceArgument, targetArgument };

@@ -14,8 +14,8 @@ use napi_derive::napi;
 use super::answer_queue::AnswerQueue;
 use super::convert::NativeMeta;
 use super::error::Failure;
-use super::history::NativePointRef;
 use super::options::{NativePageRange, PreloadRequest};
+use super::points::NativePointRef;
 use super::runtime::answer;
 use super::traceparent::span;
 use crate::database::{

@@ -22,6 +22,7 @@ mod logger;
 mod metrics;
 mod migration;
 mod options;
+mod points;
 mod runtime;
 mod status;
 mod store;

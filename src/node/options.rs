@@ -13,7 +13,7 @@ use crate::kv::foundationdb::{FoundationDbKv, FoundationDbOptions};
 use crate::kv::memory::MemoryKv;
 
 use super::convert::page_numbers;
-use super::history::NativeHistory;
+use super::points::NativeHistory;
 
 /// The default size of the page cache of a store's SQL databases.
 const CACHE_BYTES_DEFAULT: u64 = 64 << 20;

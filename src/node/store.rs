@@ -17,10 +17,10 @@ use super::convert::{
 };
 use super::database::{NativeDatabase, NativeDatabaseOptions, OpenRequest};
 use super::error::Failure;
-use super::history::NativeHistory;
 use super::inspection::{NativeCopying, NativeInspection, NativeVerification};
 use super::metrics::NativeMetricFamily;
 use super::options::{NativePageRange, NativeStoreOptions, PreloadRequest};
+use super::points::NativeHistory;
 use super::runtime::{answer, sql_pool};
 use super::status::{NativeStatus, milliseconds};
 use super::traceparent::within;

@@ -7,6 +7,7 @@ use crate::types::{PageCount, PageNumber, PageRange, PageSize, Token, Txid};
 use super::cleanup::PendingCleanup;
 use super::fence::{Held, Refusal, check_fence};
 use super::history::{Change, Left, Written, advance};
+use super::marks::own_mark;
 
 /// A shrinking commit clears up to this many pages itself, or fewer if one transaction should not delete so
 /// many bytes; more are trimmed in bounded steps later.
@@ -167,11 +168,6 @@ pub fn resolve(fence: Option<&Fence>, head: &Head, held: Held, token: Token) -> 
     }
     check_fence(fence, head, held)?;
     Ok(Resolution::Out(head.clone()))
-}
-
-pub(super) fn own_mark(head: &Head, token: Token) -> Option<Txid> {
-    let own = head.recent.iter().find(|mark| mark.token == token);
-    own.filter(|_| !planted::has(Bug::TokenNotResolved)).map(|mark| mark.txid)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod delete;
 mod early;
 mod fence;
 mod history;
+mod marks;
 mod migrate;
 mod preload;
 mod sqlite_file;

@@ -3,9 +3,10 @@
 use crate::codec::{CommitMark, Fence, Head, OpenStage};
 use crate::types::{PageCount, PageSize, Token, Txid};
 
-use super::commit::{CommitPlan, CommitRequest, check_cleaned_up, check_page_size, own_mark, resize};
+use super::commit::{CommitPlan, CommitRequest, check_cleaned_up, check_page_size, resize};
 use super::fence::{Held, Refusal, check_writer};
 use super::history::{Change, Written, advance};
+use super::marks::own_mark;
 
 /// The opening of a stage.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,7 @@
 #[path = "source/committing.rs"]
 mod committing;
 #[path = "source/following.rs"]
-mod following;
+pub(crate) mod following;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -24,8 +24,6 @@ use super::cache::{PageCache, Space};
 use super::hints::{HINT_BYTES_DEFAULT, HintRecorder};
 use super::read_ahead::{READ_AHEAD_BYTES_DEFAULT, ReadAhead};
 use super::source::following::Following;
-
-pub(crate) use following::Reading;
 
 /// How a database reads.
 #[derive(Debug, Clone, Copy)]

@@ -10,7 +10,7 @@ use crate::kv::{KeyRange, Scan, View};
 use crate::types::{PageNumber, PageRange, Txid, runs};
 
 use super::at::{At, Layer, Layers};
-use super::rows::{Stored, show_gap};
+use super::stored::{Stored, show_gap};
 
 /// The pages that are looked up before they are shown.
 const PAGES_AT_ONCE: u32 = 256;

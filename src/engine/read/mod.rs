@@ -8,3 +8,4 @@ pub(crate) mod pages;
 pub(crate) mod peek;
 pub(crate) mod rows;
 pub(crate) mod slices;
+mod stored;

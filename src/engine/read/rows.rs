@@ -10,14 +10,8 @@ use crate::types::{PageNumber, PageRange, PageSize, Txid};
 
 use super::at::At;
 use super::layers::walk_layers;
-
-/// What a run of pages contains at a head, in ascending order.
-pub(crate) enum Stored<'r> {
-    /// Pages inside the size that were never written: they read as zeros.
-    Never(PageRange),
-    /// The newest version of a page at or below the head.
-    Row { page: PageNumber, txid: Txid, key: &'r [u8], value: &'r [u8] },
-}
+pub(crate) use super::stored::Stored;
+use super::stored::show_gap;
 
 /// Passes every page of `run` to `show`; in one range read, if the actor has one state only. The run lies
 /// inside the size.
@@ -64,17 +58,6 @@ pub(crate) async fn walk(
         show(Stored::Never(PageRange { first, last: run.last }))?;
     }
     Ok(())
-}
-
-pub(super) fn show_gap(
-    expected: PageNumber,
-    page: PageNumber,
-    show: &mut impl FnMut(Stored<'_>) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    match PageNumber::new(page.get() - 1) {
-        Some(last) if last >= expected => show(Stored::Never(PageRange { first: expected, last })),
-        _ => Ok(()),
-    }
 }
 
 /// Decodes a stored page into `out`, which is one page long, or says which page is damaged.

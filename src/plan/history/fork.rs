@@ -4,7 +4,7 @@ use crate::codec::{CommitMark, Fence, FenceState, Head, HeadHistory, Lineage, Po
 use crate::types::{ActorId, Generation, Origin, SEGMENTS_BELOW_MAX, Segment, Token, Txid};
 
 use super::super::cleanup::{PendingCleanup, pending_cleanups};
-use super::super::commit::own_mark;
+use super::super::marks::own_mark;
 use super::segments;
 
 /// A fork, the same in all its attempts.

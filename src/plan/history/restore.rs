@@ -4,8 +4,8 @@ use crate::codec::{CommitMark, Fence, Head, HeadHistory, Lineage, Pin, PinKind, 
 use crate::planted::{self, Bug};
 use crate::types::{SEGMENTS_BELOW_MAX, Token, Txid};
 
-use super::super::commit::own_mark;
 use super::super::fence::{Refusal, check_readable};
+use super::super::marks::own_mark;
 use super::segments;
 
 /// How long the state before a restore is kept, in milliseconds: 7 days.

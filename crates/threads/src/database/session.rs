@@ -193,6 +193,10 @@ impl Session {
         self.stay(Event::Ran("serialize".to_owned())).map(|()| Vec::new())
     }
 
+    pub(crate) fn point(&mut self) -> Result<Vec<u8>, DatabaseError> {
+        self.stay(Event::Ran("point".to_owned())).map(|()| Vec::new())
+    }
+
     pub(crate) fn describe(&mut self, sql: String) -> Result<Description, DatabaseError> {
         self.stay(Event::Ran(sql))?;
         Ok(Description { columns: Vec::new(), parameters: Vec::new(), is_readonly: true })
