@@ -2,12 +2,13 @@
 //! the fence and the head. Rows are passed in key order; only counts and problems are kept.
 
 mod findings;
+mod past;
 
 pub use findings::{ActorRows, Audited, Problem, Problems, RowCount, RowKind, Seen, Severity};
 
+use self::past::Past;
 use crate::codec::{
-    self, ActorKeys, DecodeError, FenceState, Head, Hints, HistoryRow, Lineage, Pin, Place, Point, Row,
-    StagePart,
+    self, ActorKeys, DecodeError, FenceState, Head, Hints, HistoryRow, Pin, Place, Point, Row, StagePart,
 };
 use crate::types::{ActorId, Generation, PageBits, PageNumber, PageSize, Txid};
 
@@ -22,6 +23,7 @@ pub struct Audit {
     /// Pages for which the open stage has rows, and pages that its manifests name.
     staged: PageBits,
     named: PageBits,
+    past: Past,
     scratch: Vec<u8>,
 }
 
@@ -37,8 +39,16 @@ impl Audit {
             problems: Problems::default(),
         };
         let (staged, named) = (PageBits::new(), PageBits::new());
-        let mut audit =
-            Self { actor: actor.clone(), keys, seen, shown: None, staged, named, scratch: Vec::new() };
+        let mut audit = Self {
+            actor: actor.clone(),
+            keys,
+            seen,
+            shown: None,
+            staged,
+            named,
+            past: Past::default(),
+            scratch: Vec::new(),
+        };
         if let Some(value) = fence {
             let key = audit.keys.fence();
             audit.seen.rows.fence.add(&key, value);
@@ -65,18 +75,53 @@ impl Audit {
                     self.tell(RowKind::Hints, (None, None), Severity::Warning, detail);
                 }
             }
-            Ok(Place::History) => self.of_history::<HistoryRow>(RowKind::History, None, key, value),
-            Ok(Place::Point(txid)) => self.of_history::<Point>(RowKind::Point, Some(txid), key, value),
-            Ok(Place::Pin(txid, _)) => self.of_history::<Pin>(RowKind::Pin, Some(txid), key, value),
-            Ok(Place::Line(txid)) => self.of_history::<Lineage>(RowKind::Line, Some(txid), key, value),
+            Ok(Place::History) => {
+                self.of_history::<HistoryRow>(RowKind::History, None, key, value);
+            }
+            Ok(Place::Point(txid)) => {
+                let point: Option<Point> = self.of_history(RowKind::Point, Some(txid), key, value);
+                self.past.point(txid, point.is_some_and(|point| point.dropped));
+            }
+            Ok(Place::Pin(txid, _)) => {
+                self.of_history::<Pin>(RowKind::Pin, Some(txid), key, value);
+                self.past.pin(txid);
+            }
+            Ok(Place::Line(begin)) => {
+                if let Some(line) = self.of_history(RowKind::Line, Some(begin), key, value) {
+                    self.past.line(begin, line);
+                }
+            }
             Err(error) => self.stray(key, value, &error),
         }
     }
 
-    fn of_history<R: Row>(&mut self, kind: RowKind, txid: Option<Txid>, key: &[u8], value: &[u8]) {
+    fn of_history<R: Row>(
+        &mut self,
+        kind: RowKind,
+        txid: Option<Txid>,
+        key: &[u8],
+        value: &[u8],
+    ) -> Option<R> {
         self.seen.rows.history.add(key, value);
-        if let Err(error) = codec::decode::<R>(key, value) {
-            self.tell(kind, (None, txid), Severity::Error, error.to_string());
+        let row = codec::decode(key, value);
+        row.map_err(|error| self.tell(kind, (None, txid), Severity::Error, error.to_string())).ok()
+    }
+
+    /// Something is wrong with a row of another actor that this one needs.
+    pub fn elsewhere(&mut self, txid: Txid, detail: String) {
+        self.tell(RowKind::Line, (None, Some(txid)), Severity::Error, detail);
+    }
+
+    /// The head, if it was found.
+    pub fn head(&self) -> Option<&Head> {
+        self.seen.head.found()
+    }
+
+    fn check_past(&mut self) {
+        let Seen::Found(head) = &self.seen.head else { return };
+        let is_live = self.seen.fence.found().is_some_and(|fence| fence.state == FenceState::Live);
+        for (kind, txid, detail) in self.past.problems(head, is_live) {
+            self.tell(kind, (None, Some(txid)), Severity::Error, detail);
         }
     }
 
@@ -93,8 +138,11 @@ impl Audit {
 
     /// The result, once every row was shown.
     pub fn finish(mut self) -> Audited {
+        self.check_past();
         if let Seen::Found(head) = &self.seen.head {
-            self.seen.never_written = u64::from(head.size_pages.0).saturating_sub(self.seen.rows.live.rows);
+            let shares = head.history.as_ref().is_some_and(|history| !history.lineage.below.is_empty());
+            let others = if shares { u32::MAX.into() } else { self.seen.rows.live.rows };
+            self.seen.never_written = u64::from(head.size_pages.0).saturating_sub(others);
             let open = head.open_stage.filter(|stage| !stage.aborted);
             let unnamed: Vec<PageNumber> = match open {
                 Some(_) => self.staged.pages().filter(|page| !self.named.contains(*page)).collect(),

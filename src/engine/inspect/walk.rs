@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, try_join};
 
-use crate::codec::{self, DecodeError, Fence, FenceState};
+use crate::codec::{self, ActorKeys, DecodeError, Fence, FenceState};
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::read::slices::{BEGINNINGS_MAX, SliceSize, read_slice};
 use crate::engine::runtime::actor::Actor;
@@ -156,7 +156,29 @@ impl Slice {
             if taken < bytes_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         view.scan(Scan::snapshot(range), &mut visit).await?;
+        if taken < bytes_max {
+            self.check_pins(view, audit).await?;
+        }
         Ok(if taken < bytes_max { ControlFlow::Break(Ended::Whole) } else { ControlFlow::Continue(()) })
+    }
+
+    /// Whether the actors of which this one shows something know of it.
+    async fn check_pins(&self, view: &dyn View, audit: &mut Audit) -> Result<(), Failure> {
+        let lineage =
+            audit.head().and_then(|head| head.history.as_ref()).map(|history| history.lineage.clone());
+        let Some(lineage) = lineage else { return Ok(()) };
+        for segment in &lineage.below {
+            let Some(ancestor) = &segment.actor else { continue };
+            let key = ActorKeys::new(ancestor).pin(segment.to, lineage.pins);
+            if view.get(&key, Isolation::Snapshot).await?.is_none() {
+                let to = segment.to;
+                audit.elsewhere(
+                    to,
+                    format!("actor {ancestor:?} does not know that its state {to} is shown here"),
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Continues at the same head, or starts over at another one.

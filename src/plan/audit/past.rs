@@ -1,0 +1,65 @@
+//! What an audit knows of an actor's history, and what is wrong with it.
+
+use std::collections::BTreeSet;
+
+use crate::codec::{Head, Lineage};
+use crate::types::Txid;
+
+use super::findings::RowKind;
+
+/// The history of an actor, as its rows are seen in key order: points, pins, lines.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    points: BTreeSet<Txid>,
+    pinned: BTreeSet<Txid>,
+    /// Newest first.
+    lines: Vec<(Txid, Lineage)>,
+}
+
+impl Past {
+    pub(super) fn point(&mut self, txid: Txid, dropped: bool) {
+        if !dropped {
+            self.points.insert(txid);
+        }
+    }
+
+    pub(super) fn pin(&mut self, txid: Txid) {
+        self.pinned.insert(txid);
+    }
+
+    pub(super) fn line(&mut self, begin: Txid, line: Lineage) {
+        self.lines.push((begin, line));
+    }
+
+    /// What is wrong, each with the txid concerned.
+    pub(super) fn problems(&self, head: &Head, is_live: bool) -> Vec<(RowKind, Txid, String)> {
+        let mut wrong = Vec::new();
+        for txid in self.points.iter().filter(|txid| **txid > head.txid) {
+            wrong.push((RowKind::Point, *txid, format!("a point above head {}", head.txid)));
+        }
+        for txid in self.pinned.difference(&self.points) {
+            wrong.push((RowKind::Pin, *txid, "the state that this pin keeps is gone".to_owned()));
+        }
+        let ends =
+            self.lines.iter().flat_map(|(begin, line)| line.below.iter().map(move |below| (begin, below)));
+        for (begin, end) in ends.filter(|(_, below)| below.actor.is_none() && head.keeps()) {
+            if !self.points.contains(&end.to) {
+                let detail = format!("the state {} on which this line builds is gone", end.to);
+                wrong.push((RowKind::Line, *begin, detail));
+            }
+        }
+        let own = head.history.as_ref().map(|history| &history.lineage).filter(|_| is_live);
+        let newest = self.lines.first();
+        match (own, newest) {
+            (Some(own), Some((begin, line))) if own != line => {
+                let detail = "the newest line is not that of the head".to_owned();
+                wrong.push((RowKind::Line, *begin, detail));
+            }
+            (Some(own), None) if !own.is_whole() => {
+                wrong.push((RowKind::Line, head.txid, "the line of the head has no row".to_owned()));
+            }
+            _ => {}
+        }
+        wrong
+    }
+}
