@@ -8,12 +8,12 @@
 //! - `journal`, `durable`: make commits durable with one flush
 //! - `creation`: a file that a loss of power left incomplete
 //! - `directory_sync`: makes the names of the files durable
-//! - `committer`: the thread that runs and commits transactions, many at once
+//! - `queue`: the transactions that wait, and who commits them; `committer`: runs and commits many at once
 //! - `locks`: coordinates the processes that have the directory open
 //! - `map`: how much address space the map of the file takes
 //! - `room`: what a nearly full store still accepts
 //! - `values`: rows of any size in small LMDB values
-//! - `watch`, `told`: what an operator should know, and what was already logged
+//! - `pace`: how batches follow each other; `watch`, `told`: what an operator should know, and what was already logged
 //! - `options`: how a directory is opened
 //! - `view`, `errors`: LMDB's transactions and errors in the terms of the contract
 //! - `lmdb`: LMDB's own interface
@@ -47,10 +47,12 @@ mod locks;
 mod map;
 mod opening;
 mod options;
+mod pace;
 mod place;
 pub mod planted;
 mod positioned;
 mod probe;
+mod queue;
 mod registry;
 mod room;
 #[cfg(feature = "testing")]
@@ -182,10 +184,13 @@ impl Kv for EmbeddedKv {
         self.identity.clone()
     }
 
+    fn is_led(&self) -> bool {
+        true
+    }
+
     fn waiting(&self) -> u64 {
         // A closed handle has nothing queued.
-        let queue = |share: Arc<Shared>| share.queue.max_capacity() - share.queue.capacity();
-        self.share().map_or(0, queue) as u64
+        self.share().map_or(0, |share| share.queue.len()) as u64
     }
 
     fn usage(&self) -> Usage {
