@@ -3,6 +3,7 @@
 //! Everything else in the engine is a function of its inputs, so a simulation that owns an [`Env`] and a
 //! backend owns every choice.
 
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use futures::executor::block_on;
 use futures::future::{BoxFuture, FutureExt};
 
+use crate::blocking::waiting;
 use crate::types::Token;
 
 /// The time, chance, waiting, and tasks.
@@ -98,7 +100,14 @@ impl Env for SystemEnv {
         }
     }
 
-    fn block_on(&self, task: BoxFuture<'_, ()>) {
-        block_on(task);
+    fn block_on(&self, mut task: BoxFuture<'_, ()>) {
+        let mut waits = None;
+        block_on(poll_fn(|context| {
+            let step = task.as_mut().poll(context);
+            if step.is_pending() {
+                waits.get_or_insert_with(waiting::begin);
+            }
+            step
+        }));
     }
 }

@@ -16,6 +16,7 @@
 //!
 //! `docs/ARCHITECTURE.md` is the map.
 
+mod blocking;
 pub mod codec;
 pub mod database;
 pub mod engine;

@@ -5,8 +5,8 @@
 //! `sync` whose every operation is a point at which a test decides which thread goes on.
 
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
-pub(crate) use std::thread;
+pub(crate) use std::{thread, thread_local};
 
 pub(crate) use futures::executor::block_on;
 pub(crate) use tokio::runtime::Handle as Runtime;
-pub(crate) use tokio::sync::{Notify, mpsc, oneshot, watch};
+pub(crate) use tokio::sync::{Notify, oneshot, watch};

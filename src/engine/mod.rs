@@ -89,6 +89,11 @@ impl Engine {
         output.expect("a future that has ended left its output")
     }
 
+    /// Whether the thread of a caller may commit for all who wait; see [`Kv::is_led`](crate::kv::Kv::is_led).
+    pub fn is_led(&self) -> bool {
+        self.core.kv.is_led()
+    }
+
     /// Runs a task beside the caller, where the engine runs its own.
     pub fn spawn(&self, task: BoxFuture<'static, ()>) {
         self.core.env.spawn(task);

@@ -202,6 +202,10 @@ impl Kv for MeteredKv {
         self.inner.identity()
     }
 
+    fn is_led(&self) -> bool {
+        self.inner.is_led()
+    }
+
     fn limits(&self) -> Limits {
         self.inner.limits()
     }

@@ -158,6 +158,12 @@ pub trait Kv: Send + Sync + 'static {
         None
     }
 
+    /// Whether a caller's thread may commit for all who wait, where it is [allowed](crate::blocking::leading::allow)
+    /// to. Then answers come from such a thread, or from one that this backend has for it.
+    fn is_led(&self) -> bool {
+        false
+    }
+
     /// The limits of this backend, and how often and for how long retries are worthwhile.
     fn limits(&self) -> Limits {
         Limits::default()
@@ -169,7 +175,7 @@ pub trait Kv: Send + Sync + 'static {
     /// Runs one read against one committed state. Use [`read`], which also returns the answer.
     fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>>;
 
-    /// How many transactions wait for the committing thread, if there is one.
+    /// How many transactions wait to be committed, where they queue.
     fn waiting(&self) -> u64 {
         0
     }

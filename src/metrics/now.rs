@@ -28,7 +28,7 @@ pub(super) fn of_now(now: &Now) -> Vec<Family> {
             "commit_queue_transactions",
             "queues.commit",
             now.commit_queue,
-            "Transactions that wait for the thread that commits; of all stores on the same directory.",
+            "Transactions that wait to be committed; of all stores on the same directory.",
         ),
         gauge(
             "background_actors",

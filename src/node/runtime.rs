@@ -31,10 +31,13 @@ fn load(_env: Env) -> napi::Result<()> {
     Ok(())
 }
 
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
 fn build() -> std::io::Result<Runtime> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     Builder::new_multi_thread()
-        .worker_threads(cores.max(WORKERS_MIN))
+        .worker_threads(cores().max(WORKERS_MIN))
         .thread_name_fn(|| {
             static NEXT: AtomicUsize = AtomicUsize::new(0);
             // Linux shows 15 characters of a thread's name.
@@ -44,8 +47,7 @@ fn build() -> std::io::Result<Runtime> {
         .build()
 }
 
-/// The number of SQL threads of the process. At any time most of them wait for a flush, so their number is
-/// that of commits that can share one, not that of cores.
+/// The most SQL threads of the process. About as many as there are cores run at once; the others wait for the store.
 const SQL_THREADS_MAX: usize = 64;
 
 /// The SQL threads that all stores of the process share. Called on the runtime.
@@ -60,7 +62,8 @@ pub(super) fn sql_pool() -> Arc<Pool> {
     match &*pool {
         Some((id, pool)) if *id == here.id() => Arc::clone(pool),
         _ => {
-            let (id, new) = (here.id(), Pool::new(SQL_THREADS_MAX, here));
+            // One more than there are cores, since one of them flushes.
+            let (id, new) = (here.id(), Pool::new(cores() + 1, SQL_THREADS_MAX, here));
             *pool = Some((id, Arc::clone(&new)));
             new
         }

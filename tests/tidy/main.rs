@@ -14,15 +14,16 @@ const TEST_LINES_MAX: usize = 600;
 /// Each layer and the ones it may use, itself included. Dependencies point down this list only.
 const LAYERS: &[(&str, &[&str])] = &[
     ("node", &["node", "database", "engine", "kv", "metrics", "types", "env", "sync"]),
-    ("database", &["database", "planted", "engine", "metrics", "types", "env", "sync"]),
+    ("database", &["database", "planted", "engine", "metrics", "types", "env", "blocking", "sync"]),
     ("engine", &["engine", "planted", "plan", "codec", "kv", "metrics", "types", "env", "sync"]),
     ("plan", &["plan", "planted", "codec", "types"]),
     ("codec", &["codec", "planted", "kv", "types"]),
-    ("kv", &["kv", "env", "sync"]),
+    ("kv", &["kv", "env", "blocking", "sync"]),
     ("types", &["types"]),
-    ("env", &["env", "types"]),
+    ("env", &["env", "types", "blocking"]),
     ("metrics", &["metrics"]),
     ("planted", &["planted"]),
+    ("blocking", &["blocking", "sync"]),
     ("sync", &["sync"]),
 ];
 

@@ -12,6 +12,8 @@
 
 #![expect(dead_code, reason = "the borrowed files have more than the scenarios need")]
 
+#[path = "../../../src/blocking/mod.rs"]
+mod blocking;
 pub mod check;
 mod database;
 mod engine;

@@ -22,7 +22,12 @@ scenarios! {
         of_a_batch_that_is_undone_only_the_guilty_one_fails,
         a_directory_is_open_once_however_many_open_and_close_it,
         whoever_closes_last_finds_the_directory_closed,
-        closing_waits_for_what_its_handle_has_queued;
+        closing_waits_for_what_its_handle_has_queued,
+        a_caller_that_is_alone_leads,
+        what_an_abandoned_caller_has_queued_takes_effect,
+        a_batch_that_waits_for_others_hears_that_they_have_come,
+        a_batch_that_waits_for_others_begins_when_they_have_come_or_time_is_up,
+        a_leader_that_panics_leaves_nobody_waiting;
     database:
         calls_run_one_at_a_time_in_the_order_in_which_they_came,
         only_the_call_that_was_cancelled_is_interrupted,
@@ -32,7 +37,9 @@ scenarios! {
         a_transaction_of_statements_is_whole_or_its_loss_is_told,
         databases_that_hold_much_give_it_back,
         a_thread_that_cannot_begin_refuses_calls_and_loses_none,
-        answers_come_once_and_after_their_commits;
+        answers_come_once_and_after_their_commits,
+        commits_of_many_databases_share_batches_and_all_are_answered,
+        a_database_that_is_alone_commits_on_its_own_thread;
     cache:
         an_owner_sees_its_own_head_alone;
     engine:

@@ -6,11 +6,14 @@ use std::task::{Context, Waker};
 use futures::future::{BoxFuture, FutureExt};
 use tracing::Instrument;
 
+use crate::blocking::leading::{self, Woken};
 use crate::engine::{Commit, PageWrite, StoreError};
+use crate::sync::Runtime;
 use crate::types::Txid;
 
 use super::group::{Flight, GroupCommit};
 use super::layer::Layer;
+use super::way::Way;
 
 impl Flight {
     /// This commit and those that follow it.
@@ -31,15 +34,25 @@ impl Flight {
         commits.ended(carried, outcome)
     }
 
-    /// Sets off. A first step is made on this thread, unless there is something better to do here: if it is not
-    /// the last one, the runtime goes on.
-    pub(crate) fn set_off(self, hand_over: bool) {
-        let commits = Arc::clone(&self.commits);
-        let mut way: BoxFuture<'static, ()> = self.fly().boxed();
-        if !hand_over && way.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
-            return;
+    /// Sets off on a thread that may block and holds no lock. If the store lets callers commit, and if there is
+    /// nothing better to do here (other calls of this database), it does so, for whatever else waits, too.
+    pub(crate) fn set_off(self, runtime: &Runtime, is_idle: bool) {
+        let engine = Arc::clone(&self.commits.engine);
+        if engine.is_led() {
+            let way = Way::new(&engine, runtime, self.fly().boxed());
+            return if is_idle { leading::allow(|| way.go_on()) } else { way.go_on() };
         }
-        commits.engine.spawn(way);
+        // A first step is made here, unless that delays other calls.
+        let mut way: BoxFuture<'static, ()> = self.fly().boxed();
+        if !is_idle || way.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            engine.spawn(way);
+        }
+    }
+
+    /// Sets off where the engine runs its tasks.
+    pub(crate) fn set_off_elsewhere(self) {
+        let engine = Arc::clone(&self.commits.engine);
+        engine.spawn(self.fly().boxed());
     }
 }
 

@@ -8,13 +8,14 @@
 //! that is sealed is lost, and every answer at the gate is replaced by the error.
 //!
 //! `layer`, `pending` and `gate` decide and know nothing of threads; `group` has the lock, the engine and the
-//! callers; `flight` carries one commit after the other. `docs/correctness/database.md` has the argument.
+//! callers; `flight` carries one commit after the other, as a task that `way` moves on. `docs/correctness/database.md` has the argument.
 
 mod flight;
 mod gate;
 mod group;
 mod layer;
 mod pending;
+mod way;
 
 pub(crate) use gate::Gated;
 pub(crate) use group::{GroupCommit, Lost, Outcomes, deliver};

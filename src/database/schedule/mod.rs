@@ -1,5 +1,6 @@
 //! Scheduling: which call runs next, on which thread, and how much memory the databases of a store may keep.
 
+mod crew;
 pub(crate) mod handle;
 pub(crate) mod memory_budget;
 pub(crate) mod metrics;

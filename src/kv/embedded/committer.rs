@@ -1,7 +1,5 @@
-//! The thread that writes: group commit.
-//!
-//! One thread for each open directory takes transactions from a queue. It runs all that wait, one after the
-//! other, inside one LMDB transaction, commits once, and only then answers all of them.
+//! Group commit: whoever leads runs all transactions that wait, one after the other, inside one LMDB transaction,
+//! commits once, and only then answers all of them. `queue` says who leads.
 //!
 //! - A transaction function reads what those before it in the batch decided. Therefore even a refusal is
 //!   answered only after the commit: it may depend on a write that is not durable before.
@@ -15,22 +13,21 @@
 //!   transaction that its caller has cancelled, which is something else, is not begun.
 //! - Other processes write, too. While one of them has the write turn, jobs wait, but not for ever: if that
 //!   process is stopped, they fail with an error that names it.
-//! - The thread ends when all senders of its queue are gone and the queue is empty.
+//! - If all of this panics, the store commits nothing any more: nobody knows what is left of it.
+//! - The thread ends when nobody can add to the queue, nobody leads, and the queue is empty.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::clock;
 use super::environment::{Room, Store, WriteTxn};
+use super::queue::{Job, Lead, Leader, Queue};
 use super::values;
 use super::view::TxnView;
-use crate::kv::{KvError, TransactionRunner};
-use crate::sync::{block_on, mpsc, oneshot};
+use crate::blocking::leading;
+use crate::kv::KvError;
+use crate::sync::block_on;
 
-/// How many transactions may be queued for the thread before further callers wait.
-pub(super) const QUEUE_JOBS_MAX: usize = 1_024;
 /// A batch ends at this many transactions or this many written bytes, so that its first transaction does not
 /// wait for ever.
 const BATCH_JOBS_MAX: usize = 256;
@@ -39,24 +36,6 @@ const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// record, and later commits carry that record on until it is used up: one page has room for 509 numbers, two
 /// for 1,021. A cleanup step frees 219 (`Limits::freed_bytes`), plus the paths to the rows.
 const BATCH_FREED_PAGES_MAX: usize = 500;
-/// How often the reads of other processes are checked, for dead readers and for long reads: after this time
-/// or this many batches.
-const READERS_CHECK_PAUSE: Duration = Duration::from_secs(1);
-const READERS_CHECK_BATCHES: u64 = 1_000;
-
-/// A transaction to run, and where its caller waits.
-pub(super) struct Job {
-    /// `None` if the caller only wants to know when everything queued before has its answer.
-    pub(super) body: Option<Arc<dyn TransactionRunner>>,
-    pub(super) answer: oneshot::Sender<Result<(), KvError>>,
-}
-
-impl Job {
-    /// Whether its caller still wants it. A job that has not begun can still be dropped.
-    fn is_wanted(&self) -> bool {
-        self.body.as_ref().is_some_and(|body| body.is_wanted())
-    }
-}
 
 /// The result of a job inside a batch that is not committed yet.
 struct Ran {
@@ -98,31 +77,50 @@ impl Batch {
     }
 }
 
-/// Serves the queue until nobody can add to it.
-pub(super) fn serve(store: &Store, mut queue: mpsc::Receiver<Job>) {
-    let (mut checked, mut batches) = (clock::now(), 0_u64);
-    while let Some(first) = queue.blocking_recv() {
-        if first.body.is_none() {
-            answer(first, Ok(()));
-            continue;
-        }
-        run_batch(store, first, &mut queue);
-        batches += 1;
-        let now = clock::now();
-        let is_due = now.duration_since(checked) >= READERS_CHECK_PAUSE;
-        if is_due || batches.is_multiple_of(READERS_CHECK_BATCHES) {
-            checked = now;
-            store.clear_stale_readers();
-            store.tell_of_old_reads();
-        }
+/// The store's own thread: leads when nobody else does, until nobody can add to the queue.
+pub(super) fn serve(store: &Store, queue: &Arc<Queue>) {
+    while let Some(lead) = queue.next_lead() {
+        leading::gather(|| commit_batch(store, lead, Leader::Thread));
     }
-    store.end_writing();
+    if !queue.is_broken() {
+        store.end_writing();
+    }
 }
 
-fn run_batch(store: &Store, first: Job, queue: &mut mpsc::Receiver<Job>) {
+/// Commits one batch of what is queued, then gives the lead up.
+pub(super) fn commit_batch(store: &Store, lead: Lead, leader: Leader) {
+    let committed = catch_unwind(AssertUnwindSafe(|| {
+        if let Some((jobs, limit)) = store.pace.worth_waiting_for() {
+            lead.wait_for(jobs, limit);
+        }
+        while let Some(first) = lead.next() {
+            if first.body.is_some() {
+                store.pace.begin();
+                let jobs = run_batch(store, first, &lead);
+                if store.pace.end(leader, jobs) {
+                    store.clear_stale_readers();
+                    store.tell_of_old_reads();
+                }
+                break;
+            }
+            answer(first, Ok(()));
+        }
+    }));
+    if let Err(panic) = committed {
+        let error = text(&*panic);
+        tracing::error!(name: "kv.panicked", target: "baton::kv", error, "the store commits nothing any more");
+        lead.break_off();
+    }
+}
+
+/// Returns how many jobs were in it.
+fn run_batch(store: &Store, first: Job, lead: &Lead) -> usize {
     let txn = match begin(store, &first) {
         Ok(txn) => txn,
-        Err(error) => return refuse(first, &error, queue),
+        Err(error) => {
+            refuse(first, &error, lead);
+            return 0;
+        }
     };
     let mut view = TxnView::new(store.tables, txn);
     let mut batch = Batch::new(store.room());
@@ -132,12 +130,14 @@ fn run_batch(store: &Store, first: Job, queue: &mut mpsc::Receiver<Job>) {
             Ok(outcome) => batch.push(job, outcome),
             Err(error) => {
                 view.into_txn().abort();
-                return undo(store, batch.ran, job, error);
+                let jobs = batch.ran.len() + 1;
+                undo(store, batch.ran, job, error);
+                return jobs;
             }
         }
-        next = if batch.is_full() { None } else { queue.try_recv().ok() };
+        next = if batch.is_full() { None } else { lead.next() };
     }
-    let txn = view.into_txn();
+    let (txn, jobs) = (view.into_txn(), batch.ran.len());
     match commit(store, txn, &batch) {
         Err(error @ KvError::Full { .. }) => {
             let last = batch.ran.pop().expect("a batch that wrote has a job");
@@ -145,13 +145,14 @@ fn run_batch(store: &Store, first: Job, queue: &mut mpsc::Receiver<Job>) {
         }
         committed => finish(store, batch, &committed),
     }
+    jobs
 }
 
 /// Answers a job whose transaction could not begin. If that took time, the jobs behind it have waited, too.
-fn refuse(first: Job, error: &KvError, queue: &mut mpsc::Receiver<Job>) {
+fn refuse(first: Job, error: &KvError, lead: &Lead) {
     let is_left = !first.is_wanted();
     answer(first, Err(error.clone()));
-    while !is_left && let Ok(job) = queue.try_recv() {
+    while !is_left && let Some(job) = lead.next() {
         let outcome = if job.body.is_some() { Err(error.clone()) } else { Ok(()) };
         answer(job, outcome);
     }
@@ -273,9 +274,13 @@ fn answer(job: Job, outcome: Result<(), KvError>) {
     let _gone = job.answer.send(outcome);
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> KvError {
+fn text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> KvError {
+    let text = text(panic);
     tracing::error!(name: "kv.panicked", target: "baton::kv", error = text, "a transaction's body panicked");
     KvError::Unavailable { detail: format!("the transaction's body panicked: {text}") }
 }

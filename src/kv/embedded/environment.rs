@@ -21,6 +21,7 @@ use super::locks::{Locks, Turn, Unlocked};
 use super::opening::{self, Opened};
 
 use super::options::{Durability, Settings};
+use super::pace::Pace;
 use super::place::Place;
 pub(super) use super::room::Room;
 use super::told::{LONG_TURN, Told};
@@ -58,6 +59,7 @@ pub(super) struct Store {
     was_full: AtomicBool,
     commits: AtomicU64,
     pub(super) told: Told,
+    pub(super) pace: Pace,
     closing: ClosingOnDrop,
     closed: watch::Sender<()>,
 }
@@ -106,6 +108,7 @@ impl Store {
             was_full: AtomicBool::new(false),
             commits: AtomicU64::new(0),
             told: Told::default(),
+            pace: Pace::default(),
             closing: ClosingOnDrop::default(),
             closed: watch::Sender::new(()),
         };

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
-use super::committer::Job;
+use super::committer;
 use super::options::Settings;
+use super::queue::{Job, Leader};
 use super::registry::{Directories, Shared};
+use crate::blocking::leading;
 use crate::kv::{KvError, TransactionRunner};
 use crate::sync::{Mutex, oneshot};
 
@@ -51,11 +53,14 @@ impl Handle {
 
 async fn run(share: Arc<Shared>, body: Option<Arc<dyn TransactionRunner>>) -> Result<(), KvError> {
     let (answer, answered) = oneshot::channel();
-    let queued = share.queue.send(Job { body, answer }).await;
+    let lead = share.queue.put(Job { body, answer }, leading::is_allowed())?;
+    if let Some(lead) = lead {
+        let store = Arc::clone(&share.store);
+        leading::hand_over(move || committer::commit_batch(&store, lead, Leader::Caller));
+    }
     // A caller that only waits for its answer must not keep the queue open.
     drop(share);
-    queued.map_err(|_| KvError::Unavailable { detail: "the thread that commits has ended".into() })?;
     answered.await.unwrap_or_else(|_| {
-        Err(KvError::UnknownOutcome { detail: "the thread that commits ended before its answer".into() })
+        Err(KvError::UnknownOutcome { detail: "whoever committed ended before its answer".into() })
     })
 }

@@ -8,12 +8,13 @@
 //! - `journal`, `durable`: make commits durable with one flush
 //! - `creation`: a file that a loss of power left incomplete
 //! - `directory_sync`: makes the names of the files durable
-//! - `committer`: the thread that runs and commits transactions, many at once
+//! - `queue`: the transactions that wait, and who commits them; `committer`: runs and commits many at once
 //! - `locks`: coordinates the processes that have the directory open
 //! - `map`: how much address space the map of the file takes
 //! - `room`: what a nearly full store still accepts
 //! - `values`: rows of any size in small LMDB values
 //! - `survey`: what is said of the journal to people
+//! - `pace`: how batches follow each other
 //! - `watch`, `told`: what an operator should know, and what was already logged
 //! - `options`: how a directory is opened
 //! - `view`, `errors`: LMDB's transactions and errors in the terms of the contract
@@ -48,10 +49,12 @@ mod locks;
 mod map;
 mod opening;
 mod options;
+mod pace;
 mod place;
 pub mod planted;
 mod positioned;
 mod probe;
+mod queue;
 mod registry;
 mod room;
 mod survey;
@@ -184,10 +187,13 @@ impl Kv for EmbeddedKv {
         self.identity.clone()
     }
 
+    fn is_led(&self) -> bool {
+        true
+    }
+
     fn waiting(&self) -> u64 {
         // A closed handle has nothing queued.
-        let queue = |share: Arc<Shared>| share.queue.max_capacity() - share.queue.capacity();
-        self.share().map_or(0, queue) as u64
+        self.share().map_or(0, |share| share.queue.len()) as u64
     }
 
     fn usage(&self) -> Usage {

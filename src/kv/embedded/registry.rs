@@ -12,13 +12,14 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
-use super::committer::{self, Job, QUEUE_JOBS_MAX};
+use super::committer;
 use super::environment::{Closing, Store};
 use super::errors::unavailable;
 use super::opening;
 use super::options::Settings;
+use super::queue::Queue;
 use crate::kv::{Identity, KvError};
-use crate::sync::{Mutex, mpsc, thread};
+use crate::sync::{Mutex, thread};
 
 /// How long opening waits for the last transactions and reads of an earlier environment.
 const CLOSING_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -26,8 +27,14 @@ const CLOSING_WAIT_MAX: Duration = Duration::from_secs(30);
 /// What the handles of one directory share. When it is dropped, the committer finishes its queue and ends.
 pub(super) struct Shared {
     pub(super) store: Arc<Store>,
-    pub(super) queue: mpsc::Sender<Job>,
+    pub(super) queue: Arc<Queue>,
     settings: Settings,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
 }
 
 /// A directory that is, or was, open.
@@ -96,14 +103,15 @@ fn join(shared: Arc<Shared>, settings: Settings, directory: &Path) -> Result<Arc
 
 fn start(directory: &Path, settings: Settings) -> Result<Arc<Shared>, KvError> {
     let store = Arc::new(Store::open(directory, settings)?);
-    let (queue, jobs) = mpsc::channel(QUEUE_JOBS_MAX);
-    let committer = Arc::clone(&store);
+    // When it is dropped, also because of an error below, the thread ends.
+    let shared = Arc::new(Shared { store, queue: Arc::default(), settings });
+    let (store, queue) = (Arc::clone(&shared.store), Arc::clone(&shared.queue));
     thread::Builder::new()
         .name("baton-commit".into())
-        .spawn(move || committer::serve(&committer, jobs))
+        .spawn(move || committer::serve(&store, &queue))
         .map_err(|error| unavailable(directory, &error))?;
-    store.begin_checkpoints().map_err(|error| unavailable(directory, &error))?;
-    Ok(Arc::new(Shared { store, queue, settings }))
+    shared.store.begin_checkpoints().map_err(|error| unavailable(directory, &error))?;
+    Ok(shared)
 }
 
 fn is_closed(slot: &Mutex<Slot>) -> bool {

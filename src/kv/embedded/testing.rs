@@ -19,6 +19,11 @@ pub struct FreePageList {
 }
 
 impl EmbeddedKv {
+    /// How many batches callers have committed on their own threads, and how many the store's thread has.
+    pub fn batches_led(&self) -> Result<(u64, u64), KvError> {
+        Ok(self.share()?.store.pace.batches_led())
+    }
+
     /// Reads the list of free pages.
     pub fn free_list(&self) -> Result<FreePageList, KvError> {
         let share = self.share()?;

@@ -10,6 +10,7 @@ mod files;
 mod group_commit;
 mod hints;
 mod large;
+mod leading;
 mod line;
 mod metrics;
 mod model;

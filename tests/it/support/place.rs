@@ -121,7 +121,8 @@ impl Place {
         }
     }
 
-    fn embedded_kv(&self) -> EmbeddedKv {
+    /// A new handle of an embedded store.
+    pub fn embedded_kv(&self) -> EmbeddedKv {
         EmbeddedKv::open(&self.embedded_options()).unwrap()
     }
 

@@ -1,5 +1,6 @@
 //! What must hold for the calls of databases, whatever the order of their threads.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use shuttle::rand::Rng;
@@ -10,10 +11,13 @@ use super::call::{Answer, Behavior, Call, Kind};
 use super::error::DatabaseError;
 use super::schedule::handle::Database;
 use super::schedule::queue::DATABASE;
-use super::schedule::shared::databases;
+use super::schedule::shared::{databases, databases_on};
 use super::session::{Event, Journal};
 use crate::engine::StoreError;
-use crate::sync::{let_time_pass, refuse_threads, stop_the_clock_of_waits};
+use crate::kv::Kv;
+use crate::kv::embedded::environment::Disk;
+use crate::kv::embedded::whole::DiskKv;
+use crate::sync::{block_on, let_time_pass, refuse_threads, stop_the_clock_of_waits};
 
 type Told = Result<Answer, DatabaseError>;
 
@@ -341,5 +345,61 @@ pub fn answers_come_once_and_after_their_commits() {
         assert!(last.told().is_ok());
         assert_eq!(journal.events().last(), Some(&Event::Closed));
     }
+    stop_the_clock_of_waits();
+}
+
+/// Three databases on one disk, two threads that run SQL and lead, and what they leave to the store's own thread.
+pub fn commits_of_many_databases_share_batches_and_all_are_answered() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let disk = Disk::of(directory);
+    let kv: Arc<dyn Kv> = Arc::new(DiskKv::open(directory));
+    let databases: [_; 3] = databases_on(Arc::clone(&kv), 2);
+    let starts = disk.commits();
+    let callers: Vec<_> = databases
+        .iter()
+        .flat_map(|(database, _)| [Arc::clone(database), Arc::clone(database)])
+        .map(|database| {
+            thread::spawn(move || {
+                let asked = ["write", "read"].map(|name| ask(&database, DATABASE, 0, run(name)));
+                for asked in asked {
+                    asked.told().expect("it runs");
+                }
+                assert!(database.stats().transactions >= 1, "answered before it was durable");
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.join().expect("no panic");
+    }
+    let commits: u64 = databases.iter().map(|(database, _)| database.stats().commits).sum();
+    for (database, _) in &databases {
+        assert_eq!(database.stats().transactions, 2);
+        assert!(ask(database, DATABASE, 0, Call::Close).told().is_ok());
+    }
+    let batches = disk.commits() - starts;
+    assert!(batches >= 1 && batches as u64 <= commits, "{batches} batches for {commits} commits");
+    drop(databases);
+    block_on(kv.close());
+    stop_the_clock_of_waits();
+}
+
+/// A database that is alone has its commits on the thread that runs its SQL: nobody else is woken.
+pub fn a_database_that_is_alone_commits_on_its_own_thread() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let disk = Disk::of(directory);
+    let kv: Arc<dyn Kv> = Arc::new(DiskKv::open(directory));
+    let [(database, _)] = databases_on(Arc::clone(&kv), 2);
+    // The thread may still be on its way out of what the start has committed.
+    ask(&database, DATABASE, 0, run("write")).told().expect("it runs");
+    let mut before = disk.led();
+    for _ in 0..3 {
+        ask(&database, DATABASE, 0, run("write")).told().expect("it runs");
+        let now = disk.led();
+        assert_eq!(now.0, before.0 + 1, "the thread was woken for what its caller can do");
+        before = now;
+    }
+    assert!(ask(&database, DATABASE, 0, Call::Close).told().is_ok());
+    drop(database);
+    block_on(kv.close());
     stop_the_clock_of_waits();
 }

@@ -1,5 +1,7 @@
 //! Queues, threads and memory, as they are; what databases share is a test's.
 
+#[path = "../../../../src/database/schedule/crew.rs"]
+mod crew;
 #[path = "../../../../src/database/schedule/handle/mod.rs"]
 pub(crate) mod handle;
 #[path = "../../../../src/database/schedule/memory_budget.rs"]

@@ -1,5 +1,5 @@
 //! What the databases of one store share. The engine is the main crate's, on its memory backend, which never
-//! waits.
+//! waits, or on a disk that is committed to in groups.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use batondb::kv::memory::MemoryKv;
 use batondb::types::Token;
 use futures::future::{BoxFuture, FutureExt};
 
+use crate::blocking::waiting;
 use crate::database::commits::GroupCommit;
 use crate::database::interrupt::Interrupt;
 use crate::database::schedule::handle::Database;
@@ -18,7 +19,8 @@ use crate::database::session::{Journal, Load, Session};
 use crate::database::stats::Counters;
 use crate::engine::{Engine, Preload};
 use crate::env::Env;
-use crate::sync::{Runtime, point, wait_for_time};
+use crate::kv::Kv;
+use crate::sync::{Runtime, block_on, wait_for_time};
 use crate::types::{ActorId, Meta, PageRange};
 
 /// How many calls may wait.
@@ -77,27 +79,30 @@ impl Env for World {
     }
 
     fn block_on(&self, task: BoxFuture<'_, ()>) {
-        shuttle::future::block_on(task);
+        let _waits = waiting::begin();
+        block_on(task);
     }
 }
 
-/// Waits for the engine.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    point();
-    futures::executor::block_on(future)
+/// The databases of a store in memory.
+pub(crate) fn databases<const COUNT: usize>(threads_max: usize) -> [(Arc<Database>, Journal); COUNT] {
+    databases_on(Arc::new(MemoryKv::new()), threads_max)
 }
 
 /// The databases of a store.
-pub(crate) fn databases<const COUNT: usize>(threads_max: usize) -> [(Arc<Database>, Journal); COUNT] {
-    let pool = Pool::new(threads_max, Runtime);
+pub(crate) fn databases_on<const COUNT: usize>(
+    kv: Arc<dyn Kv>,
+    threads_max: usize,
+) -> [(Arc<Database>, Journal); COUNT] {
+    let pool = Pool::new(threads_max, threads_max, Runtime);
     let (memory, open) = (MemoryBudget::default(), OpenDatabases::default());
-    let engine = now(Engine::open(Arc::new(MemoryKv::new()), Arc::new(World)));
-    let engine = Arc::new(engine.expect("the memory backend opens"));
+    let engine = block_on(Engine::open(kv, Arc::new(World)));
+    let engine = Arc::new(engine.expect("the backend opens"));
     let shared = Arc::new(Shared { engine, env: Arc::new(World), pool, memory, open });
     let load = Arc::new(Load::default());
     std::array::from_fn(|number| {
         let actor = ActorId::new(format!("{number}")).expect("an id");
-        let started = now(shared.engine.load_startup(&actor, &Preload::default())).expect("it starts");
+        let started = block_on(shared.engine.load_startup(&actor, &Preload::default())).expect("it starts");
         let meta = started.meta;
         let opened = Opened { actor: actor.clone(), meta, hints: Vec::new(), learns_until_ms: 1 };
         let interrupt = Arc::new(Interrupt::default());

@@ -166,6 +166,15 @@ impl Condvar {
         }
     }
 
+    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
+        let waiter = Arc::new(Waiter::default());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&waiter));
+        let lock = guard.lock;
+        drop(guard);
+        block_on(waiter.wait());
+        lock.lock()
+    }
+
     pub(crate) fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,

@@ -11,8 +11,9 @@ mod threads;
 
 pub(crate) use shuttle::future::block_on;
 pub(crate) use shuttle::sync::atomic;
+pub(crate) use shuttle::thread_local;
 
-pub(crate) use self::channels::{mpsc, oneshot, watch};
+pub(crate) use self::channels::{oneshot, watch};
 pub(crate) use self::lock::{
     Condvar, Mutex, MutexGuard, let_time_pass, stop_the_clock_of_waits, wait_for_time,
 };

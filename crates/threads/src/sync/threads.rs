@@ -49,7 +49,7 @@ pub(crate) mod thread {
 }
 
 /// A runtime, of which a thread may be part.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Runtime;
 
 /// A thread is part of it.

@@ -79,7 +79,7 @@ impl Source {
                 Err(refused) => layer = refused,
             }
             if let Some(flight) = self.commits.begin() {
-                flight.set_off(true);
+                flight.set_off_elsewhere();
             } else {
                 self.wait_for_flight();
             }

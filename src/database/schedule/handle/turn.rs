@@ -226,8 +226,7 @@ impl Database {
         drop(state);
         deliver(ready);
         if let Some(flight) = flight {
-            // What waits here runs meanwhile, however long that takes.
-            flight.set_off(again);
+            flight.set_off(self.shared.pool.runtime(), !again);
         }
         again
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::options::Settings;
+use super::queue::Leader;
 use super::values::Tables;
 use crate::kv::{KvError, Mutation, Mutations};
 use crate::sync::{Condvar, Mutex, point, watch};
@@ -23,6 +24,8 @@ pub(crate) enum Fate {
     UnknownDone,
     /// It does not take place, and the answer says that nobody knows.
     UnknownLost,
+    /// Whoever commits meets a bug.
+    Panics,
 }
 
 /// What is behind a directory, whoever has it open.
@@ -35,6 +38,10 @@ struct State {
     rows: Rows,
     /// Of the next commits; those after them take place.
     fates: Vec<Fate>,
+    /// For how many transactions a batch waits.
+    expected: Option<usize>,
+    /// The batches of callers, and those of the store's thread.
+    led: (usize, usize),
 }
 
 /// A directory's disk.
@@ -73,6 +80,21 @@ impl Disk {
         self.with(|disk| disk.rows.get(key).cloned())
     }
 
+    /// From now on each batch waits for so many transactions, until time passes.
+    pub(crate) fn expect(&self, transactions: usize) {
+        self.with(|disk| disk.expected = Some(transactions));
+    }
+
+    /// How many batches callers have committed, and how many the store's thread has.
+    pub(crate) fn led(&self) -> (usize, usize) {
+        self.with(|disk| disk.led)
+    }
+
+    /// All that is committed.
+    pub(crate) fn rows(&self) -> Rows {
+        self.with(|disk| disk.rows.clone())
+    }
+
     pub(crate) fn meets(&self, fates: impl IntoIterator<Item = Fate>) {
         self.with(|disk| disk.fates = fates.into_iter().collect());
     }
@@ -108,6 +130,7 @@ impl Closing {
 pub(crate) struct Store {
     disk: Disk,
     pub(super) tables: Tables,
+    pub(super) pace: Pace,
     closing: Closing,
     // As in the original: the last to go.
     closed: watch::Sender<()>,
@@ -124,7 +147,8 @@ impl Store {
         });
         point();
         let closing = Closing(Arc::new((Mutex::new(false), Condvar::new())));
-        Ok(Self { disk, tables: Tables, closing, closed: watch::Sender::new(()) })
+        let pace = Pace(disk.clone());
+        Ok(Self { disk, tables: Tables, pace, closing, closed: watch::Sender::new(()) })
     }
 
     pub(super) fn write_txn(&self, _: &dyn Fn() -> bool) -> Result<WriteTxn<'_>, KvError> {
@@ -147,6 +171,8 @@ impl Store {
             match fate {
                 Fate::Rows(most) if added > most => return Err(KvError::Full { detail: "as told".into() }),
                 Fate::UnknownLost => return unknown,
+                // Not as a panic that fails the test.
+                Fate::Panics => std::panic::resume_unwind(Box::new("as told")),
                 Fate::Commits | Fate::Rows(_) | Fate::UnknownDone => {}
             }
             disk.rows.clone_from(&txn.rows);
@@ -203,6 +229,28 @@ impl Drop for Store {
         if !std::thread::panicking() {
             self.closing.end();
         }
+    }
+}
+
+/// Batches wait for others if the test says so.
+pub(crate) struct Pace(Disk);
+
+impl Pace {
+    pub(super) fn worth_waiting_for(&self) -> Option<(usize, Duration)> {
+        self.0.with(|disk| disk.expected).map(|transactions| (transactions, Duration::ZERO))
+    }
+
+    #[expect(clippy::unused_self, reason = "so it is called")]
+    pub(super) fn begin(&self) {
+        point();
+    }
+
+    pub(super) fn end(&self, leader: Leader, _: usize) -> bool {
+        self.0.with(|disk| match leader {
+            Leader::Caller => disk.led.0 += 1,
+            Leader::Thread => disk.led.1 += 1,
+        });
+        true
     }
 }
 

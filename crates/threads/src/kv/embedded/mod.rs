@@ -1,17 +1,18 @@
-//! The embedded backend's queue, thread and registry, as they are, over a disk that a test watches.
+//! The embedded backend's queue, leaders and registry, as they are, over a disk that a test watches.
 
-#[path = "../../../../../src/kv/embedded/clock.rs"]
-mod clock;
 #[path = "../../../../../src/kv/embedded/committer.rs"]
 mod committer;
 pub(crate) mod environment;
 #[path = "../../../../../src/kv/embedded/handle.rs"]
 pub(crate) mod handle;
+#[path = "../../../../../src/kv/embedded/queue.rs"]
+mod queue;
 #[path = "../../../../../src/kv/embedded/registry.rs"]
 pub(crate) mod registry;
 pub mod scenarios;
 mod values;
 mod view;
+pub(crate) mod whole;
 
 /// What opening says of a directory that it cannot use.
 mod opening {

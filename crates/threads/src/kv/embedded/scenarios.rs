@@ -12,8 +12,9 @@ use super::handle::Handle;
 use super::options::Settings;
 use super::registry::Directories;
 use super::values::{GUILTY_KEY, LARGE_KEY};
+use crate::blocking::leading;
 use crate::kv::{Isolation, KvError, Mutations, TransactionRunner, View};
-use crate::sync::{block_on, stop_the_clock_of_waits};
+use crate::sync::{block_on, let_time_pass, stop_the_clock_of_waits};
 
 const COUNT_KEY: &[u8] = b"count";
 
@@ -45,8 +46,18 @@ fn open(directories: &Directories) -> Arc<Handle> {
     Arc::new(Handle::open(directories, &directory(), Settings(0)).expect("it opens"))
 }
 
+/// Runs a transaction as a thread that may lead does, or as one that may not.
+fn count_as(may_lead: bool, handle: &Handle, key: &[u8]) -> Result<(), KvError> {
+    let mut run = Box::pin(handle.run(Arc::new(Count(key.to_vec()))));
+    let mut early = None;
+    if may_lead {
+        leading::allow(|| early = run.as_mut().now_or_never());
+    }
+    early.unwrap_or_else(|| block_on(run))
+}
+
 fn count(handle: &Handle, disk: &Disk, key: &[u8]) -> Told {
-    let told = block_on(handle.run(Arc::new(Count(key.to_vec()))));
+    let told = count_as(shuttle::rand::thread_rng().gen_bool(0.5), handle, key);
     if told.is_ok() {
         assert!(disk.get(key).is_some(), "acknowledged before it was committed");
     }
@@ -62,7 +73,7 @@ fn audit(disk: &Disk, told: &[Told]) {
         match told {
             Ok(()) => assert!(stored, "acknowledged and lost"),
             Err(KvError::UnknownOutcome { detail }) => {
-                assert_eq!(detail, "as told", "the thread has ended before its answer");
+                assert_eq!(detail, "as told", "whoever led has ended before its answer");
             }
             Err(KvError::Closed | KvError::Full { .. } | KvError::TooLarge { .. }) => {
                 assert!(!stored, "{told:?}, and it is stored");
@@ -209,5 +220,118 @@ pub fn closing_waits_for_what_its_handle_has_queued() {
     }
     busy.join().expect("no panic").1.expect("it runs");
     block_on(other.close());
+    assert!(!disk.is_open());
+}
+
+/// Nobody else is there, so who may lead commits by itself, and wakes no thread.
+pub fn a_caller_that_is_alone_leads() {
+    let (directories, disk) = (Directories::default(), Disk::of(&directory()));
+    let handle = open(&directories);
+    for key in [b"one".as_slice(), b"two"] {
+        assert_eq!(count_as(true, &handle, key), Ok(()));
+    }
+    assert_eq!(disk.led(), (2, 0), "the thread has committed what its caller could");
+    assert_eq!(count_as(false, &handle, b"three"), Ok(()));
+    block_on(handle.close());
+    assert_eq!(disk.led(), (2, 1));
+    assert!(!disk.is_open());
+}
+
+/// Callers come and go while others lead. Some do not wait for their answer.
+pub fn what_an_abandoned_caller_has_queued_takes_effect() {
+    let (directories, disk) = (Directories::default(), Disk::of(&directory()));
+    let handle = open(&directories);
+    let callers: Vec<_> = (0..3u8)
+        .map(|caller| {
+            let handle = Arc::clone(&handle);
+            thread::spawn(move || {
+                let may_lead = shuttle::rand::thread_rng().gen_bool(0.5);
+                let mut run = Box::pin(handle.run(Arc::new(Count(vec![caller]))));
+                let mut first = || assert!(run.as_mut().now_or_never().is_none_or(|told| told.is_ok()));
+                if may_lead {
+                    leading::allow(first)
+                } else {
+                    first()
+                }
+                drop(run);
+                assert_eq!(count_as(!may_lead, &handle, &[caller, 1]), Ok(()));
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.join().expect("no panic");
+    }
+    block_on(handle.close());
+    assert!(!disk.is_open());
+    assert_eq!(disk.get(COUNT_KEY), Some(vec![6]));
+}
+
+/// The first one waits for the second, and no time passes.
+pub fn a_batch_that_waits_for_others_hears_that_they_have_come() {
+    let (directories, disk) = (Directories::default(), Disk::of(&directory()));
+    disk.expect(2);
+    let handle = open(&directories);
+    let callers = [0u8, 1].map(|caller| {
+        let (handle, disk) = (Arc::clone(&handle), disk.clone());
+        thread::spawn(move || count(&handle, &disk, &[caller]))
+    });
+    let told = callers.map(|caller| caller.join().expect("no panic"));
+    assert!(told.iter().all(|(_, told)| told.is_ok()), "{told:?}");
+    audit(&disk, &told);
+    assert_eq!(disk.commits(), 1);
+    disk.expect(0);
+    block_on(handle.close());
+}
+
+/// Each batch waits for two, which may be one more than there are, and time passes now and then.
+pub fn a_batch_that_waits_for_others_begins_when_they_have_come_or_time_is_up() {
+    let (directories, disk) = (Directories::default(), Disk::of(&directory()));
+    disk.expect(2);
+    let handle = open(&directories);
+    let callers: Vec<_> = (0..3u8)
+        .map(|caller| {
+            let (handle, disk) = (Arc::clone(&handle), disk.clone());
+            thread::spawn(move || [0, 1].map(|call| count(&handle, &disk, &[caller, call])))
+        })
+        .collect();
+    let clock = thread::spawn(|| {
+        (0..10).for_each(|_| let_time_pass());
+        // From here on it passes by itself.
+        stop_the_clock_of_waits();
+    });
+    let told: Vec<Told> = callers.into_iter().flat_map(|caller| caller.join().expect("no panic")).collect();
+    block_on(handle.close());
+    clock.join().expect("no panic");
+    assert!(told.iter().all(|(_, told)| told.is_ok()), "{told:?}");
+    audit(&disk, &told);
+}
+
+/// Whoever leads meets a bug. Nobody waits for ever, and nothing is committed any more.
+pub fn a_leader_that_panics_leaves_nobody_waiting() {
+    let (directories, disk) = (Directories::default(), Disk::of(&directory()));
+    let before = shuttle::rand::thread_rng().gen_range(0..2);
+    disk.meets((0..before).map(|_| Fate::Commits).chain([Fate::Panics]));
+    let handle = open(&directories);
+    let callers: Vec<_> = (0..3u8)
+        .map(|caller| {
+            let handle = Arc::clone(&handle);
+            thread::spawn(move || {
+                let may_lead = shuttle::rand::thread_rng().gen_bool(0.5);
+                [0, 1].map(|call| (vec![caller, call], count_as(may_lead, &handle, &[caller, call])))
+            })
+        })
+        .collect();
+    let told: Vec<Told> = callers.into_iter().flat_map(|caller| caller.join().expect("no panic")).collect();
+    for (key, told) in &told {
+        match told {
+            Ok(()) => assert!(disk.get(key).is_some(), "acknowledged and lost"),
+            Err(KvError::UnknownOutcome { .. } | KvError::Unavailable { .. }) => {
+                assert_eq!(disk.get(key), None)
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert!(disk.commits() <= before, "committed after the bug");
+    block_on(handle.close());
     assert!(!disk.is_open());
 }

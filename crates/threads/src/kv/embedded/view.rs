@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 
-use super::environment::WriteTxn;
+use super::environment::{Rows, WriteTxn};
 use super::values::Tables;
 use crate::kv::{Isolation, KvError, Scan, View, Visitor};
 use crate::sync::point;
@@ -26,22 +26,44 @@ impl<'e> TxnView<WriteTxn<'e>> {
     }
 }
 
+fn get(rows: &Rows, key: &[u8]) -> Option<Bytes> {
+    point();
+    rows.get(key).map(|value| Bytes::copy_from_slice(value))
+}
+
+fn visit(rows: &Rows, scan: &Scan, visitor: &mut Visitor<'_>) {
+    for (key, value) in rows.iter().filter(|(key, _)| scan.range.contains(key)) {
+        if visitor(key, value).is_break() {
+            break;
+        }
+    }
+}
+
 impl View for TxnView<WriteTxn<'_>> {
     fn get<'a>(&'a self, key: &'a [u8], _: Isolation) -> BoxFuture<'a, Result<Option<Bytes>, KvError>> {
-        async move {
-            point();
-            Ok(self.txn.rows.get(key).map(|value| Bytes::copy_from_slice(value)))
-        }
-        .boxed()
+        async move { Ok(get(&self.txn.rows, key)) }.boxed()
     }
 
     fn scan<'a>(&'a self, scan: Scan, visitor: &'a mut Visitor<'_>) -> BoxFuture<'a, Result<(), KvError>> {
         async move {
-            for (key, value) in self.txn.rows.iter().filter(|(key, _)| scan.range.contains(key)) {
-                if visitor(key, value).is_break() {
-                    break;
-                }
-            }
+            visit(&self.txn.rows, &scan, visitor);
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+/// A committed state.
+pub(super) struct Snapshot(pub(super) Rows);
+
+impl View for Snapshot {
+    fn get<'a>(&'a self, key: &'a [u8], _: Isolation) -> BoxFuture<'a, Result<Option<Bytes>, KvError>> {
+        async move { Ok(get(&self.0, key)) }.boxed()
+    }
+
+    fn scan<'a>(&'a self, scan: Scan, visitor: &'a mut Visitor<'_>) -> BoxFuture<'a, Result<(), KvError>> {
+        async move {
+            visit(&self.0, &scan, visitor);
             Ok(())
         }
         .boxed()
