@@ -19,7 +19,6 @@ use super::journal::{CHECKPOINT_NAME, Checkpointer, Journal, Record, SEGMENT_NAM
 use super::lmdb::{self, Code, Env, FreeList, LmdbError};
 use super::locks::{Locks, Turn, Unlocked};
 use super::opening::{self, Opened};
-
 use super::options::{Durability, Settings};
 use super::pace::Pace;
 use super::place::Place;
