@@ -6,7 +6,7 @@
  * @module batondb/durable-object
  */
 
-import type { Database, Transaction } from '../index.js';
+import type { Database, Store, Transaction } from '../index.js';
 
 /** A value in a row. Blobs are `ArrayBuffer`s, as in a Durable Object. `bigint` only with `largeIntegers: 'bigint'`. */
 export type SqlStorageValue = ArrayBuffer | string | number | bigint | null;
@@ -133,6 +133,29 @@ export declare class DurableObjectStorage {
   transactionSync(closure: () => unknown): never;
   /** Resolves when all queries made so far have finished. */
   sync(): Promise<void>;
+  /**
+   * Returns the bookmark of the last commit. It is a point of the actor's history: see `docs/history.md`, also for how
+   * to have it kept.
+   *
+   * @throws {BatonError} As `database.point` does.
+   */
+  getCurrentBookmark(): Promise<string>;
+  /**
+   * Returns the bookmark of the last commit at or before a time. It needs {@link DurableObjectStorageOptions.store}.
+   *
+   * @throws {BatonError} `ERR_NOT_RETAINED`: nothing is kept that is as old. `ERR_INVALID_ARG`, and as `store.pointAt`.
+   */
+  getBookmarkForTime(timestamp: number | Date): Promise<string>;
+  /**
+   * Sets the actor back to a bookmark. In a Durable Object that happens when the object starts again. Here it happens at
+   * once, and this session is over: later calls fail with `ERR_FENCE_MISMATCH`. In both cases restart the actor next. It
+   * needs {@link DurableObjectStorageOptions.store}.
+   *
+   * @returns The bookmark of the state before, which undoes this; it is kept for 7 days.
+   * @throws {BatonError} `ERR_NOT_RETAINED`: the bookmark is not kept; nothing has changed. `ERR_INVALID_ARG`, and as
+   * `store.restore`.
+   */
+  onNextSessionRestoreBookmark(bookmark: string): Promise<string>;
 }
 export interface DurableObjectStorage extends KeyValues {}
 
@@ -144,6 +167,8 @@ export interface DurableObjectStorageOptions {
    * @default 'error'
    */
   largeIntegers?: 'error' | 'bigint';
+  /** The store of the database, for bookmarks. */
+  store?: Store;
 }
 
 /**

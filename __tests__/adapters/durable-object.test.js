@@ -41,6 +41,28 @@ onEachBackend((openStore) => {
     expect((await sql.exec(QUERY)).raw().toArray()).toEqual(ROWS.map(Object.values));
   });
 
+  test('bookmarks name states, and a restore ends the session', async () => {
+    const store = await openStore();
+    const { db, storage, sql } = await open(store, { store });
+    await store.setHistory('a', { keepAll: '1h' });
+    const bookmark = await storage.getCurrentBookmark();
+    expect(bookmark).toBe(await db.point());
+    expect(await storage.getBookmarkForTime(Date.now() + 1_000)).toBe(bookmark);
+    await sql.exec('DELETE FROM t');
+    const undo = await storage.onNextSessionRestoreBookmark(bookmark);
+    expect((await rejection(sql.exec('INSERT INTO t VALUES (4, NULL)').one())).code).toBe(
+      'ERR_FENCE_MISMATCH',
+    );
+    const next = durableObjectStorage(await store.openDatabase('a'), { store });
+    expect(await next.sql.exec(QUERY).toArray()).toEqual(ROWS);
+    await next.onNextSessionRestoreBookmark(undo);
+    const last = durableObjectStorage(await store.openDatabase('a'));
+    expect(await last.sql.exec(QUERY).toArray()).toEqual([]);
+    expect((await rejection(last.getBookmarkForTime(0))).message).toContain('{ store }');
+    expect((await rejection(next.getBookmarkForTime('noon'))).code).toBe('ERR_INVALID_ARG');
+    expect(() => durableObjectStorage(db, { store: {} })).toThrow(/options.store/);
+  });
+
   test('a cursor that is not awaited has promises', async () => {
     const { sql } = await open(await openStore());
     expect(await sql.exec(QUERY).toArray()).toEqual(ROWS);

@@ -97,6 +97,8 @@ function asDurableObject(value) {
 
 class DurableObjectStorage {
   #database;
+  /** @type {import('../../index.js').Store | undefined} */
+  #store;
   /** @type {AsyncLocalStorage<Scope>} */
   #inside = new AsyncLocalStorage();
   #keyValues = new KeyValues(() => this.#current());
@@ -107,9 +109,60 @@ class DurableObjectStorage {
    */
   constructor(database, options = {}) {
     this.#database = /** @type {Queries} */ (queries(database, 'database'));
-    const given = check.object(options, 'options', ['largeIntegers']);
+    const given = check.object(options, 'options', ['largeIntegers', 'store']);
+    if (given.store !== undefined && typeof given.store?.restore !== 'function') {
+      throw check.invalid('options.store', 'a Store', given.store);
+    }
+    this.#store = given.store;
     const large = largeIntegers(given.largeIntegers, 'options.largeIntegers');
     this.sql = new SqlStorage(() => this.#current(), large);
+  }
+
+  async getCurrentBookmark() {
+    return await this.#opened('getCurrentBookmark').point();
+  }
+
+  /** @param {any} timestamp */
+  async getBookmarkForTime(timestamp) {
+    const { actorId } = this.#opened('getBookmarkForTime');
+    const when = typeof timestamp === 'number' ? new Date(timestamp) : timestamp;
+    if (!(when instanceof Date)) {
+      throw check.invalid('timestamp', 'a Date or a number of milliseconds', timestamp);
+    }
+    return (await this.#storeFor('getBookmarkForTime').pointAt(actorId, when)).point;
+  }
+
+  /** @param {any} bookmark */
+  async onNextSessionRestoreBookmark(bookmark) {
+    const { actorId } = this.#opened('onNextSessionRestoreBookmark');
+    const store = this.#storeFor('onNextSessionRestoreBookmark');
+    // What was called before belongs to the state that the undo bookmark names.
+    await this.getCurrentBookmark();
+    return (await store.restore(actorId, { to: bookmark })).undo;
+  }
+
+  /**
+   * The database, which a transaction is not.
+   *
+   * @param {string} name
+   * @returns {import('../../index.js').Database}
+   */
+  #opened(name) {
+    const database = /** @type {any} */ (this.#database);
+    if (typeof database.point !== 'function') {
+      const message = `storage.${name}() needs the storage of a database, not of a transaction`;
+      throw new BatonError('ERR_INVALID_ARG', message);
+    }
+    return database;
+  }
+
+  /** @param {string} name */
+  #storeFor(name) {
+    if (this.#store === undefined) {
+      const message = `storage.${name}() needs durableObjectStorage(database, { store })`;
+      throw new BatonError('ERR_INVALID_ARG', message);
+    }
+    return this.#store;
   }
 
   /** @param {any} key */
