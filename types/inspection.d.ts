@@ -1,5 +1,6 @@
 // What a store holds and how it is: checks, inspections, health.
 
+import type { History } from './history.js';
 import type { GetPagesRequest, Meta } from './pages.js';
 import type { Store } from './store.js';
 
@@ -132,8 +133,21 @@ export interface Inspection {
     pagesBeyond: RowCount;
     manifests: RowCount;
     hints: RowCount;
+    /** The rows of its history: policy, points, pins, lines. */
+    history: RowCount;
     /** Rows that belong to nothing. */
     stray: RowCount;
+  };
+  /** What the actor keeps of its past, see {@link History}. */
+  history: {
+    /** How many states are kept, the current one included; 0 for an actor without history. */
+    points: number;
+    /** The oldest point. */
+    oldest?: string;
+    /** How many pins there are, those of forks and readers included. */
+    pins: number;
+    /** The actors whose pages it still shares, nearest first: those it was forked from. */
+    ancestors: string[];
   };
   /** Pages inside the size that have no row. They read as zeros. */
   pagesNeverWritten: number;

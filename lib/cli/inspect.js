@@ -16,6 +16,7 @@ const KINDS = [
   ['pagesBeyond', 'pages, beyond the size'],
   ['manifests', 'manifests of stages'],
   ['hints', 'hints'],
+  ['history', 'history'],
   ['stray', 'fit nothing'],
 ];
 
@@ -66,7 +67,7 @@ function fence({ fence }) {
  * @param {import('../../index.js').Inspection} inspection
  * @returns {[string, string][]}
  */
-function head({ head, rows, pagesNeverWritten }) {
+function head({ head, rows, history, pagesNeverWritten }) {
   if (!head) return [['head', rows.head.rows > 0 ? 'damaged' : 'none: nothing was committed yet']];
   const bytes = head.sizePages * head.pageSize;
   const debts = [
@@ -78,9 +79,24 @@ function head({ head, rows, pagesNeverWritten }) {
     ['head', `${count(head.txid)}, the next commit is ${count(head.nextTxid)}`],
     ['size', `${count(head.sizePages)} pages of ${count(head.pageSize)} bytes, ${size(bytes)}`],
     ['never written', `${count(pagesNeverWritten)} pages, which read as zeros`],
+    ...past(history),
     ['open stage', stage ? `${count(stage.txid)}${stage.doomed ? ', being rolled back' : ''}` : 'none'],
     ['to tidy up', debts.join(', ') || 'nothing'],
     ['remembers', `the last ${head.recentCommits === 1 ? 'commit' : `${head.recentCommits} commits`}`],
+  ];
+}
+
+/**
+ * @param {import('../../index.js').Inspection['history']} history
+ * @returns {[string, string][]}
+ */
+function past({ points, oldest, pins, ancestors }) {
+  const kept = `${count(points)} states, the oldest is ${oldest}; ${count(pins)} pins`;
+  return [
+    ...(points > 0 ? [/** @type {[string, string]} */ (['history', kept])] : []),
+    ...(ancestors.length > 0
+      ? [/** @type {[string, string]} */ (['shares with', ancestors.map((id) => plain(id)).join(', ')])]
+      : []),
   ];
 }
 

@@ -29,7 +29,9 @@ mod transfer;
 
 pub use crate::codec::{FenceState, HINT_RUNS_MAX, PIN_NAME_BYTES_MAX, PointKind};
 pub use crate::kv::Wanted;
-pub use crate::plan::{ActorRows, Audited, Held, Problem, Problems, RowCount, RowKind, Seen, Severity};
+pub use crate::plan::{
+    ActorRows, Audited, Held, PastSummary, Problem, Problems, RowCount, RowKind, Seen, Severity,
+};
 pub use api::{Commit, ListRequest, Outcome, PageSet, PageWrite, Preload, Startup};
 pub use commit::large::{LargeCommit, LargeCommitWriter};
 pub use error::{StoreError, surface};

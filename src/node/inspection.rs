@@ -9,10 +9,11 @@ use napi_derive::napi;
 
 use super::convert::NativeMeta;
 use super::error::Failure;
+use super::points::point_text;
 use super::runtime::answer;
 use crate::engine::{
-    ActorRows, Audited, Copied, Copying, Problem, Problems, RowCount, RowKind, Seen, Severity, StoreError,
-    Verification, VerifyStep,
+    ActorRows, Audited, Copied, Copying, PastSummary, Problem, Problems, RowCount, RowKind, Seen, Severity,
+    StoreError, Verification, VerifyStep,
 };
 use crate::types::PageNumber;
 
@@ -116,6 +117,8 @@ pub struct NativeActorRows {
     pub manifests: NativeRowCount,
     /// Hints.
     pub hints: NativeRowCount,
+    /// Policy, points, pins and lines.
+    pub history: NativeRowCount,
     /// Rows that belong to nothing.
     pub stray: NativeRowCount,
 }
@@ -131,6 +134,7 @@ impl From<ActorRows> for NativeActorRows {
             pages_beyond: rows.beyond.into(),
             manifests: rows.manifests.into(),
             hints: rows.hints.into(),
+            history: rows.history.into(),
             stray: rows.stray.into(),
         }
     }
@@ -182,6 +186,30 @@ pub struct NativeHead {
     pub recent_commits: u32,
 }
 
+/// What an actor keeps of its past.
+#[napi(object, object_from_js = false)]
+pub struct NativePast {
+    /// How many states.
+    pub points: f64,
+    /// The oldest of them.
+    pub oldest: Option<String>,
+    /// How many pins.
+    pub pins: f64,
+    /// The actors of which it shows something.
+    pub ancestors: Vec<String>,
+}
+
+impl From<PastSummary> for NativePast {
+    fn from(past: PastSummary) -> Self {
+        Self {
+            points: number(past.points),
+            oldest: past.oldest.map(point_text),
+            pins: number(past.pins),
+            ancestors: past.ancestors.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
 /// Everything stored for an actor.
 #[napi(object, object_from_js = false)]
 pub struct NativeInspection {
@@ -191,6 +219,8 @@ pub struct NativeInspection {
     pub head: Option<NativeHead>,
     /// Its rows.
     pub rows: NativeActorRows,
+    /// What it keeps of its past.
+    pub history: NativePast,
     /// Pages inside the size without a row.
     pub pages_never_written: f64,
     /// The problems.
@@ -222,7 +252,8 @@ impl From<Audited> for NativeInspection {
             recent_commits: u32::try_from(head.recent.len()).unwrap_or(u32::MAX),
         });
         let pages_never_written = number(audited.never_written);
-        Self { fence, head, rows: audited.rows.into(), pages_never_written, problems, problems_omitted }
+        let (rows, history) = (audited.rows.into(), audited.past.into());
+        Self { fence, head, rows, history, pages_never_written, problems, problems_omitted }
     }
 }
 

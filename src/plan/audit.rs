@@ -4,7 +4,7 @@
 mod findings;
 mod past;
 
-pub use findings::{ActorRows, Audited, Problem, Problems, RowCount, RowKind, Seen, Severity};
+pub use findings::{ActorRows, Audited, PastSummary, Problem, Problems, RowCount, RowKind, Seen, Severity};
 
 use self::past::Past;
 use crate::codec::{
@@ -36,6 +36,7 @@ impl Audit {
             head: Seen::Absent,
             rows: ActorRows::default(),
             never_written: 0,
+            past: PastSummary::default(),
             problems: Problems::default(),
         };
         let (staged, named) = (PageBits::new(), PageBits::new());
@@ -139,6 +140,7 @@ impl Audit {
     /// The result, once every row was shown.
     pub fn finish(mut self) -> Audited {
         self.check_past();
+        self.seen.past = self.past.summary(self.seen.head.found());
         if let Seen::Found(head) = &self.seen.head {
             let shares = head.history.as_ref().is_some_and(|history| !history.lineage.below.is_empty());
             let others = if shares { u32::MAX.into() } else { self.seen.rows.live.rows };

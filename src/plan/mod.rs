@@ -18,7 +18,9 @@ mod stage;
 mod takeover;
 mod v1_data;
 
-pub use audit::{ActorRows, Audit, Audited, Problem, Problems, RowCount, RowKind, Seen, Severity};
+pub use audit::{
+    ActorRows, Audit, Audited, PastSummary, Problem, Problems, RowCount, RowKind, Seen, Severity,
+};
 pub use claim::{ClaimPlan, ClaimRequest, arrived, claim};
 pub use cleanup::{PendingCleanup, aborted, pending_cleanups, rolled_back, swept, trimmed};
 pub use commit::{CommitPlan, CommitRequest, Landed, Resolution, commit, landed, resolve};

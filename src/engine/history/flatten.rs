@@ -175,8 +175,12 @@ impl Step {
                 self.actor.put_head(&mut mutations, &head);
             } else {
                 // Without points, nobody shows an earlier line any more.
-                self.actor.put_head(&mut mutations, &plan::settled(&head, off));
+                let settled = plan::settled(&head, off);
+                self.actor.put_head(&mut mutations, &settled);
                 for (begin, _) in others.drain(..) {
+                    mutations.delete(self.actor.keys.line(*begin));
+                }
+                if settled.history.is_none() {
                     mutations.delete(self.actor.keys.line(*begin));
                 }
             }

@@ -289,6 +289,9 @@ impl TransactionFn for Settle {
             if !self.off {
                 mutations.delete(actor.keys.history());
             }
+            if next.history.is_none() {
+                mutations.clear_range(actor.keys.lines_to(Txid(u64::MAX)));
+            }
             actor.put_head(&mut mutations, &next);
             Ok(Decision::write(mutations, ()))
         }

@@ -150,6 +150,30 @@ impl Target {
     }
 }
 
+/// Whether the head is better exported as a point: the backend keeps no state for as long as an export takes, and
+/// the actor keeps its own.
+pub(crate) async fn is_better_kept(core: &Core, id: &ActorId) -> Result<bool, StoreError> {
+    if core.limits.read_bytes.is_none() {
+        return Ok(false);
+    }
+    core.read(&Arc::new(Keeps(Actor::new(id)))).await
+}
+
+struct Keeps(Actor);
+
+impl ReadFn for Keeps {
+    type Output = bool;
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<bool, Failure>> {
+        async move {
+            let (fence, head) = self.0.fence_and_head(view, Isolation::Snapshot).await?;
+            Ok(plan::check_readable(fence.as_ref()).is_ok() && head.keeps() && head.size_pages.0 > 0)
+        }
+        .boxed()
+    }
+}
+
 /// Writes an actor's database to `path`. An existing file is replaced if requested, unless there is a journal
 /// beside it, which would then be applied to the new file.
 pub(crate) async fn export_to(

@@ -159,6 +159,21 @@ pub struct Audited {
     pub rows: ActorRows,
     /// Pages inside the size without a row: they read as zeros.
     pub never_written: u64,
+    /// What it keeps of its past.
+    pub past: PastSummary,
     /// The problems.
     pub problems: Problems,
+}
+
+/// What an actor keeps of its past.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PastSummary {
+    /// How many states.
+    pub points: u64,
+    /// The oldest of them.
+    pub oldest: Option<Txid>,
+    /// How many pins.
+    pub pins: u64,
+    /// The actors of which it shows something, nearest first.
+    pub ancestors: Vec<ActorId>,
 }

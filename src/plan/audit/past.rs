@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use crate::codec::{Head, Lineage};
-use crate::types::Txid;
+use crate::types::{ActorId, Txid};
 
-use super::findings::RowKind;
+use super::findings::{PastSummary, RowKind};
 
 /// The history of an actor, as its rows are seen in key order: points, pins, lines.
 #[derive(Debug, Default)]
 pub(super) struct Past {
     points: BTreeSet<Txid>,
     pinned: BTreeSet<Txid>,
+    pins: u64,
     /// Newest first.
     lines: Vec<(Txid, Lineage)>,
 }
@@ -25,10 +26,25 @@ impl Past {
 
     pub(super) fn pin(&mut self, txid: Txid) {
         self.pinned.insert(txid);
+        self.pins += 1;
     }
 
     pub(super) fn line(&mut self, begin: Txid, line: Lineage) {
         self.lines.push((begin, line));
+    }
+
+    /// For people.
+    pub(super) fn summary(&self, head: Option<&Head>) -> PastSummary {
+        let below = head.and_then(|head| head.history.as_ref()).map(|history| &history.lineage.below);
+        let mut ancestors: Vec<ActorId> =
+            below.into_iter().flatten().filter_map(|segment| segment.actor.clone()).collect();
+        ancestors.dedup();
+        PastSummary {
+            points: self.points.len() as u64,
+            oldest: self.points.first().copied(),
+            pins: self.pins,
+            ancestors,
+        }
     }
 
     /// What is wrong, each with the txid concerned.

@@ -3,4 +3,5 @@
 mod costs;
 mod model;
 mod oracle;
+mod readers;
 mod world;

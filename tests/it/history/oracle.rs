@@ -33,6 +33,9 @@ struct World {
     log: String,
 }
 
+/// The fault word of a store that is cut off before one of the next transactions, and after it for good.
+const BROKEN: u64 = 1 << 32;
+
 impl World {
     async fn new(place: &Place, seed: u64) -> Self {
         let clock = Clock::at(1_000_000);
@@ -41,6 +44,14 @@ impl World {
         // Every so manyth transaction meets a fault that its caller gets over.
         let kv = FaultyKv::new(place.kv(), Arc::new(clock.clone()), move |operation| {
             let every = word.load(Ordering::SeqCst);
+            if every >= BROKEN {
+                // The process is cut off before its transaction of this number.
+                let left = word.fetch_sub(u64::from(operation.writes), Ordering::SeqCst) - BROKEN;
+                return (operation.writes && left == 0).then(|| {
+                    word.store(BROKEN, Ordering::SeqCst);
+                    Fault::Unavailable
+                });
+            }
             let hit = every > 0 && operation.writes && operation.number.is_multiple_of(every);
             hit.then(|| {
                 [Fault::LostAfter, Fault::LostBefore, Fault::Conflict][(operation.number % 3) as usize]
@@ -81,6 +92,7 @@ impl World {
             86..89 => self.delete(name).await,
             89..94 => self.thin(name).await,
             94 => self.family(name).await,
+            95..97 => self.cut_off(name).await,
             _ => self.flatten(name).await,
         }
         if self.draw.below(3) == 0 {
@@ -252,6 +264,25 @@ impl World {
         }
     }
 
+    /// A process that is killed somewhere in the middle of what takes several steps.
+    async fn cut_off(&mut self, name: &'static str) {
+        let steps = self.draw.below(4);
+        self.faults.store(BROKEN + steps, Ordering::SeqCst);
+        let what = self.draw.below(3);
+        let ended = match what {
+            0 => self.engine.thin(&id(name)).await.map(|_| ()),
+            1 => self.engine.flatten(&id(name)).await,
+            _ => self.engine.delete(&id(name)).await.map(|_| ()),
+        };
+        self.faults.store(0, Ordering::SeqCst);
+        self.clock.drop_background();
+        let thing = ["thin", "flatten", "delete"][usize::try_from(what).unwrap()];
+        self.note(format_args!("cut off {thing} {name} after {steps} transactions: {ended:?}"));
+        if self.actors[name].live && self.engine.stat(&id(name)).await.unwrap().is_none() {
+            self.deleted(name);
+        }
+    }
+
     /// A fork of a fork, whose parent lets go of what it shares, while the grandparent goes on.
     async fn family(&mut self, name: &'static str) {
         let others: Vec<&'static str> = ACTORS.into_iter().filter(|other| *other != name).collect();
@@ -321,14 +352,17 @@ impl World {
     async fn delete(&mut self, name: &'static str) {
         let deleted = self.engine.delete(&id(name)).await.unwrap();
         self.note(format_args!("delete {name}: {deleted}"));
-        let actor = self.actor(name);
-        assert_eq!(deleted, actor.live);
+        assert_eq!(deleted, self.actors[name].live);
         if deleted {
-            let meta = Actor { live: false, ..std::mem::take(actor) };
-            // A next life begins above all of them.
-            *actor = Actor { policy: None, now: Copy::default(), ..meta };
-            actor.generation += 1;
+            self.deleted(name);
         }
+    }
+
+    fn deleted(&mut self, name: &'static str) {
+        // A next life begins above all of its commits.
+        let actor = self.actor(name);
+        (actor.live, actor.policy, actor.now) = (false, None, Copy::default());
+        actor.generation += 1;
     }
 
     /// Thinning keeps what the policy says, what is pinned, and what others build on.
@@ -468,6 +502,9 @@ impl World {
         for name in ACTORS {
             if self.actors[name].live {
                 self.start(name).await;
+            } else {
+                // What a deletion that was cut off has left.
+                self.delete(name).await;
             }
         }
         self.clock.run_background().await;

@@ -338,7 +338,7 @@ async fn an_inspection_counts_rows_by_what_they_are(place: Place) {
     let mut stage = engine.begin_large_commit(&actor, request).await.unwrap();
     stage.write(vec![(page(2), content(2, 2).into_boxed_slice())]).await.unwrap();
     let _ = stage.read(&[page(2)]).await.unwrap();
-    let Audited { fence, head, rows: counts, never_written, problems } =
+    let Audited { fence, head, rows: counts, never_written, problems, past: _ } =
         engine.inspect(&actor).await.unwrap().unwrap();
     assert_eq!(fence.found().unwrap().generation, generation);
     assert_eq!(head.found().unwrap().open_stage.unwrap().txid, Txid(2));
