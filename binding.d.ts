@@ -246,6 +246,8 @@ export interface NativeActorRows {
   manifests: NativeRowCount
   /** Hints. */
   hints: NativeRowCount
+  /** Policy, points, pins and lines. */
+  history: NativeRowCount
   /** Rows that belong to nothing. */
   stray: NativeRowCount
 }
@@ -482,6 +484,8 @@ export interface NativeInspection {
   head?: NativeHead
   /** Its rows. */
   rows: NativeActorRows
+  /** What it keeps of its past. */
+  history: NativePast
   /** Pages inside the size without a row. */
   pagesNeverWritten: number
   /** The problems. */
@@ -614,6 +618,18 @@ export interface NativePageSet {
   pages: Uint32Array
   /** The pages, concatenated. */
   data: Uint8Array
+}
+
+/** What an actor keeps of its past. */
+export interface NativePast {
+  /** How many states. */
+  points: number
+  /** The oldest of them. */
+  oldest?: string
+  /** How many pins. */
+  pins: number
+  /** The actors of which it shows something. */
+  ancestors: Array<string>
 }
 
 /** A state that is kept. */

@@ -26,7 +26,7 @@ export interface HistoryPolicy {
 export interface Point {
   /** What it is called: an opaque text. Of two points of an actor, the later one is the greater text. */
   point: string;
-  /** When it was committed. Times of an actor's points ascend, even if the clock goes back. */
+  /** When it was committed. Times of an actor's points never fall, even if the clock goes back. */
   time: Date;
   /** How it came about: by a commit, a restore, an import or copy of a whole database, or as a fork of another actor. */
   kind: 'commit' | 'restore' | 'import' | 'fork';
@@ -102,7 +102,7 @@ export interface History {
   points(actorId: string, options?: PointsOptions): AsyncGenerator<Point, void, void>;
 
   /**
-   * Returns the last point at or before a time, and its own time.
+   * Returns the last point at or before a time, and its own time. Of points with the same time, it is the last one.
    *
    * @param when A `Date`, a text that `Date` parses, or how long ago it was, such as `{ ago: '10m' }`.
    * @throws {BatonError} `ERR_NOT_RETAINED`: nothing is kept that is as old; `oldest` is the oldest point.

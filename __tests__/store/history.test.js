@@ -3,6 +3,7 @@
 'use strict';
 
 const { join } = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
 const { DatabaseSync } = process.getBuiltinModule?.('node:sqlite') ?? {};
 
 const { isBatonError } = require('../..');
@@ -32,7 +33,11 @@ onEachBackend((openStore) => {
   const openWith = async (id, texts) => {
     const db = await store.openDatabase(id);
     await db.exec('CREATE TABLE IF NOT EXISTS notes (text TEXT NOT NULL)');
-    for (const text of texts) await db.run('INSERT INTO notes VALUES (?)', [text]);
+    for (const text of texts) {
+      // Each has a time of its own.
+      await sleep(2);
+      await db.run('INSERT INTO notes VALUES (?)', [text]);
+    }
     return db;
   };
   const texts = (db) =>

@@ -23,7 +23,7 @@ pub enum PointKind {
 /// A commit that can be read, restored and forked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
-    /// When it was committed, in milliseconds since 1970-01-01 UTC; above that of every earlier point.
+    /// When it was committed, in milliseconds since 1970-01-01 UTC; not below that of any earlier point.
     pub time_ms: u64,
     /// The size of the database.
     pub size_pages: PageCount,

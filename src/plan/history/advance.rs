@@ -71,7 +71,7 @@ pub(crate) fn advance(head: &Head, next: &mut Head, change: Change) -> Option<Le
         history.rows_to = change.size_pages;
     }
     if history.keeps {
-        history.time_ms = change.now_ms.max(history.time_ms.saturating_add(1));
+        history.time_ms = change.now_ms.max(history.time_ms);
         // The manifests stay: they say which pages the point has.
         next.unswept = false;
         let (kind, in_parts, runs) = match change.written {

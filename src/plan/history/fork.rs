@@ -71,7 +71,7 @@ pub fn fork(
     }
     let line = Lineage { floor: Txid(txid.0 - 1), below, pins: request.token };
     let before = head.history.clone().unwrap_or_default();
-    let time_ms = request.now_ms.max(before.time_ms.saturating_add(1));
+    let time_ms = request.now_ms.max(before.time_ms);
     let history = HeadHistory {
         // The points of an earlier life may be pinned.
         keeps: request.keeps || before.keeps,

@@ -47,7 +47,7 @@ pub(super) fn begin(head: &Head, now_ms: u64) -> Keeping {
         || HeadHistory { rows_to: head.size_pages, ..HeadHistory::default() },
         |history| *history,
     );
-    let time_ms = now_ms.max(before.time_ms.saturating_add(1));
+    let time_ms = now_ms.max(before.time_ms);
     let rows_to = before.rows_to.max(head.size_pages);
     // Which pages have a version is not known: any may have one.
     let all = PageNumber::new(rows_to.0).map(|last| PageRange { first: PageNumber::FIRST, last });

@@ -66,7 +66,7 @@ pub fn restore(
         return Ok(RestorePlan::TooDeep);
     }
     let before = head.history.clone().unwrap_or_default();
-    let time_ms = request.now_ms.max(before.time_ms.saturating_add(1));
+    let time_ms = request.now_ms.max(before.time_ms);
     let history = HeadHistory {
         keeps: true,
         off: before.off,
