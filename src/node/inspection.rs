@@ -9,11 +9,11 @@ use napi_derive::napi;
 
 use super::convert::NativeMeta;
 use super::error::Failure;
-use super::points::point_text;
+use super::points::NativePast;
 use super::runtime::answer;
 use crate::engine::{
-    ActorRows, Audited, Copied, Copying, PastSummary, Problem, Problems, RowCount, RowKind, Seen, Severity,
-    StoreError, Verification, VerifyStep,
+    ActorRows, Audited, Copied, Copying, Problem, Problems, RowCount, RowKind, Seen, Severity, StoreError,
+    Verification, VerifyStep,
 };
 use crate::types::PageNumber;
 
@@ -184,30 +184,6 @@ pub struct NativeHead {
     pub untrimmed_above: Option<u32>,
     /// How many commits it remembers.
     pub recent_commits: u32,
-}
-
-/// What an actor keeps of its past.
-#[napi(object, object_from_js = false)]
-pub struct NativePast {
-    /// How many states.
-    pub points: f64,
-    /// The oldest of them.
-    pub oldest: Option<String>,
-    /// How many pins.
-    pub pins: f64,
-    /// The actors of which it shows something.
-    pub ancestors: Vec<String>,
-}
-
-impl From<PastSummary> for NativePast {
-    fn from(past: PastSummary) -> Self {
-        Self {
-            points: number(past.points),
-            oldest: past.oldest.map(point_text),
-            pins: number(past.pins),
-            ancestors: past.ancestors.iter().map(ToString::to_string).collect(),
-        }
-    }
 }
 
 /// Everything stored for an actor.

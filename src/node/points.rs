@@ -2,7 +2,7 @@
 
 use napi_derive::napi;
 
-use crate::engine::{PointInfo, PointKind, PointRef, StoreError};
+use crate::engine::{PastSummary, PointInfo, PointKind, PointRef, StoreError};
 use crate::types::{HistoryPolicy, HistoryTier, Txid};
 
 /// A tier of a policy.
@@ -44,7 +44,8 @@ pub(super) fn whole(ms: f64) -> u64 {
     ms as u64
 }
 
-#[expect(clippy::cast_precision_loss, reason = "exact until the year 287,396")]
+/// A time in milliseconds, or a count.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, until the year 287,396")]
 pub(super) fn time(ms: u64) -> f64 {
     ms as f64
 }
@@ -141,4 +142,28 @@ pub struct NativeForked {
     pub generation: u64,
     /// The point of the source that it shows.
     pub point: String,
+}
+
+/// What an actor keeps of its past.
+#[napi(object, object_from_js = false)]
+pub struct NativePast {
+    /// How many states.
+    pub points: f64,
+    /// The oldest of them.
+    pub oldest: Option<String>,
+    /// How many pins.
+    pub pins: f64,
+    /// The actors of which it shows something.
+    pub ancestors: Vec<String>,
+}
+
+impl From<PastSummary> for NativePast {
+    fn from(past: PastSummary) -> Self {
+        Self {
+            points: time(past.points),
+            oldest: past.oldest.map(point_text),
+            pins: time(past.pins),
+            ancestors: past.ancestors.iter().map(ToString::to_string).collect(),
+        }
+    }
 }

@@ -45,9 +45,10 @@ impl ReadFn for ReadPoint {
             let Some(fence) = fence else {
                 return Err(StoreError::NotFound { actor: actor.id.clone() }.into());
             };
-            let Some(point) = rows::point(view, actor, *txid, Isolation::Snapshot).await? else {
+            let point = rows::point(view, actor, *txid, Isolation::Snapshot).await?;
+            let Some(point) = point.filter(|_| head.keeps()) else {
                 let wanted = format!("{:016x}", txid.0);
-                return Err(resolve::not_retained(view, actor, head.txid, wanted).await?);
+                return Err(resolve::not_retained(view, actor, &head, wanted).await?);
             };
             let line = rows::line(view, actor, *txid, Isolation::Snapshot).await?;
             let meta = Meta {

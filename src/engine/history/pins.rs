@@ -49,7 +49,7 @@ pub(super) async fn hold(
     }
     let txid = match noted.get() {
         Some(txid) => *txid,
-        None => resolve::resolve(view, actor, head.txid, at, now_ms).await?,
+        None => resolve::resolve(view, actor, &head, at, now_ms).await?,
     };
     if is_live && txid == head.txid && !head.keeps() {
         let generation = fence.map_or(Generation::NONE, |fence| fence.generation);
@@ -72,7 +72,7 @@ pub(super) async fn hold(
     {
         return Err(is_empty(actor).into());
     }
-    let point = resolve::kept_point(view, actor, head.txid, txid).await?;
+    let point = resolve::kept_point(view, actor, &head, txid).await?;
     noted.get_or_init(|| txid);
     Ok(Ok(Held { txid, point, mutations, head }))
 }

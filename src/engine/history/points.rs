@@ -40,8 +40,12 @@ impl ReadFn for Chunk {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
         async move {
             let Self { actor, above, to, rows_max, now_ms } = self;
-            if actor.fence(view, Isolation::Snapshot).await?.is_none() {
+            let (fence, head) = actor.fence_and_head(view, Isolation::Snapshot).await?;
+            if fence.is_none() {
                 return Err(StoreError::NotFound { actor: actor.id.clone() }.into());
+            }
+            if !head.keeps() {
+                return Ok(Vec::new());
             }
             let points = rows::points(view, actor, (*above, *to), *rows_max).await?;
             let (Some((newest, _)), Some((oldest, _))) = (points.first(), points.last()) else {
@@ -107,8 +111,8 @@ impl ReadFn for Find {
             if fence.is_none() || (!live && *at == PointRef::Head) {
                 return Err(StoreError::NotFound { actor: actor.id.clone() }.into());
             }
-            let txid = resolve::resolve(view, actor, head.txid, at, *now_ms).await?;
-            let point = resolve::kept_point(view, actor, head.txid, txid).await?;
+            let txid = resolve::resolve(view, actor, &head, at, *now_ms).await?;
+            let point = resolve::kept_point(view, actor, &head, txid).await?;
             let pins = rows::pins(view, actor, actor.keys.pins(txid, txid), Isolation::Snapshot).await?;
             let names = pins.into_iter().filter(|(_, _, pin)| pin.holds_at(*now_ms) && !pin.name.is_empty());
             Ok(info(txid, &point, names.map(|(_, _, pin)| pin.name).collect()))

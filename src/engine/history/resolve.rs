@@ -1,6 +1,6 @@
 //! Which point is meant: by its txid, a time or a name.
 
-use crate::codec::Point;
+use crate::codec::{Head, Point};
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::retention::rows::{all_pins, point, points};
 use crate::engine::runtime::actor::Actor;
@@ -13,12 +13,12 @@ use super::api::PointRef;
 pub(super) async fn resolve(
     view: &dyn View,
     actor: &Actor,
-    head: Txid,
+    head: &Head,
     wanted: &PointRef,
     now_ms: u64,
 ) -> Result<Txid, Failure> {
     match wanted {
-        PointRef::Head => Ok(head),
+        PointRef::Head => Ok(head.txid),
         PointRef::Txid(txid) => Ok(*txid),
         PointRef::Time(time_ms) => match last_before(view, actor, head, *time_ms).await? {
             Some(txid) => Ok(txid),
@@ -39,10 +39,11 @@ pub(super) async fn resolve(
 async fn last_before(
     view: &dyn View,
     actor: &Actor,
-    head: Txid,
+    head: &Head,
     time_ms: u64,
 ) -> Result<Option<Txid>, Failure> {
-    let (mut low, mut high, mut last) = (0, head.0, None);
+    let newest = if head.keeps() { head.txid } else { Txid::ZERO };
+    let (mut low, mut high, mut last) = (0, newest.0, None);
     while low < high {
         let middle = low + (high - low).div_ceil(2);
         match points(view, actor, (Txid(low), Txid(middle)), 1).await?.pop() {
@@ -87,21 +88,24 @@ pub(super) async fn oldest(
 pub(super) async fn not_retained(
     view: &dyn View,
     actor: &Actor,
-    head: Txid,
+    head: &Head,
     wanted: String,
 ) -> Result<Failure, Failure> {
-    let oldest = oldest(view, actor, (Txid::ZERO, head)).await?.map(|(txid, _)| txid);
+    let newest = if head.keeps() { head.txid } else { Txid::ZERO };
+    let oldest = oldest(view, actor, (Txid::ZERO, newest)).await?.map(|(txid, _)| txid);
     Ok(StoreError::NotRetained { actor: actor.id.clone(), wanted, oldest }.into())
 }
 
-/// The point at a txid, read with conflict detection, or the error that it is not kept.
+/// The point at a txid, read with conflict detection, or the error that it is not kept. An actor that keeps
+/// nothing has no points: those that a deletion has not cleared yet do not count.
 pub(super) async fn kept_point(
     view: &dyn View,
     actor: &Actor,
-    head: Txid,
+    head: &Head,
     txid: Txid,
 ) -> Result<Point, Failure> {
-    match point(view, actor, txid, Isolation::Serializable).await? {
+    let found = if head.keeps() { point(view, actor, txid, Isolation::Serializable).await? } else { None };
+    match found {
         Some(point) => Ok(point),
         None => Err(not_retained(view, actor, head, format!("{:016x}", txid.0)).await?),
     }

@@ -39,9 +39,9 @@ impl TransactionFn for Restore {
             plan::check_readable(fence.as_ref()).map_err(|refusal| actor.refused(refusal))?;
             let (to, undo) = match self.noted.get() {
                 Some(noted) => *noted,
-                None => (resolve::resolve(view, actor, head.txid, &self.to, now_ms).await?, head.txid),
+                None => (resolve::resolve(view, actor, &head, &self.to, now_ms).await?, head.txid),
             };
-            let point = resolve::kept_point(view, actor, head.txid, to).await?;
+            let point = resolve::kept_point(view, actor, &head, to).await?;
             let (to, undo) = *self.noted.get_or_init(|| (to, undo));
             let line = rows::line(view, actor, to, Isolation::Serializable).await?;
             let request = RestoreRequest { to, token, now_ms };

@@ -18,8 +18,8 @@ on_every_backend!(
     an_actor_without_history_has_none_of_its_rows,
 );
 
-fn for_ever() -> Option<HistoryPolicy> {
-    Some(HistoryPolicy { keep_all_ms: u64::MAX, then: vec![] })
+fn for_ever() -> HistoryPolicy {
+    HistoryPolicy { keep_all_ms: u64::MAX, then: vec![] }
 }
 
 async fn made(engine: &Engine, actor: &ActorId, pages: u32) -> (Generation, Txid) {
@@ -33,7 +33,7 @@ async fn a_restore_and_a_fork_are_the_same_operations_whatever_the_size(place: P
     // What a restore begins in the background is not part of it.
     let clock = Clock::at(1_700_000_000_000);
     let engine = Engine::open(Arc::clone(&meter) as _, Arc::new(clock.clone())).await.unwrap();
-    engine.keep_history(for_ever());
+    engine.keep_history(Some(for_ever()));
     let mut costs: Vec<[Counts; 2]> = Vec::new();
     for (name, pages) in [("small", 8), ("large", place.rounds(20_000, 3_000))] {
         let actor = id(name);
@@ -60,7 +60,7 @@ async fn a_restore_and_a_fork_are_the_same_operations_whatever_the_size(place: P
 
 async fn forks_beside_an_owner_that_commits_cost_it_no_retry(place: Place) {
     let owner = place.open().await;
-    owner.keep_history(for_ever());
+    owner.keep_history(Some(for_ever()));
     let forks = place.rounds(10_000, 300);
     let actor = id("source");
     let (generation, mut head) = made(&owner, &actor, 4).await;

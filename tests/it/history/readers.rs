@@ -65,6 +65,9 @@ async fn an_owner_that_commits_all_the_time_is_exported(place: Place) {
     let bytes = std::fs::read(&file).unwrap();
     assert_eq!((meta.size_pages.0, bytes.len()), (3_000, 3_000 * 4_096));
     // All pages are of one commit.
-    let tag_of = |page: usize| crate::support::tag_of(page as u32, &bytes[(page - 1) * 4_096..page * 4_096]);
+    let tag_of = |page: u32| {
+        let end = usize::try_from(page).unwrap() * 4_096;
+        crate::support::tag_of(page, &bytes[end - 4_096..end])
+    };
     assert_eq!((tag_of(1), tag_of(1)), (tag_of(2_999), tag_of(3_000)));
 }
