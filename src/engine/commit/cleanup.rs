@@ -13,7 +13,7 @@ use futures::future::FutureExt;
 
 use crate::codec::{Head, OpenStage};
 use crate::engine::error::StoreError;
-use crate::engine::retention::thin::thin;
+use crate::engine::retention::thin::{Thinned, thin};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::background::Task;
 use crate::engine::runtime::core::Core;
@@ -46,7 +46,9 @@ pub(crate) fn after_commit(core: &Arc<Core>, actor: &Actor, generation: Generati
 /// Starts the cleanup of a head that a takeover to `generation` has just found. If a stage is open, it
 /// belongs to a former owner.
 pub(crate) fn in_background(core: &Arc<Core>, actor: &Actor, generation: Generation, head: &Head) {
-    let thin = (head.keeps() && head.txid.0.is_multiple_of(COMMITS_A_THINNING)).then_some(Task::Thin);
+    let is_due = || core.background.may_thin(&actor.id, core.env.elapsed());
+    let thin = head.keeps() && head.txid.0.is_multiple_of(COMMITS_A_THINNING) && is_due();
+    let thin = thin.then_some(Task::Thin);
     let pending = plan::pending_cleanups(head).map(|pending| Task::CleanUp(generation, pending));
     add(core, actor, pending.chain(thin));
 }
@@ -107,7 +109,7 @@ impl Worker {
             let while_open = || !self.core.background.is_closing();
             let (generation, pending) = match task {
                 Task::CleanUp(generation, pending) => (generation, pending),
-                Task::Thin => match thin(&self.core, &self.actor, while_open).await {
+                Task::Thin => match self.thin(while_open).await {
                     Ok(thinned) => {
                         for released in thinned.released {
                             thin_in_background(&self.core, &Actor::new(&released));
@@ -126,6 +128,14 @@ impl Worker {
                 return;
             }
         }
+    }
+
+    async fn thin(&self, while_open: impl Fn() -> bool) -> Result<Thinned, StoreError> {
+        let begun = self.core.env.elapsed();
+        let thinned = thin(&self.core, &self.actor, while_open).await;
+        let now = self.core.env.elapsed();
+        self.core.background.rest(&self.actor.id, now, now.saturating_sub(begun));
+        thinned
     }
 
     fn next(&mut self) -> Option<Task> {

@@ -7,10 +7,18 @@
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use crate::plan::PendingCleanup;
 use crate::sync::{Mutex, MutexGuard, Notify};
 use crate::types::{ActorId, Generation};
+
+/// How many times as long as a thinning took the actor's history then rests.
+const REST_FACTOR: u32 = 50;
+/// How long it rests at least.
+const REST_MIN: Duration = Duration::from_millis(100);
+/// From this many entries on, those that are over are forgotten.
+const RESTING_MAX: usize = 1_024;
 
 /// A piece of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +42,8 @@ struct State {
     closing: bool,
     /// The actors that have a worker, each with its queued work.
     waiting: HashMap<ActorId, VecDeque<Task>>,
+    /// The actors whose history was thinned lately, and until when it rests.
+    resting: HashMap<ActorId, Duration>,
 }
 
 impl Background {
@@ -70,6 +80,21 @@ impl Background {
         }
         self.end(&mut state, actor);
         None
+    }
+
+    /// Whether an actor's history may be thinned at this time.
+    pub(crate) fn may_thin(&self, actor: &ActorId, now: Duration) -> bool {
+        self.lock().resting.get(actor).is_none_or(|until| *until <= now)
+    }
+
+    /// An actor's history was thinned, which took so long. It looks at all points, so an actor that commits all
+    /// the time would otherwise do little else.
+    pub(crate) fn rest(&self, actor: &ActorId, now: Duration, took: Duration) {
+        let mut state = self.lock();
+        if state.resting.len() >= RESTING_MAX {
+            state.resting.retain(|_, until| *until > now);
+        }
+        state.resting.insert(actor.clone(), now + (took * REST_FACTOR).max(REST_MIN));
     }
 
     /// Ends an actor's worker even if it has work left: that work is recorded in the actor's head.
