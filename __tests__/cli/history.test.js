@@ -52,7 +52,9 @@ test('an actor is looked at, pinned, set back, forked and exported as it was', a
   });
   expect(await textsAt('trial')).toEqual(['one']);
   expect(await succeed(['inspect', path, 'trial'])).toMatch(/^shares with +a$/m);
-  expect(await succeed(['inspect', path, 'a'])).toMatch(/^history +2 states, the oldest is [0-9a-f]{16}; 2 pins$/m);
+  expect(await succeed(['inspect', path, 'a'])).toMatch(
+    /^history +2 states, the oldest is [0-9a-f]{16}; 2 pins$/m,
+  );
 
   const { undo } = await jsonOf(['restore', path, 'a', 'start']);
   expect(await textsAt('a')).toEqual(['one']);
