@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use batondb::codec::{
-    ActorKeys, Fence, Head, Hints, PAGE_ROW_OVERHEAD_BYTES, PreparedPage, Row, StagePart, StoreRow, decode,
-    decode_page, encode, fence_actor, fences,
+    ActorKeys, Fence, Head, Hints, HistoryRow, Lineage, PAGE_ROW_OVERHEAD_BYTES, Pin, Point, PreparedPage,
+    Row, StagePart, StoreRow, decode, decode_page, encode, fence_actor, fences,
 };
 use batondb::plan::{V1_BYTES_MAX, V1Layout};
 use batondb::types::{ActorId, PageNumber, PageSize};
@@ -22,19 +22,24 @@ const DAMAGES_MAX: usize = 400;
 
 pub fn run(data: &[u8]) {
     let mut input = Input::new(data);
-    let kind = input.below(10);
+    let kind = input.below(15);
     let key_bytes = input.below(24) as usize;
     let key = input.bytes(key_bytes);
     match kind {
-        0 => row::<Fence>(key, input.rest()),
-        1 => row::<Head>(key, input.rest()),
-        2 => row::<Hints>(key, input.rest()),
-        3 => row::<StagePart>(key, input.rest()),
-        4 => row::<StoreRow>(key, input.rest()),
+        0 => row::<Fence>(key, 1, input.rest()),
+        1 => row::<Head>(key, 1, input.rest()),
+        2 => row::<Hints>(key, 1, input.rest()),
+        3 => row::<StagePart>(key, 1, input.rest()),
+        4 => row::<StoreRow>(key, 1, input.rest()),
         5 => stored_page(key, &mut input),
         6 => written_page(key, &mut input),
         7 => keys_of_rows(&mut input),
         8 => keys_of_fences(input.rest()),
+        9 => row::<Head>(key, 2, input.rest()),
+        10 => row::<HistoryRow>(key, 1, input.rest()),
+        11 => row::<Point>(key, 1, input.rest()),
+        12 => row::<Pin>(key, 1, input.rest()),
+        13 => row::<Lineage>(key, 1, input.rest()),
         _ if key_bytes.is_multiple_of(2) => listing(&mut input),
         _ => v1_entries(&mut input),
     }
@@ -81,16 +86,16 @@ fn v1_entries(input: &mut Input<'_>) {
 }
 
 /// A value as `docs/format.md` has it.
-fn seal(key: &[u8], body: &[u8]) -> Vec<u8> {
+fn seal(key: &[u8], version: u8, body: &[u8]) -> Vec<u8> {
     let checksum = xxh3_64_with_seed(key, xxh3_64(body));
-    [&[1][..], &checksum.to_be_bytes(), body].concat()
+    [&[version][..], &checksum.to_be_bytes(), body].concat()
 }
 
-fn row<R: Row + PartialEq + Debug>(key: &[u8], bytes: &[u8]) {
+fn row<R: Row + PartialEq + Debug>(key: &[u8], version: u8, bytes: &[u8]) {
     if let Ok(row) = decode::<R>(key, bytes) {
         assert_eq!(encode(key, &row), bytes, "{row:?} was decoded from other bytes");
     }
-    let sealed = seal(key, bytes);
+    let sealed = seal(key, version, bytes);
     let Ok(row) = decode::<R>(key, &sealed) else { return };
     assert_eq!(encode(key, &row), sealed, "{row:?} was decoded from other bytes");
     let other_key = [key, b"x"].concat();
@@ -126,7 +131,7 @@ fn stored_page(key: &[u8], input: &mut Input<'_>) {
     let body = [&[encoding, log2][..], input.rest()].concat();
     // Arbitrary as they are, mostly without the right checksum.
     let _ = decode_page(key, &body, size, &mut page);
-    let value = seal(key, &body);
+    let value = seal(key, 1, &body);
     if decode_page(key, &value, size, &mut page).is_err() {
         return;
     }

@@ -3,17 +3,18 @@
 
 use std::sync::Arc;
 
-use batondb::engine::{Engine, PinRequest, PointRef, PointsRequest};
+use batondb::engine::{Commit, Engine, PageWrite, PinRequest, PointRef, PointsRequest, Preload};
 use batondb::kv::Kv;
 use batondb::kv::metered::{Counts, MeteredKv};
 use batondb::metrics::{Now, SqlTotals, Value};
-use batondb::types::{ActorId, Generation, HistoryPolicy, HistoryTier, Txid};
+use batondb::types::{ActorId, Generation, HistoryPolicy, HistoryTier, PageCount, PageNumber, Txid};
 
 use super::world::Clock;
-use crate::support::{Place, commit, id, on_every_backend, rows, start};
+use crate::support::{Place, commit, content, id, on_every_backend, rows, start, tags_of};
 
 on_every_backend!(
     a_restore_and_a_fork_are_the_same_operations_whatever_the_size,
+    a_start_of_a_fork_of_forks_takes_two_more_rounds_at_most,
     forks_beside_an_owner_that_commits_cost_it_no_retry,
     an_actor_without_history_has_none_of_its_rows,
 );
@@ -56,6 +57,34 @@ async fn a_restore_and_a_fork_are_the_same_operations_whatever_the_size(place: P
     assert_eq!((fork.transactions, fork.puts), (1, 6), "{fork:?}");
     // Fence, head, point, line, and the pin of the state before.
     assert_eq!((restore.transactions, restore.puts), (1, 5), "{restore:?}");
+}
+
+/// Its own pages come in the round of the head, or in the next one; those of all others in one more.
+async fn a_start_of_a_fork_of_forks_takes_two_more_rounds_at_most(place: Place) {
+    let meter = Arc::new(MeteredKv::new(place.kv()));
+    let clock = Clock::at(1_700_000_000_000);
+    let engine = Engine::open(Arc::clone(&meter) as _, Arc::new(clock.clone())).await.unwrap();
+    made(&engine, &id("fork 1"), 8).await;
+    for depth in 2..=8 {
+        let fork = id(&format!("fork {depth}"));
+        engine.fork(&id(&format!("fork {}", depth - 1)), &fork, PointRef::Head).await.unwrap();
+        let started = start(&engine, &fork).await;
+        let (generation, head) = (started.meta.generation, started.meta.head_txid);
+        let page = PageNumber::new(depth).unwrap();
+        let data = content(depth, u64::from(depth));
+        let pages = vec![PageWrite { page, data: &data }];
+        let commit = Commit { generation, head_txid: head, size_pages: PageCount(8), pages };
+        engine.commit(&fork, commit).await.unwrap();
+    }
+    meter.take_rounds();
+    let preload = Preload { ranges: vec![(1, 9)], bytes_max: 1 << 20, ..Preload::default() };
+    let started = engine.load_startup(&id("fork 8"), &preload).await.unwrap();
+    let rounds = meter.take_rounds();
+    if matches!(place, Place::Memory(_) | Place::FoundationDb(_)) {
+        assert!(rounds <= 3, "{rounds} rounds");
+    }
+    let tags: Vec<u64> = tags_of(&started.pages);
+    assert_eq!(tags, [2, 2, 3, 4, 5, 6, 7, 8], "the page of each ancestor");
 }
 
 async fn forks_beside_an_owner_that_commits_cost_it_no_retry(place: Place) {
