@@ -3,15 +3,15 @@
 // Each actor is forked, which shares its pages and disturbs nobody. The migration runs on the fork. Only where it
 // succeeds there, the actor itself is migrated. The forks are deleted in the end.
 
-import { Store } from 'batondb';
+import { Store, isBatonError } from 'batondb';
 
 const store = await Store.open({ memory: true }); // or { path: './data' }
 
-for (const [id, email] of [
+for (const [id, email] of /** @type {[string, string | null][]} */ ([
   ['tenant/ada', 'ada@example.org'],
   ['tenant/bob', 'bob@example.org'],
   ['tenant/eve', null], // an old row that the new schema does not allow
-]) {
+])) {
   const db = await store.openDatabase(id);
   await db.exec('CREATE TABLE account(id INTEGER PRIMARY KEY, email TEXT)');
   await db.run('INSERT INTO account(email) VALUES (?)', [email]);
@@ -47,7 +47,7 @@ for (const id of actors) {
     await migrated(id);
     console.log(`${id}: migrated`);
   } catch (error) {
-    console.log(`${id}: left as it was (${error.code})`);
+    console.log(`${id}: left as it was (${isBatonError(error) ? error.code : error})`);
   } finally {
     await store.delete(trial);
   }

@@ -24,9 +24,9 @@ await agent.exec(
 for (const step of steps) {
   const before = await agent.point();
   await agent.exec(step);
-  const { tasks } = await agent.get('SELECT count(*) AS tasks FROM task');
+  const [{ tasks }] = await agent.all('SELECT count(*) AS tasks FROM task');
   console.log(`${tasks} tasks after: ${step.slice(0, 30)}`);
-  if (tasks > 0) continue;
+  if (Number(tasks) > 0) continue;
 
   const { undo, generation } = await store.restore('agent-7', { to: before });
   console.log(`set back, generation ${generation}; what was done stays readable`);
