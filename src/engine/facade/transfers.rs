@@ -22,7 +22,8 @@ impl Engine {
     }
 
     /// Writes an actor's database to a file, completely or not at all. On a backend that keeps states for a
-    /// limited time, it starts again when the head moves. If that happens each time, it fails as unavailable.
+    /// limited time, it starts again when the head moves. If that happens each time, it fails as unavailable,
+    /// unless the actor keeps history: then a point is exported.
     pub async fn export_to(&self, actor: &ActorId, file: &Path) -> Result<Meta, StoreError> {
         metrics::exporting(&self.core, self.export(actor, file, true).await)
     }
@@ -33,10 +34,12 @@ impl Engine {
     }
 
     async fn export(&self, actor: &ActorId, file: &Path, replaces: bool) -> Result<Meta, StoreError> {
-        if export::is_better_kept(&self.core, actor).await? {
+        let exported = export::export_to(&self.core, actor, file, replaces).await;
+        let has_failed = matches!(exported, Err(StoreError::Unavailable(_)));
+        if has_failed && export::is_better_kept(&self.core, actor).await? {
             return export_point::export_point(&self.core, actor, PointRef::Head, file, replaces).await;
         }
-        export::export_to(&self.core, actor, file, replaces).await
+        exported
     }
 
     /// Like [`import_from`](Self::import_from), from bytes that come in pieces.
