@@ -29,15 +29,26 @@ const STEP_BYTES_MAX: usize = 512 << 10;
 struct Step {
     actor: Actor,
     limits: Limits,
-    /// The line of this txid; that of the head if `None`.
-    at: Option<Txid>,
+    which: Which,
     /// The first page that is still to be copied.
     next: Option<PageNumber>,
 }
 
+/// Which line.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    /// That of the head.
+    Head,
+    /// That of this txid.
+    Of(Txid),
+    /// The one that begins with this txid: the one of which the pages before `next` were copied. Meanwhile a
+    /// restore may have begun another one.
+    Begun(Txid),
+}
+
 enum Progress {
-    /// The pages before this one are copied.
-    To(PageNumber),
+    /// The pages before this one are copied, into the line that begins with this txid.
+    To(PageNumber, Txid),
     /// The line stands by itself. These actors are let go.
     Done(Vec<ActorId>),
 }
@@ -49,7 +60,11 @@ impl TransactionFn for Step {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Progress>, Failure>> {
         async move {
             let lines = rows::lines(view, &self.actor, Isolation::Serializable).await?;
-            let index = lines.iter().position(|(begin, _)| self.at.is_none_or(|at| *begin <= at));
+            let index = lines.iter().position(|(begin, _)| match self.which {
+                Which::Head => true,
+                Which::Of(txid) => *begin <= txid,
+                Which::Begun(txid) => *begin == txid,
+            });
             let Some(index) = index.filter(|index| !lines[*index].1.below.is_empty()) else {
                 return Ok(Decision::answer(Progress::Done(Vec::new())));
             };
@@ -110,8 +125,8 @@ impl Step {
             mutations.put_guarded(actor.keys.page(page, begin), value);
         }
         match run.last.next() {
-            Some(next) => Ok(Decision::write(mutations, Progress::To(next))),
-            None => Ok(Decision::write(mutations, Progress::To(PageNumber::LAST))),
+            Some(next) => Ok(Decision::write(mutations, Progress::To(next, begin))),
+            None => Ok(Decision::write(mutations, Progress::To(PageNumber::LAST, begin))),
         }
     }
 
@@ -210,11 +225,11 @@ fn release(mutations: &mut Mutations, lines: &[(Txid, Lineage)], left: &[&(Txid,
 /// Flattens the line of a txid, or that of the head.
 pub(crate) async fn flatten_line(core: &Arc<Core>, id: &ActorId, at: Option<Txid>) -> Result<(), StoreError> {
     let actor = Actor::new(id);
-    let mut next = Some(PageNumber::FIRST);
+    let (mut which, mut next) = (at.map_or(Which::Head, Which::Of), Some(PageNumber::FIRST));
     loop {
-        let step = Step { actor: actor.clone(), limits: core.limits, at, next };
+        let step = Step { actor: actor.clone(), limits: core.limits, which, next };
         match core.decide(&Arc::new(step)).await? {
-            Progress::To(page) => next = Some(page),
+            Progress::To(page, begin) => (which, next) = (Which::Begun(begin), Some(page)),
             Progress::Done(released) => {
                 for ancestor in released {
                     cleanup::thin_in_background(core, &Actor::new(&ancestor));

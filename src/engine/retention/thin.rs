@@ -83,7 +83,8 @@ async fn drop_unkept(
     let now_ms = core.env.now_ms();
     let mut thinning = Thinning::new(survey.policy(core), now_ms, survey.held(now_ms));
     let mut gathering = Gathering { survey, next: None, points: Vec::new() };
-    let mut to = Some(Txid(survey.head.next_txid.0));
+    // What was committed since is not known to be held: it may be the head.
+    let mut to = Some(survey.head.txid);
     let mut changed = false;
     while let Some(newest) = to.filter(|_| goes_on()) {
         let window = core.read(&Arc::new(Window { actor: actor.clone(), to: newest })).await?;
