@@ -7,7 +7,7 @@
 use super::error::DecodeError;
 use super::reader::{Reader, write_text};
 use super::row::Row;
-use crate::types::{PageCount, SEGMENTS_BELOW_MAX, Segment, Token, Txid};
+use crate::types::{PageCount, Segment, Token, Txid};
 
 /// What a line of commits consists of.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,9 +44,6 @@ pub(super) fn write(lineage: &Lineage, body: &mut Vec<u8>) {
 pub(super) fn read(body: &mut Reader<'_>) -> Result<Lineage, DecodeError> {
     let (floor, pins) = (body.txid()?, body.token()?);
     let count = usize::from(body.u8()?);
-    if count > SEGMENTS_BELOW_MAX {
-        return Err(body.field(format!("{count} segments")));
-    }
     let below = (0..count)
         .map(|_| {
             let (actor, from, to) = (body.actor()?, body.txid()?, body.txid()?);

@@ -2,7 +2,7 @@
 
 use crate::codec::{CommitMark, Fence, Head, RECENT_COMMITS_MAX};
 use crate::planted::{self, Bug};
-use crate::types::{PageCount, PageNumber, PageRange, PageSize, Token, Txid};
+use crate::types::{PageCount, PageNumber, PageRange, PageSize, SEGMENTS_STORED_MAX, Token, Txid};
 
 use super::cleanup::PendingCleanup;
 use super::fence::{Held, Refusal, check_fence};
@@ -80,6 +80,10 @@ pub fn commit(
 /// Refuses a head that needs a cleanup before it may move to a database of this size; `None` means that the
 /// size is not known yet and may be any.
 pub(super) fn check_cleaned_up(head: &Head, size_pages: Option<PageCount>) -> Result<(), Refusal> {
+    let segments = head.history.as_ref().map_or(0, |history| history.lineage.below.len());
+    if segments >= SEGMENTS_STORED_MAX {
+        return Err(Refusal::TooManySegments);
+    }
     if let Some(stage) = head.open_stage.filter(|_| !planted::has(Bug::RollbackSkipped)) {
         // Its rows would become visible when the head passes its txid.
         return Err(Refusal::CleanupPending(PendingCleanup::Rollback(stage)));

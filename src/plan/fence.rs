@@ -43,6 +43,8 @@ pub enum Refusal {
     /// The stage is no longer open, although generation and head are unchanged: another holder of the same
     /// generation has rolled it back.
     StageGone,
+    /// Its line shows as many segments as a row holds: it has to be flattened first.
+    TooManySegments,
 }
 
 /// The fence of an actor that can be read without holding it.

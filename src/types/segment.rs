@@ -16,5 +16,9 @@ pub struct Segment {
     pub pages_max: PageCount,
 }
 
-/// The most segments below the one that an actor writes to: one more and its history has to be flattened.
+/// The most segments below the one that an actor writes to: for one more, a restore or a fork flattens first.
 pub const SEGMENTS_BELOW_MAX: usize = 15;
+
+/// The most segments that a row holds. Commits that grow over hidden rows add one each; with so many, the actor
+/// has to be flattened before it commits on.
+pub const SEGMENTS_STORED_MAX: usize = 255;

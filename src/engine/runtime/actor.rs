@@ -94,6 +94,9 @@ impl Actor {
             Refusal::PageSize { given, current } => StoreError::InvalidArg(format!(
                 "actor {actor:?} has pages of {current} bytes, got pages of {given} bytes"
             )),
+            Refusal::TooManySegments => StoreError::Unusable(format!(
+                "actor {actor:?} shows as many earlier lines as it can; flatten it, then it can commit again"
+            )),
             Refusal::StageGone => StoreError::ConcurrentTakeover { actor },
             Refusal::Migrating => StoreError::MigrationIncomplete { actor },
             Refusal::CleanupPending(pending) => {

@@ -2,7 +2,7 @@
 
 use crate::codec::{Head, HeadHistory, Lineage, Point, PointKind};
 use crate::planted::{self, Bug};
-use crate::types::{PageCount, PageNumber, PageRange, SEGMENTS_BELOW_MAX, Segment, Txid, runs};
+use crate::types::{PageCount, PageNumber, PageRange, Segment, Txid, runs};
 
 use super::keeping::{self, Keeping};
 
@@ -115,12 +115,9 @@ fn grow(head: &Head, txid: Txid, history: &mut HeadHistory, change: &Change, lef
         }
     }
     let before = &history.lineage;
-    // Without room for a segment, what was dropped with it would have to be copied first: the caller flattens
-    // long before that.
     let own = Segment { actor: None, from: before.floor, to: head.txid, pages_max: head.size_pages };
     let mut below = vec![own];
     below.extend(before.below.iter().cloned());
-    below.truncate(SEGMENTS_BELOW_MAX);
     let floor = Txid(txid.0 - 1);
     history.lineage = Lineage { floor, below, pins: before.pins };
     left.line = Some(history.lineage.clone());
