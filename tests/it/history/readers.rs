@@ -1,7 +1,12 @@
 //! Those who read the past or hold it, beside others who drop it: each through a handle of its own, as in another
 //! process.
 
-use batondb::engine::{PointRef, PointsRequest, StoreError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use batondb::engine::{Engine, PointRef, PointsRequest, StoreError};
+use batondb::env::SystemEnv;
+use batondb::kv::faulty::{Fault, FaultyKv};
 use batondb::types::{HistoryPolicy, PageNumber, Token, Txid};
 
 use crate::support::{Place, commit, content, id, on_every_backend, start};
@@ -9,6 +14,8 @@ use crate::support::{Place, commit, content, id, on_every_backend, start};
 on_every_backend!(
     a_reader_keeps_its_point_while_another_handle_thins,
     an_owner_that_commits_all_the_time_is_exported,
+    an_owner_commits_while_another_handle_thins,
+    a_restore_comes_between_two_steps_of_a_flattening,
 );
 
 async fn a_reader_keeps_its_point_while_another_handle_thins(place: Place) {
@@ -70,4 +77,68 @@ async fn an_owner_that_commits_all_the_time_is_exported(place: Place) {
         crate::support::tag_of(page, &bytes[end - 4_096..end])
     };
     assert_eq!((tag_of(1), tag_of(1)), (tag_of(2_999), tag_of(3_000)));
+}
+
+/// Whatever becomes the head between two looks of a thinning is not dropped.
+async fn an_owner_commits_while_another_handle_thins(place: Place) {
+    let (owner, other) = (place.open().await, place.open().await);
+    let actor = id("busy");
+    let generation = start(&owner, &actor).await.meta.generation;
+    let mut head = commit(&owner, &actor, generation, Txid(0), 1..=6, 0).await.unwrap();
+    owner.set_history(&actor, Some(Some(HistoryPolicy { keep_all_ms: 0, then: vec![] }))).await.unwrap();
+    let thinning = {
+        let actor = actor.clone();
+        let thins = place.rounds(400, 60);
+        tokio::spawn(async move {
+            for _ in 0..thins {
+                other.thin(&actor).await.unwrap();
+            }
+        })
+    };
+    let mut tag = 0;
+    let mut latest = [0; 6];
+    while !thinning.is_finished() {
+        tag += 1;
+        let page = u32::try_from(tag % 5).unwrap() + 1;
+        head = commit(&owner, &actor, generation, head, [page, 6], tag).await.unwrap();
+        (latest[page as usize - 1], latest[5]) = (tag, tag);
+        assert_eq!(crate::support::tags(&owner, &actor, generation, 6).await, latest);
+    }
+    thinning.await.unwrap();
+}
+
+/// A restore in the middle of a flattening begins another line: the copies go on into the first one, and the other
+/// still shows all of its pages.
+async fn a_restore_comes_between_two_steps_of_a_flattening(place: Place) {
+    let engine = place.open().await;
+    let (source, fork) = (id("source"), id("fork"));
+    engine.keep_history(Some(HistoryPolicy { keep_all_ms: u64::MAX, then: vec![] }));
+    let generation = start(&engine, &source).await.meta.generation;
+    commit(&engine, &source, generation, Txid(0), 1..=900, 7).await.unwrap();
+    engine.fork(&source, &fork, PointRef::Head).await.unwrap();
+    let first = engine.find_point(&fork, PointRef::Head).await.unwrap().txid;
+    // Every transaction waits, from the second one on.
+    let kv = Arc::new(FaultyKv::new(place.kv(), Arc::new(SystemEnv), {
+        let writes = AtomicU64::new(0);
+        move |operation| {
+            let later = operation.writes && writes.fetch_add(1, Ordering::SeqCst) > 0;
+            later.then_some(Fault::HoldBefore)
+        }
+    }));
+    let slow = Engine::open(Arc::clone(&kv) as _, Arc::new(SystemEnv)).await.unwrap();
+    let flattening = {
+        let fork = fork.clone();
+        tokio::spawn(async move { slow.flatten(&fork).await })
+    };
+    kv.held(1).await;
+    engine.restore(&fork, PointRef::Txid(first)).await.unwrap();
+    for _ in 0..100 {
+        kv.release();
+    }
+    flattening.await.unwrap().unwrap();
+    engine.flatten(&fork).await.unwrap();
+    engine.delete(&source).await.unwrap();
+    engine.idle().await;
+    let generation = start(&engine, &fork).await.meta.generation;
+    assert_eq!(crate::support::tags(&engine, &fork, generation, 900).await, [7; 900]);
 }
