@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, try_join};
 
 use crate::codec::{FenceState, Head, PIN_NAME_BYTES_MAX, Pin, PinKind, Point};
 use crate::engine::commit::cleanup;
@@ -38,8 +38,12 @@ pub(super) async fn hold(
     noted: &OnceLock<Txid>,
     now_ms: u64,
 ) -> Result<Result<Held, Pending>, Failure> {
-    // Without conflict detection: commits go on meanwhile.
-    let (fence, head) = actor.fence_and_head(view, Isolation::Snapshot).await?;
+    // The fence guards against a deletion, which does not look for points. The head is read without conflict
+    // detection: commits go on meanwhile.
+    let (fence, head) =
+        try_join(actor.fence(view, Isolation::Serializable), actor.stored_head(view, Isolation::Snapshot))
+            .await?;
+    let head = head.unwrap_or_else(Head::empty);
     let mut mutations = Mutations::new();
     let is_live = fence.is_some_and(|fence| fence.state == FenceState::Live);
     if is_live {

@@ -16,6 +16,7 @@ on_every_backend!(
     an_owner_that_commits_all_the_time_is_exported,
     an_owner_commits_while_another_handle_thins,
     a_restore_comes_between_two_steps_of_a_flattening,
+    a_fork_and_the_deletion_of_its_source_meet,
 );
 
 async fn a_reader_keeps_its_point_while_another_handle_thins(place: Place) {
@@ -141,4 +142,32 @@ async fn a_restore_comes_between_two_steps_of_a_flattening(place: Place) {
     engine.idle().await;
     let generation = start(&engine, &fork).await.meta.generation;
     assert_eq!(crate::support::tags(&engine, &fork, generation, 900).await, [7; 900]);
+}
+
+/// Either the fork is first, and keeps what it shows, or the deletion, and there is nothing to fork.
+async fn a_fork_and_the_deletion_of_its_source_meet(place: Place) {
+    let (one, other) = (Arc::new(place.open().await), Arc::new(place.open().await));
+    let policy = HistoryPolicy { keep_all_ms: u64::MAX, then: vec![] };
+    one.keep_history(Some(policy.clone()));
+    other.keep_history(Some(policy));
+    for round in 0..place.rounds(300, 30) {
+        let (source, fork) = (id(&format!("source {round}")), id(&format!("fork {round}")));
+        let generation = start(&one, &source).await.meta.generation;
+        commit(&one, &source, generation, Txid(0), 1..=4, 7).await.unwrap();
+        let deleting = {
+            let (other, source) = (Arc::clone(&other), source.clone());
+            tokio::spawn(async move { other.delete(&source).await.unwrap() })
+        };
+        let forked = one.fork(&source, &fork, PointRef::Head).await;
+        assert!(deleting.await.unwrap());
+        other.delete(&source).await.unwrap();
+        match forked {
+            Ok(_) => {
+                let generation = start(&one, &fork).await.meta.generation;
+                assert_eq!(crate::support::tags(&one, &fork, generation, 4).await, [7; 4], "round {round}");
+            }
+            Err(StoreError::NotFound { .. } | StoreError::NotRetained { .. }) => {}
+            Err(error) => panic!("round {round}: {error}"),
+        }
+    }
 }
