@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use batondb::codec::ActorKeys;
-use batondb::engine::{Engine, LargeCommit, Outcome, Preload};
+use batondb::engine::{Engine, LargeCommit, Outcome, PointRef, Preload};
 use batondb::env::SystemEnv;
 use batondb::kv::memory::MemoryKv;
 use batondb::kv::{
@@ -213,6 +213,7 @@ enum Others {
     Commit,
     TakeOver,
     Delete,
+    Flatten,
 }
 
 impl Others {
@@ -225,6 +226,11 @@ impl Others {
             }
             Self::TakeOver => assert_eq!(start(engine, &id("a")).await.outcome, Outcome::Won),
             Self::Delete => assert_eq!(engine.delete(&id("a")).await, Ok(true)),
+            Self::Flatten => {
+                engine.flatten(&id("a")).await.unwrap();
+                engine.delete(&id("source")).await.unwrap();
+                engine.idle().await;
+            }
         }
     }
 }
@@ -233,8 +239,12 @@ impl Others {
 async fn disturbed(others: Others, at: fn(u64) -> bool) -> (Engine, Generation) {
     let memory = MemoryKv::new().with_limits(limits(Some(300)));
     let other = Engine::open(Arc::new(memory.share()), Arc::new(SystemEnv)).await.unwrap();
-    let generation = start(&other, &id("a")).await.meta.generation;
-    commit(&other, &id("a"), generation, Txid(0), 1..=PAGES, 1).await.unwrap();
+    let made = if matches!(others, Others::Flatten) { "source" } else { "a" };
+    let generation = start(&other, &id(made)).await.meta.generation;
+    commit(&other, &id(made), generation, Txid(0), 1..=PAGES, 1).await.unwrap();
+    if made == "source" {
+        other.fork(&id("source"), &id("a"), PointRef::Head).await.unwrap();
+    }
     other.idle().await;
     let other = Arc::new(other);
     let hook: Hook = Box::new(move |number| {
@@ -270,6 +280,17 @@ async fn a_head_that_moves_between_two_slices_begins_the_read_again() {
     assert_eq!(engine.export_to(&id("a"), &file).await.unwrap().head_txid, Txid(2));
     let expected: Vec<u8> = (1..=PAGES).flat_map(|number| content(number, 2)).collect();
     assert!(std::fs::read(&file).unwrap() == expected);
+}
+
+/// The copies lie where a read that began before finds them, so it does not need the rows of the source, which may be gone.
+#[tokio::test]
+async fn a_fork_that_is_flattened_between_two_slices_shows_all_of_its_pages() {
+    let (engine, generation) = disturbed(Others::Flatten, |read| read == 2).await;
+    let set = engine.get_pages(&id("a"), generation, None, &all()).await.unwrap();
+    assert_eq!((set.pages.clone(), tags_of(&set)), (all(), vec![1; PAGES as usize]));
+    let (engine, _) = disturbed(Others::Flatten, |read| read == 2).await;
+    let started = engine.load_startup(&id("a"), &everything()).await.unwrap();
+    assert_eq!((started.outcome, tags_of(&started.pages)), (Outcome::Won, vec![1; PAGES as usize]));
 }
 
 #[tokio::test]
