@@ -30,7 +30,7 @@ pub use early::{EARLY_PAGES_MAX, Visible, first_early, preload_early, visible};
 pub use fence::{Held, Refusal, check_fence, check_readable, check_writer, meta};
 pub use history::{
     ABSENT_PAGES_MAX, Dropped, ForkPlan, ForkRequest, Keeping, Left, RestorePlan, RestoreRequest, Thinning,
-    UNDO_PIN_MS, Unclean, Versions, drop_points, fork, keeps_from_here, restore, settled,
+    UNDO_PIN_MS, Unclean, Versions, drop_points, fork, is_deep, keeps_from_here, restore, settled,
 };
 pub use migrate::{
     IMPORT_LEASE_MS, ImportPlan, ImportRequest, ResetPlan, begin_import, given_up, is_of_an_import, migrated,

@@ -16,7 +16,7 @@ pub use history_policy::{HISTORY_TIERS_MAX, HistoryPolicy, HistoryTier};
 pub use meta::{Meta, Origin};
 pub use page::{PageCount, PageNumber, PageRange, PageSize, PageSizeError};
 pub use page_bits::PageBits;
-pub use segment::{SEGMENTS_BELOW_MAX, SEGMENTS_STORED_MAX, Segment};
+pub use segment::{SEGMENTS_BELOW_DEEP, SEGMENTS_BELOW_MAX, SEGMENTS_STORED_MAX, Segment};
 pub use token::Token;
 pub use version::{Generation, Txid};
 

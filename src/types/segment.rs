@@ -19,6 +19,9 @@ pub struct Segment {
 /// The most segments below the one that an actor writes to: for one more, a restore or a fork flattens first.
 pub const SEGMENTS_BELOW_MAX: usize = 15;
 
+/// From this many segments below on, an actor is flattened in the background: each one may cost a read of a page.
+pub const SEGMENTS_BELOW_DEEP: usize = 8;
+
 /// The most segments that a row holds. Commits that grow over hidden rows add one each; with so many, the actor
 /// has to be flattened before it commits on.
 pub const SEGMENTS_STORED_MAX: usize = 255;

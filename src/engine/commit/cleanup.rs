@@ -8,18 +8,20 @@
 mod step;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::FutureExt;
 
 use crate::codec::{Head, OpenStage};
 use crate::engine::error::StoreError;
-use crate::engine::retention::thin::{Thinned, thin};
+use crate::engine::retention::flatten;
+use crate::engine::retention::thin::thin;
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::background::Task;
 use crate::engine::runtime::core::Core;
 use crate::engine::runtime::{events, metrics};
 use crate::plan::{self, PendingCleanup};
-use crate::types::Generation;
+use crate::types::{ActorId, Generation, Txid};
 
 use super::cleanup::step::{Progress, Step};
 
@@ -46,16 +48,34 @@ pub(crate) fn after_commit(core: &Arc<Core>, actor: &Actor, generation: Generati
 /// Starts the cleanup of a head that a takeover to `generation` has just found. If a stage is open, it
 /// belongs to a former owner.
 pub(crate) fn in_background(core: &Arc<Core>, actor: &Actor, generation: Generation, head: &Head) {
-    let is_due = || core.background.may_thin(&actor.id, core.env.elapsed());
-    let thin = head.keeps() && head.txid.0.is_multiple_of(COMMITS_A_THINNING) && is_due();
-    let thin = thin.then_some(Task::Thin);
+    let is_rested = || core.background.is_rested(&actor.id, core.env.elapsed());
+    let thin = head.keeps() && head.txid.0.is_multiple_of(COMMITS_A_THINNING) && is_rested();
+    let flatten = plan::is_deep(head) && is_rested();
     let pending = plan::pending_cleanups(head).map(|pending| Task::CleanUp(generation, pending));
-    add(core, actor, pending.chain(thin));
+    let history = thin.then_some(Task::Thin).into_iter().chain(flatten.then_some(Task::Flatten));
+    add(core, actor, pending.chain(history));
 }
 
 /// Starts to drop what an actor's history does not keep.
 pub(crate) fn thin_in_background(core: &Arc<Core>, actor: &Actor) {
     add(core, actor, [Task::Thin]);
+}
+
+/// Copies what an actor's line of a txid, or that of its head, shows of others, so that it stands by itself.
+pub(crate) async fn flatten(core: &Arc<Core>, id: &ActorId, at: Option<Txid>) -> Result<(), StoreError> {
+    flatten_while(core, &Actor::new(id), at, || true).await
+}
+
+async fn flatten_while(
+    core: &Arc<Core>,
+    actor: &Actor,
+    at: Option<Txid>,
+    goes_on: impl Fn() -> bool,
+) -> Result<(), StoreError> {
+    for released in flatten::flatten(core, actor, at, goes_on).await? {
+        thin_in_background(core, &Actor::new(&released));
+    }
+    Ok(())
 }
 
 fn add(core: &Arc<Core>, actor: &Actor, tasks: impl IntoIterator<Item = Task>) {
@@ -106,36 +126,44 @@ struct Worker {
 impl Worker {
     async fn run(mut self) {
         while let Some(task) = self.next() {
-            let while_open = || !self.core.background.is_closing();
-            let (generation, pending) = match task {
-                Task::CleanUp(generation, pending) => (generation, pending),
-                Task::Thin => match self.thin(while_open).await {
-                    Ok(thinned) => {
-                        for released in thinned.released {
-                            thin_in_background(&self.core, &Actor::new(&released));
-                        }
-                        continue;
-                    }
-                    Err(error) => {
-                        events::thinning_stopped(&self.actor, &error);
-                        return;
-                    }
-                },
+            let ended = match task {
+                Task::CleanUp(generation, pending) => self.clean_up(generation, pending).await,
+                Task::Thin => {
+                    self.thin().await.inspect_err(|error| events::thinning_stopped(&self.actor, error))
+                }
+                Task::Flatten => {
+                    self.flatten().await.inspect_err(|error| events::flattening_stopped(&self.actor, error))
+                }
             };
-            if let Err(error) = clean_up_while(&self.core, &self.actor, generation, pending, while_open).await
-            {
-                events::cleanup_stopped(&self.actor, generation, pending, &error);
+            if ended.is_err() {
                 return;
             }
         }
     }
 
-    async fn thin(&self, while_open: impl Fn() -> bool) -> Result<Thinned, StoreError> {
+    async fn clean_up(&self, generation: Generation, pending: PendingCleanup) -> Result<(), StoreError> {
+        let while_open = || !self.core.background.is_closing();
+        let ended = clean_up_while(&self.core, &self.actor, generation, pending, while_open).await;
+        ended.inspect_err(|error| events::cleanup_stopped(&self.actor, generation, pending, error))
+    }
+
+    async fn thin(&self) -> Result<(), StoreError> {
         let begun = self.core.env.elapsed();
-        let thinned = thin(&self.core, &self.actor, while_open).await;
+        let thinned = thin(&self.core, &self.actor, || !self.core.background.is_closing()).await;
         let now = self.core.env.elapsed();
         self.core.background.rest(&self.actor.id, now, now.saturating_sub(begun));
-        thinned
+        for released in thinned?.released {
+            thin_in_background(&self.core, &Actor::new(&released));
+        }
+        Ok(())
+    }
+
+    async fn flatten(&self) -> Result<(), StoreError> {
+        let while_open = || !self.core.background.is_closing();
+        let flattened = flatten_while(&self.core, &self.actor, None, while_open).await;
+        // One that fails, as in a full store, is not tried again with each commit.
+        self.core.background.rest(&self.actor.id, self.core.env.elapsed(), Duration::ZERO);
+        flattened
     }
 
     fn next(&mut self) -> Option<Task> {

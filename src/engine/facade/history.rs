@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use crate::engine::api::PageSet;
+use crate::engine::commit::cleanup;
 use crate::engine::error::StoreError;
 use crate::engine::history::pins::Unpin;
 use crate::engine::history::policy::Setting;
 use crate::engine::history::{
-    Forked, PinRequest, PointInfo, PointRef, PointsRequest, Restored, flatten, fork, past, pins, points,
-    policy, restore,
+    Forked, PinRequest, PointInfo, PointRef, PointsRequest, Restored, fork, past, pins, points, policy,
+    restore,
 };
 use crate::engine::read::peek::Peek;
 use crate::engine::retention::thin;
@@ -82,7 +83,7 @@ impl Engine {
 
     /// Copies what an actor shows of others, so that it stands by itself.
     pub async fn flatten(&self, actor: &ActorId) -> Result<(), StoreError> {
-        flatten::flatten_line(&self.core, actor, None).await
+        cleanup::flatten(&self.core, actor, None).await
     }
 
     /// Pages of a point, as many of the first ones as fit one read, and the state at it.

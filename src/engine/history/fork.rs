@@ -16,7 +16,6 @@ use crate::planted::{self, Bug};
 use crate::types::{ActorId, Generation, HistoryPolicy, Token, Txid};
 
 use super::api::{Forked, PointRef};
-use super::flatten;
 use super::pins::{Held, Pending, hold};
 
 struct Fork {
@@ -154,7 +153,7 @@ pub(crate) async fn fork(
             Forking::Child((generation, pending)) => {
                 cleanup::clean_up(core, &body.child, generation, pending).await?;
             }
-            Forking::TooDeep(at) => flatten::flatten_line(core, source, Some(at)).await?,
+            Forking::TooDeep(at) => cleanup::flatten(core, source, Some(at)).await?,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! History: points and pins, restores and forks, reads of the past, and what of it is dropped.
 
 mod api;
-pub(crate) mod flatten;
 pub(crate) mod fork;
 pub(crate) mod past;
 pub(crate) mod pins;

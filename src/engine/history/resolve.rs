@@ -2,7 +2,7 @@
 
 use crate::codec::{Head, Point};
 use crate::engine::error::{Failure, StoreError};
-use crate::engine::retention::rows::{all_pins, point, points};
+use crate::engine::retention::rows::{all_pins, oldest, point, points};
 use crate::engine::runtime::actor::Actor;
 use crate::kv::{Isolation, View};
 use crate::types::Txid;
@@ -58,30 +58,6 @@ async fn last_before(
         }
     }
     Ok(last)
-}
-
-/// The oldest point above one txid, and at or below another.
-pub(super) async fn oldest(
-    view: &dyn View,
-    actor: &Actor,
-    (above, to): (Txid, Txid),
-) -> Result<Option<(Txid, Point)>, Failure> {
-    let (mut low, mut high, mut found) = (above.0, to.0, None);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match points(view, actor, (Txid(low), Txid(middle)), 1).await?.pop() {
-            None if middle == low => {
-                let last = points(view, actor, (Txid(low), Txid(high)), 1).await?.pop();
-                return Ok(last.or(found));
-            }
-            None => low = middle,
-            Some((txid, point)) => {
-                high = txid.0 - 1;
-                found = Some((txid, point));
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// The error for a state that is not kept.

@@ -14,7 +14,7 @@ use crate::plan::{self, RestorePlan, RestoreRequest};
 use crate::types::{ActorId, Token, Txid};
 
 use super::api::{PointRef, Restored};
-use super::{flatten, resolve};
+use super::resolve;
 
 struct Restore {
     actor: Actor,
@@ -90,7 +90,7 @@ pub(crate) async fn restore(core: &Arc<Core>, id: &ActorId, to: PointRef) -> Res
                 cleanup::thin_in_background(core, &Actor::new(id));
                 return Ok(restored);
             }
-            Err(TooDeep(to)) => flatten::flatten_line(core, id, Some(to)).await?,
+            Err(TooDeep(to)) => cleanup::flatten(core, id, Some(to)).await?,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod clearing;
 mod dropping;
+pub(crate) mod flatten;
 pub(crate) mod rows;
 mod survey;
 pub(crate) mod thin;

@@ -113,3 +113,27 @@ async fn scan_rows<R: Row + Send>(
         None => Ok(found),
     }
 }
+
+/// The oldest point above one txid, and at or below another.
+pub(crate) async fn oldest(
+    view: &dyn View,
+    actor: &Actor,
+    (above, to): (Txid, Txid),
+) -> Result<Option<(Txid, Point)>, Failure> {
+    let (mut low, mut high, mut found) = (above.0, to.0, None);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match points(view, actor, (Txid(low), Txid(middle)), 1).await?.pop() {
+            None if middle == low => {
+                let last = points(view, actor, (Txid(low), Txid(high)), 1).await?.pop();
+                return Ok(last.or(found));
+            }
+            None => low = middle,
+            Some((txid, point)) => {
+                high = txid.0 - 1;
+                found = Some((txid, point));
+            }
+        }
+    }
+    Ok(found)
+}

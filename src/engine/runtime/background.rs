@@ -27,6 +27,8 @@ pub(crate) enum Task {
     CleanUp(Generation, PendingCleanup),
     /// To drop what the actor's history does not keep.
     Thin,
+    /// To copy what the actor's head shows of many other lines.
+    Flatten,
 }
 
 /// The cleanups in progress and waiting, and whether the store is closing.
@@ -42,7 +44,7 @@ struct State {
     closing: bool,
     /// The actors that have a worker, each with its queued work.
     waiting: HashMap<ActorId, VecDeque<Task>>,
-    /// The actors whose history was thinned lately, and until when it rests.
+    /// The actors whose history was thinned or flattened lately, and until when it rests.
     resting: HashMap<ActorId, Duration>,
 }
 
@@ -82,12 +84,12 @@ impl Background {
         None
     }
 
-    /// Whether an actor's history may be thinned at this time.
-    pub(crate) fn may_thin(&self, actor: &ActorId, now: Duration) -> bool {
+    /// Whether an actor's history may be thinned or flattened at this time.
+    pub(crate) fn is_rested(&self, actor: &ActorId, now: Duration) -> bool {
         self.lock().resting.get(actor).is_none_or(|until| *until <= now)
     }
 
-    /// An actor's history was thinned, which took so long. It looks at all points, so an actor that commits all
+    /// An actor's history was thinned, which took so long. A thinning looks at all points, so an actor that commits all
     /// the time would otherwise do little else.
     pub(crate) fn rest(&self, actor: &ActorId, now: Duration, took: Duration) {
         let mut state = self.lock();

@@ -328,6 +328,14 @@ pub(crate) fn thinning_stopped(actor: &Actor, error: &StoreError) {
     );
 }
 
+/// Copying what an actor shows of many other lines has failed. A later commit or start begins again.
+pub(crate) fn flattening_stopped(actor: &Actor, error: &StoreError) {
+    tracing::warn!(
+        name: "flatten.stopped", target: SETTLE, actor = %actor.id, code = error.code(), %error,
+        outcome = "failed", "flattening the history stopped; a later commit or start begins again"
+    );
+}
+
 /// Hints that do not decode. The start continues without them.
 pub(crate) fn hints_damaged(actor: &Actor, damage: &str) {
     tracing::warn!(

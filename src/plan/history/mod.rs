@@ -23,8 +23,13 @@ pub use thin::Thinning;
 
 pub(super) use advance::{Change, advance};
 
-use crate::codec::Lineage;
-use crate::types::{ActorId, PageCount, Segment, Txid};
+use crate::codec::{Head, Lineage};
+use crate::types::{ActorId, PageCount, SEGMENTS_BELOW_DEEP, Segment, Txid};
+
+/// Whether an actor shows so many other lines that it is flattened in the background.
+pub fn is_deep(head: &Head) -> bool {
+    head.history.as_ref().is_some_and(|history| history.lineage.below.len() >= SEGMENTS_BELOW_DEEP)
+}
 
 /// The segments that show the state at `to` on this line, to be put below a new line: those of `actor`, or
 /// the new line's own actor if it is `None`.

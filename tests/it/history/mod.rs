@@ -2,6 +2,7 @@
 
 mod costs;
 mod damage;
+mod depth;
 mod model;
 mod oracle;
 mod readers;

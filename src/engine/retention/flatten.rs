@@ -9,18 +9,16 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt, try_join_all};
 
 use crate::codec::{self, Head, HeadHistory, Lineage, Point};
-use crate::engine::commit::cleanup;
 use crate::engine::error::{Failure, StoreError, corrupt};
 use crate::engine::read::at::At;
 use crate::engine::read::rows::{Stored, walk};
-use crate::engine::retention::{clearing, rows};
 use crate::engine::runtime::actor::{Actor, put_row};
 use crate::engine::runtime::core::Core;
 use crate::kv::{Decision, Isolation, Limits, Mutations, RoomUse, Scan, TransactionFn, View};
 use crate::plan;
 use crate::types::{ActorId, PageCount, PageNumber, PageRange, Segment, Txid, runs};
 
-use super::resolve;
+use super::{clearing, rows};
 
 /// The bytes of pages that one step copies at most.
 const STEP_BYTES_MAX: usize = 512 << 10;
@@ -92,7 +90,7 @@ impl Step {
         let actor = &self.actor;
         let mut mutations = Mutations::new();
         let head = actor.stored_head(view, Isolation::Snapshot).await?.unwrap_or_else(Head::empty);
-        let oldest = resolve::oldest(view, actor, (line.floor, head.txid)).await?.map(|(oldest, _)| oldest);
+        let oldest = rows::oldest(view, actor, (line.floor, head.txid)).await?.map(|(oldest, _)| oldest);
         if let Some(oldest) = oldest.filter(|_| run.first == PageNumber::FIRST) {
             self.name_copies(view, oldest, pages_max, &mut mutations).await?;
         }
@@ -222,20 +220,24 @@ fn release(mutations: &mut Mutations, lines: &[(Txid, Lineage)], left: &[&(Txid,
     released
 }
 
-/// Flattens the line of a txid, or that of the head.
-pub(crate) async fn flatten_line(core: &Arc<Core>, id: &ActorId, at: Option<Txid>) -> Result<(), StoreError> {
-    let actor = Actor::new(id);
+/// Flattens the line of a txid, or that of the head, as long as `goes_on` says so. What was copied until then does
+/// no harm: the next one copies it again. Returns the actors whose rows this one held, and no longer does.
+pub(crate) async fn flatten(
+    core: &Arc<Core>,
+    actor: &Actor,
+    at: Option<Txid>,
+    goes_on: impl Fn() -> bool,
+) -> Result<Vec<ActorId>, StoreError> {
     let (mut which, mut next) = (at.map_or(Which::Head, Which::Of), Some(PageNumber::FIRST));
-    loop {
+    while goes_on() {
         let step = Step { actor: actor.clone(), limits: core.limits, which, next };
         match core.decide(&Arc::new(step)).await? {
             Progress::To(page, begin) => (which, next) = (Which::Begun(begin), Some(page)),
             Progress::Done(released) => {
-                for ancestor in released {
-                    cleanup::thin_in_background(core, &Actor::new(&ancestor));
-                }
-                return clearing::clear_below(core, &actor).await;
+                clearing::clear_below(core, actor).await?;
+                return Ok(released);
             }
         }
     }
+    Ok(Vec::new())
 }
