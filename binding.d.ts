@@ -34,6 +34,24 @@ export declare class NativeCopying {
  * call.
  */
 export declare class NativeDatabase {
+  /** Runs SQL on this thread: [`Self::run`], and the answer at once. */
+  runSync(scope: number, kind: number, sql: string, params?: Uint8Array | undefined | null): unknown
+  /** Runs statements as one transaction, on this thread. */
+  batchSync(scope: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>): unknown
+  /** Continues a script that runs statement by statement, on this thread. */
+  eachOnSync(scope: number, script: number, skip: boolean): unknown
+  /** Describes a statement, on this thread. */
+  describeSync(scope: number, sql: string): unknown
+  /** Returns the bytes of the database's file, read on this thread. */
+  serializeSync(scope: number): unknown
+  /** Begins a transaction without a deadline, on this thread, and returns its scope. */
+  beginSync(scope: number, mode: number): unknown
+  /** Ends a transaction, on this thread. */
+  endSync(scope: number, commit: boolean): unknown
+  /** More rows of a cursor, on this thread. */
+  fetchSync(scope: number, cursor: number): unknown
+  /** Closes a cursor early, on this thread. */
+  closeCursorSync(scope: number, cursor: number): unknown
   /** The state of typed SQL text: 0 no statement, 1 an incomplete one, 2 complete. */
   static sqlState(sql: string): number
   /** The outcome of the start. */
@@ -54,6 +72,8 @@ export declare class NativeDatabase {
   serialize(call: number, scope: number, job: number): void
   /** The txid of the last commit, in eight bytes. */
   point(call: number, scope: number, job: number): void
+  /** Waits until all that was written before is durable. */
+  flush(call: number, scope: number, job: number): void
   /** Runs statements as one transaction. `params` is parallel to `sqls`. */
   batch(call: number, scope: number, job: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>, traceparent?: string | undefined | null): void
   /** Begins a transaction, and returns its scope. Modes: 0 deferred, 1 immediate, 2 exclusive. */
@@ -344,6 +364,10 @@ export interface NativeDatabaseOptions {
   readOnly: boolean
   /** The point of the past to read. */
   at?: NativePointRef
+  /** Whether synchronous calls may wait for a store that is reached over a network. */
+  allowBlocking: boolean
+  /** Whether writes are answered before they are durable. */
+  deferred: boolean
 }
 
 /** What a database has done since it was opened. */

@@ -109,6 +109,15 @@ export {
   type UncheckedParamsFor,
 } from './types/queries.js';
 
+// The same on the calling thread.
+export {
+  type SyncArrayOptions,
+  type SyncObjectOptions,
+  type SyncQueries,
+  type SyncQueryOptions,
+  type SyncTransactionOptions,
+} from './types/sync.js';
+
 // Errors: one class, stable codes.
 export {
   BatonError,

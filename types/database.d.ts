@@ -17,6 +17,7 @@ import type {
   SqlValue,
   UncheckedParamsFor,
 } from './queries.js';
+import type { SyncArrayOptions, SyncObjectOptions, SyncQueries, SyncQueryOptions } from './sync.js';
 import type { GetPagesRequest, LoadStartupOptions, Meta, Preload } from './pages.js';
 import type { Store } from './store.js';
 
@@ -69,6 +70,28 @@ export interface DatabaseOptions {
    * @default 30000
    */
   transactionTimeoutMs?: number;
+  /**
+   * When a write is answered, whether synchronous or not.
+   *
+   * - `'full'`: when it is durable. A write that was acknowledged survives `kill -9`, and a loss of power as far as the
+   *   store does.
+   * - `'deferred'`: when SQLite has committed. It becomes durable a little later, together with other writes, and
+   *   {@link Database.flushed} waits for that: call it before anything leaves the process that depends on the writes.
+   *   What is not durable yet is lost if the process ends. If a write can never become durable (another start has taken
+   *   the actor over, the store is full or away), `flushed()` and every later call reject with the reason; open the
+   *   database again. A write waits if 8 MiB are not durable yet, and one transaction of more than 4 MiB is durable when
+   *   it returns.
+   *
+   * @default 'full'
+   */
+  durability?: 'full' | 'deferred';
+  /**
+   * Whether synchronous calls (see {@link SyncQueries}) may stop the thread for round trips to FoundationDB. Without it
+   * they throw `ERR_WOULD_BLOCK` there. It has no effect on the other backends.
+   *
+   * @default false
+   */
+  allowBlocking?: boolean;
   /**
    * Called once, when this database learns that it has lost the actor. After a takeover it receives the
    * `ERR_FENCE_MISMATCH`; after a deletion it receives the `ERR_NOT_FOUND` with which all calls reject from then on.
@@ -195,13 +218,26 @@ export declare class Database implements AsyncDisposable {
    */
   point(options?: CallOptions): Promise<string>;
 
+  /** {@link Database.serialize} on the calling thread; see {@link SyncQueries}. */
+  serializeSync(): Uint8Array;
+
+  /**
+   * Waits until everything written before is durable: the gate for what leaves the process, see
+   * {@link DatabaseOptions.durability}. With `'full'` there is nothing to wait for but the calls made before.
+   *
+   * @throws {BatonError} What was written is lost: `ERR_FENCE_MISMATCH`, `ERR_NOT_FOUND`, `ERR_COMMIT_UNKNOWN` (of some
+   * it is not known), `ERR_UNAVAILABLE`, `ERR_QUOTA_EXCEEDED`. Also `ERR_ABORTED`, `ERR_OVERLOADED`, `ERR_CLOSED`.
+   */
+  flushed(options?: CallOptions): Promise<void>;
+
   /**
    * Waits for the calls and transactions in progress, then closes the database. It waits for a transaction no longer
    * than until its deadline. Later calls reject with `ERR_CLOSED`, except those of open transactions. Calling `close`
    * again has no further effect and settles like the first call.
    *
    * @throws {BatonError} `ERR_CLOSED`: a transaction opened by a `BEGIN` or `SAVEPOINT` statement was not ended. It is
-   * rolled back with everything written in it. The database is closed even then.
+   * rolled back with everything written in it. With {@link DatabaseOptions.durability} `'deferred'` also the errors of
+   * {@link Database.flushed}. The database is closed even then.
    */
   close(): Promise<void>;
 
@@ -209,7 +245,7 @@ export declare class Database implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export interface Database extends Queries {}
+export interface Database extends Queries, SyncQueries {}
 
 /** An open transaction. It has the methods of a {@link Database}; see {@link Queries.transaction}. */
 
@@ -217,7 +253,7 @@ export declare class Transaction {
   private constructor();
 }
 
-export interface Transaction extends Queries {}
+export interface Transaction extends Queries, SyncQueries {}
 
 /**
  * A prepared statement. It has the methods of {@link Queries} without the SQL, and need not be closed.
@@ -270,6 +306,39 @@ export declare class Statement {
     params: UncheckedParamsFor<Row>,
     options?: QueryOptions,
   ): AsyncGenerator<Row, void, void>;
+  /** See {@link SyncQueries.runSync}. */
+  runSync(params?: SqlParams, options?: SyncQueryOptions): RunResult;
+  runSync<P extends NamedParams<P>>(params: P, options?: SyncQueryOptions): RunResult;
+  /** See {@link SyncQueries.getSync}. */
+  getSync<Row = SqlRow>(params?: SqlParams, options?: SyncObjectOptions): Row | undefined;
+  getSync<Row = SqlValue[]>(params: SqlParams | undefined, options: SyncArrayOptions): Row | undefined;
+  getSync<P extends NamedParams<P>, Options extends SyncQueryOptions>(
+    params: P,
+    options?: Options,
+  ): RowFor<Options> | undefined;
+  getSync<Row = never>(params: UncheckedParamsFor<Row>, options?: SyncQueryOptions): Row | undefined;
+  /** See {@link SyncQueries.allSync}. */
+  allSync<Row = SqlRow>(params?: SqlParams, options?: SyncObjectOptions): Row[];
+  allSync<Row = SqlValue[]>(params: SqlParams | undefined, options: SyncArrayOptions): Row[];
+  allSync<P extends NamedParams<P>, Options extends SyncQueryOptions>(
+    params: P,
+    options?: Options,
+  ): RowFor<Options>[];
+  allSync<Row = never>(params: UncheckedParamsFor<Row>, options?: SyncQueryOptions): Row[];
+  /** See {@link SyncQueries.iterateSync}. */
+  iterateSync<Row = SqlRow>(params?: SqlParams, options?: SyncObjectOptions): Generator<Row, void, void>;
+  iterateSync<Row = SqlValue[]>(
+    params: SqlParams | undefined,
+    options: SyncArrayOptions,
+  ): Generator<Row, void, void>;
+  iterateSync<P extends NamedParams<P>, Options extends SyncQueryOptions>(
+    params: P,
+    options?: Options,
+  ): Generator<RowFor<Options>, void, void>;
+  iterateSync<Row = never>(
+    params: UncheckedParamsFor<Row>,
+    options?: SyncQueryOptions,
+  ): Generator<Row, void, void>;
 }
 
 /** Counts for one database since it was opened, and two current sizes. */

@@ -17,6 +17,7 @@ for (const page of [
   'docs/database.md',
   'docs/store.md',
   'docs/history.md',
+  'docs/sync.md',
 ]) {
   testExamples(page, temporaryDirectory());
 }

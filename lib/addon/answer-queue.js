@@ -190,6 +190,101 @@ class QueuedDatabase {
     return ask((call) => this.#native.close(call));
   }
 
+  /**
+   * @param {number} scope
+   * @param {number} job
+   * @returns {Promise<undefined | Failure>}
+   */
+  flush(scope, job) {
+    return ask((call) => this.#native.flush(call, scope, job));
+  }
+
+  // The same on this thread: the answer is there when the method returns.
+
+  /**
+   * @param {number} scope
+   * @param {number} kind
+   * @param {string} sql
+   * @param {Uint8Array | undefined} params
+   * @returns {Uint8Array | Uint8Array[] | Failure}
+   */
+  runSync(scope, kind, sql, params) {
+    return /** @type {any} */ (this.#native.runSync(scope, kind, sql, params));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {string} sql
+   * @returns {import('../../binding.js').NativeDescription | Failure}
+   */
+  describeSync(scope, sql) {
+    return /** @type {any} */ (this.#native.describeSync(scope, sql));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {string[]} sqls
+   * @param {(Uint8Array | undefined)[]} params
+   * @returns {Uint8Array[] | Failure}
+   */
+  batchSync(scope, sqls, params) {
+    return /** @type {any} */ (this.#native.batchSync(scope, sqls, params));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {number} script
+   * @param {boolean} skip
+   * @returns {Uint8Array[] | Failure}
+   */
+  eachOnSync(scope, script, skip) {
+    return /** @type {any} */ (this.#native.eachOnSync(scope, script, skip));
+  }
+
+  /**
+   * @param {number} scope
+   * @returns {Uint8Array | Failure}
+   */
+  serializeSync(scope) {
+    return /** @type {any} */ (this.#native.serializeSync(scope));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {number} mode
+   * @returns {number | Failure}
+   */
+  beginSync(scope, mode) {
+    return /** @type {any} */ (this.#native.beginSync(scope, mode));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {boolean} commit
+   * @returns {undefined | Failure}
+   */
+  endSync(scope, commit) {
+    return /** @type {any} */ (this.#native.endSync(scope, commit));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {number} cursor
+   * @returns {Uint8Array | Failure}
+   */
+  fetchSync(scope, cursor) {
+    return /** @type {any} */ (this.#native.fetchSync(scope, cursor));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {number} cursor
+   * @returns {undefined | Failure}
+   */
+  closeCursorSync(scope, cursor) {
+    return /** @type {any} */ (this.#native.closeCursorSync(scope, cursor));
+  }
+
   /** @param {number} job */
   cancel(job) {
     this.#native.cancel(job);

@@ -75,6 +75,8 @@ const DATABASE_OPTIONS = [
   'readAhead',
   'maxQueuedCalls',
   'transactionTimeoutMs',
+  'allowBlocking',
+  'durability',
   'onFenced',
   'signal',
   'traceparent',
@@ -110,6 +112,13 @@ function databaseOptions(value) {
   if (onFenced !== undefined && typeof onFenced !== 'function') {
     throw check.invalid('options.onFenced', 'a function', onFenced);
   }
+  const { durability = 'full' } = options;
+  if (durability !== 'full' && durability !== 'deferred') {
+    throw check.invalid('options.durability', "'full' or 'deferred'", durability);
+  }
+  if (readOnly && options.durability !== undefined) {
+    throw check.invalid('options.durability', 'left out of options with readOnly: true', durability);
+  }
   const timeoutMs = check.timeoutMs(transactionTimeoutMs, 'options.transactionTimeoutMs');
   return {
     native: {
@@ -119,6 +128,8 @@ function databaseOptions(value) {
       readAhead: check.boolean(options.readAhead ?? true, 'options.readAhead'),
       queueMax: check.integer(maxQueuedCalls, 'options.maxQueuedCalls', 1, check.U32_MAX),
       transactionTimeoutMs: timeoutMs,
+      allowBlocking: check.boolean(options.allowBlocking ?? false, 'options.allowBlocking'),
+      deferred: durability === 'deferred',
     },
     transactionTimeoutMs: timeoutMs,
     readOnly,

@@ -14,6 +14,7 @@ const { traceparent } = require('./traceparent.js');
 const HINT = Symbol.for('batondb.integerHint');
 
 const QUERY_OPTIONS = ['rowMode', 'readBigInts', 'signal', 'timeoutMs', 'traceparent'];
+const SYNC_QUERY_OPTIONS = ['rowMode', 'readBigInts'];
 const BEHAVIORS = ['deferred', 'immediate', 'exclusive'];
 
 /** @type {Query} */
@@ -25,6 +26,8 @@ const QUERY_DEFAULT = Object.freeze({
   timeoutMs: undefined,
   traceparent: undefined,
 });
+
+const TRANSACTION_DEFAULT = Object.freeze({ mode: 0 });
 
 /**
  * @param {unknown} value
@@ -59,6 +62,27 @@ function queryOptions(value) {
     integerHint: /** @type {any} */ (options)[HINT],
     ...limits(options),
   };
+}
+
+/**
+ * Those of a synchronous call, which nothing can end from outside.
+ *
+ * @param {unknown} value
+ * @returns {import('../results/rows.js').RowFormat}
+ */
+function syncOptions(value) {
+  if (value === undefined) {
+    return QUERY_DEFAULT;
+  }
+  check.object(value, 'options', SYNC_QUERY_OPTIONS);
+  return queryOptions(value);
+}
+
+/** @param {unknown} value */
+function syncTransactionOptions(value) {
+  return value === undefined
+    ? TRANSACTION_DEFAULT
+    : transactionOptions(check.object(value, 'options', ['behavior']));
 }
 
 /** @param {unknown} value */
@@ -112,4 +136,13 @@ function batchStatements(value) {
   return { sqls, params };
 }
 
-module.exports = { HINT, batchStatements, limitOptions, queryOptions, sqlText, transactionOptions };
+module.exports = {
+  HINT,
+  batchStatements,
+  limitOptions,
+  queryOptions,
+  sqlText,
+  syncOptions,
+  syncTransactionOptions,
+  transactionOptions,
+};

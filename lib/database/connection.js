@@ -42,6 +42,12 @@ class Connection {
    * @type {Map<Scope, number>}
    */
   #transactions = new Map();
+  /**
+   * The open transactions that were begun by synchronous calls, the innermost last.
+   *
+   * @type {Scope[]}
+   */
+  #sync = [];
   /** @type {() => void} */
   #onChange = () => {};
   /** @type {Promise<void> | undefined} */
@@ -129,6 +135,65 @@ class Connection {
    */
   async end(scope, commit, traceparent) {
     this.#result(await this.#answer(this.#native.end(scope.id, commit, traceparent)));
+  }
+
+  /**
+   * Makes a call on this thread.
+   *
+   * @template T
+   * @param {Scope} scope
+   * @param {(native: NativeDatabase, scopeId: number) => T | Failure} dispatch
+   * @returns {Exclude<T, Failure>}
+   */
+  callSync(scope, dispatch) {
+    this.refuseIfOver(scope);
+    return this.#result(dispatch(this.#native, this.syncScope(scope).id));
+  }
+
+  /**
+   * Where a synchronous call runs: in the innermost open transaction that was begun by one.
+   *
+   * @param {Scope} scope
+   */
+  syncScope(scope) {
+    return this.#sync.length === 0 ? scope : this.#sync[this.#sync.length - 1];
+  }
+
+  /**
+   * @param {Scope} scope Of the object whose method has begun the transaction.
+   * @param {number} id
+   */
+  enterSync(scope, id) {
+    /** @type {Scope} */
+    const inner = { id, isOver: false, outer: this.syncScope(scope), signals: [] };
+    this.#sync.push(inner);
+    return inner;
+  }
+
+  /** @param {Scope} scope */
+  leaveSync(scope) {
+    scope.isOver = true;
+    this.#sync.pop();
+  }
+
+  /**
+   * @param {Scope} scope
+   * @param {boolean} commit
+   */
+  endSync(scope, commit) {
+    this.#result(this.#native.endSync(scope.id, commit));
+  }
+
+  /**
+   * Closes a cursor now, or as soon as its turn comes.
+   *
+   * @param {Scope} scope
+   * @param {number} cursor
+   */
+  closeCursorSync(scope, cursor) {
+    if (!this.#isClosed && isFailure(this.#native.closeCursorSync(this.syncScope(scope).id, cursor))) {
+      this.closeCursor(scope, cursor);
+    }
   }
 
   /**

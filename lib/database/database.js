@@ -71,6 +71,18 @@ class Database extends Queries {
     return Buffer.from(txid).toString('hex');
   }
 
+  /** @param {import('../../index.js').CallOptions} [options] */
+  async flushed(options) {
+    const limits = limitOptions(options);
+    const { scope } = this.#connection;
+    await this.#connection.call(scope, (native, id, job) => native.flush(id, job), limits);
+  }
+
+  serializeSync() {
+    const { scope } = this.#connection;
+    return this.#connection.callSync(scope, (native, id) => native.serializeSync(id));
+  }
+
   stats() {
     return this.#connection.stats();
   }

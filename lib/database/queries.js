@@ -12,6 +12,7 @@ const { INSIDE } = require('./scripts.js');
 const { encodeParams, encodeParamsList } = require('../arguments/parameters.js');
 const { allRows, batchResults, firstRow, runResult } = require('../results/results.js');
 const { Statement } = require('./statement.js');
+const { SyncQueries, syncCalls } = require('./sync-queries.js');
 
 const EXEC = 0;
 const RUN = 1;
@@ -27,7 +28,7 @@ const OPERATIONS = ['exec', 'run', 'get', 'all'];
 /** @typedef {import('../../index.js').SqlParams | object} Params Checked when they are encoded. */
 /** @typedef {import('../../index.js').QueryOptions} QueryOptions */
 
-class Queries {
+class Queries extends SyncQueries {
   #connection;
   #scope;
 
@@ -45,6 +46,7 @@ class Queries {
    * @param {Scope} scope
    */
   constructor(connection, scope) {
+    super(connection, scope);
     this.#connection = connection;
     this.#scope = scope;
   }
@@ -135,7 +137,25 @@ class Queries {
   async prepare(sql, options) {
     const limits = limitOptions(options);
     const text = sqlText(sql);
-    const calls = {
+    return new Statement(this.#statementCalls(text), text, await this.#describe(text, limits));
+  }
+
+  /** @param {string} sql */
+  prepareSync(sql) {
+    const text = sqlText(sql);
+    const calls = this.#statementCalls(text);
+    return new Statement(calls, text, calls.describeSync());
+  }
+
+  /**
+   * What a statement needs of the object that has prepared it.
+   *
+   * @param {string} text
+   * @returns {import('./statement.js').Calls & import('./statement.js').SyncCalls}
+   */
+  #statementCalls(text) {
+    return {
+      ...syncCalls(this, text),
       /** @type {import('./statement.js').Calls['describe']} */
       describe: (within) => this.#describe(text, within),
       /** @type {import('./statement.js').Calls['run']} */
@@ -147,7 +167,6 @@ class Queries {
       /** @type {import('./statement.js').Calls['iterate']} */
       iterate: (params, query, seen) => this.#iterate(text, params, query, seen),
     };
-    return new Statement(calls, text, await this.#describe(text, limits));
   }
 
   /**

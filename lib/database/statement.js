@@ -5,6 +5,7 @@
 
 /** @typedef {import('../../index.js').SqlParams | object} Params */
 /** @typedef {import('../../index.js').QueryOptions} QueryOptions */
+/** @typedef {import('../../index.js').SyncQueryOptions} SyncQueryOptions */
 /** @typedef {import('../../index.js').ColumnInfo} ColumnInfo */
 /** @typedef {import('../results/results.js').Seen} Seen */
 /** @typedef {import('../../binding.js').NativeDescription} Description */
@@ -19,7 +20,19 @@
  * @property {(params: Params | undefined, options: QueryOptions | undefined, seen: Seen) => AsyncGenerator<any, void, void>} iterate
  */
 
+/**
+ * The same on the calling thread.
+ *
+ * @typedef {object} SyncCalls
+ * @property {() => Description} describeSync
+ * @property {(params?: Params, options?: SyncQueryOptions) => import('../../index.js').RunResult} runSync
+ * @property {(params: Params | undefined, options: SyncQueryOptions | undefined, seen: Seen) => any} getSync
+ * @property {(params: Params | undefined, options: SyncQueryOptions | undefined, seen: Seen) => any[]} allSync
+ * @property {(params: Params | undefined, options: SyncQueryOptions | undefined, seen: Seen) => Generator<any, void, void>} iterateSync
+ */
+
 class Statement {
+  /** @type {Calls & SyncCalls} */
   #calls;
   /** @type {ColumnInfo[]} */
   #columns;
@@ -27,7 +40,7 @@ class Statement {
   #isStale = false;
 
   /**
-   * @param {Calls} calls
+   * @param {Calls & SyncCalls} calls
    * @param {string} sql
    * @param {Description} description
    */
@@ -86,6 +99,48 @@ class Statement {
     });
   }
 
+  /**
+   * @param {Params} [params]
+   * @param {SyncQueryOptions} [options]
+   */
+  runSync(params, options) {
+    return this.#calls.runSync(params, options);
+  }
+
+  /**
+   * @param {Params} [params]
+   * @param {SyncQueryOptions} [options]
+   * @returns {any}
+   */
+  getSync(params, options) {
+    const row = this.#calls.getSync(params, options, this.#seen);
+    this.#catchUpSync();
+    return row;
+  }
+
+  /**
+   * @param {Params} [params]
+   * @param {SyncQueryOptions} [options]
+   * @returns {any[]}
+   */
+  allSync(params, options) {
+    const rows = this.#calls.allSync(params, options, this.#seen);
+    this.#catchUpSync();
+    return rows;
+  }
+
+  /**
+   * @param {Params} [params]
+   * @param {SyncQueryOptions} [options]
+   * @returns {Generator<any, void, void>}
+   */
+  iterateSync(params, options) {
+    return this.#calls.iterateSync(params, options, (names) => {
+      this.#seen(names);
+      this.#catchUpSync();
+    });
+  }
+
   /** @type {Seen} */
   #seen = (names) => {
     const known = this.#columns;
@@ -104,6 +159,18 @@ class Statement {
       const description = await this.#calls.describe({ signal, timeoutMs }).catch(() => undefined);
       this.#isStale = description === undefined;
       this.#columns = description?.columns.map(toColumn) ?? this.#columns;
+    }
+  }
+
+  /** {@link Statement.#catchUp} on the calling thread. */
+  #catchUpSync() {
+    if (this.#isStale) {
+      try {
+        this.#columns = this.#calls.describeSync().columns.map(toColumn);
+        this.#isStale = false;
+      } catch {
+        // The next call tries again.
+      }
     }
   }
 }

@@ -82,8 +82,8 @@ class SqlEvent {
 
   /**
    * @template T
-   * @param {() => Promise<T>} dispatch
-   * @returns {Promise<T>}
+   * @param {() => T} dispatch
+   * @returns {T}
    */
   begin(dispatch) {
     try {
@@ -144,6 +144,30 @@ async function withEvents(event, dispatch) {
   return answer;
 }
 
+/**
+ * {@link observed} for a call that has ended when it returns. Its events are those of the others.
+ *
+ * @template T
+ * @param {Call} call
+ * @param {() => T} dispatch
+ * @returns {T}
+ */
+function observedSync(call, dispatch) {
+  if (!isObserved()) {
+    return dispatch();
+  }
+  const event = new SqlEvent(call);
+  let answer;
+  try {
+    answer = event.begin(dispatch);
+  } catch (error) {
+    event.failed(error);
+    throw error;
+  }
+  event.succeeded(counts(event.operation, answer));
+  return answer;
+}
+
 const HAS_ROWS = ['get', 'all', 'batch'];
 const HAS_CHANGES = ['run', 'batch'];
 
@@ -170,4 +194,4 @@ function beginEvents(call) {
   return isObserved() ? new SqlEvent(call) : undefined;
 }
 
-module.exports = { beginEvents, observed, tell };
+module.exports = { beginEvents, observed, observedSync, tell };

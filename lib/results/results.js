@@ -59,6 +59,42 @@ async function allRows(answer, shapes, format, seen) {
 }
 
 /**
+ * {@link allRows} in one go.
+ *
+ * @param {Uint8Array | Uint8Array[]} answer
+ * @param {ShapeCache} shapes
+ * @param {RowFormat} format
+ * @param {Seen} [seen]
+ */
+function allRowsSync(answer, shapes, format, seen) {
+  const chunks = Array.isArray(answer) ? answer : [answer];
+  const first = new ChunkHeader(chunks[0]);
+  const shape = shapes.get(first);
+  seen?.(shape.names);
+  /** @type {unknown[]} */
+  const rows = [];
+  for (let index = 0; index < chunks.length; index += 1) {
+    const header = index === 0 ? first : new ChunkHeader(chunks[index]);
+    new RowReader(header, shape, format).read(rows, header.rows);
+  }
+  return rows;
+}
+
+/**
+ * {@link batchResults} in one go.
+ *
+ * @param {Uint8Array[]} answers
+ * @param {ShapeCache} shapes
+ * @param {RowFormat} format
+ */
+function batchResultsSync(answers, shapes, format) {
+  return answers.map((answer) => {
+    const { names } = shapes.get(new ChunkHeader(answer));
+    return { ...runResult(answer, format), columns: [...names], rows: allRowsSync(answer, shapes, format) };
+  });
+}
+
+/**
  * @param {Uint8Array[]} answers
  * @param {ShapeCache} shapes
  * @param {RowFormat} format
@@ -110,4 +146,4 @@ class SlicedRows {
   }
 }
 
-module.exports = { allRows, batchResults, firstRow, runResult };
+module.exports = { allRows, allRowsSync, batchResults, batchResultsSync, firstRow, runResult };

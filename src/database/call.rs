@@ -65,8 +65,10 @@ pub enum Call {
     Point,
     /// Describe a statement's parameters and columns.
     Describe(String),
+    /// Wait until all that was written before is durable.
+    Flush,
     /// Begin a transaction, which is rolled back if it has not ended after this many milliseconds.
-    Begin(Behavior, u64),
+    Begin(Behavior, Option<u64>),
     /// End the transaction that the call belongs to; `true` commits it.
     End(bool),
     /// More rows of an iteration.
@@ -78,6 +80,11 @@ pub enum Call {
 }
 
 impl Call {
+    /// Whether its answer leaves only when all that was written before is durable, however the database is opened.
+    pub(crate) fn waits_for_all(&self) -> bool {
+        matches!(self, Self::Flush | Self::Point | Self::Close)
+    }
+
     /// Whether it runs the caller's statements.
     pub(crate) fn runs_sql(&self) -> bool {
         matches!(
@@ -101,6 +108,7 @@ impl Call {
             }
             Self::EachOn(..) => "a script".to_owned(),
             Self::Serialize => "a serialization".to_owned(),
+            Self::Flush => "a wait for what was written".to_owned(),
             Self::Point => "a question for the point".to_owned(),
             Self::Batch(statements) => {
                 let first = statements.first().map(|(sql, _)| shortened(sql)).unwrap_or_default();

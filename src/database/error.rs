@@ -29,6 +29,15 @@ pub enum DatabaseError {
         /// How many calls wait.
         waiting: usize,
     },
+    /// A call on its caller's own thread cannot run now, and nothing was done.
+    #[error("{0}; nothing was done")]
+    Busy(String),
+    /// A call on its caller's own thread would wait for the network.
+    #[error(
+        "a synchronous call would block the thread for each round trip to the store, and nothing was done; use the \
+         asynchronous method, or open the database with allowBlocking: true"
+    )]
+    WouldBlock,
     /// The call was cancelled, before or while it ran. A statement that was interrupted has had no effect.
     #[error("{0}")]
     Aborted(String),

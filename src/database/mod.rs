@@ -26,7 +26,7 @@ mod vfs;
 pub use call::{Answer, Behavior, Call, Column, Description, Kind, ScriptKind};
 pub use error::DatabaseError;
 pub use keywords::is_blank;
-pub use open::{DatabaseOptions, Databases, ReadOnlyOptions};
+pub use open::{DatabaseOptions, Databases, ReadOnlyOptions, WriteDurability};
 pub use pages::cache::PageCache;
 pub use recover::recover;
 pub use schedule::handle::Database;

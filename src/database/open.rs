@@ -10,7 +10,7 @@ use crate::database::interrupt::Interrupt;
 use crate::database::pages::cache::PageCache;
 use crate::database::pages::source::following::Reading;
 use crate::database::pages::source::{ReadPolicy, Source};
-use crate::database::schedule::handle::Database;
+use crate::database::schedule::handle::{Database, Settings};
 use crate::database::schedule::memory_budget::MemoryBudget;
 use crate::database::schedule::metrics::OpenDatabases;
 use crate::database::schedule::pool::Pool;
@@ -25,6 +25,17 @@ use crate::types::{ActorId, Meta, PageCount, PageNumber, Token, Txid};
 /// How long after a start pages are recorded as hints for the next one.
 const LEARNING_MS: u64 = 10_000;
 
+/// When a write is answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WriteDurability {
+    /// When it is durable.
+    #[default]
+    Full,
+    /// When SQLite has committed. It becomes durable a little later, and `Call::Flush` waits for that. If it never does,
+    /// every later call fails.
+    Deferred,
+}
+
 /// How a database is opened.
 #[derive(Debug, Clone)]
 pub struct DatabaseOptions {
@@ -36,6 +47,10 @@ pub struct DatabaseOptions {
     pub queue_max: usize,
     /// How long a transaction that statements have begun may stay open, in milliseconds.
     pub transaction_timeout_ms: u64,
+    /// Whether [`Database::call_here`] may wait for a store that is reached over a network.
+    pub may_block: bool,
+    /// When writes are answered.
+    pub durability: WriteDurability,
 }
 
 /// How a database is opened for reading, without taking the actor over.
@@ -47,6 +62,8 @@ pub struct ReadOnlyOptions {
     pub queue_max: usize,
     /// How long a transaction that statements have begun may stay open, in milliseconds.
     pub transaction_timeout_ms: u64,
+    /// Whether [`Database::call_here`] may wait for a store that is reached over a network.
+    pub may_block: bool,
 }
 
 /// How often a reader of the past renews what keeps its point.
@@ -127,9 +144,13 @@ impl Databases {
             policy,
         );
         let session = Session::open(source, Arc::clone(&interrupt))?;
+        if options.durability == WriteDurability::Deferred {
+            session.commits().defer();
+        }
         let shared = Arc::clone(&self.shared);
-        let limits = (options.queue_max, options.transaction_timeout_ms);
-        Ok(Database::new(shared, opened, session, (interrupt, counters), limits))
+        let &DatabaseOptions { queue_max, transaction_timeout_ms, may_block, .. } = options;
+        let settings = Settings { queue_max, transaction_timeout_ms, may_block };
+        Ok(Database::new(shared, opened, session, (interrupt, counters), settings))
     }
 
     /// Opens SQLite on a point of an actor's past for reading. The point is kept until the database is closed.
@@ -179,7 +200,8 @@ impl Databases {
         let of_store = (Arc::clone(&shared.engine), Arc::clone(&shared.cache), Arc::clone(&counters));
         let source = Source::following(of_store, actor.clone(), seen, (options.read_ahead, past));
         let session = Session::open(source, Arc::clone(&interrupt))?;
-        let limits = (options.queue_max, options.transaction_timeout_ms);
-        Ok(Database::new(shared, opened, session, (interrupt, counters), limits))
+        let &ReadOnlyOptions { queue_max, transaction_timeout_ms, may_block, .. } = options;
+        let settings = Settings { queue_max, transaction_timeout_ms, may_block };
+        Ok(Database::new(shared, opened, session, (interrupt, counters), settings))
     }
 }

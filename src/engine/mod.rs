@@ -96,6 +96,11 @@ impl Engine {
         self.core.kv.is_led()
     }
 
+    /// Whether reads and commits go over a network.
+    pub fn is_remote(&self) -> bool {
+        self.core.kv.is_remote()
+    }
+
     /// Runs a task beside the caller, where the engine runs its own.
     pub fn spawn(&self, task: BoxFuture<'static, ()>) {
         self.core.env.spawn(task);

@@ -206,6 +206,10 @@ impl Kv for MeteredKv {
         self.inner.is_led()
     }
 
+    fn is_remote(&self) -> bool {
+        self.inner.is_remote()
+    }
+
     fn limits(&self) -> Limits {
         self.inner.limits()
     }

@@ -164,6 +164,11 @@ pub trait Kv: Send + Sync + 'static {
         false
     }
 
+    /// Whether reads and commits go over a network, so that each takes a thread about a millisecond.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// The limits of this backend, and how often and for how long retries are worthwhile.
     fn limits(&self) -> Limits {
         Limits::default()

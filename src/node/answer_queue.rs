@@ -22,7 +22,7 @@ use crate::database::{Answer, DatabaseError, Description};
 type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 
 /// An answer as a JavaScript value.
-type NativeAnswer = Either6<Uint8Array, Vec<Uint8Array>, NativeDescription, u32, (), Failure>;
+pub(super) type NativeAnswer = Either6<Uint8Array, Vec<Uint8Array>, NativeDescription, u32, (), Failure>;
 
 /// The answers that wait for one JavaScript environment.
 pub(super) struct AnswerQueue {
@@ -84,7 +84,7 @@ impl NativeAnswerQueue {
     }
 }
 
-fn native(answer: Result<Answer, DatabaseError>) -> NativeAnswer {
+pub(super) fn native(answer: Result<Answer, DatabaseError>) -> NativeAnswer {
     match answer {
         Ok(Answer::Rows(mut chunks)) if chunks.len() == 1 => {
             Either6::A(chunks.pop().unwrap_or_default().into())

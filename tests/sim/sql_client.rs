@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use batondb::database::{
-    Answer, Behavior, Call, Database, DatabaseError, DatabaseOptions, Databases, Kind, Pool,
+    Answer, Behavior, Call, Database, DatabaseError, DatabaseOptions, Databases, Kind, Pool, WriteDurability,
 };
 use batondb::engine::{Engine, Preload, StoreError};
 use batondb::env::Env;
@@ -125,6 +125,8 @@ impl SqlClient {
             read_ahead: self.draw.in_1000(500),
             queue_max: 100,
             transaction_timeout_ms: 3_600_000,
+            may_block: false,
+            durability: WriteDurability::Full,
         };
         let answer = self.databases.open(&self.name, &options).await;
         let told = answer.as_ref().map(|database| (database.opened().outcome, database.opened().meta));
@@ -229,7 +231,7 @@ impl SqlClient {
         statements: Vec<String>,
         (commits, after): (bool, &Table),
     ) -> Called<()> {
-        let begun = call(&open.database, 0, Call::Begin(Behavior::Immediate, 3_600_000)).await?;
+        let begun = call(&open.database, 0, Call::Begin(Behavior::Immediate, Some(3_600_000))).await?;
         let Answer::Scope(scope) = begun else { panic!("{begun:?}") };
         let mut ran = Ok(());
         for statement in statements {

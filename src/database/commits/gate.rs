@@ -17,6 +17,8 @@ pub(crate) struct Gated {
     pub(crate) reply: Reply,
     /// Whether it says nothing about the data, so that no loss changes it.
     pub(crate) is_lasting: bool,
+    /// Whether it waits for what others have written, even where answers do not.
+    pub(crate) waits_for_all: bool,
 }
 
 /// An answer that waits.
@@ -94,7 +96,7 @@ mod tests {
     fn gated(job: u32, told: &Told, is_lasting: bool) -> Gated {
         let told = Arc::clone(told);
         let reply: Reply = Box::new(move |answer| told.lock().unwrap().push((job, answer)));
-        Gated { job, answer: Ok(Answer::Done), reply, is_lasting }
+        Gated { job, answer: Ok(Answer::Done), reply, is_lasting, waits_for_all: false }
     }
 
     fn deliver(ready: Vec<Ready>) {

@@ -10,7 +10,7 @@ use crate::database::error::DatabaseError;
 use crate::database::stats::Counters;
 use crate::engine::{Engine, StoreError, Wanted};
 use crate::planted::{self, Bug};
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, oneshot};
 use crate::types::{ActorId, Generation, PageCount, PageNumber, PageSize, Txid};
 
@@ -43,12 +43,24 @@ impl Lost {
     }
 }
 
+impl Lost {
+    /// The error of every later call, where answers have left before what they had seen was durable.
+    pub(crate) fn for_good(&self) -> StoreError {
+        StoreError::Unusable(format!(
+            "what was written since the last flushed() is lost, because its commit failed: {}; open the database again",
+            self.error
+        ))
+    }
+}
+
 struct State {
     pending: Pending,
     gate: Gate,
     /// How often something was lost.
     losses: u64,
     lost: Option<Lost>,
+    /// Whether somebody was told of the last loss.
+    is_told: bool,
     /// Until SQLite has forgotten what is lost, nothing is sealed.
     is_open: bool,
     /// The call whose caller does not want it any more.
@@ -67,6 +79,8 @@ pub(crate) struct GroupCommit {
     pub(super) generation: Generation,
     counters: Arc<Counters>,
     state: Mutex<State>,
+    /// Whether answers do not wait for what they have seen: `Call::Flush` does.
+    is_deferred: AtomicBool,
     /// Counts ends of commits, for those who only want to know whether there is something new.
     ends: AtomicU64,
     outcomes: Mutex<Option<Weak<dyn Outcomes>>>,
@@ -89,12 +103,14 @@ impl GroupCommit {
                 gate: Gate::default(),
                 losses: 0,
                 lost: None,
+                is_told: true,
                 is_open: true,
                 cancelled: None,
                 abandoned: false,
                 span: Span::none(),
                 waiting: Vec::new(),
             }),
+            is_deferred: AtomicBool::new(false),
             ends: AtomicU64::new(0),
             outcomes: Mutex::new(None),
             itself: Weak::clone(itself),
@@ -108,6 +124,23 @@ impl GroupCommit {
     /// From here on, `outcomes` hears how commits end.
     pub(crate) fn tell(&self, outcomes: Weak<dyn Outcomes>) {
         *self.outcomes.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcomes);
+    }
+
+    /// From here on, answers leave before what they have seen is durable.
+    pub(crate) fn defer(&self) {
+        self.is_deferred.store(true, Ordering::Release);
+        self.state().pending.defer();
+    }
+
+    /// Whether answers leave before what they have seen is durable.
+    pub(crate) fn is_deferred(&self) -> bool {
+        self.is_deferred.load(Ordering::Acquire)
+    }
+
+    /// Whether something is sealed and not durable.
+    pub(crate) fn is_pending(&self) -> bool {
+        let state = self.state();
+        state.pending.sealed() > state.pending.durable()
     }
 
     /// How many commits have ended.
@@ -142,6 +175,17 @@ impl GroupCommit {
         (state.pending.take_landed(), lost)
     }
 
+    /// Somebody is told that something is lost.
+    pub(crate) fn loss_is_told(&self) {
+        self.state().is_told = true;
+    }
+
+    /// The last loss, if nobody was told of it.
+    pub(crate) fn untold_loss(&self) -> Option<Lost> {
+        let state = self.state();
+        state.lost.clone().filter(|_| !state.is_told)
+    }
+
     /// SQLite has forgotten what was lost.
     pub(crate) fn forget_lost(&self) {
         let mut state = self.state();
@@ -173,6 +217,18 @@ impl GroupCommit {
         Mark { sealed: state.pending.sealed(), losses: state.losses }
     }
 
+    /// Whether the answer of a call that has found `mark` may leave without a look at the gate, and then the next
+    /// commit, if one can begin.
+    pub(crate) fn pass(&self, mark: Mark) -> (bool, Option<Flight>) {
+        let mut state = self.state();
+        let sealed = state.pending.sealed();
+        if state.losses != mark.losses || (sealed > state.pending.durable() && !self.is_deferred()) {
+            return (false, None);
+        }
+        let itself = self.itself.upgrade().filter(|_| sealed > mark.sealed);
+        (true, itself.and_then(|itself| Self::next(&mut state, itself)))
+    }
+
     /// The answer of a call that has found `mark` when it began: it is returned if it may leave at once.
     pub(crate) fn gate(&self, mark: Mark, gated: Gated) -> Option<Ready> {
         let mut state = self.state();
@@ -186,7 +242,9 @@ impl GroupCommit {
             let answer = error.map_or(gated.answer, |error| Err(error.into()));
             return Some((gated.reply, answer));
         }
-        let passes = planted::has(Bug::AnsweredBeforeDurable) && first_own.is_some()
+        let is_deferred = self.is_deferred() && !gated.waits_for_all;
+        let passes = is_deferred
+            || planted::has(Bug::AnsweredBeforeDurable) && first_own.is_some()
             || planted::has(Bug::ReadsPassTheGate) && first_own.is_none();
         if sealed <= durable || passes {
             return Some((gated.reply, gated.answer));
@@ -291,6 +349,7 @@ impl State {
         self.losses += 1;
         self.is_open = planted::has(Bug::LostLayersKept);
         let ready = self.gate.refuse(&error, last_sent);
+        self.is_told = ready.iter().any(|(_, answer)| answer.is_err());
         self.lost = Some(Lost { error, last_sent });
         ready
     }

@@ -12,6 +12,8 @@ use super::layer::Layer;
 /// The most that gathers: about what fits one transaction of the store, which is what makes a commit fast.
 const GATHERED_BYTES_MAX: usize = 900_000;
 const GATHERED_TRANSACTIONS_MAX: u64 = 256;
+/// The most that gathers where nobody waits for it.
+const DEFERRED_BYTES_MAX: usize = 8 << 20;
 
 /// What a call finds when it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub(super) struct Pending {
     last_sent: u64,
     landed: Option<Landed>,
     lost: Option<Layer>,
+    bytes_max: usize,
+    transactions_max: u64,
 }
 
 impl Pending {
@@ -67,7 +71,14 @@ impl Pending {
             last_sent: 0,
             landed: None,
             lost: None,
+            bytes_max: GATHERED_BYTES_MAX,
+            transactions_max: GATHERED_TRANSACTIONS_MAX,
         }
+    }
+
+    /// From here on, nobody waits for a transaction that gathers, and many may.
+    pub(super) fn defer(&mut self) {
+        (self.bytes_max, self.transactions_max) = (DEFERRED_BYTES_MAX, u64::MAX);
     }
 
     pub(super) fn sealed(&self) -> u64 {
@@ -124,8 +135,8 @@ impl Pending {
     /// Whether a transaction may gather with those that do.
     pub(super) fn has_room_for(&self, next: &Layer) -> bool {
         let Some(gathering) = &self.gathering else { return true };
-        gathering.transactions() < GATHERED_TRANSACTIONS_MAX
-            && gathering.bytes() + next.bytes() <= GATHERED_BYTES_MAX
+        gathering.transactions() < self.transactions_max
+            && gathering.bytes() + next.bytes() <= self.bytes_max
             && gathering.merges_well_with(next)
     }
 

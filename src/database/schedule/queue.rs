@@ -51,6 +51,11 @@ impl<T> Queue<T> {
         scope == DATABASE || self.open.contains(&scope)
     }
 
+    /// Whether no transaction is open inside this scope.
+    pub(crate) fn is_innermost(&self, scope: u32) -> bool {
+        self.open.last().copied().unwrap_or(DATABASE) == scope
+    }
+
     /// A number for a call, larger than all before.
     pub(crate) fn number(&mut self) -> CallNumber {
         self.last_number += 1;

@@ -19,6 +19,14 @@ impl Session {
         self.file().catch_up();
     }
 
+    /// Refuses a database where nothing will ever work again.
+    pub(in crate::database) fn check_alive(&self) -> Result<(), DatabaseError> {
+        self.file().catch_up();
+        let Some(dead) = self.dead() else { return Ok(()) };
+        self.file().source().commits().loss_is_told();
+        Err(dead.into())
+    }
+
     /// Waits until all that was committed is durable.
     pub(super) fn settle(&mut self) -> Result<(), DatabaseError> {
         // For one that is only read nothing is ever pending.

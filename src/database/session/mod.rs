@@ -170,10 +170,7 @@ impl Session {
 
     /// Every call on the connection begins here.
     fn enter(&mut self) -> Result<(), DatabaseError> {
-        self.file().catch_up();
-        if let Some(error) = self.dead() {
-            return Err(error.into());
-        }
+        self.check_alive()?;
         if let Some(error) = self.loss() {
             if !self.is_autocommit() {
                 return Err(error.into());

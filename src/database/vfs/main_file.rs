@@ -108,8 +108,8 @@ impl MainFile {
             StoreError::CommitUnknown { token, .. } => token.is_none(),
             _ => false,
         };
-        if is_final {
-            self.dead.get_or_insert_with(|| lost.error.clone());
+        if is_final || self.source.commits().is_deferred() {
+            self.dead.get_or_insert_with(|| if is_final { lost.error.clone() } else { lost.for_good() });
         }
         self.failures += u64::from(!self.broken);
         self.broken = true;

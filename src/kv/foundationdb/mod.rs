@@ -188,6 +188,10 @@ impl Kv for FoundationDbKv {
         Some(self.identity.clone())
     }
 
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn limits(&self) -> Limits {
         self.limits
     }

@@ -4,7 +4,9 @@
 use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use batondb::database::{Answer, Call, Database, DatabaseError, DatabaseOptions, Databases, Kind, Pool};
+use batondb::database::{
+    Answer, Call, Database, DatabaseError, DatabaseOptions, Databases, Kind, Pool, WriteDurability,
+};
 use batondb::engine::{Engine, Preload};
 use batondb::env::SystemEnv;
 use batondb::kv::Kv;
@@ -98,8 +100,14 @@ impl Host {
 
     /// Takes the actor over.
     pub fn open(&self, preload: Preload) -> Result<Db, DatabaseError> {
-        let options =
-            DatabaseOptions { preload, read_ahead: true, queue_max: 100, transaction_timeout_ms: 3_600_000 };
+        let options = DatabaseOptions {
+            preload,
+            read_ahead: true,
+            queue_max: 100,
+            transaction_timeout_ms: 3_600_000,
+            may_block: false,
+            durability: WriteDurability::Full,
+        };
         wait(self.databases.open(&actor(), &options)).map(Db)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use batondb::database::DatabaseOptions;
+use batondb::database::{DatabaseOptions, WriteDurability};
 use batondb::kv::metered::{Counts, MeteredKv};
 
 use super::support::{Db, Host, NO_DEADLINE_MS, Value};
@@ -29,6 +29,8 @@ async fn open(host: &Host) -> Db {
         read_ahead: false,
         queue_max: 100,
         transaction_timeout_ms: NO_DEADLINE_MS,
+        may_block: false,
+        durability: WriteDurability::Full,
     };
     host.open_with("a", &options).await.unwrap()
 }
@@ -84,6 +86,8 @@ async fn a_scan_takes_few_round_trips_also_where_the_cache_has_no_room_for_it(pl
             read_ahead: true,
             queue_max: 100,
             transaction_timeout_ms: NO_DEADLINE_MS,
+            may_block: false,
+            durability: WriteDurability::Full,
         };
         let db = host.open_with(&actor, &options).await.unwrap();
         let pages = u64::try_from(db.integer("SELECT count(*) FROM t JOIN u USING (n)").await).unwrap() / 18;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use batondb::database::{Answer, Call, DatabaseError, DatabaseOptions};
+use batondb::database::{Answer, Call, DatabaseError, DatabaseOptions, WriteDurability};
 use batondb::engine::{Outcome, Preload, StoreError};
 use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv};
@@ -186,8 +186,14 @@ async fn one_generation_twice(place: &Place, preload: Preload) -> (Db, Db, Host,
     }));
     let loser = Host::new(Arc::clone(&kv) as _, 8 << 20).await;
     armed.store(true, std::sync::atomic::Ordering::SeqCst);
-    let options =
-        DatabaseOptions { preload, read_ahead: true, queue_max: 100, transaction_timeout_ms: NO_DEADLINE_MS };
+    let options = DatabaseOptions {
+        preload,
+        read_ahead: true,
+        queue_max: 100,
+        transaction_timeout_ms: NO_DEADLINE_MS,
+        may_block: false,
+        durability: WriteDurability::Full,
+    };
     let opening = tokio::spawn(async move { (loser.open_with("a", &options).await.unwrap(), loser) });
     kv.held(1).await;
     let won = winner.open("a").await;

@@ -1,6 +1,6 @@
 //! What a start learns, and what it is worth to the next one.
 
-use batondb::database::DatabaseOptions;
+use batondb::database::{DatabaseOptions, WriteDurability};
 use batondb::engine::Preload;
 
 use super::support::{Db, Host, NO_DEADLINE_MS};
@@ -21,6 +21,8 @@ async fn start(host: &Host, hints: bool) -> (Db, u64, usize) {
         read_ahead: false,
         queue_max: 100,
         transaction_timeout_ms: NO_DEADLINE_MS,
+        may_block: false,
+        durability: WriteDurability::Full,
     };
     let db = host.open_with("a", &options).await.unwrap();
     assert_eq!(db.integer(QUERY).await, 201);

@@ -1,6 +1,6 @@
 //! The line of calls: transactions and the calls outside of them, deadlines, cancellation, closing.
 
-use batondb::database::{Answer, Behavior, Call, DatabaseError, DatabaseOptions, Kind};
+use batondb::database::{Answer, Behavior, Call, DatabaseError, DatabaseOptions, Kind, WriteDurability};
 use libsqlite3_sys as ffi;
 
 use super::support::{Db, Host, NO_DEADLINE_MS, Value, code_of, run};
@@ -60,7 +60,7 @@ async fn a_transaction_is_alone_until_it_ends_and_then_the_line_goes_on(place: P
     let head = host.head("a").await;
     let tx = db.begin().await.unwrap();
     let mut outside = db.submit(0, run(Kind::Run, "DELETE FROM t", &[]));
-    let other = db.submit(0, Call::Begin(Behavior::Immediate, NO_DEADLINE_MS));
+    let other = db.submit(0, Call::Begin(Behavior::Immediate, Some(NO_DEADLINE_MS)));
     for n in 1..=20 {
         tx.call(insert(n)).await.unwrap();
     }
@@ -209,6 +209,8 @@ async fn a_full_line_refuses_calls_but_not_the_end_of_a_transaction(place: Place
         read_ahead: true,
         queue_max: 2,
         transaction_timeout_ms: NO_DEADLINE_MS,
+        may_block: false,
+        durability: WriteDurability::Full,
     };
     let db = host.open_with("a", &options).await.unwrap();
     db.exec("CREATE TABLE t(n INTEGER PRIMARY KEY)").await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use batondb::database::{Behavior, Call, DatabaseOptions, Kind};
+use batondb::database::{Behavior, Call, DatabaseOptions, Kind, WriteDurability};
 use batondb::engine::Preload;
 use batondb::kv::Kv;
 use batondb::types::PageRange;
@@ -31,7 +31,14 @@ async fn prepared(place: &Place) -> Host {
 }
 
 fn options(preload: Preload) -> DatabaseOptions {
-    DatabaseOptions { preload, read_ahead: false, queue_max: 100, transaction_timeout_ms: NO_DEADLINE_MS }
+    DatabaseOptions {
+        preload,
+        read_ahead: false,
+        queue_max: 100,
+        transaction_timeout_ms: NO_DEADLINE_MS,
+        may_block: false,
+        durability: WriteDurability::Full,
+    }
 }
 
 async fn a_query_counts_its_round_trips_and_what_memory_has_answered(place: Place) {

@@ -28,8 +28,12 @@ on_every_backend!(
 
 across_processes!(sums_are_those_of_one_commit_beside_another_process);
 
-const OPTIONS: ReadOnlyOptions =
-    ReadOnlyOptions { read_ahead: true, queue_max: 1_000, transaction_timeout_ms: NO_DEADLINE_MS };
+const OPTIONS: ReadOnlyOptions = ReadOnlyOptions {
+    read_ahead: true,
+    queue_max: 1_000,
+    transaction_timeout_ms: NO_DEADLINE_MS,
+    may_block: false,
+};
 
 async fn open(host: &Host, actor: &str) -> Db {
     host.open_read_only(actor, &OPTIONS).await.unwrap()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use batondb::database::{
     Answer, Behavior, Call, Database, DatabaseError, DatabaseOptions, DatabaseStats, Databases, Kind, Pool,
-    ReadOnlyOptions,
+    ReadOnlyOptions, WriteDurability,
 };
 use batondb::engine::{Engine, StoreError};
 use batondb::env::SystemEnv;
@@ -71,6 +71,8 @@ impl Host {
             read_ahead: true,
             queue_max: 1_000,
             transaction_timeout_ms: NO_DEADLINE_MS,
+            may_block: false,
+            durability: WriteDurability::Full,
         };
         self.open_with(actor, &options).await
     }
@@ -184,7 +186,7 @@ impl Db {
     }
 
     pub async fn begin_with(&self, behavior: Behavior, timeout_ms: u64) -> Result<Self, DatabaseError> {
-        match self.call(Call::Begin(behavior, timeout_ms)).await? {
+        match self.call(Call::Begin(behavior, Some(timeout_ms))).await? {
             Answer::Scope(scope) => Ok(Self { database: Arc::clone(&self.database), scope }),
             other => panic!("{other:?}"),
         }

@@ -132,7 +132,7 @@ pub fn a_transaction_is_alone_until_it_ends_or_its_time_is_up() {
         })
     };
     let clock = thread::spawn(let_time_pass);
-    let begun = ask(&database, DATABASE, 0, Call::Begin(Behavior::Immediate, 1)).told();
+    let begun = ask(&database, DATABASE, 0, Call::Begin(Behavior::Immediate, Some(1))).told();
     let Ok(Answer::Scope(scope)) = begun else { panic!("{begun:?}") };
     let asked = ["in", "in"].map(|name| ask(&database, scope, 0, run(name)));
     let inside = asked.map(Asked::told);
@@ -235,7 +235,7 @@ pub fn a_database_that_is_abandoned_closes_itself_and_answers_all() {
     let inside = {
         let database = Arc::clone(&database);
         thread::spawn(move || {
-            let begun = ask(&database, DATABASE, 0, Call::Begin(Behavior::Immediate, 1)).told();
+            let begun = ask(&database, DATABASE, 0, Call::Begin(Behavior::Immediate, Some(1))).told();
             let Ok(Answer::Scope(scope)) = begun else { return vec![begun] };
             vec![ask(&database, scope, 0, run("in")).told(), ask(&database, scope, 0, Call::End(true)).told()]
         })

@@ -11,7 +11,7 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::blocking::waiting;
 use crate::database::commits::GroupCommit;
 use crate::database::interrupt::Interrupt;
-use crate::database::schedule::handle::Database;
+use crate::database::schedule::handle::{Database, Settings};
 use crate::database::schedule::memory_budget::MemoryBudget;
 use crate::database::schedule::metrics::OpenDatabases;
 use crate::database::schedule::pool::Pool;
@@ -112,7 +112,7 @@ pub(crate) fn databases_on<const COUNT: usize>(
         let commits = GroupCommit::new(Arc::clone(&shared.engine), Arc::clone(&counters), at);
         let session = Session::open(&journal, Arc::clone(&interrupt), commits);
         let both = (interrupt, counters);
-        let limits = (QUEUE_MAX, LOOSE_MS);
-        (Database::new(Arc::clone(&shared), opened, session, both, limits), journal)
+        let settings = Settings { queue_max: QUEUE_MAX, transaction_timeout_ms: LOOSE_MS, may_block: false };
+        (Database::new(Arc::clone(&shared), opened, session, both, settings), journal)
     })
 }

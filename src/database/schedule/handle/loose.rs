@@ -36,7 +36,7 @@ impl Database {
         state.loose.count += 1;
         let number = state.loose.count;
         let database = Weak::clone(&self.itself);
-        let sleep = self.shared.env.sleep(Duration::from_millis(self.transaction_timeout_ms));
+        let sleep = self.shared.env.sleep(Duration::from_millis(self.settings.transaction_timeout_ms));
         let (task, timer) = abortable(async move {
             sleep.await;
             if let Some(database) = database.upgrade() {
@@ -86,7 +86,7 @@ impl Database {
         let Stage::Lost { .. } = state.loose.stage else { return Ok(()) };
         let ending = match call {
             Call::Run(_, (sql, _)) | Call::Script(_, (sql, _)) | Call::Each(sql) => keywords::ending(sql),
-            Call::Batch(_) | Call::Begin(..) | Call::Serialize | Call::Point => None,
+            Call::Batch(_) | Call::Begin(..) | Call::Serialize | Call::Point | Call::Flush => None,
             // The cursor ended with the transaction, and the others take no part in one.
             Call::EachOn(..)
             | Call::Describe(_)
@@ -107,12 +107,15 @@ impl Database {
             "the transaction that BEGIN or SAVEPOINT had opened was open for {} ms and is rolled back, with all that \
              was written since; calls are refused until somebody executes ROLLBACK. transaction(fn) keeps other calls \
              out and ends by itself",
-            self.transaction_timeout_ms
+            self.settings.transaction_timeout_ms
         )))
     }
 
-    /// Which acknowledged writes are lost when the database is closed now.
+    /// Which acknowledged writes are lost when the database is closed now, or were lost before without anybody knowing.
     pub(crate) fn lose_at_close(&self) -> Result<(), DatabaseError> {
+        if let Some(untold) = self.commits.untold_loss().filter(|_| self.commits.is_deferred()) {
+            return Err(untold.into());
+        }
         let lost = match self.state().loose.stage {
             Stage::None => false,
             Stage::Open { .. } => self.has_written(),

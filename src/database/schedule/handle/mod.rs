@@ -1,6 +1,7 @@
 //! The handle that callers have of a database: they queue calls, cancel them, and ask for its state.
 
 mod abandon;
+mod direct;
 mod loose;
 mod losses;
 mod scopes;
@@ -24,22 +25,32 @@ use crate::database::session::Session;
 use crate::database::stats::{Counters, DatabaseStats};
 use crate::engine::StoreError;
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 use self::state::{Abandoned, Ended, Loose, State};
+
+/// How a database treats its calls.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    /// How many calls may wait.
+    pub(crate) queue_max: usize,
+    /// How long a transaction that statements have begun may stay open.
+    pub(crate) transaction_timeout_ms: u64,
+    /// Whether a call on its caller's own thread may wait for a store that is reached over a network.
+    pub(crate) may_block: bool,
+}
 
 /// A SQLite database on an actor's pages.
 pub struct Database {
     shared: Arc<Shared>,
     opened: Opened,
-    queue_max: usize,
-    /// How long a transaction that statements have begun may stay open.
-    transaction_timeout_ms: u64,
+    settings: Settings,
     counters: Arc<Counters>,
     /// Its number among the store's open databases.
     number: u64,
     interrupt: Arc<Interrupt>,
     state: Mutex<State>,
+    upkeep_over: Condvar,
     /// `None` once it is closed. Locked by the thread whose turn it is.
     session: Mutex<Option<Session>>,
     commits: Arc<GroupCommit>,
@@ -54,20 +65,21 @@ impl Database {
         opened: Opened,
         session: Session,
         (interrupt, counters): (Arc<Interrupt>, Arc<Counters>),
-        (queue_max, transaction_timeout_ms): (usize, u64),
+        settings: Settings,
     ) -> Arc<Self> {
         let commits = session.commits();
         let database = Arc::new_cyclic(|itself| Self {
             number: shared.open.add(&counters, itself),
             shared,
             opened,
-            queue_max,
-            transaction_timeout_ms,
+            settings,
             counters,
             interrupt,
             state: Mutex::new(State {
                 queue: Queue::default(),
                 running: None,
+                is_upkeep: false,
+                is_awaited: false,
                 deadlines: Vec::new(),
                 expired: VecDeque::new(),
                 ended: Ended::default(),
@@ -78,6 +90,7 @@ impl Database {
                 scheduled: false,
                 closed: false,
             }),
+            upkeep_over: Condvar::new(),
             session: Mutex::new(Some(session)),
             commits,
             held: Mutex::default(),
@@ -115,7 +128,7 @@ impl Database {
             Some(DatabaseError::Closed("the database is closed".to_owned()))
         } else if !state.queue.is_open(scope) {
             Some(state.ended.why(scope))
-        } else if waiting >= self.queue_max && !matches!(call, Call::End(_) | Call::Close) {
+        } else if waiting >= self.settings.queue_max && !matches!(call, Call::End(_) | Call::Close) {
             self.shared.engine.metrics().sql_overloaded();
             // A call that ends something is admitted: it makes room.
             Some(DatabaseError::Overloaded { waiting })

@@ -32,9 +32,11 @@ impl State {
 }
 
 impl Database {
-    pub(super) fn open_scope(&self, timeout_ms: u64) -> u32 {
+    /// Opens a transaction, which ends after its time, if that is limited.
+    pub(super) fn open_scope(&self, timeout_ms: Option<u64>) -> u32 {
         let mut state = self.state();
         let scope = state.queue.open();
+        let Some(timeout_ms) = timeout_ms else { return scope };
         let database = Weak::clone(&self.itself);
         let sleep = self.shared.env.sleep(Duration::from_millis(timeout_ms));
         let (task, timer) = abortable(async move {

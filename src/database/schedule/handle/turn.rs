@@ -23,7 +23,7 @@ use super::Database;
 use super::state::{Abandoned, State, over};
 
 /// The work of one turn.
-enum Work {
+pub(super) enum Work {
     Call(Waiting<(Call, Reply, Span)>),
     /// Roll back a transaction whose deadline has expired.
     Expire(u32),
@@ -39,7 +39,7 @@ enum Work {
 
 impl State {
     /// Whether [`Database::next_work`] would find something.
-    fn has_work(&self) -> bool {
+    pub(super) fn has_work(&self) -> bool {
         self.abandoned == Abandoned::Now
             || !self.expired.is_empty()
             || self.loose.is_due
@@ -50,7 +50,8 @@ impl State {
 }
 
 impl Database {
-    fn next_work(state: &mut State) -> Option<Work> {
+    /// What has to be done before the next call.
+    pub(super) fn next_upkeep(state: &mut State) -> Option<Work> {
         if state.abandoned.take() {
             return Some(Work::Abandon);
         }
@@ -62,6 +63,14 @@ impl Database {
         }
         if std::mem::take(&mut state.loose.is_due) {
             return Some(Work::ExpireLoose);
+        }
+        None
+    }
+
+    fn next_work(state: &mut State) -> Option<Work> {
+        let upkeep = Self::next_upkeep(state);
+        if upkeep.is_some() {
+            return upkeep;
         }
         if let Some(waiting) = state.queue.next() {
             return Some(Work::Call(waiting));
@@ -86,7 +95,7 @@ impl Database {
         })
     }
 
-    fn run_counted(&self, call: Call, scope: u32) -> Result<Answer, DatabaseError> {
+    pub(super) fn run_counted(&self, call: Call, scope: u32) -> Result<Answer, DatabaseError> {
         if !call.runs_sql() {
             return self.run(call, scope);
         }
@@ -119,6 +128,7 @@ impl Database {
                 .map(|chunk| Answer::Rows(vec![chunk])),
             Call::Each(sql) => self.on_session(|session| session.each(sql, depth)).map(Answer::Batch),
             Call::EachOn(id, skip) => self.on_session(|session| session.each_on(id, skip)).map(Answer::Batch),
+            Call::Flush => self.on_session(|session| session.check_alive()).map(|()| Answer::Done),
             Call::Point => self.on_session(Session::point).map(|bytes| Answer::Rows(vec![bytes])),
             Call::Serialize => self.on_session(Session::serialize).map(|bytes| Answer::Rows(vec![bytes])),
             Call::Describe(sql) => self.on_session(|session| session.describe(sql)).map(Answer::Description),
@@ -187,7 +197,7 @@ impl Database {
     }
 
     /// What has to be done after each call, before its answer is delivered.
-    fn after_call(&self) {
+    pub(super) fn after_call(&self) {
         self.undo_lost();
         self.notice_rollback();
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
@@ -217,7 +227,7 @@ impl Database {
     /// whether there is more to do.
     fn end_turn(&self, mark: Mark, answered: Option<Gated>) -> bool {
         let mut state = self.state();
-        state.running = None;
+        self.nothing_runs(&mut state);
         let again = state.has_work();
         state.scheduled = again;
         // Before another thread can seal more.
@@ -231,6 +241,24 @@ impl Database {
         again
     }
 
+    /// Whether the answer to a call says nothing about the data, so that no loss changes it. Who closes a deferred
+    /// database hears of what is lost, since nobody else may have.
+    pub(super) fn is_lasting(&self, call: &Call) -> bool {
+        matches!(call, Call::Close) && !self.commits.is_deferred()
+    }
+
+    /// Does what is no call.
+    pub(super) fn keep_up(&self, work: &Work) {
+        match work {
+            Work::Expire(scope) => self.expire_now(*scope),
+            Work::ExpireLoose => self.expire_loose_now(),
+            Work::Shrink => self.shrink_now(),
+            // Done after each turn.
+            Work::Undo | Work::Call(_) => {}
+            Work::Abandon => self.close(),
+        }
+    }
+
     fn shrink_now(&self) {
         if let Ok(bytes) = self.on_session(|session| Ok(session.shrink())) {
             self.memory_bytes.store(bytes, Ordering::Relaxed);
@@ -241,6 +269,11 @@ impl Database {
 impl Turns for Database {
     fn turn(self: Arc<Self>) -> bool {
         let mut state = self.state();
+        if state.running.is_some() {
+            // A call on its caller's own thread, which schedules the database again when it ends.
+            state.scheduled = false;
+            return false;
+        }
         let Some(work) = Self::next_work(&mut state) else {
             state.scheduled = false;
             return false;
@@ -252,21 +285,19 @@ impl Turns for Database {
             }
         };
         state.running = Some((number, job, scope));
+        state.is_upkeep = !matches!(work, Work::Call(_));
         drop(state);
         let mark = self.commits.mark();
         self.interrupt.begin(number);
         let mut answered = None;
         match work {
             Work::Call(Waiting { scope, item: (call, reply, span), .. }) => {
-                let is_lasting = matches!(call, Call::Close);
+                let (is_lasting, waits_for_all) = (self.is_lasting(&call), call.waits_for_all());
                 let answer = span.in_scope(|| self.run_counted(call, scope));
-                answered = Some(Gated { job, answer: self.or_expired(scope, answer), reply, is_lasting });
+                let answer = self.or_expired(scope, answer);
+                answered = Some(Gated { job, answer, reply, is_lasting, waits_for_all });
             }
-            Work::Expire(scope) => self.expire_now(scope),
-            Work::ExpireLoose => self.expire_loose_now(),
-            Work::Shrink => self.shrink_now(),
-            Work::Undo => {}
-            Work::Abandon => self.close(),
+            upkeep => self.keep_up(&upkeep),
         }
         self.interrupt.end();
         self.after_call();

@@ -6,93 +6,22 @@
     reason = "an object instead would be one more thing to read of JavaScript"
 )]
 
+mod direct;
+mod options;
+
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Either, Env, PromiseRaw, Uint8ArraySlice, Uint32Array};
+use napi::bindgen_prelude::{Either, Env, PromiseRaw, Uint8ArraySlice};
 use napi_derive::napi;
 
+pub(super) use self::options::{NativeDatabaseOptions, OpenRequest};
 use super::answer_queue::AnswerQueue;
 use super::convert::NativeMeta;
 use super::error::Failure;
-use super::options::{NativePageRange, PreloadRequest};
-use super::points::NativePointRef;
 use super::runtime::answer;
 use super::traceparent::span;
-use crate::database::{
-    Behavior, Call, Database, DatabaseError, DatabaseOptions, DatabaseStats, Databases, Kind,
-    ReadOnlyOptions, ScriptKind, is_blank, is_complete,
-};
+use crate::database::{Behavior, Call, Database, DatabaseStats, Kind, ScriptKind, is_blank, is_complete};
 use crate::engine::{Outcome, StoreError};
-use crate::types::ActorId;
-
-/// How to open a database.
-#[napi(object, object_to_js = false)]
-pub struct NativeDatabaseOptions {
-    /// Single pages to preload.
-    pub pages: Uint32Array,
-    /// Runs of pages to preload.
-    pub ranges: Vec<NativePageRange>,
-    /// At most this many bytes of preloaded pages.
-    pub max_bytes: u32,
-    /// Whether to preload the pages that earlier starts needed, and to record hints for the next start.
-    pub hints: bool,
-    /// Whether to fetch pages before they are requested.
-    pub read_ahead: bool,
-    /// How many calls may wait.
-    pub queue_max: u32,
-    /// How long a transaction that statements have begun may stay open, in milliseconds.
-    pub transaction_timeout_ms: u32,
-    /// Whether to only read the actor and leave it to its owner; nothing is preloaded then.
-    pub read_only: bool,
-    /// The point of the past to read.
-    pub at: Option<NativePointRef>,
-}
-
-/// [`NativeDatabaseOptions`], copied out of JavaScript's memory.
-pub(super) struct OpenRequest {
-    preload: PreloadRequest,
-    read_ahead: bool,
-    queue_max: u32,
-    transaction_timeout_ms: u64,
-    read_only: bool,
-    at: Option<NativePointRef>,
-}
-
-impl From<NativeDatabaseOptions> for OpenRequest {
-    fn from(options: NativeDatabaseOptions) -> Self {
-        let preload = PreloadRequest {
-            pages: options.pages.to_vec(),
-            ranges: options.ranges,
-            bytes_max: options.max_bytes,
-            hints: options.hints,
-        };
-        let NativeDatabaseOptions { read_ahead, queue_max, read_only, at, .. } = options;
-        let transaction_timeout_ms = options.transaction_timeout_ms.into();
-        Self { preload, read_ahead, queue_max, transaction_timeout_ms, read_only, at }
-    }
-}
-
-impl OpenRequest {
-    /// Opens the requested database.
-    pub(super) async fn open(
-        self,
-        databases: &Databases,
-        actor: &ActorId,
-    ) -> Result<Arc<Database>, DatabaseError> {
-        let Self { preload, read_ahead, queue_max, transaction_timeout_ms, read_only, at } = self;
-        let queue_max = usize::try_from(queue_max).unwrap_or(usize::MAX);
-        if read_only {
-            let options = ReadOnlyOptions { read_ahead, queue_max, transaction_timeout_ms };
-            return match at {
-                Some(at) => databases.open_at(actor, at.try_into()?, &options).await,
-                None => databases.open_read_only(actor, &options).await,
-            };
-        }
-        let preload = preload.try_into()?;
-        let options = DatabaseOptions { preload, read_ahead, queue_max, transaction_timeout_ms };
-        databases.open(actor, &options).await
-    }
-}
 
 /// The outcome of a start.
 #[napi(object, object_from_js = false)]
@@ -149,6 +78,28 @@ impl From<DatabaseStats> for NativeDatabaseStats {
             queued: number(stats.queued),
             memory_bytes: number(stats.memory_bytes),
         }
+    }
+}
+
+/// The call for a kind of statement, as [`NativeDatabase::run`] counts them.
+fn statement(kind: u32, sql: String, params: Option<Vec<u8>>) -> Call {
+    match kind {
+        0 => Call::Run(Kind::Exec, (sql, params)),
+        1 => Call::Run(Kind::Run, (sql, params)),
+        2 => Call::Run(Kind::Get, (sql, params)),
+        3 => Call::Run(Kind::All, (sql, params)),
+        4 => Call::Run(Kind::Iterate, (sql, params)),
+        5 => Call::Script(ScriptKind::Together, (sql, params)),
+        6 => Call::Script(ScriptKind::AsFarAsMayBe, (sql, params)),
+        _ => Call::Each(sql),
+    }
+}
+
+fn behavior(mode: u32) -> Behavior {
+    match mode {
+        0 => Behavior::Deferred,
+        1 => Behavior::Immediate,
+        _ => Behavior::Exclusive,
     }
 }
 
@@ -224,17 +175,7 @@ impl NativeDatabase {
         traceparent: Option<String>,
     ) {
         let params = params.map(|params| params.to_vec());
-        let what = match kind {
-            0 => Call::Run(Kind::Exec, (sql, params)),
-            1 => Call::Run(Kind::Run, (sql, params)),
-            2 => Call::Run(Kind::Get, (sql, params)),
-            3 => Call::Run(Kind::All, (sql, params)),
-            4 => Call::Run(Kind::Iterate, (sql, params)),
-            5 => Call::Script(ScriptKind::Together, (sql, params)),
-            6 => Call::Script(ScriptKind::AsFarAsMayBe, (sql, params)),
-            _ => Call::Each(sql),
-        };
-        self.submit(call, (scope, job), what, traceparent);
+        self.submit(call, (scope, job), statement(kind, sql, params), traceparent);
     }
 
     /// Continues a script that runs statement by statement. `skip` skips the remaining rows of the open
@@ -262,6 +203,12 @@ impl NativeDatabase {
         self.submit(call, (scope, job), Call::Point, None);
     }
 
+    /// Waits until all that was written before is durable.
+    #[napi]
+    pub fn flush(&self, call: u32, scope: u32, job: u32) {
+        self.submit(call, (scope, job), Call::Flush, None);
+    }
+
     /// Runs statements as one transaction. `params` is parallel to `sqls`.
     #[napi]
     pub fn batch(
@@ -280,12 +227,7 @@ impl NativeDatabase {
     /// Begins a transaction, and returns its scope. Modes: 0 deferred, 1 immediate, 2 exclusive.
     #[napi]
     pub fn begin(&self, call: u32, scope: u32, job: u32, mode: u32, timeout_ms: u32) {
-        let behavior = match mode {
-            0 => Behavior::Deferred,
-            1 => Behavior::Immediate,
-            _ => Behavior::Exclusive,
-        };
-        self.submit(call, (scope, job), Call::Begin(behavior, u64::from(timeout_ms)), None);
+        self.submit(call, (scope, job), Call::Begin(behavior(mode), Some(u64::from(timeout_ms))), None);
     }
 
     /// Ends a transaction.

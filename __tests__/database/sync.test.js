@@ -1,0 +1,428 @@
+'use strict';
+
+const { isBatonError } = require('../..');
+const { expectBytes, onEachBackend, rejection } = require('../helpers.js');
+
+/** The error that a function throws; it must be one of ours. */
+function thrown(fn) {
+  let value;
+  try {
+    value = fn();
+  } catch (error) {
+    if (!isBatonError(error)) {
+      throw error;
+    }
+    return error;
+  }
+  throw new Error('expected an error', { cause: value });
+}
+
+onEachBackend((open) => {
+  let store;
+  let db;
+  beforeEach(async () => {
+    store = await open();
+    db = await store.openDatabase('a', { allowBlocking: true });
+    db.execSync('CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE log (line TEXT)');
+  });
+
+  const names = (of = db) => of.allSync('SELECT name FROM items ORDER BY id').map(({ name }) => name);
+  const insert = (name, into = db) => into.runSync('INSERT INTO items (name) VALUES (?)', [name]);
+
+  describe('synchronous calls', () => {
+    test('run SQL and return its rows', () => {
+      expect(insert('one')).toEqual({ changes: 1, lastInsertRowid: 1 });
+      expect(db.runSync('INSERT INTO items (name) VALUES ($name)', { name: 'two' }).lastInsertRowid).toBe(2);
+      expect(db.getSync('SELECT * FROM items WHERE id = ?', [2])).toEqual({ id: 2, name: 'two' });
+      expect(db.getSync('SELECT * FROM items WHERE id = 9')).toBeUndefined();
+      expect(db.allSync('SELECT * FROM items', [], { rowMode: 'array', readBigInts: true })).toEqual([
+        [1n, 'one'],
+        [2n, 'two'],
+      ]);
+      const [first, second] = db.batchSync(["DELETE FROM items WHERE name = 'one'", 'SELECT * FROM items']);
+      expect([first.changes, second.rows]).toEqual([1, [{ id: 2, name: 'two' }]]);
+    });
+
+    test('return every row of a large answer', () => {
+      db.runSync(
+        'INSERT INTO items WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000) ' +
+          'SELECT i, hex(zeroblob(20)) FROM n',
+      );
+      const rows = db.allSync('SELECT id, name FROM items ORDER BY id');
+      expect(rows.map(({ id }) => id)).toEqual(Array.from({ length: 20_000 }, (_, index) => index + 1));
+      let sum = 0;
+      for (const { id } of db.iterateSync('SELECT id FROM items')) sum += id;
+      expect(sum).toBe((20_000 * 20_001) / 2);
+    });
+
+    test('are seen by asynchronous ones, and the other way round', async () => {
+      insert('sync');
+      await db.run("INSERT INTO items (name) VALUES ('async')");
+      expect(names()).toEqual(['sync', 'async']);
+      expect(await db.get('SELECT count(*) AS count FROM items')).toEqual({ count: 2 });
+    });
+
+    test('have written what is there after the next start', async () => {
+      insert('kept');
+      const next = await store.openDatabase('a', { allowBlocking: true });
+      expect(names(next)).toEqual(['kept']);
+      expect(thrown(() => insert('too late'))).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
+      expect(thrown(() => names())).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
+      expect(db.fencedBy).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
+      expect(names(next)).toEqual(['kept']);
+    });
+
+    test("throw SQLite's errors, and go on", () => {
+      const error = thrown(() => db.getSync('SELECT nonsense FROM items'));
+      expect(error).toMatchObject({ code: 'SQLITE_ERROR', offset: 7 });
+      expect(error.stack).toContain('sync.test.js');
+      db.execSync('CREATE UNIQUE INDEX names ON items (name)');
+      insert('one');
+      expect(thrown(() => insert('one'))).toMatchObject({ extendedCode: 'SQLITE_CONSTRAINT_UNIQUE' });
+      expect(names()).toEqual(['one']);
+    });
+
+    test('refuse bad arguments, and do nothing', () => {
+      for (const call of [
+        () => db.getSync(),
+        () => db.getSync('SELECT ?', [NaN]),
+        () => db.getSync('SELECT 1', [], { signal: AbortSignal.timeout(1) }),
+        () => db.getSync('SELECT 1', [], { timeoutMs: 1 }),
+        () => db.allSync('SELECT 1; SELECT 2'),
+        () => db.execSync('SELECT ?'),
+        () => db.batchSync('SELECT 1'),
+        () => db.iterateSync(7),
+        () => db.transactionSync(),
+        () => db.transactionSync(() => {}, { behavior: 'later' }),
+        () => db.transactionSync(() => {}, { timeoutMs: 1 }),
+      ]) {
+        expect(thrown(call).code).toBe('ERR_INVALID_ARG');
+      }
+      expect(db.isTransaction).toBe(false);
+    });
+
+    test('serialize the database', async () => {
+      insert('one');
+      expectBytes(db.serializeSync(), await db.serialize());
+    });
+  });
+
+  describe('prepareSync', () => {
+    test('prepares a statement with both kinds of methods', async () => {
+      const add = db.prepareSync('INSERT INTO items (name) VALUES (?)');
+      expect(add).toMatchObject({ readonly: false, parameters: [null] });
+      add.runSync(['one']);
+      await add.run(['two']);
+      const select = await db.prepare('SELECT * FROM items ORDER BY id');
+      expect(select.allSync([], { rowMode: 'array' })).toEqual([
+        [1, 'one'],
+        [2, 'two'],
+      ]);
+      expect([...select.iterateSync()].length).toBe(2);
+      db.execSync('ALTER TABLE items ADD price');
+      expect(select.getSync()).toEqual({ id: 1, name: 'one', price: null });
+      expect(select.columns().map(({ name }) => name)).toEqual(['id', 'name', 'price']);
+    });
+  });
+
+  describe('iterateSync', () => {
+    beforeEach(() => {
+      db.runSync(
+        'INSERT INTO items WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000) ' +
+          'SELECT i, hex(zeroblob(20)) FROM n',
+      );
+    });
+
+    test('lets go of the statement when the loop is left', () => {
+      for (const { id } of db.iterateSync('SELECT * FROM items ORDER BY id')) {
+        if (id === 3) break;
+      }
+      db.execSync('DROP TABLE items');
+    });
+
+    test('lets other calls run between its steps, and ends with its transaction', () => {
+      let rows;
+      db.transactionSync(() => {
+        rows = db.iterateSync('SELECT * FROM items ORDER BY id');
+        expect(rows.next().value.id).toBe(1);
+        db.runSync("INSERT INTO log VALUES ('between')");
+        expect(rows.next().value.id).toBe(2);
+      });
+      expect(thrown(() => [...rows])).toMatchObject({ code: 'ERR_CLOSED' });
+      expect(db.getSync('SELECT * FROM log')).toEqual({ line: 'between' });
+    });
+
+    test('can be left while an asynchronous call runs', async () => {
+      const rows = db.iterateSync('SELECT * FROM items ORDER BY id');
+      rows.next();
+      const running = db.get('SELECT 1');
+      rows.return();
+      await running;
+      await db.exec('DROP TABLE items');
+    });
+  });
+
+  describe('transactionSync', () => {
+    test('commits what its function does, and returns what that returns', async () => {
+      expect(
+        db.transactionSync(() => {
+          insert('one');
+          expect(db.isTransaction).toBe(true);
+          insert('two');
+          return names().length;
+        }),
+      ).toBe(2);
+      expect(db.isTransaction).toBe(false);
+      expect(await db.all('SELECT name FROM items')).toEqual([{ name: 'one' }, { name: 'two' }]);
+    });
+
+    test('rolls back if its function throws, and throws that', () => {
+      const error = new Error('changed my mind');
+      expect(() =>
+        db.transactionSync(() => {
+          insert('one');
+          throw error;
+        }),
+      ).toThrow(error);
+      expect(names()).toEqual([]);
+    });
+
+    test('nests as savepoints', () => {
+      db.transactionSync(
+        () => {
+          insert('outer');
+          expect(() =>
+            db.transactionSync(() => {
+              insert('inner');
+              throw new Error('no');
+            }),
+          ).toThrow('no');
+          db.transactionSync(() => insert('other'));
+        },
+        { behavior: 'immediate' },
+      );
+      expect(names()).toEqual(['outer', 'other']);
+    });
+
+    test.each([
+      ['an async function', async () => insert('too late')],
+      [
+        'a function that returns a promise',
+        () => {
+          insert('undone');
+          return Promise.reject(new Error('later'));
+        },
+      ],
+    ])('refuses %s, and rolls back', async (_, fn) => {
+      expect(thrown(() => db.transactionSync(fn))).toMatchObject({ code: 'ERR_INVALID_ARG' });
+      await new Promise(setImmediate);
+      expect([names(), db.isTransaction]).toEqual([[], false]);
+    });
+
+    test('puts asynchronous calls off until its end', async () => {
+      let later;
+      db.transactionSync(() => {
+        insert('inside');
+        later = db.run("INSERT INTO items (name) VALUES ('after')");
+        insert('inside, too');
+      });
+      await later;
+      expect(names()).toEqual(['inside', 'inside, too', 'after']);
+    });
+
+    test('throws if its function has ended the transaction itself', () => {
+      expect(thrown(() => db.transactionSync(() => db.execSync('ROLLBACK')))).toMatchObject({
+        code: 'ERR_CLOSED',
+      });
+      insert('one');
+      expect(names()).toEqual(['one']);
+    });
+
+    test('rolls back if the commit is refused', () => {
+      db.execSync('CREATE TABLE parts (item REFERENCES items DEFERRABLE INITIALLY DEFERRED)');
+      const error = thrown(() =>
+        db.transactionSync(() => {
+          insert('one');
+          db.runSync('INSERT INTO parts VALUES (99)');
+        }),
+      );
+      expect(error).toMatchObject({ code: 'SQLITE_CONSTRAINT' });
+      expect([names(), db.isTransaction]).toEqual([[], false]);
+    });
+
+    test('throws in the middle if the actor is taken over, and nothing is left', async () => {
+      // Between two synchronous calls nothing can happen on this thread, but for this start, which has begun.
+      const other = store.openDatabase('a', { allowBlocking: true });
+      const error = thrown(() => {
+        for (;;) {
+          db.transactionSync(() => {
+            insert('lost');
+            insert('lost, too');
+          });
+          db.execSync('DELETE FROM items');
+        }
+      });
+      expect(error).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
+      expect(thrown(() => names())).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
+      const next = await other;
+      expect(names(next).length % 2).toBe(0);
+    });
+  });
+
+  describe('a busy database', () => {
+    test('refuses synchronous calls until the asynchronous one is answered', async () => {
+      const long = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200000)';
+      const write = db.run(`${long} INSERT INTO items (name) SELECT 'all ' || max(i) FROM n`);
+      expect(thrown(() => names())).toMatchObject({ code: 'ERR_BUSY', retryable: true });
+      await write;
+      expect(names()).toEqual(['all 200000']);
+    });
+
+    test('lets only the transaction make calls that is open', async () => {
+      await db.transaction(async (tx) => {
+        insert('inside', tx);
+        expect(thrown(() => insert('outside'))).toMatchObject({ code: 'ERR_BUSY' });
+        tx.transactionSync(() => insert('nested', tx));
+        await tx.run("INSERT INTO items (name) VALUES ('async')");
+        expect(names(tx)).toEqual(['inside', 'nested', 'async']);
+      });
+      expect(names()).toEqual(['inside', 'nested', 'async']);
+    });
+
+    test('refuses calls of a transaction that is over', async () => {
+      let kept;
+      await db.transaction((tx) => {
+        kept = tx;
+      });
+      expect(thrown(() => names(kept))).toMatchObject({ code: 'ERR_CLOSED' });
+    });
+  });
+
+  describe('a closed database', () => {
+    test('refuses synchronous calls', async () => {
+      const statement = db.prepareSync('SELECT 1');
+      await db.close();
+      for (const call of [
+        () => db.getSync('SELECT 1'),
+        () => db.execSync('SELECT 1'),
+        () => db.transactionSync(() => {}),
+        () => db.prepareSync('SELECT 1'),
+        () => db.serializeSync(),
+        () => statement.getSync(),
+        () => db.iterateSync('SELECT 1').next(),
+      ]) {
+        expect(thrown(call).code).toBe('ERR_CLOSED');
+      }
+    });
+
+    test('that is closed inside a transaction rolls it back', async () => {
+      let closed;
+      const error = thrown(() =>
+        db.transactionSync(() => {
+          insert('lost');
+          closed = db.close();
+          insert('refused');
+        }),
+      );
+      expect(error.code).toBe('ERR_CLOSED');
+      await closed;
+      const next = await store.openDatabase('a', { allowBlocking: true });
+      expect(names(next)).toEqual([]);
+    });
+  });
+
+  describe('a read-only database', () => {
+    test('has synchronous calls, and follows its owner', async () => {
+      insert('one');
+      const reader = await store.openDatabase('a', { readOnly: true, allowBlocking: true });
+      expect(names(reader)).toEqual(['one']);
+      insert('two');
+      expect(names(reader)).toEqual(['one', 'two']);
+      expect(thrown(() => insert('three', reader))).toMatchObject({ code: 'SQLITE_READONLY' });
+      reader.transactionSync(() => {
+        expect(names(reader)).toEqual(['one', 'two']);
+        insert('three');
+        expect(names(reader)).toEqual(['one', 'two']);
+      });
+      expect(names(reader)).toEqual(['one', 'two', 'three']);
+    });
+  });
+
+  describe('deferred durability', () => {
+    let deferred;
+    beforeEach(async () => {
+      await db.close();
+      deferred = await store.openDatabase('a', { durability: 'deferred', allowBlocking: true });
+    });
+
+    test('makes writes durable later, many at a time, and flushed() waits for that', async () => {
+      for (let index = 0; index < 500; index += 1) insert(`item ${index}`, deferred);
+      await deferred.run("INSERT INTO items (name) VALUES ('async')");
+      await deferred.flushed();
+      expect(deferred.stats().transactions).toBe(501);
+      const reader = await store.openDatabase('a', { readOnly: true, allowBlocking: true });
+      expect(names(reader)).toHaveLength(501);
+    });
+
+    test('closes when all is durable', async () => {
+      insert('one', deferred);
+      await deferred.close();
+      expect(names(await store.openDatabase('a', { allowBlocking: true }))).toEqual(['one']);
+    });
+
+    test('rejects flushed() and everything after a takeover', async () => {
+      insert('durable', deferred);
+      await deferred.flushed();
+      const next = await store.openDatabase('a', { allowBlocking: true });
+      insert('lost', deferred);
+      expect((await rejection(deferred.flushed())).code).toBe('ERR_FENCE_MISMATCH');
+      expect(thrown(() => names(deferred)).code).toBe('ERR_FENCE_MISMATCH');
+      expect((await rejection(deferred.get('SELECT 1'))).code).toBe('ERR_FENCE_MISMATCH');
+      expect((await rejection(deferred.flushed())).code).toBe('ERR_FENCE_MISMATCH');
+      // Nothing new.
+      await deferred.close();
+      expect(names(next)).toEqual(['durable']);
+    });
+
+    test('tells of a loss at the latest when the database is closed', async () => {
+      // The pages are in memory then.
+      insert('durable', deferred);
+      await deferred.flushed();
+      const next = await store.openDatabase('a', { allowBlocking: true });
+      insert('lost', deferred);
+      expect((await rejection(deferred.close())).code).toBe('ERR_FENCE_MISMATCH');
+      expect(names(next)).toEqual(['durable']);
+      const again = await store.openDatabase('a', { durability: 'deferred', allowBlocking: true });
+      insert('durable, too', again);
+      await again.flushed();
+      const last = await store.openDatabase('a', { allowBlocking: true });
+      insert('lost', again);
+      // Long enough for the commit to have failed, most of the time.
+      await new Promise((resolve) => {
+        setTimeout(resolve, 50);
+      });
+      expect((await rejection(again.close())).code).toBe('ERR_FENCE_MISMATCH');
+      expect(names(last)).toEqual(['durable', 'durable, too']);
+    });
+
+    test('takes a transaction of any size', async () => {
+      deferred.runSync(
+        'INSERT INTO items WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000) ' +
+          'SELECT i, hex(randomblob(2000)) FROM n',
+      );
+      insert('small', deferred);
+      await deferred.flushed();
+      const reader = await store.openDatabase('a', { readOnly: true, allowBlocking: true });
+      expect(names(reader)).toHaveLength(3_001);
+    });
+
+    test('is refused where it makes no sense', async () => {
+      for (const options of [{ durability: 'never' }, { durability: 'deferred', readOnly: true }]) {
+        expect((await rejection(store.openDatabase('a', options))).code).toBe('ERR_INVALID_ARG');
+      }
+      expect((await rejection(store.openDatabase('a', { allowBlocking: 'yes' }))).code).toBe(
+        'ERR_INVALID_ARG',
+      );
+    });
+  });
+});

@@ -1,0 +1,138 @@
+//! Calls on their caller's own thread: the synchronous face.
+//!
+//! Such a call takes a turn of the database without the pool, if nothing else of the database waits or runs. It never
+//! waits for another call: a caller whose thread is that of an event loop would wait for itself. It waits for the end
+//! of upkeep that has begun, which takes microseconds, and for the commit of what it writes itself.
+
+use std::sync::PoisonError;
+
+use crate::database::call::{Answer, Call};
+use crate::database::commits::{Gated, Mark, deliver};
+use crate::database::error::DatabaseError;
+use crate::database::interrupt::CallNumber;
+use crate::database::schedule::queue::DATABASE;
+use crate::sync::{MutexGuard, oneshot};
+
+use super::Database;
+use super::state::{Abandoned, State};
+
+impl Database {
+    /// Runs a call on this thread, which must not be one that runs tasks of an async runtime. Returns its answer when
+    /// that may leave: at once, or when what the call has written is durable.
+    pub fn call_here(&self, scope: u32, call: Call) -> Result<Answer, DatabaseError> {
+        let number = self.begin_here(scope)?;
+        let _entered = self.shared.pool.runtime().enter();
+        let (mark, waits_for_all) = (self.commits.mark(), call.waits_for_all());
+        self.interrupt.begin(number);
+        let answer = self.run_counted(call, scope);
+        let answer = self.or_expired(scope, answer);
+        self.interrupt.end();
+        self.after_call();
+        self.end_here(mark, answer, waits_for_all)
+    }
+
+    /// Takes the turn, or says why it cannot be had now.
+    fn begin_here(&self, scope: u32) -> Result<CallNumber, DatabaseError> {
+        if self.shared.engine.is_remote() && !self.settings.may_block {
+            return Err(DatabaseError::WouldBlock);
+        }
+        let mut state = self.after_upkeep(self.state());
+        while state.running.is_none()
+            && let Some(upkeep) = Self::next_upkeep(&mut state)
+        {
+            state.running = Some((state.queue.number(), 0, DATABASE));
+            state.is_upkeep = true;
+            drop(state);
+            let _entered = self.shared.pool.runtime().enter();
+            self.keep_up(&upkeep);
+            self.after_call();
+            state = self.state();
+            self.nothing_runs(&mut state);
+        }
+        self.refuse_now(&state, scope)?;
+        let number = state.queue.number();
+        state.running = Some((number, 0, scope));
+        state.is_upkeep = false;
+        Ok(number)
+    }
+
+    fn refuse_now(&self, state: &State, scope: u32) -> Result<(), DatabaseError> {
+        if state.abandoned != Abandoned::No || (state.closed && scope == DATABASE) {
+            return Err(DatabaseError::Closed("the database is closed".to_owned()));
+        }
+        if !state.queue.is_open(scope) {
+            return Err(state.ended.why(scope));
+        }
+        let why = if state.running.is_some() {
+            "another call of the database runs; await it first"
+        } else if !state.queue.is_innermost(scope) {
+            "a transaction is open, whose own calls run until it ends"
+        } else if state.queue.has_next() {
+            "another call of the database waits; await it first"
+        } else if !self.commits.is_deferred() && self.commits.is_pending() {
+            "what another call of the database has written is not durable yet; await that call first"
+        } else {
+            return Ok(());
+        };
+        Err(DatabaseError::Busy(why.to_owned()))
+    }
+
+    /// Waits until no upkeep runs.
+    fn after_upkeep<'s>(&'s self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        while state.running.is_some() && state.is_upkeep {
+            state.is_awaited = true;
+            state = self.upkeep_over.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state
+    }
+
+    /// A turn is over.
+    pub(super) fn nothing_runs(&self, state: &mut State) {
+        state.running = None;
+        if std::mem::take(&mut state.is_awaited) {
+            // Synchronous calls come from one thread, the one that has opened the database.
+            self.upkeep_over.notify_one();
+        }
+    }
+
+    /// Gives the turn up, and sees to it that what was written gets durable.
+    fn end_here(
+        &self,
+        mark: Mark,
+        answer: Result<Answer, DatabaseError>,
+        waits_for_all: bool,
+    ) -> Result<Answer, DatabaseError> {
+        let mut state = self.state();
+        self.nothing_runs(&mut state);
+        let again = state.has_work();
+        let (passes, flight) = if waits_for_all { (false, None) } else { self.commits.pass(mark) };
+        if passes {
+            if again {
+                self.schedule(state);
+            } else {
+                drop(state);
+            }
+            if let Some(flight) = flight {
+                flight.set_off_elsewhere();
+            }
+            return answer;
+        }
+        let (sender, told) = oneshot::channel();
+        let reply = Box::new(move |answer| drop(sender.send(answer)));
+        let ready =
+            self.commits.gate(mark, Gated { job: 0, answer, reply, is_lasting: false, waits_for_all });
+        let flight = self.commits.begin();
+        if again {
+            self.schedule(state);
+        } else {
+            drop(state);
+        }
+        deliver(ready);
+        if let Some(flight) = flight {
+            flight.set_off(self.shared.pool.runtime(), true);
+        }
+        self.shared.engine.wait(told).unwrap_or_else(|_| {
+            Err(DatabaseError::Closed("the database has ended before the call was answered".to_owned()))
+        })
+    }
+}
