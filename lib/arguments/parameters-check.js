@@ -7,6 +7,17 @@ const { types } = require('node:util');
 const check = require('./check.js');
 const { BatonError } = require('../error.js');
 
+/** Of a {@link Real}, whichever copy of this package has made it. */
+const AS_REAL = Symbol.for('batondb.real');
+
+/** A number that is bound as REAL even if it is whole. */
+class Real {
+  /** @param {number} value */
+  constructor(value) {
+    this[AS_REAL] = value;
+  }
+}
+
 const EXPECTED = 'null, a number, a bigint, a string, a boolean, an ArrayBufferView or an ArrayBuffer';
 
 /**
@@ -95,4 +106,4 @@ function hint(value) {
   return typeof value === 'object' ? ' (pass JSON.stringify(value) to store it as JSON)' : '';
 }
 
-module.exports = { bareName, blobBytes, label, plainObject };
+module.exports = { AS_REAL, Real, bareName, blobBytes, label, plainObject };

@@ -11,7 +11,7 @@
 
 const check = require('./check.js');
 const { BatonError } = require('../error.js');
-const { bareName, blobBytes, label, plainObject } = require('./parameters-check.js');
+const { AS_REAL, bareName, blobBytes, label, plainObject } = require('./parameters-check.js');
 
 const POSITIONAL = 1;
 const NAMED = 2;
@@ -115,6 +115,11 @@ class ParamWriter {
       this.#tag(NULL, 0);
       return;
     }
+    const real = /** @type {any} */ (value)?.[AS_REAL];
+    if (real !== undefined) {
+      this.#real(real);
+      return;
+    }
     const bytes = blobBytes(value, name, key);
     this.#tag(BLOB, 4 + bytes.length);
     this.#view.setUint32(this.#at, bytes.length);
@@ -137,6 +142,11 @@ class ParamWriter {
       const expected = "a number other than NaN, which SQLite cannot store (pass null for SQL's NULL)";
       throw check.invalid(label(name, key), expected, value);
     }
+    this.#real(value);
+  }
+
+  /** @param {number} value */
+  #real(value) {
     this.#tag(REAL, 8);
     this.#view.setFloat64(this.#at, value);
     this.#at += 8;

@@ -13,15 +13,26 @@ const { traceparent } = require('./traceparent.js');
  */
 const HINT = Symbol.for('batondb.integerHint');
 
+/** Whether an adapter's rows have blobs as `Buffer`. */
+const BUFFERS = Symbol.for('batondb.buffers');
+
 const QUERY_OPTIONS = ['rowMode', 'readBigInts', 'signal', 'timeoutMs', 'traceparent'];
 const SYNC_QUERY_OPTIONS = ['rowMode', 'readBigInts'];
 const BEHAVIORS = ['deferred', 'immediate', 'exclusive'];
+
+/**
+ * What was made of options that an adapter uses for every call.
+ *
+ * @type {WeakMap<object, import('../results/rows.js').RowFormat>}
+ */
+const known = new WeakMap();
 
 /** @type {Query} */
 const QUERY_DEFAULT = Object.freeze({
   rowMode: 'object',
   readBigInts: false,
   integerHint: undefined,
+  buffers: false,
   signal: undefined,
   timeoutMs: undefined,
   traceparent: undefined,
@@ -60,6 +71,7 @@ function queryOptions(value) {
     rowMode,
     readBigInts: check.boolean(options.readBigInts ?? false, 'options.readBigInts'),
     integerHint: /** @type {any} */ (options)[HINT],
+    buffers: /** @type {any} */ (options)[BUFFERS] === true,
     ...limits(options),
   };
 }
@@ -74,8 +86,24 @@ function syncOptions(value) {
   if (value === undefined) {
     return QUERY_DEFAULT;
   }
+  const format = known.get(/** @type {object} */ (value));
+  if (format !== undefined) {
+    return format;
+  }
   check.object(value, 'options', SYNC_QUERY_OPTIONS);
   return queryOptions(value);
+}
+
+/**
+ * Options for any number of synchronous calls, which are checked only here.
+ *
+ * @template {object} T
+ * @param {T} options
+ * @returns {Readonly<T>}
+ */
+function checkedOptions(options) {
+  known.set(options, syncOptions(options));
+  return Object.freeze(options);
 }
 
 /** @param {unknown} value */
@@ -137,8 +165,10 @@ function batchStatements(value) {
 }
 
 module.exports = {
+  BUFFERS,
   HINT,
   batchStatements,
+  checkedOptions,
   limitOptions,
   queryOptions,
   sqlText,

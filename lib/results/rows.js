@@ -49,7 +49,7 @@ const { latin1Slice, utf8Slice } =
 /**
  * The format of returned rows.
  *
- * @typedef {{ rowMode: 'object' | 'array', readBigInts: boolean, integerHint?: string | undefined }} RowFormat
+ * @typedef {{ rowMode: 'object' | 'array', readBigInts: boolean, integerHint?: string | undefined, buffers?: boolean }} RowFormat
  */
 
 /** The columns that the answers of one database had, so that those of a repeated query are parsed only once. */
@@ -128,6 +128,7 @@ class RowReader {
   #asArray;
   #readBigInts;
   #integerHint;
+  #buffers;
   #text = '';
   #textAt = 0;
   /** @type {string[]} */
@@ -143,7 +144,7 @@ class RowReader {
   constructor(
     { bytes, view, rows, columnsBytes },
     { names, hasProto },
-    { rowMode, readBigInts, integerHint },
+    { rowMode, readBigInts, integerHint, buffers },
   ) {
     this.rowsLeft = rows;
     this.#bytes = bytes;
@@ -153,6 +154,7 @@ class RowReader {
     this.#asArray = rowMode === 'array';
     this.#readBigInts = readBigInts;
     this.#integerHint = integerHint;
+    this.#buffers = buffers;
     const textAt = HEADER_BYTES + columnsBytes;
     const textEnd = textAt + view.getUint32(32);
     if (textEnd > textAt) {
@@ -256,7 +258,8 @@ class RowReader {
         const end = at + 4 + this.#view.getUint32(at);
         this.#at = end;
         // A copy, since a view would keep the whole chunk in memory.
-        return Uint8Array.prototype.slice.call(this.#bytes, at + 4, end);
+        const blob = Uint8Array.prototype.slice.call(this.#bytes, at + 4, end);
+        return this.#buffers ? Buffer.from(blob.buffer) : blob;
       }
     }
   }

@@ -1,0 +1,286 @@
+// The `Database` of better-sqlite3, on an open database of Baton.
+
+'use strict';
+
+const { inspect } = require('node:util');
+
+const check = require('../../lib/arguments/check.js');
+const { BatonError, isBatonError } = require('../../lib/error.js');
+const { attachedMain, backup } = require('./backup.js');
+const { SqliteError, translated, unavailable } = require('./errors.js');
+const { defineAggregate, defineFunction } = require('./functions.js');
+const { Handle } = require('./handle.js');
+const { Statement, flag } = require('./statement.js');
+const { transactionFunctions } = require('./transaction.js');
+
+/** @typedef {import('../../index.js').Database} Baton */
+
+const METHODS = ['prepareSync', 'execSync', 'transactionSync', 'serializeSync', 'serialize', 'close'];
+const OPTIONS = ['readonly', 'fileMustExist', 'timeout', 'verbose'];
+
+class Database {
+  static SqliteError = SqliteError;
+
+  #handle;
+
+  /**
+   * @param {Baton} database
+   * @param {Record<string, any>} [options]
+   */
+  constructor(database, options) {
+    this.#handle = new Handle(opened(database));
+    this.#handle.verbose = chosen(options ?? {}, this.readonly);
+  }
+
+  get name() {
+    return this.#handle.database.actorId;
+  }
+
+  get open() {
+    return this.#handle.isOpen && !this.#handle.database.closed;
+  }
+
+  get inTransaction() {
+    return this.#handle.isOpen && this.#handle.database.isTransaction;
+  }
+
+  get readonly() {
+    return this.#handle.database.startup.outcome === 'read-only';
+  }
+
+  /** A store may be in memory, and a database does not know. */
+  get memory() {
+    return false;
+  }
+
+  /** @param {unknown} sql */
+  prepare(sql) {
+    return this.#prepare(text(sql), false);
+  }
+
+  /** @param {unknown} fn */
+  transaction(fn) {
+    if (typeof fn !== 'function') {
+      throw new TypeError(`The first argument must be a function. Received ${typeof fn}`);
+    }
+    this.#handle.check();
+    return transactionFunctions(this.#handle, this, fn);
+  }
+
+  /**
+   * @param {unknown} source
+   * @param {any} [options]
+   */
+  pragma(source, options) {
+    const sql = `PRAGMA ${text(source)}`;
+    const { simple = false } = record(options, 'second');
+    if (typeof simple !== 'boolean') {
+      throw new TypeError('The "simple" option must be a boolean');
+    }
+    this.#handle.check();
+    this.#handle.checkNoIterators();
+    const statement = this.#prepare(sql, true);
+    return simple ? statement.pluck().get() : statement.all();
+  }
+
+  /** @param {unknown} source */
+  explain(source) {
+    const statement = this.#prepared(`EXPLAIN ${text(source)}`);
+    // SQLite does not need the values of parameters for that.
+    const nulls = statement.parameters.map(() => null);
+    return this.#handle.run(() => statement.allSync(nulls));
+  }
+
+  /** @param {unknown} sql */
+  exec(sql) {
+    const source = text(sql);
+    const handle = this.#handle;
+    handle.check();
+    handle.checkNoIterators();
+    handle.log(() => source);
+    handle.run(() => handle.database.execSync(source));
+    return this;
+  }
+
+  /** @param {any} [options] */
+  serialize(options) {
+    attachedMain(record(options, 'first'));
+    const handle = this.#handle;
+    handle.check();
+    handle.checkNoIterators();
+    const { buffer, byteOffset, byteLength } = handle.run(() => handle.database.serializeSync());
+    return Buffer.from(buffer, byteOffset, byteLength);
+  }
+
+  /**
+   * @param {unknown} filename
+   * @param {any} [options]
+   */
+  async backup(filename, options) {
+    this.#handle.check();
+    return await backup(this.#handle.database, filename, options);
+  }
+
+  /**
+   * @param {unknown} name
+   * @param {any} options
+   * @param {unknown} [fn]
+   */
+  function(name, options, fn) {
+    defineFunction(this.#handle, name, options, fn);
+    return this;
+  }
+
+  /**
+   * @param {unknown} name
+   * @param {any} options
+   */
+  aggregate(name, options) {
+    defineAggregate(this.#handle, name, options);
+    return this;
+  }
+
+  /** @returns {never} */
+  table() {
+    throw unavailable('table()', 'Baton has no virtual tables written in JavaScript');
+  }
+
+  /** @returns {never} */
+  loadExtension() {
+    throw unavailable('loadExtension()', 'an extension could reach past the fence of the actor');
+  }
+
+  /** @param {...unknown} on */
+  defaultSafeIntegers(...on) {
+    this.#handle.checkIdle();
+    this.#handle.safeIntegers = flag(on);
+    return this;
+  }
+
+  /** @param {...unknown} on */
+  unsafeMode(...on) {
+    this.#handle.checkIdle();
+    if (flag(on)) {
+      throw unavailable('unsafeMode()', 'what it switches off keeps the database of the actor whole');
+    }
+    return this;
+  }
+
+  close() {
+    const handle = this.#handle;
+    handle.checkIdle();
+    handle.checkNoIterators();
+    if (handle.isOpen) {
+      handle.isOpen = false;
+      handle.database.close().catch((error) => {
+        // Better-sqlite3 rolls back what is open, too. Anything else is a loss that somebody must hear of.
+        if (!isBatonError(error, 'ERR_CLOSED')) {
+          process.emitWarning(error);
+        }
+      });
+    }
+    return this;
+  }
+
+  [inspect.custom]() {
+    const { name, open, inTransaction, readonly, memory } = this;
+    return Object.assign(Object.create({ constructor: Database }), {
+      name,
+      open,
+      inTransaction,
+      readonly,
+      memory,
+    });
+  }
+
+  /**
+   * @param {string} sql
+   * @param {boolean} isPragma
+   */
+  #prepare(sql, isPragma) {
+    return new Statement(this.#handle, this, this.#prepared(sql), isPragma);
+  }
+
+  /** @param {string} sql */
+  #prepared(sql) {
+    const handle = this.#handle;
+    handle.check();
+    try {
+      return handle.database.prepareSync(sql);
+    } catch (error) {
+      // There is no statement in the SQL, or more than one.
+      throw isBatonError(error, 'ERR_INVALID_ARG') && !sql.includes('\0')
+        ? new RangeError(/** @type {Error} */ (error).message, { cause: error })
+        : translated(error);
+    }
+  }
+}
+
+/** @param {unknown} sql */
+function text(sql) {
+  if (typeof sql !== 'string') {
+    throw new TypeError(`The first argument must be a string. Received ${typeof sql}`);
+  }
+  return sql;
+}
+
+/**
+ * @param {any} options
+ * @param {string} which
+ */
+function record(options, which) {
+  if (options !== undefined && typeof options !== 'object') {
+    throw new TypeError(`The ${which} argument must be an object with options. Received ${typeof options}`);
+  }
+  return options ?? {};
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Baton}
+ */
+function opened(value) {
+  const candidate = /** @type {any} */ (value);
+  if (candidate instanceof Object && METHODS.every((method) => typeof candidate[method] === 'function')) {
+    return candidate;
+  }
+  if (typeof value === 'string' || value === undefined || ArrayBuffer.isView(value)) {
+    throw new BatonError(
+      'ERR_INVALID_ARG',
+      `new Database(${value === undefined || typeof value === 'string' ? check.show(value) : 'buffer'}) opens no file ` +
+        "here. It takes an open database of Baton: const store = await Store.open({ path: './data' }); " +
+        "new Database(await store.openDatabase('app')). store.importFrom('app', file) moves a SQLite file into the store",
+    );
+  }
+  throw check.invalid('database', 'a Database of store.openDatabase(actorId)', value);
+}
+
+/**
+ * @param {Record<string, any>} options Those of better-sqlite3.
+ * @param {boolean} isReadOnly
+ * @returns {((sql: string) => unknown) | undefined}
+ */
+function chosen(options, isReadOnly) {
+  const { readonly, verbose } = check.object(options, 'options', OPTIONS);
+  if (readonly && !isReadOnly) {
+    const message =
+      'The "options.readonly" property is of no use here: pass a database of store.openDatabase(actorId, { readOnly: true })';
+    throw new BatonError('ERR_INVALID_ARG', message);
+  }
+  if (verbose !== undefined && verbose !== null && typeof verbose !== 'function') {
+    throw new TypeError('The "verbose" option must be a function');
+  }
+  return verbose ?? undefined;
+}
+
+/** With or without `new`, as better-sqlite3 has it. */
+const Callable = new Proxy(Database, {
+  apply: (target, _, [database, options]) => new target(database, options),
+});
+Object.defineProperty(Database.prototype, 'constructor', {
+  value: Callable,
+  writable: true,
+  configurable: true,
+});
+
+module.exports = { Database: Callable };

@@ -1,0 +1,111 @@
+// `db.function` and `db.aggregate`: the arguments of better-sqlite3, for the methods of the Baton database.
+
+'use strict';
+
+const { translated, unavailable } = require('./errors.js');
+
+/** @typedef {InstanceType<typeof import('./handle.js').Handle>} Handle */
+
+const ARGUMENTS_MAX = 100;
+const SWITCHES = ['deterministic', 'directOnly', 'varargs'];
+
+/**
+ * @param {Handle} handle
+ * @param {unknown} name
+ * @param {any} options
+ * @param {unknown} fn
+ */
+function defineFunction(handle, name, options, fn) {
+  if (typeof options === 'function') {
+    [options, fn] = [{}, options];
+  }
+  const chosen = checked(name, options ?? {});
+  if (typeof fn !== 'function') {
+    throw new TypeError('The last argument must be a function');
+  }
+  if (!chosen.varargs) {
+    argumentCount(fn.length);
+  }
+  define(handle, 'function', name, chosen, fn);
+}
+
+/**
+ * @param {Handle} handle
+ * @param {unknown} name
+ * @param {any} options
+ */
+function defineAggregate(handle, name, options) {
+  const chosen = checked(name, options);
+  const { start = null, step, inverse, result } = options;
+  for (const [key, value] of Object.entries({ step, inverse, result })) {
+    if (
+      (value !== undefined && value !== null && typeof value !== 'function') ||
+      (key === 'step' && !value)
+    ) {
+      throw new TypeError(`The "${key}" option must be a function`);
+    }
+  }
+  if (!chosen.varargs) {
+    argumentCount(Math.max(step.length, inverse?.length ?? 0, 1) - 1);
+  }
+  const functions = { start, step, ...(inverse && { inverse }), ...(result && { result }) };
+  define(handle, 'aggregate', name, { ...chosen, ...functions });
+}
+
+/**
+ * @param {unknown} name
+ * @param {any} options
+ */
+function checked(name, options) {
+  if (typeof name !== 'string' || name === '') {
+    throw new TypeError('The first argument must be a string, the name of the function');
+  }
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError('The second argument must be an object with options');
+  }
+  /** @type {Record<string, any>} */
+  const chosen = {};
+  for (const key of [...SWITCHES, 'safeIntegers']) {
+    if (key in options) {
+      if (typeof options[key] !== 'boolean') {
+        throw new TypeError(`The "${key}" option must be a boolean`);
+      }
+      chosen[key] = options[key];
+    }
+  }
+  return chosen;
+}
+
+/** @param {number} count */
+function argumentCount(count) {
+  if (!Number.isInteger(count) || count < 0) {
+    throw new TypeError('The length of a function must be a whole number, 0 or more');
+  }
+  if (count > ARGUMENTS_MAX) {
+    throw new RangeError(`A function in SQL has at most ${ARGUMENTS_MAX} arguments. Received ${count}`);
+  }
+}
+
+/**
+ * @param {Handle} handle
+ * @param {'function' | 'aggregate'} method
+ * @param {string} name
+ * @param {Record<string, any>} options With the names of node:sqlite for what Baton takes as well.
+ * @param {Function[]} fn
+ */
+function define(handle, method, name, { safeIntegers, ...options }, ...fn) {
+  handle.check();
+  handle.checkNoIterators();
+  const database = /** @type {any} */ (handle.database);
+  if (typeof database[method] !== 'function') {
+    throw unavailable(`${method}()`, `this version of Baton has no database.${method}()`);
+  }
+  const useBigIntArguments = safeIntegers ?? handle.safeIntegers;
+  try {
+    database[method](name, { ...options, useBigIntArguments }, ...fn);
+  } catch (error) {
+    throw translated(error);
+  }
+}
+
+module.exports = { defineAggregate, defineFunction };
