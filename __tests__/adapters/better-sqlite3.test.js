@@ -53,6 +53,33 @@ describe('programs for better-sqlite3', () => {
     const expected = saidBy(program, peer);
     expect(saidBy(program, own)).toEqual(expected);
     expect(expected.length).toBeGreaterThan(5);
-    peer.close();
+  });
+
+  (hasPeer ? test : test.skip)('what is told to the verbose function', async () => {
+    const [expected, said] = [[], []];
+    const peer = new (benches('better-sqlite3'))(':memory:', { verbose: (sql) => expected.push(sql) });
+    const own = new Database(await store.openDatabase('verbose'), { verbose: (sql) => said.push(sql) });
+    for (const db of [peer, own]) {
+      db.exec('CREATE TABLE t (a, b)');
+      db.prepare('INSERT INTO t VALUES (?, $b)').run(5, { b: "it's" });
+      db.prepare('SELECT ?2, ?, ?1 -- a ? too\n').all(9, { 1: 1.25, 2: null });
+      db.prepare('SELECT \'?\', "a" AS [?], a$b, ? FROM (SELECT a, 1 AS a$b FROM t)')
+        .safeIntegers()
+        .get(2n ** 60n);
+      expect(() => db.prepare('INSERT INTO nowhere VALUES (1)')).toThrow('nowhere');
+      const rows = db.prepare('SELECT a FROM t WHERE b <> ?').iterate(Buffer.from([1, 255]));
+      rows.next();
+      rows.return();
+      db.pragma('user_version');
+      db.transaction(() => {})();
+    }
+    expect(said).toEqual(expected);
+    expect(said).toContain("INSERT INTO t VALUES (5.0, 'it''s')");
+    const failing = new Database(await store.openDatabase('failing'), {
+      verbose: () => {
+        throw new EvalError('mine');
+      },
+    });
+    expect(() => failing.prepare('SELECT 1').get()).toThrow(EvalError);
   });
 });

@@ -18,47 +18,49 @@ const NO_PROMISE =
  * @param {Function} fn
  */
 function transactionFunctions(handle, database, fn) {
-  const deferred = transactionFunction(handle, fn, 'deferred');
   const functions = {
-    default: deferred,
-    deferred,
-    immediate: transactionFunction(handle, fn, 'immediate'),
-    exclusive: transactionFunction(handle, fn, 'exclusive'),
+    default: transactionFunction(handle, fn, 'BEGIN'),
+    deferred: transactionFunction(handle, fn, 'BEGIN DEFERRED', 'deferred'),
+    immediate: transactionFunction(handle, fn, 'BEGIN IMMEDIATE', 'immediate'),
+    exclusive: transactionFunction(handle, fn, 'BEGIN EXCLUSIVE', 'exclusive'),
   };
   const properties = Object.fromEntries(Object.entries(functions).map(([name, value]) => [name, { value }]));
-  for (const each of new Set(Object.values(functions))) {
+  for (const each of Object.values(functions)) {
     Object.defineProperties(each, { ...properties, database: { value: database, enumerable: true } });
   }
-  return deferred;
+  return functions.default;
 }
 
 /**
  * @param {Handle} handle
  * @param {Function} fn
- * @param {Behavior} behavior
+ * @param {string} begin
+ * @param {Behavior} [behavior]
  */
-function transactionFunction(handle, fn, behavior) {
+function transactionFunction(handle, fn, begin, behavior) {
   /**
    * @this {unknown}
    * @param {...unknown} args
    */
   return function sqliteTransaction(...args) {
-    return inTransaction(handle, () => fn.apply(this, args), { fn, behavior });
+    return inTransaction(handle, () => fn.apply(this, args), { fn, begin, behavior });
   };
 }
 
 /**
  * @param {Handle} handle
  * @param {() => any} call
- * @param {{ fn: Function, behavior: Behavior }} options
+ * @param {{ fn: Function, begin: string, behavior?: Behavior }} options What to tell the `verbose` function, among others.
  */
-function inTransaction(handle, call, { fn, behavior }) {
+function inTransaction(handle, call, { fn, begin, behavior = 'deferred' }) {
   handle.check();
   handle.checkNoIterators();
   if (types.isAsyncFunction(fn)) {
     // Not even begun: what comes after its first `await` would run outside of the transaction.
     throw new TypeError(NO_PROMISE);
   }
+  const isInner = handle.database.isTransaction;
+  handle.log(() => (isInner ? 'SAVEPOINT' : begin));
   /** @type {{ error: unknown } | undefined} */
   let own;
   const guarded = () => {
@@ -70,9 +72,11 @@ function inTransaction(handle, call, { fn, behavior }) {
         throw new TypeError(NO_PROMISE);
       }
       handle.checkNoIterators();
+      handle.log(() => (isInner ? 'RELEASE' : 'COMMIT'));
       return value;
     } catch (error) {
       own = { error };
+      handle.log(() => (isInner ? 'ROLLBACK TO' : 'ROLLBACK'));
       throw error;
     }
   };
