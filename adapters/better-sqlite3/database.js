@@ -16,7 +16,7 @@ const { transactionFunctions } = require('./transaction.js');
 /** @typedef {import('../../index.js').Database} Baton */
 
 const METHODS = ['prepareSync', 'execSync', 'transactionSync', 'serializeSync', 'serialize', 'close'];
-const OPTIONS = ['readonly', 'fileMustExist', 'timeout', 'verbose'];
+const OPTIONS = ['readonly', 'fileMustExist', 'timeout', 'verbose', 'nativeBinding'];
 
 class Database {
   static SqliteError = SqliteError;
