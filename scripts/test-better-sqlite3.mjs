@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PROGRAMS = join(ROOT, 'scripts', 'better-sqlite3');
+const TYPES = 'types.test-d.mts';
 const TIMEOUT_MS = 120_000;
 
 const PACKAGES = [
@@ -21,11 +22,15 @@ const PACKAGES = [
   '@lucia-auth/adapter-sqlite@3.0.2',
   '@mikro-orm/better-sqlite@6.6.16',
   '@mikro-orm/core@6.6.16',
+  '@types/better-sqlite3@7.6.13',
+  '@types/node@20.19.43',
   'better-auth@1.7.25',
   'better-sqlite3@12.11.1',
   'better-sqlite3-session-store@0.1.0',
+  'drizzle-orm@0.45.4',
   'express-session@1.19.0',
   'knex@3.3.0',
+  'kysely@0.29.9',
   'lucia@3.2.2',
   'plainjob@0.0.14',
   'rate-limiter-flexible@11.4.0',
@@ -62,13 +67,27 @@ function prepare(folder) {
   cpSync(PROGRAMS, folder, { recursive: true });
 }
 
+/**
+ * A database of this adapter is one of better-sqlite3 also for TypeScript.
+ *
+ * @param {string} folder
+ */
+function checkTypes(folder) {
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const options =
+    '--ignoreConfig --noEmit --skipLibCheck --strict --module nodenext --target esnext --types node';
+  run(folder, process.execPath, tsc, ...options.split(' '), TYPES);
+  console.log("passed  the types of batondb/better-sqlite3 against better-sqlite3's own");
+}
+
 const all = readdirSync(PROGRAMS)
-  .map((file) => basename(file, '.mjs'))
-  .filter((name) => name !== 'run');
+  .filter((file) => file !== 'run.mjs' && file !== TYPES)
+  .map((file) => basename(file, '.mjs'));
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : all;
 const folder = mkdtempSync(join(tmpdir(), 'baton-better-sqlite3-'));
 try {
   prepare(folder);
+  checkTypes(folder);
   for (const program of chosen) {
     run(folder, process.execPath, 'run.mjs', program, 'memory', 'full');
     run(folder, process.execPath, 'run.mjs', program, join(folder, 'data'), 'deferred');

@@ -7,7 +7,7 @@ const { execFileSync } = require('node:child_process');
 const { ROOT, runNode, temporaryDirectory } = require('../helpers.js');
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-const ADAPTERS = ['drizzle', 'durable-object', 'kysely', 'rivetkit'];
+const ADAPTERS = ['better-sqlite3', 'drizzle', 'durable-object', 'kysely', 'rivetkit'];
 const PEERS = ['drizzle-orm', 'kysely'];
 
 test('each adapter has an entry for both module systems, with types', () => {

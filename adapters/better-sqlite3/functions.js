@@ -19,14 +19,14 @@ function defineFunction(handle, name, options, fn) {
   if (typeof options === 'function') {
     [options, fn] = [{}, options];
   }
-  const chosen = checked(name, options ?? {});
+  const { name: own, chosen } = checked(name, options ?? {});
   if (typeof fn !== 'function') {
     throw new TypeError('The last argument must be a function');
   }
   if (!chosen.varargs) {
     argumentCount(fn.length);
   }
-  define(handle, 'function', name, chosen, fn);
+  define(handle, 'function', own, chosen, fn);
 }
 
 /**
@@ -35,7 +35,7 @@ function defineFunction(handle, name, options, fn) {
  * @param {any} options
  */
 function defineAggregate(handle, name, options) {
-  const chosen = checked(name, options);
+  const { name: own, chosen } = checked(name, options);
   const { start = null, step, inverse, result } = options;
   for (const [key, value] of Object.entries({ step, inverse, result })) {
     if (
@@ -49,7 +49,7 @@ function defineAggregate(handle, name, options) {
     argumentCount(Math.max(step.length, inverse?.length ?? 0, 1) - 1);
   }
   const functions = { start, step, ...(inverse && { inverse }), ...(result && { result }) };
-  define(handle, 'aggregate', name, { ...chosen, ...functions });
+  define(handle, 'aggregate', own, { ...chosen, ...functions });
 }
 
 /**
@@ -73,7 +73,7 @@ function checked(name, options) {
       chosen[key] = options[key];
     }
   }
-  return chosen;
+  return { name, chosen };
 }
 
 /** @param {number} count */

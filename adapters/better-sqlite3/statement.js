@@ -201,6 +201,7 @@ class Statement {
     return /** @type {any[] | undefined} */ (this.#bound.values);
   }
 
+  /** @returns {any} Its type depends on what was called before. */
   get #format() {
     return (this.#mode === 'flat' ? AS_OBJECTS : AS_ARRAYS)[+this.#safeIntegers];
   }

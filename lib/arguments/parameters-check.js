@@ -12,6 +12,9 @@ const AS_REAL = Symbol.for('batondb.real');
 
 /** A number that is bound as REAL even if it is whole. */
 class Real {
+  /** @type {number} */
+  [AS_REAL];
+
   /** @param {number} value */
   constructor(value) {
     this[AS_REAL] = value;
