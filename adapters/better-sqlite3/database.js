@@ -175,22 +175,21 @@ class Database {
       handle.database.close().catch((error) => {
         // Better-sqlite3 rolls back what is open, too. Anything else is a loss that somebody must hear of.
         if (!isBatonError(error, 'ERR_CLOSED')) {
-          process.emitWarning(error);
+          const { code, message, stack } = error;
+          process.emitWarning(message, { type: 'BatonWarning', code, detail: stack });
         }
       });
     }
     return this;
   }
 
-  [inspect.custom]() {
+  /**
+   * @param {number} _
+   * @param {import('node:util').InspectOptions} options
+   */
+  [inspect.custom](_, options) {
     const { name, open, inTransaction, readonly, memory } = this;
-    return Object.assign(Object.create({ constructor: Database }), {
-      name,
-      open,
-      inTransaction,
-      readonly,
-      memory,
-    });
+    return `${this.constructor.name} ${inspect({ name, open, inTransaction, readonly, memory }, options)}`;
   }
 
   /**
@@ -241,7 +240,8 @@ function record(options, which) {
  */
 function opened(value) {
   const candidate = /** @type {any} */ (value);
-  if (candidate instanceof Object && METHODS.every((method) => typeof candidate[method] === 'function')) {
+  const isObject = typeof candidate === 'object' && candidate !== null;
+  if (isObject && METHODS.every((method) => typeof candidate[method] === 'function')) {
     return candidate;
   }
   if (typeof value === 'string' || value === undefined || ArrayBuffer.isView(value)) {
