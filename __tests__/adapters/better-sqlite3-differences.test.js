@@ -121,9 +121,7 @@ onEachBackend((openStore) => {
     });
 
     test('of Baton are its own', async () => {
-      const running = baton.run('INSERT INTO item (name) VALUES (1)');
-      const busy = thrown(() => db.exec('SELECT 1'));
-      await running;
+      const busy = await baton.transaction(async () => thrown(() => db.exec('SELECT 1')));
       expect([isBatonError(busy, 'ERR_BUSY'), busy.retryable]).toEqual([true, true]);
       await store.openDatabase('a', { allowBlocking: true });
       const fenced = thrown(() => db.prepare('DELETE FROM item').run());
