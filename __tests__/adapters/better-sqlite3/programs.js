@@ -504,4 +504,22 @@ const PROGRAMS = {
   },
 };
 
-module.exports = { PROGRAMS, TABLES };
+/** What the `verbose` function of a database is told. */
+function logged(open) {
+  const said = [];
+  const db = open({ verbose: (sql) => said.push(sql) });
+  db.exec('CREATE TABLE t (a, b)');
+  db.prepare('INSERT INTO t VALUES (?, $b)').run(5, { b: "it's" });
+  db.prepare('SELECT ?2, ?, ?1 -- a ? too\n').all(9, { 1: 1.25, 2: null });
+  db.prepare('SELECT \'?\', "a" AS [?], a$b, ? FROM (SELECT a, 1 AS a$b FROM t)')
+    .safeIntegers()
+    .get(2n ** 60n);
+  const rows = db.prepare('SELECT a FROM t WHERE b <> ?').iterate(Buffer.from([1, 255]));
+  rows.next();
+  rows.return();
+  db.pragma('user_version');
+  db.transaction(() => {})();
+  return said;
+}
+
+module.exports = { PROGRAMS, TABLES, logged };
