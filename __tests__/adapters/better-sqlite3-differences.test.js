@@ -169,6 +169,27 @@ onEachBackend((openStore) => {
       expect(isCalled).toBe(false);
     });
 
+    test('passes over PRAGMA foreign_keys, as SQLite does, but not in silence', () => {
+      const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+      const state = () => db.pragma('foreign_keys', { simple: true });
+      const inside = db.transaction(() => {
+        db.pragma('foreign_keys = OFF');
+        const statement = db.prepare('PRAGMA foreign_keys = OFF');
+        expect([statement.source, statement.run().changes]).toEqual(['PRAGMA foreign_keys = OFF', 0]);
+        return state();
+      });
+      expect([inside(), state(), warn.mock.calls.length]).toEqual([1, 1, 1]);
+      expect(warn).toHaveBeenCalledWith(
+        expect.stringContaining('has no effect inside a transaction'),
+        'BatonWarning',
+      );
+      expect(thrown(() => db.exec('BEGIN; PRAGMA foreign_keys = OFF')).code).toBe('SQLITE_ERROR');
+      db.exec('ROLLBACK');
+      db.pragma('foreign_keys = OFF');
+      expect(state()).toBe(0);
+      warn.mockRestore();
+    });
+
     test('is rolled back if its function leaves an iteration open', () => {
       const rows = db.prepare('SELECT 1').iterate();
       rows.return();

@@ -4,8 +4,8 @@
 
 const { inspect } = require('node:util');
 
-const check = require('../../lib/arguments/check.js');
-const { BatonError, isBatonError } = require('../../lib/error.js');
+const { isBatonError } = require('../../lib/error.js');
+const { chosen, opened, record, text } = require('./arguments.js');
 const { attachedMain, backup } = require('./backup.js');
 const { SqliteError, translated, unavailable } = require('./errors.js');
 const { defineAggregate, defineFunction } = require('./functions.js');
@@ -15,8 +15,11 @@ const { transactionFunctions } = require('./transaction.js');
 
 /** @typedef {import('../../index.js').Database} Baton */
 
-const METHODS = ['prepareSync', 'execSync', 'transactionSync', 'serializeSync', 'serialize', 'close'];
-const OPTIONS = ['readonly', 'fileMustExist', 'timeout', 'verbose', 'nativeBinding'];
+const PASSED_OVER =
+  'PRAGMA foreign_keys has no effect inside a transaction: SQLite passes over it. Set it before the transaction begins, ' +
+  'or put the checks off to its end with PRAGMA defer_foreign_keys = ON';
+/** A pragma that SQLite does not know has no effect and no rows. */
+const NO_EFFECT = 'PRAGMA baton_no_effect = 0';
 
 class Database {
   static SqliteError = SqliteError;
@@ -197,7 +200,7 @@ class Database {
    * @param {boolean} isPragma
    */
   #prepare(sql, isPragma) {
-    return new Statement(this.#handle, this, this.#prepared(sql), isPragma);
+    return new Statement(this.#handle, this, this.#prepared(sql), { source: sql, isPragma });
   }
 
   /** @param {string} sql */
@@ -207,6 +210,10 @@ class Database {
     try {
       return handle.database.prepareSync(sql);
     } catch (error) {
+      if (isPassedOver(error)) {
+        handle.warn(PASSED_OVER);
+        return handle.database.prepareSync(NO_EFFECT);
+      }
       // There is no statement in the SQL, or more than one.
       throw isBatonError(error, 'ERR_INVALID_ARG') && !sql.includes('\0')
         ? new RangeError(/** @type {Error} */ (error).message, { cause: error })
@@ -215,62 +222,14 @@ class Database {
   }
 }
 
-/** @param {unknown} sql */
-function text(sql) {
-  if (typeof sql !== 'string') {
-    throw new TypeError(`The first argument must be a string. Received ${typeof sql}`);
-  }
-  return sql;
-}
-
 /**
- * @param {any} options
- * @param {string} which
+ * Whether a pragma was refused that SQLite passes over in silence. Migrations have it, and run without it.
+ *
+ * @param {unknown} error
  */
-function record(options, which) {
-  if (options !== undefined && typeof options !== 'object') {
-    throw new TypeError(`The ${which} argument must be an object with options. Received ${typeof options}`);
-  }
-  return options ?? {};
-}
-
-/**
- * @param {unknown} value
- * @returns {Baton}
- */
-function opened(value) {
-  const candidate = /** @type {any} */ (value);
-  const isObject = typeof candidate === 'object' && candidate !== null;
-  if (isObject && METHODS.every((method) => typeof candidate[method] === 'function')) {
-    return candidate;
-  }
-  if (typeof value === 'string' || value === undefined || ArrayBuffer.isView(value)) {
-    throw new BatonError(
-      'ERR_INVALID_ARG',
-      `new Database(${value === undefined || typeof value === 'string' ? check.show(value) : 'buffer'}) opens no file ` +
-        "here. It takes an open database of Baton: const store = await Store.open({ path: './data' }); " +
-        "new Database(await store.openDatabase('app')). store.importFrom('app', file) moves a SQLite file into the store",
-    );
-  }
-  throw check.invalid('database', 'a Database of store.openDatabase(actorId)', value);
-}
-
-/**
- * @param {Record<string, any>} options Those of better-sqlite3.
- * @param {boolean} isReadOnly
- * @returns {((sql: string) => unknown) | undefined}
- */
-function chosen(options, isReadOnly) {
-  const { readonly, verbose } = check.object(options, 'options', OPTIONS);
-  if (readonly && !isReadOnly) {
-    const message =
-      'The "options.readonly" property is of no use here: pass a database of store.openDatabase(actorId, { readOnly: true })';
-    throw new BatonError('ERR_INVALID_ARG', message);
-  }
-  if (verbose !== undefined && verbose !== null && typeof verbose !== 'function') {
-    throw new TypeError('The "verbose" option must be a function');
-  }
-  return verbose ?? undefined;
+function isPassedOver(error) {
+  const { message } = /** @type {Error} */ (error);
+  return isBatonError(error, 'SQLITE_ERROR') && message.startsWith('PRAGMA foreign_keys is refused');
 }
 
 /** With or without `new`, as better-sqlite3 has it. */

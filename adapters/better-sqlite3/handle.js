@@ -17,6 +17,8 @@ class Handle {
   /** @type {((sql: string) => unknown) | undefined} */
   verbose;
 
+  #hasWarned = false;
+
   /** @param {Baton} database */
   constructor(database) {
     this.database = database;
@@ -58,6 +60,18 @@ class Handle {
       throw translated(error);
     } finally {
       this.isBusy = false;
+    }
+  }
+
+  /**
+   * Once for each database: what asks for it tends to ask again.
+   *
+   * @param {string} message
+   */
+  warn(message) {
+    if (!this.#hasWarned) {
+      this.#hasWarned = true;
+      process.emitWarning(message, 'BatonWarning');
     }
   }
 

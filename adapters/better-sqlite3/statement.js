@@ -44,9 +44,9 @@ class Statement {
    * @param {Handle} handle
    * @param {object} database
    * @param {BatonStatement} statement
-   * @param {boolean} isPragma
+   * @param {{ source: string, isPragma: boolean }} options
    */
-  constructor(handle, database, statement, isPragma) {
+  constructor(handle, database, statement, { source, isPragma }) {
     this.#handle = handle;
     this.#statement = statement;
     this.#parameters = new Parameters(statement.parameters);
@@ -54,7 +54,7 @@ class Statement {
     Object.defineProperties(this, {
       reader: { value: isPragma || statement.columns().length > 0, enumerable: true },
       readonly: { value: statement.readonly, enumerable: true },
-      source: { value: statement.sql, enumerable: true },
+      source: { value: source, enumerable: true },
       database: { value: database, enumerable: true },
     });
   }
