@@ -34,8 +34,12 @@ export declare class NativeCopying {
  * call.
  */
 export declare class NativeDatabase {
-  /** Runs SQL on this thread: [`Self::run`], and the answer at once. */
-  runSync(scope: number, kind: number, sql: string, params?: Uint8Array | undefined | null): unknown
+  /**
+   * Runs SQL on this thread: [`Self::run`], and the answer at once. The parameters are the first `params` bytes of
+   * `exchange`; fewer than 0 means none. An answer of one chunk that fits takes their place there, and its
+   * length is returned: an array of its own for each answer costs more than a short query.
+   */
+  runSync(scope: number, kind: number, sql: string, exchange: Buffer, params: number): unknown
   /** Runs statements as one transaction, on this thread. */
   batchSync(scope: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>): unknown
   /** Continues a script that runs statement by statement, on this thread. */

@@ -205,11 +205,12 @@ class QueuedDatabase {
    * @param {number} scope
    * @param {number} kind
    * @param {string} sql
-   * @param {Uint8Array | undefined} params
-   * @returns {Uint8Array | Uint8Array[] | Failure}
+   * @param {Buffer} exchange
+   * @param {number} params How many bytes of `exchange` are parameters; -1 for none.
+   * @returns {number | Uint8Array | Uint8Array[] | Failure} A number: the answer is in `exchange`.
    */
-  runSync(scope, kind, sql, params) {
-    return /** @type {any} */ (this.#native.runSync(scope, kind, sql, params));
+  runSync(scope, kind, sql, exchange, params) {
+    return /** @type {any} */ (this.#native.runSync(scope, kind, sql, exchange, params));
   }
 
   /**

@@ -8,9 +8,12 @@ const { BatonError, fromFailure, isFailure } = require('../error.js');
 const { FenceWatch } = require('./fence-watch.js');
 const { refuseIfWaiting, waitsForItself } = require('./inside.js');
 const { toMeta } = require('../results/meta.js');
-const { ShapeCache } = require('../results/rows.js');
+const { exchange } = require('../arguments/parameters.js');
+const { ChunkHeader, ShapeCache } = require('../results/rows.js');
 
 const JOB_MAX = 2 ** 32 - 1;
+/** @type {readonly Uint8Array[]} */
+const NO_CHUNKS = [];
 
 /** @typedef {InstanceType<typeof import('../addon/answer-queue.js').QueuedDatabase>} NativeDatabase */
 /** @typedef {import('../../binding.js').Failure} Failure */
@@ -148,6 +151,35 @@ class Connection {
   callSync(scope, dispatch) {
     this.refuseIfOver(scope);
     return this.#result(dispatch(this.#native, this.syncScope(scope).id));
+  }
+
+  /**
+   * Runs a statement on this thread.
+   *
+   * @template T
+   * @param {Scope} scope
+   * @param {number} kind
+   * @param {string} sql
+   * @param {unknown} params
+   * @param {(first: InstanceType<typeof ChunkHeader>, rest: readonly Uint8Array[], length: number) => T} read
+   * Reads the chunks at once: they are valid only meanwhile. Given the length of the first one, too.
+   * @returns {T}
+   */
+  runSync(scope, kind, sql, params, read) {
+    this.refuseIfOver(scope);
+    return exchange(
+      params,
+      (buffer, length) => this.#native.runSync(this.syncScope(scope).id, kind, sql, buffer, length),
+      (answer, writer) => {
+        if (typeof answer === 'number') {
+          return read(new ChunkHeader(writer.answer, writer.view), NO_CHUNKS, answer);
+        }
+        const chunks = this.#result(answer);
+        return Array.isArray(chunks)
+          ? read(new ChunkHeader(chunks[0]), chunks.slice(1), chunks[0].length)
+          : read(new ChunkHeader(chunks), NO_CHUNKS, chunks.length);
+      },
+    );
   }
 
   /**

@@ -1,10 +1,10 @@
 //! Calls on the thread of JavaScript: the answer is there when the method returns.
 
-use napi::bindgen_prelude::Uint8ArraySlice;
+use napi::bindgen_prelude::{BufferSlice, Uint8ArraySlice};
 use napi_derive::napi;
 
 use super::{NativeDatabase, behavior, statement};
-use crate::database::Call;
+use crate::database::{Answer, Call};
 use crate::node::answer_queue::{NativeAnswer, native};
 
 impl NativeDatabase {
@@ -15,17 +15,33 @@ impl NativeDatabase {
 
 #[napi]
 impl NativeDatabase {
-    /// Runs SQL on this thread: [`Self::run`], and the answer at once.
+    /// Runs SQL on this thread: [`Self::run`], and the answer at once. The parameters are the first `params` bytes of
+    /// `exchange`; fewer than 0 means none. An answer of one chunk that fits takes their place there, and its
+    /// length is returned: an array of its own for each answer costs more than a short query.
     #[napi(ts_return_type = "unknown")]
     pub fn run_sync(
         &self,
         scope: u32,
         kind: u32,
         sql: String,
-        params: Option<Uint8ArraySlice<'_>>,
+        mut exchange: BufferSlice<'_>,
+        params: i32,
     ) -> NativeAnswer {
-        let params = params.map(|params| params.to_vec());
-        self.here(scope, statement(kind, sql, params))
+        let params = usize::try_from(params).ok().and_then(|params| exchange.get(..params));
+        let call = statement(kind, sql, params.map(<[u8]>::to_vec));
+        match self.database.call_here(scope, call) {
+            Ok(Answer::Rows(mut chunks)) if chunks.len() == 1 => {
+                let chunk = chunks.pop().unwrap_or_default();
+                match exchange.get_mut(..chunk.len()) {
+                    Some(place) => {
+                        place.copy_from_slice(&chunk);
+                        NativeAnswer::D(u32::try_from(chunk.len()).unwrap_or(u32::MAX))
+                    }
+                    None => native(Ok(Answer::Rows(vec![chunk]))),
+                }
+            }
+            other => native(other),
+        }
     }
 
     /// Runs statements as one transaction, on this thread.
