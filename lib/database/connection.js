@@ -6,6 +6,7 @@
 const { Cancellation, throwIfAborted } = require('../abort.js');
 const { BatonError, fromFailure, isFailure } = require('../error.js');
 const { FenceWatch } = require('./fence-watch.js');
+const { Functions } = require('./functions.js');
 const { refuseIfWaiting, waitsForItself } = require('./inside.js');
 const { toMeta } = require('../results/meta.js');
 const { exchange } = require('../arguments/parameters.js');
@@ -51,6 +52,7 @@ class Connection {
    * @type {Scope[]}
    */
   #sync = [];
+  functions = new Functions();
   /** @type {() => void} */
   #onChange = () => {};
   /** @type {Promise<void> | undefined} */
@@ -169,7 +171,8 @@ class Connection {
     this.refuseIfOver(scope);
     return exchange(
       params,
-      (buffer, length) => this.#native.runSync(this.syncScope(scope).id, kind, sql, buffer, length),
+      (buffer, length) =>
+        this.#native.runSync(this.syncScope(scope).id, kind, sql, buffer, length, this.functions.dispatch),
       (answer, writer) => {
         if (typeof answer === 'number') {
           return read(new ChunkHeader(writer.answer, writer.view), NO_CHUNKS, answer);
@@ -338,6 +341,10 @@ class Connection {
   #result(answer, cancellation) {
     if (!isFailure(answer)) {
       return /** @type {Exclude<T, Failure>} */ (answer);
+    }
+    const thrown = this.functions.takeThrown();
+    if (thrown) {
+      throw thrown.error;
     }
     const error = fromFailure(answer);
     this.#fence?.hear(error);

@@ -103,7 +103,11 @@ function* rowsOf(held, { sql, params, format }, event) {
         return;
       }
       header = new ChunkHeader(
-        /** @type {Uint8Array} */ (connection.callSync(scope, (native, id) => native.fetchSync(id, cursor))),
+        /** @type {Uint8Array} */ (
+          connection.callSync(scope, (native, id) =>
+            native.fetchSync(id, cursor, connection.functions.dispatch),
+          )
+        ),
       );
       held.cursor = header.cursor;
     }

@@ -112,6 +112,7 @@ class SyncQueries {
           scope,
           sqls,
           encodeParamsList(params, (index) => `statements[${index}].params`),
+          connection.functions.dispatch,
         ),
       ),
     );
