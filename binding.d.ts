@@ -378,6 +378,8 @@ export interface NativeDatabaseOptions {
   allowBlocking: boolean
   /** Whether writes are answered before they are durable. */
   deferred: boolean
+  /** The extensions of SQLite to add. */
+  extensions: Array<NativeExtension>
 }
 
 /** What a database has done since it was opened. */
@@ -414,6 +416,14 @@ export interface NativeDescription {
   parameters: Array<string | null>
   /** Whether the statement is read-only. */
   readonly: boolean
+}
+
+/** An extension of SQLite. */
+export interface NativeExtension {
+  /** The file of a library; none for sqlite-vec. */
+  path?: string
+  /** Its entry point. */
+  entryPoint?: string
 }
 
 /** A fence. */

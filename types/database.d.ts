@@ -86,6 +86,16 @@ export interface DatabaseOptions {
    */
   durability?: 'full' | 'deferred';
   /**
+   * Extensions of SQLite to load. `'vec'` is sqlite-vec, which is compiled in: vectors in `vec0` tables, and functions
+   * such as `vec_distance_cosine`. `{ path }` is a library on this machine, whose code then runs in the process;
+   * `entryPoint` is needed if its name does not follow from that of the file. SQL cannot load any.
+   *
+   * A database that uses an extension can only be read in full with it, by whatever SQLite.
+   *
+   * If one cannot be loaded, opening rejects with `SQLITE_ERROR` and the reason; the start has taken place.
+   */
+  extensions?: readonly ('vec' | { path: string | URL; entryPoint?: string })[];
+  /**
    * Whether synchronous calls (see {@link SyncQueries}) may stop the thread for round trips to FoundationDB. Without it
    * they throw `ERR_WOULD_BLOCK` there. It has no effect on the other backends.
    *

@@ -21,7 +21,7 @@ use libsqlite3_sys as ffi;
 use crate::database::error::DatabaseError;
 use crate::database::interrupt::Interrupt;
 use crate::database::pages::source::Source;
-use crate::database::sqlite::{Asked, Connection, Denied, Function, Hooks, SqlError, Statement};
+use crate::database::sqlite::{Asked, Connection, Denied, Extension, Function, Hooks, SqlError, Statement};
 use crate::database::vfs::{self, Announced, MainFile, Signals};
 use crate::engine::StoreError;
 use crate::types::PageRange;
@@ -253,6 +253,12 @@ impl Session {
     pub(crate) fn define(&mut self, function: Function) -> Result<(), DatabaseError> {
         self.enter()?;
         self.connection.define(function).map_err(|error| self.failed(error))
+    }
+
+    /// Adds an extension of SQLite.
+    pub(crate) fn extend(&mut self, extension: &Extension) -> Result<(), DatabaseError> {
+        self.enter()?;
+        self.connection.extend(extension).map_err(|error| self.failed(error))
     }
 
     /// Called between statements, which may be many and each too short to be interrupted itself.

@@ -7,6 +7,7 @@
 mod complete;
 mod connection;
 mod error;
+mod extension;
 mod function;
 mod handle;
 mod statement;
@@ -14,6 +15,7 @@ mod statement;
 pub use complete::is_complete;
 pub(crate) use connection::{Asked, Connection, Denied, Hooks, Script};
 pub use error::SqlError;
+pub use extension::Extension;
 pub use function::{Code, Function, NotRun, Part, Returned, Shape};
 pub use statement::Value;
 pub(crate) use statement::{Statement, Step};

@@ -11,9 +11,9 @@ mod keywords;
 #[path = "../../../../src/database/stats.rs"]
 pub(crate) mod stats;
 
-/// Functions that nobody defines here.
+/// What nobody adds to a database here.
 pub(crate) mod sqlite {
-    pub(crate) use batondb::database::Function;
+    pub(crate) use batondb::database::{Extension, Function};
 }
 
 pub mod cache_scenarios;

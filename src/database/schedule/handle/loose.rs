@@ -91,6 +91,7 @@ impl Database {
             Call::EachOn(..)
             | Call::Describe(_)
             | Call::Define(_)
+            | Call::Extend(_)
             | Call::End(_)
             | Call::Fetch(_)
             | Call::CloseCursor(_)

@@ -131,6 +131,9 @@ impl Database {
             Call::Define(function) => {
                 self.on_session(|session| session.define(*function)).map(|()| Answer::Done)
             }
+            Call::Extend(extension) => {
+                self.on_session(|session| session.extend(&extension)).map(|()| Answer::Done)
+            }
             Call::Flush => self.on_session(|session| session.check_alive()).map(|()| Answer::Done),
             Call::Point => self.on_session(Session::point).map(|bytes| Answer::Rows(vec![bytes])),
             Call::Serialize => self.on_session(Session::serialize).map(|bytes| Answer::Rows(vec![bytes])),
