@@ -5,6 +5,7 @@
 
 const { Cancellation, throwIfAborted } = require('../abort.js');
 const { BatonError, fromFailure, isFailure } = require('../error.js');
+const { isBusy, untilFree } = require('./brief.js');
 const { FenceWatch } = require('./fence-watch.js');
 const { refuseIfWaiting, waitsForItself } = require('./inside.js');
 const { toMeta } = require('../results/meta.js');
@@ -36,6 +37,8 @@ class Connection {
   #fence;
   #jobs = 0;
   #callsUnderWay = 0;
+  /** Those of them that run no SQL, and wait for nothing but the store. */
+  #briefUnderWay = 0;
   /**
    * The open transactions, and when the addon will roll them back.
    *
@@ -127,6 +130,24 @@ class Connection {
   }
 
   /**
+   * {@link call} for what runs no SQL: a synchronous call waits until its turn is over, which is long before it is
+   * answered.
+   *
+   * @template T
+   * @param {Scope} scope
+   * @param {(native: NativeDatabase, scopeId: number, job: number) => Promise<T | Failure>} dispatch
+   * @param {Limits} limits
+   */
+  async brief(scope, dispatch, limits) {
+    this.#briefUnderWay += 1;
+    try {
+      return await this.call(scope, dispatch, limits);
+    } finally {
+      this.#briefUnderWay -= 1;
+    }
+  }
+
+  /**
    * Ends a scope. Signals do not cancel this: it is what they lead to.
    *
    * @param {Scope} scope
@@ -147,7 +168,19 @@ class Connection {
    */
   callSync(scope, dispatch) {
     this.refuseIfOver(scope);
-    return this.#result(dispatch(this.#native, this.syncScope(scope).id));
+    const { id } = this.syncScope(scope);
+    const answer = dispatch(this.#native, id);
+    const waits = isBusy(answer) && this.#isFreeSoon;
+    return this.#result(waits ? untilFree(() => dispatch(this.#native, id)) : answer);
+  }
+
+  /**
+   * Whether nothing is in the way of a synchronous call but brief calls, which get out of it without this thread.
+   * Otherwise a call beside `flushed()` would be refused now and then.
+   */
+  get #isFreeSoon() {
+    const { size } = this.#transactions;
+    return this.#briefUnderWay > 0 && this.#briefUnderWay >= this.#callsUnderWay && size === 0;
   }
 
   /**
@@ -204,7 +237,10 @@ class Connection {
    */
   async closeCursor(scope, cursor) {
     if (!this.#isClosed) {
-      const closed = this.#answer(this.#native.closeCursor(scope.id, cursor));
+      this.#briefUnderWay += 1;
+      const closed = this.#answer(this.#native.closeCursor(scope.id, cursor)).finally(() => {
+        this.#briefUnderWay -= 1;
+      });
       // It runs in its turn; a call from inside a transaction would wait for itself.
       await (waitsForItself(this, scope) ? undefined : closed);
     }

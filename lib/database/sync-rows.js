@@ -1,0 +1,180 @@
+// Text with one or several statements, run on the calling thread. Not visible to users: the adapters use it.
+//
+// The rows of a text with a single statement that only reads are fetched as they are needed. All others have their
+// rows when the call returns.
+
+'use strict';
+
+const { firstWord } = require('../addon/sql-state.js');
+const { encodeParams } = require('../arguments/parameters.js');
+const { queryOptions, sqlText } = require('../arguments/query-options.js');
+const { isBatonError } = require('../error.js');
+const { observedSync } = require('../observe/channels.js');
+const { ChunkHeader, RowReader } = require('../results/rows.js');
+const { SCRIPT_KINDS, insideOf } = require('./scripts.js');
+const { ITERATE, closeWhenDropped } = require('./sync-cursor.js');
+
+/** The first words of statements that read. All others have no more rows than they have written. */
+const READS = ['select', 'with', 'values', 'explain'];
+
+/** @typedef {import('./scripts.js').Inside} Inside */
+/** @typedef {import('../results/rows.js').RowFormat} RowFormat */
+/** @typedef {import('../results/rows.js').Shape} Shape */
+
+/** The rows of a query, as arrays. */
+class SyncRows {
+  #inside;
+  #format;
+  /** @type {Shape} */
+  #shape;
+  /** @type {InstanceType<typeof RowReader>} */
+  #reader;
+  /** The chunks that were fetched ahead of their use. @type {InstanceType<typeof ChunkHeader>[]} */
+  #ahead = [];
+  #held;
+  /** What is thrown behind the last row. @type {unknown} */
+  #failure;
+  /** How many rows SQLite has returned so far. */
+  rowsRead;
+
+  /**
+   * @param {Inside} inside
+   * @param {Uint8Array} answer
+   * @param {RowFormat} format
+   */
+  constructor(inside, answer, format) {
+    const { connection, scope } = inside;
+    const header = new ChunkHeader(answer);
+    this.#inside = inside;
+    this.#format = format;
+    this.#shape = connection.shapes.get(header);
+    this.#reader = new RowReader(header, this.#shape, format);
+    this.#held = header.cursor === 0 ? undefined : { connection, scope, cursor: header.cursor };
+    if (this.#held) closeWhenDropped(this, this.#held);
+    this.columns = [...this.#shape.names];
+    this.changes = header.changes;
+    this.rowsRead = header.rows;
+  }
+
+  /** Whether there are rows that SQLite has not returned yet. */
+  get isOpen() {
+    return this.#held !== undefined && this.#held.cursor !== 0;
+  }
+
+  /** How many rows need not be fetched. */
+  get rowsHere() {
+    return this.#ahead.reduce((count, { rows }) => count + rows, this.#reader.rowsLeft);
+  }
+
+  /**
+   * @param {Inside} [inside] Where the next rows are fetched: the database, or the transaction that the caller is in.
+   * @returns {any[] | undefined} None after the last row.
+   */
+  next(inside = this.#inside) {
+    while (this.#reader.rowsLeft === 0) {
+      const header = this.#ahead.shift() ?? this.#fetch(inside);
+      if (header === undefined) {
+        if (this.#failure !== undefined) throw this.#failure;
+        return undefined;
+      }
+      this.#reader = new RowReader(header, this.#shape, this.#format);
+    }
+    return /** @type {any[]} */ (this.#reader.next());
+  }
+
+  /**
+   * Fetches the remaining rows now, before the transaction ends in which they can be read.
+   *
+   * @param {Inside} inside
+   * @param {number} chunksMax
+   */
+  fetchAhead(inside, chunksMax) {
+    try {
+      for (let chunk = 0; chunk < chunksMax && this.isOpen; chunk += 1) {
+        this.#ahead.push(/** @type {any} */ (this.#fetch(inside)));
+      }
+    } catch (error) {
+      // Whoever reads as far as that gets it.
+      this.#failure = error;
+    }
+  }
+
+  /** Lets go of the rows that nobody has read. */
+  close() {
+    this.#ahead = [];
+    this.#reader.rowsLeft = 0;
+    if (this.#held && this.isOpen) {
+      const { connection, scope, cursor } = this.#held;
+      this.#held.cursor = 0;
+      connection.closeCursorSync(scope, cursor);
+    }
+  }
+
+  /** @param {Inside} inside */
+  #fetch({ connection, scope }) {
+    const held = this.#held;
+    if (held === undefined || held.cursor === 0) {
+      return undefined;
+    }
+    const { cursor } = held;
+    const chunk = connection.callSync(scope, (native, id) => native.fetchSync(id, cursor));
+    const header = new ChunkHeader(/** @type {Uint8Array} */ (chunk));
+    held.cursor = header.cursor;
+    this.rowsRead += header.rows;
+    return header;
+  }
+}
+
+/**
+ * Runs the statements of a text; the parameters are those of the last statement, and so are the rows. Several
+ * statements are one transaction.
+ *
+ * @param {Inside} inside
+ * @param {string} sql
+ * @param {any} params
+ * @param {import('../../index.js').SyncQueryOptions} options With rows as arrays.
+ */
+function runTextSync(inside, sql, params, options) {
+  const text = sqlText(sql);
+  const format = queryOptions(options);
+  if (maySplit(text)) {
+    if (!READS.includes(firstWord(text))) {
+      return new SyncRows(inside, call(inside, SCRIPT_KINDS.together, text, params), format);
+    }
+    try {
+      return new SyncRows(inside, call(inside, ITERATE, text, params), format);
+    } catch (error) {
+      // Nothing was done if there are several statements; if something else is wrong, it is so again.
+      if (!isBatonError(error, 'ERR_INVALID_ARG')) throw error;
+      return new SyncRows(inside, call(inside, SCRIPT_KINDS.together, text, params), format);
+    }
+  }
+  return new SyncRows(inside, call(inside, ITERATE, text, params), format);
+}
+
+/**
+ * @param {Inside} inside
+ * @param {number} kind
+ * @param {string} sql
+ * @param {any} params
+ * @returns {Uint8Array}
+ */
+function call({ connection, scope }, kind, sql, params) {
+  const answer = observedSync({ connection, operation: 'batch', sql }, () =>
+    connection.callSync(scope, (native, id) => native.runSync(id, kind, sql, encodeParams(params))),
+  );
+  return /** @type {Uint8Array} */ (answer);
+}
+
+/**
+ * Whether a text may have several statements: something stands behind a semicolon. It may as well be part of a string
+ * or of a trigger, which only SQLite knows.
+ *
+ * @param {string} sql
+ */
+function maySplit(sql) {
+  const at = sql.indexOf(';');
+  return at !== -1 && /[^\s;]/.test(sql.slice(at));
+}
+
+module.exports = { SyncRows, runTextSync };
