@@ -15,6 +15,7 @@ const { BatonError } = require('../../lib/error.js');
  * @property {number} rowsRead
  * @property {number} rowsHere How many rows need not be fetched.
  * @property {boolean} isOpen Whether there are others.
+ * @property {boolean} isLeft
  * @property {() => Value[] | undefined} next
  * @property {() => void} close
  */
@@ -47,7 +48,16 @@ class SqlCursor {
       : { done: false, value: asObject(this.columnNames, row) };
   }
 
-  // No `return`: a loop that was left can be continued with the same cursor.
+  /**
+   * What a loop calls that is left. It ends nothing: the same cursor can go on.
+   *
+   * @returns {IteratorResult<Record<string, Value>, undefined>}
+   */
+  return() {
+    this.#source.isLeft = true;
+    return { done: true, value: undefined };
+  }
+
   [Symbol.iterator]() {
     return this;
   }
@@ -94,6 +104,12 @@ class RawRows {
   next() {
     const value = this.#source.next();
     return value === undefined ? { done: true, value } : { done: false, value };
+  }
+
+  /** @returns {IteratorResult<Value[], undefined>} */
+  return() {
+    this.#source.isLeft = true;
+    return { done: true, value: undefined };
   }
 
   [Symbol.iterator]() {

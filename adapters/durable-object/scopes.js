@@ -13,13 +13,13 @@ const { insideOf } = require('../../lib/database/scripts.js');
 
 /** @typedef {import('../arguments.js').AllQueries} Queries */
 /** @typedef {import('../../lib/database/scripts.js').Inside} Inside */
-/** @typedef {InstanceType<typeof import('../../lib/database/sync-rows.js').SyncRows>} SyncRows */
+/** @typedef {InstanceType<typeof import('./sql.js').FetchedRows>} FetchedRows */
 
 /**
  * What ends with a transaction.
  *
  * @typedef {object} Frame
- * @property {Set<SyncRows>} cursors Those that were opened in it and have rows left.
+ * @property {Set<FetchedRows>} cursors Those that were opened in it and have rows left.
  * @property {boolean} isForeignKeysOff Whether `PRAGMA foreign_keys = OFF` was passed over in it.
  */
 
@@ -38,8 +38,8 @@ const { insideOf } = require('../../lib/database/scripts.js');
 const ROLLBACK = new Error('The transaction is rolled back');
 const OVER = 'The transaction is over: storage itself, and storage.sql, go on without it';
 
-/** How much of a cursor outlives the transaction that it was opened in; a chunk has about 64 KiB. */
-const CHUNKS_KEPT_MAX = 256;
+/** How much of a cursor outlives the transaction that it was opened in, behind the rows that were fetched with others. */
+const KEPT_MAX = { bytes: 16 << 20, rows: 1_000_000 };
 
 class Scopes {
   #root;
@@ -78,7 +78,7 @@ class Scopes {
     return this.#frames.at(-1) ?? this.current().frame;
   }
 
-  /** @param {SyncRows} cursor It has rows left. */
+  /** @param {FetchedRows} cursor It has rows left. */
   opened(cursor) {
     this.frame()?.cursors.add(cursor);
   }
@@ -162,7 +162,7 @@ function newFrame(outer) {
  */
 function keepRows({ cursors }, inside) {
   for (const cursor of cursors) {
-    cursor.fetchAhead(/** @type {Inside} */ (inside), CHUNKS_KEPT_MAX);
+    if (!cursor.isLeft) cursor.fetchAhead(/** @type {Inside} */ (inside), KEPT_MAX);
   }
 }
 

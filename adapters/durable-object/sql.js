@@ -76,18 +76,21 @@ class SqlStorage {
       return new ReadRows(result, options.readBigInts);
     }
     const rows = runTextSync(inside, sql, params, options);
+    const fetched = new FetchedRows(this.#scopes, rows, options.readBigInts);
     if (rows.isOpen) {
-      this.#scopes.opened(rows);
+      this.#scopes.opened(fetched);
     }
-    return new FetchedRows(this.#scopes, rows, options.readBigInts);
+    return fetched;
   }
 }
 
 /** Rows that are fetched as they are needed. */
 class FetchedRows {
-  #scopes;
+  #where;
   #rows;
   #narrows;
+  /** Whether a loop over them was left, so that others need not keep them. It can go on all the same. */
+  isLeft = false;
 
   /**
    * @param {Scopes} scopes
@@ -95,7 +98,7 @@ class FetchedRows {
    * @param {boolean} narrows
    */
   constructor(scopes, rows, narrows) {
-    this.#scopes = scopes;
+    this.#where = () => /** @type {any} */ (scopes.current().inside);
     this.#rows = rows;
     this.#narrows = narrows;
     this.columns = rows.columns;
@@ -115,14 +118,21 @@ class FetchedRows {
   }
 
   next() {
-    const rows = this.#rows;
-    // Rows that are here can be had in any transaction, and after the database is closed.
-    const row = rows.rowsHere > 0 || !rows.isOpen ? rows.next() : rows.next(this.#scopes.current().inside);
+    const row = this.#rows.next(this.#where);
+    this.isLeft = false;
     return row && asDurableObject(row, this.#narrows);
   }
 
   close() {
     this.#rows.close();
+  }
+
+  /**
+   * @param {import('../../lib/database/scripts.js').Inside} inside
+   * @param {{ bytes: number, rows: number }} max
+   */
+  fetchAhead(inside, max) {
+    this.#rows.fetchAhead(inside, max);
   }
 }
 
@@ -132,6 +142,7 @@ class ReadRows {
   #narrows;
   #at = 0;
   isOpen = false;
+  isLeft = false;
 
   /**
    * @param {{ columns: string[], changes: number, rows: any[][] }} result
@@ -183,4 +194,4 @@ function asDurableObject(row, narrows) {
   return row;
 }
 
-module.exports = { SqlStorage };
+module.exports = { FetchedRows, SqlStorage };

@@ -23,7 +23,6 @@ const READS = ['select', 'with', 'values', 'explain'];
 
 /** The rows of a query, as arrays. */
 class SyncRows {
-  #inside;
   #format;
   /** @type {Shape} */
   #shape;
@@ -45,7 +44,6 @@ class SyncRows {
   constructor(inside, answer, format) {
     const { connection, scope } = inside;
     const header = new ChunkHeader(answer);
-    this.#inside = inside;
     this.#format = format;
     this.#shape = connection.shapes.get(header);
     this.#reader = new RowReader(header, this.#shape, format);
@@ -67,31 +65,41 @@ class SyncRows {
   }
 
   /**
-   * @param {Inside} [inside] Where the next rows are fetched: the database, or the transaction that the caller is in.
+   * @param {() => Inside} where Rows are fetched: the database, or the transaction that the caller is in.
    * @returns {any[] | undefined} None after the last row.
    */
-  next(inside = this.#inside) {
+  next(where) {
     while (this.#reader.rowsLeft === 0) {
-      const header = this.#ahead.shift() ?? this.#fetch(inside);
+      const header = this.#ahead.shift() ?? (this.isOpen ? this.#fetch(where()) : undefined);
       if (header === undefined) {
         if (this.#failure !== undefined) throw this.#failure;
         return undefined;
       }
       this.#reader = new RowReader(header, this.#shape, this.#format);
     }
-    return /** @type {any[]} */ (this.#reader.next());
+    try {
+      return /** @type {any[]} */ (this.#reader.next());
+    } catch (error) {
+      // A value that cannot be returned. The reader stands in the middle of its row.
+      this.close();
+      throw error;
+    }
   }
 
   /**
    * Fetches the remaining rows now, before the transaction ends in which they can be read.
    *
    * @param {Inside} inside
-   * @param {number} chunksMax
+   * @param {{ bytes: number, rows: number }} max
    */
-  fetchAhead(inside, chunksMax) {
+  fetchAhead(inside, max) {
     try {
-      for (let chunk = 0; chunk < chunksMax && this.isOpen; chunk += 1) {
-        this.#ahead.push(/** @type {any} */ (this.#fetch(inside)));
+      let [bytes, rows] = [0, 0];
+      while (this.isOpen && bytes < max.bytes && rows < max.rows) {
+        const header = this.#fetch(inside);
+        bytes += header.bytes.length;
+        rows += header.rows;
+        this.#ahead.push(header);
       }
     } catch (error) {
       // Whoever reads as far as that gets it.
@@ -112,10 +120,7 @@ class SyncRows {
 
   /** @param {Inside} inside */
   #fetch({ connection, scope }) {
-    const held = this.#held;
-    if (held === undefined || held.cursor === 0) {
-      return undefined;
-    }
+    const held = /** @type {import('./sync-cursor.js').Held} */ (this.#held);
     const { cursor } = held;
     const chunk = connection.callSync(scope, (native, id) => native.fetchSync(id, cursor));
     const header = new ChunkHeader(/** @type {Uint8Array} */ (chunk));
