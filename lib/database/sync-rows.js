@@ -143,7 +143,8 @@ function runTextSync(inside, sql, params, options) {
   const text = sqlText(sql);
   const format = queryOptions(options);
   if (maySplit(text)) {
-    if (!READS.includes(firstWord(text))) {
+    // Some pragmas take effect when they are compiled, and so when SQLite is asked whether something follows.
+    if (!READS.includes(firstWord(text)) || /;[^]*\bpragma\b/i.test(text)) {
       return new SyncRows(inside, call(inside, SCRIPT_KINDS.together, text, params), format);
     }
     try {
