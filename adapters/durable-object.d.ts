@@ -65,7 +65,8 @@ export interface SqlStorage {
    *
    * @example
    * ```ts
-   * const { n } = storage.sql.exec<{ n: number }>('SELECT count(*) AS n FROM message WHERE author = ?', 'ada').one();
+   * const { sql } = durableObjectStorage(db);
+   * const { n } = sql.exec<{ n: number }>('SELECT count(*) AS n FROM message WHERE author = ?', 'ada').one();
    * ```
    * @throws {BatonError} As `database.allSync` and `database.batchSync`: `SQLITE_...`, `ERR_INVALID_ARG`,
    * `ERR_FENCE_MISMATCH` and so on.
@@ -168,6 +169,7 @@ export declare class DurableObjectStorage {
    *
    * @example
    * ```ts
+   * const storage = durableObjectStorage(db);
    * storage.transactionSync(() => {
    *   storage.sql.exec('UPDATE account SET balance = balance - ? WHERE owner = ?', 30, 'ada');
    *   storage.sql.exec('UPDATE account SET balance = balance + ? WHERE owner = ?', 30, 'bob');

@@ -41,11 +41,16 @@ const OVER = 'The transaction is over: storage itself, and storage.sql, go on wi
 /** How much of a cursor outlives the transaction that it was opened in, behind the rows that were fetched with others. */
 const KEPT_MAX = { bytes: 16 << 20, rows: 1_000_000 };
 
+/** How long contexts are still tracked after the last transaction. Before Node 24, that slows down every promise. */
+const LINGER_MS = 100;
+
 class Scopes {
   #root;
   /** @type {AsyncLocalStorage<Scope>} */
   #context = new AsyncLocalStorage();
   #runs = 0;
+  /** @type {NodeJS.Timeout | undefined} */
+  #lingering;
   /** Those of `transactionSync`, the innermost last. @type {Frame[]} */
   #frames = [];
 
@@ -118,7 +123,7 @@ class Scopes {
         try {
           value = await this.#context.run(scope, () => closure(scope));
         } finally {
-          this.#runs -= 1;
+          this.#left();
           // From here on, before the commit: what comes later waits for it, and then runs.
           scope.isOver = true;
           keepRows(/** @type {Frame} */ (scope.frame), scope.inside);
@@ -133,6 +138,16 @@ class Scopes {
       }
     }
     return value;
+  }
+
+  /** The function of a transaction is over. Work that it has left behind is in no transaction from then on. */
+  #left() {
+    this.#runs -= 1;
+    if (this.#runs > 0) {
+      return;
+    }
+    const stop = () => this.#runs === 0 && this.#context.disable();
+    this.#lingering = this.#lingering?.refresh() ?? setTimeout(stop, LINGER_MS).unref();
   }
 }
 
