@@ -9,7 +9,7 @@ const { firstWord } = require('../addon/sql-state.js');
 const { encodeParams } = require('../arguments/parameters.js');
 const { queryOptions, sqlText } = require('../arguments/query-options.js');
 const { isBatonError } = require('../error.js');
-const { observedSync } = require('../observe/channels.js');
+const { beginEvents } = require('../observe/channels.js');
 const { ChunkHeader, RowReader } = require('../results/rows.js');
 const { SCRIPT_KINDS, insideOf } = require('./scripts.js');
 const { ITERATE, closeWhenDropped } = require('./sync-cursor.js');
@@ -31,6 +31,7 @@ class SyncRows {
   /** The chunks that were fetched ahead of their use. @type {InstanceType<typeof ChunkHeader>[]} */
   #ahead = [];
   #held;
+  #event;
   /** What is thrown behind the last row. @type {unknown} */
   #failure;
   /** How many rows SQLite has returned so far. */
@@ -40,8 +41,9 @@ class SyncRows {
    * @param {Inside} inside
    * @param {Uint8Array} answer
    * @param {RowFormat} format
+   * @param {ReturnType<typeof beginEvents>} event Of the call, which ends with its last row.
    */
-  constructor(inside, answer, format) {
+  constructor(inside, answer, format, event) {
     const { connection, scope } = inside;
     const header = new ChunkHeader(answer);
     this.#format = format;
@@ -52,6 +54,8 @@ class SyncRows {
     this.columns = [...this.#shape.names];
     this.changes = header.changes;
     this.rowsRead = header.rows;
+    this.#event = event;
+    if (!this.isOpen) this.#ended();
   }
 
   /** Whether there are rows that SQLite has not returned yet. */
@@ -115,17 +119,34 @@ class SyncRows {
       const { connection, scope, cursor } = this.#held;
       this.#held.cursor = 0;
       connection.closeCursorSync(scope, cursor);
+      this.#ended();
     }
+  }
+
+  #ended() {
+    this.#event?.succeeded({ rowCount: this.rowsRead, changes: this.changes });
+    this.#event = undefined;
   }
 
   /** @param {Inside} inside */
   #fetch({ connection, scope }) {
     const held = /** @type {import('./sync-cursor.js').Held} */ (this.#held);
     const { cursor } = held;
-    const chunk = connection.callSync(scope, (native, id) => native.fetchSync(id, cursor));
+    let chunk;
+    try {
+      chunk = connection.callSync(scope, (native, id) => native.fetchSync(id, cursor));
+    } catch (error) {
+      if (!isBatonError(error, 'ERR_BUSY')) {
+        held.cursor = 0;
+        this.#event?.failed(error);
+        this.#event = undefined;
+      }
+      throw error;
+    }
     const header = new ChunkHeader(/** @type {Uint8Array} */ (chunk));
     held.cursor = header.cursor;
     this.rowsRead += header.rows;
+    if (!this.isOpen) this.#ended();
     return header;
   }
 }
@@ -142,20 +163,37 @@ class SyncRows {
 function runTextSync(inside, sql, params, options) {
   const text = sqlText(sql);
   const format = queryOptions(options);
-  if (maySplit(text)) {
-    // Some pragmas take effect when they are compiled, and so when SQLite is asked whether something follows.
-    if (!READS.includes(firstWord(text)) || /;[^]*\bpragma\b/i.test(text)) {
-      return new SyncRows(inside, call(inside, SCRIPT_KINDS.together, text, params), format);
-    }
+  const event = beginEvents({ connection: inside.connection, operation: 'batch', sql: text });
+  const dispatch = () => run(inside, text, params);
+  let answer;
+  try {
+    answer = event ? event.begin(dispatch) : dispatch();
+  } catch (error) {
+    event?.failed(error);
+    throw error;
+  }
+  return new SyncRows(inside, answer, format, event);
+}
+
+/**
+ * @param {Inside} inside
+ * @param {string} sql
+ * @param {any} params
+ */
+function run(inside, sql, params) {
+  if (!maySplit(sql)) {
+    return call(inside, ITERATE, sql, params);
+  }
+  // Some pragmas take effect when they are compiled, and so when SQLite is asked whether something follows.
+  if (READS.includes(firstWord(sql)) && !/;[^]*\bpragma\b/i.test(sql)) {
     try {
-      return new SyncRows(inside, call(inside, ITERATE, text, params), format);
+      return call(inside, ITERATE, sql, params);
     } catch (error) {
       // Nothing was done if there are several statements; if something else is wrong, it is so again.
       if (!isBatonError(error, 'ERR_INVALID_ARG')) throw error;
-      return new SyncRows(inside, call(inside, SCRIPT_KINDS.together, text, params), format);
     }
   }
-  return new SyncRows(inside, call(inside, ITERATE, text, params), format);
+  return call(inside, SCRIPT_KINDS.together, sql, params);
 }
 
 /**
@@ -163,11 +201,10 @@ function runTextSync(inside, sql, params, options) {
  * @param {number} kind
  * @param {string} sql
  * @param {any} params
- * @returns {Uint8Array}
  */
 function call({ connection, scope }, kind, sql, params) {
-  const answer = observedSync({ connection, operation: 'batch', sql }, () =>
-    connection.callSync(scope, (native, id) => native.runSync(id, kind, sql, encodeParams(params))),
+  const answer = connection.callSync(scope, (native, id) =>
+    native.runSync(id, kind, sql, encodeParams(params)),
   );
   return /** @type {Uint8Array} */ (answer);
 }

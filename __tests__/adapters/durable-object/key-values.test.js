@@ -85,6 +85,8 @@ onEachBackend((openStore) => {
     expect([...kv.get('b')[0]]).toEqual([1, 2]);
     expect([...kv.list({ start: 'b', reverse: true })].map(([key]) => key)).toEqual(['c', 'b']);
     expect(await storage.get('a')).toEqual({ n: 1 });
+    const [one, other] = [kv.list(), kv.list()];
+    expect([[...one].length, [...other].length]).toEqual([3, 3]);
     // The list may be changed on the way.
     for (const [key] of kv.list()) kv.delete(key);
     expect([...kv.list()]).toEqual([]);
@@ -156,6 +158,21 @@ onEachBackend((openStore) => {
     sql.exec('CREATE TABLE t (x)');
     await storage.sync();
     expect(await db.all('SELECT * FROM t')).toEqual([]);
+  });
+
+  test('deleteAll does nothing while rows of a cursor are unread', async () => {
+    const { storage, sql } = await open(await openStore());
+    fill(sql);
+    const cursor = sql.exec('SELECT id FROM big');
+    expect((await rejection(storage.deleteAll())).code).toBe('SQLITE_LOCKED');
+    expect(cursor.toArray().length).toBe(20_000);
+    expect(sql.exec('SELECT count(*) AS n FROM t').one()).toEqual({ n: 3 });
+    const elsewhere = sql.exec(
+      'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 9000) SELECT i FROM n',
+    );
+    await storage.deleteAll();
+    expect(elsewhere.toArray().length).toBe(9_000);
+    expect(sql.exec('SELECT * FROM sqlite_schema').toArray()).toEqual([]);
   });
 
   test('deleteAll waits for what runs', async () => {

@@ -1,12 +1,14 @@
 'use strict';
 
+const { tracingChannel } = require('node:diagnostics_channel');
+
 const { Store } = require('../../..');
 const {
   DurableObjectStorage,
   SqlCursor,
   durableObjectStorage,
 } = require('../../../adapters/durable-object.js');
-const { onEachBackend, onEachSharedBackend, rejection } = require('../../helpers.js');
+const { onEachBackend, onEachSharedBackend, rejection, runNode } = require('../../helpers.js');
 const { QUERY, ROWS, fill, open, thrown } = require('./support.js');
 
 const ENDLESS = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n';
@@ -176,6 +178,33 @@ onEachBackend((openStore) => {
     expect((await rejection(storage.sync())).code).toBe('ERR_CLOSED');
   });
 
+  test('each call is one event, which ends with its last row', async () => {
+    const { sql } = await open(await openStore());
+    fill(sql);
+    const events = [];
+    const { asyncEnd, error } = tracingChannel('batondb:sql');
+    const ended = ({ operation, rowCount, changes }) => events.push([operation, rowCount, changes]);
+    const failed = (event) => events.push(event.error.code);
+    asyncEnd.subscribe(ended);
+    error.subscribe(failed);
+    try {
+      sql.exec("UPDATE t SET b = b; INSERT INTO t VALUES (4, ';') RETURNING a");
+      sql.exec('SELECT 1; SELECT 2');
+      const cursor = sql.exec('SELECT id FROM big');
+      expect(events.splice(0)).toEqual([
+        ['batch', 1, 4],
+        ['batch', 1, 0],
+      ]);
+      cursor.toArray();
+      expect(events.splice(0)).toEqual([['batch', 20_000, 0]]);
+      thrown(() => sql.exec('SELECT * FROM nowhere'));
+      expect(events).toEqual(['SQLITE_ERROR', ['batch', undefined, undefined]]);
+    } finally {
+      asyncEnd.unsubscribe(ended);
+      error.unsubscribe(failed);
+    }
+  });
+
   describe('a cursor of many rows', () => {
     test('reads them as it goes', async () => {
       const { sql } = await open(await openStore());
@@ -301,4 +330,29 @@ onEachSharedBackend((place) => {
       await Promise.all([one.close(), two.close()]);
     }
   });
+});
+
+test('a cursor that is dropped lets go of its table', async () => {
+  const program = `
+    const { Store } = require('batondb');
+    const { durableObjectStorage } = require('batondb/durable-object');
+    const { fill } = require('./__tests__/adapters/durable-object/support.js');
+    Store.open({ memory: true }).then(async (store) => {
+      const { sql } = durableObjectStorage(await store.openDatabase('a', { durability: 'deferred' }));
+      fill(sql);
+      const drop = () => { try { sql.exec('DROP TABLE big'); return 'dropped'; } catch ({ code }) { return code; } };
+      (() => sql.exec('SELECT * FROM big').next())();
+      console.log(drop());
+      let last;
+      for (let turn = 0; turn < 100 && last !== 'dropped'; turn += 1) {
+        gc();
+        await new Promise(setImmediate);
+        last = drop();
+      }
+      console.log(last);
+      await store.close();
+    });
+  `;
+  const { stdout } = await runNode('--expose-gc', '-e', program);
+  expect(stdout).toBe('SQLITE_LOCKED\ndropped\n');
 });
