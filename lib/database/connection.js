@@ -7,11 +7,15 @@ const { Cancellation, throwIfAborted } = require('../abort.js');
 const { BatonError, fromFailure, isFailure } = require('../error.js');
 const { isBusy, untilFree } = require('./brief.js');
 const { FenceWatch } = require('./fence-watch.js');
+const { Functions } = require('./functions.js');
 const { refuseIfWaiting, waitsForItself } = require('./inside.js');
 const { toMeta } = require('../results/meta.js');
-const { ShapeCache } = require('../results/rows.js');
+const { exchange } = require('../arguments/parameters.js');
+const { ChunkHeader, ShapeCache } = require('../results/rows.js');
 
 const JOB_MAX = 2 ** 32 - 1;
+/** @type {readonly Uint8Array[]} */
+const NO_CHUNKS = [];
 
 /** @typedef {InstanceType<typeof import('../addon/answer-queue.js').QueuedDatabase>} NativeDatabase */
 /** @typedef {import('../../binding.js').Failure} Failure */
@@ -51,6 +55,7 @@ class Connection {
    * @type {Scope[]}
    */
   #sync = [];
+  functions = new Functions();
   /** @type {() => void} */
   #onChange = () => {};
   /** @type {Promise<void> | undefined} */
@@ -181,6 +186,36 @@ class Connection {
   get #isFreeSoon() {
     const { size } = this.#transactions;
     return this.#briefUnderWay > 0 && this.#briefUnderWay >= this.#callsUnderWay && size === 0;
+  }
+
+  /**
+   * Runs a statement on this thread.
+   *
+   * @template T
+   * @param {Scope} scope
+   * @param {number} kind
+   * @param {string} sql
+   * @param {unknown} params
+   * @param {(first: InstanceType<typeof ChunkHeader>, rest: readonly Uint8Array[], length: number) => T} read
+   * Reads the chunks at once: they are valid only meanwhile. Given the length of the first one, too.
+   * @returns {T}
+   */
+  runSync(scope, kind, sql, params, read) {
+    this.refuseIfOver(scope);
+    return exchange(
+      params,
+      (buffer, length) =>
+        this.#native.runSync(this.syncScope(scope).id, kind, sql, buffer, length, this.functions.dispatch),
+      (answer, writer) => {
+        if (typeof answer === 'number') {
+          return read(new ChunkHeader(writer.answer, writer.view), NO_CHUNKS, answer);
+        }
+        const chunks = this.#result(answer);
+        return Array.isArray(chunks)
+          ? read(new ChunkHeader(chunks[0]), chunks.slice(1), chunks[0].length)
+          : read(new ChunkHeader(chunks), NO_CHUNKS, chunks.length);
+      },
+    );
   }
 
   /**
@@ -342,6 +377,10 @@ class Connection {
   #result(answer, cancellation) {
     if (!isFailure(answer)) {
       return /** @type {Exclude<T, Failure>} */ (answer);
+    }
+    const thrown = this.functions.takeThrown();
+    if (thrown) {
+      throw thrown.error;
     }
     const error = fromFailure(answer);
     this.#fence?.hear(error);

@@ -78,6 +78,36 @@ class Database extends Queries {
     await this.#connection.brief(scope, (native, id, job) => native.flush(id, job), limits);
   }
 
+  /**
+   * @param {string} name
+   * @param {import('../../index.js').FunctionOptions | ((...args: any[]) => unknown)} options
+   * @param {(...args: any[]) => unknown} [fn]
+   */
+  function(name, options, fn) {
+    if (fn === undefined && typeof options === 'function') {
+      this.#connection.functions.add(this.#define, name, undefined, options);
+    } else {
+      this.#connection.functions.add(this.#define, name, options, fn);
+    }
+    return this;
+  }
+
+  /**
+   * @param {string} name
+   * @param {import('../../index.js').AggregateOptions<any>} options
+   */
+  aggregate(name, options) {
+    this.#connection.functions.addAggregate(this.#define, name, options);
+    return this;
+  }
+
+  /** @type {import('./functions.js').Define} */
+  #define = (id, name, argumentCount, shape, flags) => {
+    this.#connection.callSync(this.#connection.scope, (native, scope) =>
+      native.defineSync(scope, id, name, argumentCount, shape, flags),
+    );
+  };
+
   serializeSync() {
     const { scope } = this.#connection;
     return this.#connection.callSync(scope, (native, id) => native.serializeSync(id));

@@ -11,6 +11,11 @@ mod keywords;
 #[path = "../../../../src/database/stats.rs"]
 pub(crate) mod stats;
 
+/// Functions that nobody defines here.
+pub(crate) mod sqlite {
+    pub(crate) use batondb::database::Function;
+}
+
 pub mod cache_scenarios;
 pub(crate) mod pages;
 pub mod scenarios;
