@@ -5,7 +5,7 @@
 
 const { Cancellation, throwIfAborted } = require('../abort.js');
 const { BatonError, fromFailure, isFailure } = require('../error.js');
-const { isBusy, untilFree } = require('./brief.js');
+const { BriefCalls } = require('./brief.js');
 const { FenceWatch } = require('./fence-watch.js');
 const { Functions } = require('./functions.js');
 const { refuseIfWaiting, waitsForItself } = require('./inside.js');
@@ -41,8 +41,8 @@ class Connection {
   #fence;
   #jobs = 0;
   #callsUnderWay = 0;
-  /** Those of them that run no SQL, and wait for nothing but the store. */
-  #briefUnderWay = 0;
+  /** Those of them that run no SQL. */
+  #brief = new BriefCalls();
   /**
    * The open transactions, and when the addon will roll them back.
    *
@@ -144,12 +144,7 @@ class Connection {
    * @param {Limits} limits
    */
   async brief(scope, dispatch, limits) {
-    this.#briefUnderWay += 1;
-    try {
-      return await this.call(scope, dispatch, limits);
-    } finally {
-      this.#briefUnderWay -= 1;
-    }
+    return await this.#brief.during(() => this.call(scope, dispatch, limits));
   }
 
   /**
@@ -174,18 +169,15 @@ class Connection {
   callSync(scope, dispatch) {
     this.refuseIfOver(scope);
     const { id } = this.syncScope(scope);
-    const answer = dispatch(this.#native, id);
-    const waits = isBusy(answer) && this.#isFreeSoon;
-    return this.#result(waits ? untilFree(() => dispatch(this.#native, id)) : answer);
+    return this.#result(this.#now(() => dispatch(this.#native, id)));
   }
 
   /**
-   * Whether nothing is in the way of a synchronous call but brief calls, which get out of it without this thread.
-   * Otherwise a call beside `flushed()` would be refused now and then.
+   * @template T
+   * @param {() => T} dispatch
    */
-  get #isFreeSoon() {
-    const { size } = this.#transactions;
-    return this.#briefUnderWay > 0 && this.#briefUnderWay >= this.#callsUnderWay && size === 0;
+  #now(dispatch) {
+    return this.#brief.past(dispatch, this.#callsUnderWay - this.#brief.underWay + this.#transactions.size);
   }
 
   /**
@@ -202,10 +194,12 @@ class Connection {
    */
   runSync(scope, kind, sql, params, read) {
     this.refuseIfOver(scope);
+    const { id } = this.syncScope(scope);
+    const native = this.#native;
+    const { dispatch } = this.functions;
     return exchange(
       params,
-      (buffer, length) =>
-        this.#native.runSync(this.syncScope(scope).id, kind, sql, buffer, length, this.functions.dispatch),
+      (buffer, length) => this.#now(() => native.runSync(id, kind, sql, buffer, length, dispatch)),
       (answer, writer) => {
         if (typeof answer === 'number') {
           return read(new ChunkHeader(writer.answer, writer.view), NO_CHUNKS, answer);
@@ -272,10 +266,7 @@ class Connection {
    */
   async closeCursor(scope, cursor) {
     if (!this.#isClosed) {
-      this.#briefUnderWay += 1;
-      const closed = this.#answer(this.#native.closeCursor(scope.id, cursor)).finally(() => {
-        this.#briefUnderWay -= 1;
-      });
+      const closed = this.#brief.during(() => this.#answer(this.#native.closeCursor(scope.id, cursor)));
       // It runs in its turn; a call from inside a transaction would wait for itself.
       await (waitsForItself(this, scope) ? undefined : closed);
     }

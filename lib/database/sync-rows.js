@@ -6,7 +6,6 @@
 'use strict';
 
 const { firstWord } = require('../addon/sql-state.js');
-const { encodeParams } = require('../arguments/parameters.js');
 const { queryOptions, sqlText } = require('../arguments/query-options.js');
 const { isBatonError } = require('../error.js');
 const { beginEvents } = require('../observe/channels.js');
@@ -134,7 +133,9 @@ class SyncRows {
     const { cursor } = held;
     let chunk;
     try {
-      chunk = connection.callSync(scope, (native, id) => native.fetchSync(id, cursor));
+      chunk = connection.callSync(scope, (native, id) =>
+        native.fetchSync(id, cursor, connection.functions.dispatch),
+      );
     } catch (error) {
       if (!isBatonError(error, 'ERR_BUSY')) {
         held.cursor = 0;
@@ -203,10 +204,8 @@ function run(inside, sql, params) {
  * @param {any} params
  */
 function call({ connection, scope }, kind, sql, params) {
-  const answer = connection.callSync(scope, (native, id) =>
-    native.runSync(id, kind, sql, encodeParams(params)),
-  );
-  return /** @type {Uint8Array} */ (answer);
+  // A copy of the chunk, since other calls run while its rows are read.
+  return connection.runSync(scope, kind, sql, params, ({ bytes }, _, length) => bytes.slice(0, length));
 }
 
 /**
