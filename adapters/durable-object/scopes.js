@@ -113,6 +113,8 @@ class Scopes {
    * @returns {Promise<T>}
    */
   async run(closure) {
+    // As in a Durable Object, what the caller does before it waits comes first.
+    await undefined;
     const outer = this.current();
     /** @type {any} */
     let value;
@@ -149,6 +151,23 @@ class Scopes {
     const stop = () => this.#runs === 0 && this.#context.disable();
     this.#lingering = this.#lingering?.refresh() ?? setTimeout(stop, LINGER_MS).unref();
   }
+}
+
+/** @type {WeakMap<Queries, Scopes>} */
+const ofDatabases = new WeakMap();
+
+/**
+ * Those of a database, which all storages on it share.
+ *
+ * @param {Queries} queries
+ */
+function scopesOf(queries) {
+  let scopes = ofDatabases.get(queries);
+  if (scopes === undefined) {
+    scopes = new Scopes(queries);
+    ofDatabases.set(queries, scopes);
+  }
+  return scopes;
 }
 
 /**
@@ -204,4 +223,4 @@ function rollBack(scope) {
   scope.isRolledBack = true;
 }
 
-module.exports = { Scopes, queriesOf, rollBack };
+module.exports = { Scopes, queriesOf, rollBack, scopesOf };

@@ -9,7 +9,7 @@ const { BatonError } = require('../../lib/error.js');
 const { largeIntegers, syncQueries } = require('../arguments.js');
 const { deleteAll } = require('./delete-all.js');
 const { KeyValues, SyncKeyValues } = require('./key-values.js');
-const { Scopes, queriesOf, rollBack } = require('./scopes.js');
+const { queriesOf, rollBack, scopesOf } = require('./scopes.js');
 const { SqlStorage } = require('./sql.js');
 
 class DurableObjectStorage {
@@ -31,7 +31,7 @@ class DurableObjectStorage {
     }
     this.#store = given.store;
     const large = largeIntegers(given.largeIntegers, 'options.largeIntegers');
-    this.#scopes = new Scopes(this.#database);
+    this.#scopes = scopesOf(this.#database);
     this.sql = new SqlStorage(this.#scopes, large);
     const queries = () => this.#scopes.current().queries;
     this.#keyValues = new KeyValues(queries);

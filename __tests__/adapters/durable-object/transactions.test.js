@@ -107,6 +107,32 @@ onEachBackend((openStore) => {
       expect((await rejection(storage.transaction(7))).code).toBe('ERR_INVALID_ARG');
     });
 
+    test('begins behind what its caller does before it waits', async () => {
+      const { storage, sql } = await open(await openStore());
+      const insert = insertInto(sql);
+      const seen = storage.transaction(async () => {
+        insert(6);
+        return numbersOf(sql)();
+      });
+      insert(4);
+      storage.put('n', 1);
+      insert(5);
+      expect(await seen).toEqual([4, 5, 6]);
+    });
+
+    test('is one for all storages on the database', async () => {
+      const { db, storage, sql } = await open(await openStore());
+      const other = durableObjectStorage(db, { largeIntegers: 'bigint' });
+      await storage.transaction(async (txn) => {
+        insertInto(other.sql)(4);
+        await other.put('n', 1);
+        await other.transaction(async () => other.kv.put('n', 2));
+        expect([numbersOf(sql)(), await txn.get('n')]).toEqual([[4], 2]);
+        txn.rollback();
+      });
+      expect([numbersOf(other.sql)(), other.kv.get('n')]).toEqual([[], undefined]);
+    });
+
     test('keeps others out: SQL is refused, keys and values wait', async () => {
       const { storage, sql } = await open(await openStore());
       await storage.put('n', 1);
