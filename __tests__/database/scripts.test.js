@@ -6,7 +6,7 @@ const { Store } = require('../..');
 const { durableObjectStorage } = require('../../adapters/durable-object.js');
 const { batonDatabase } = require('../../adapters/rivetkit.js');
 const { eachStatement } = require('../../lib/database/scripts.js');
-const { isBlank, isComplete } = require('../../lib/addon/sql-state.js');
+const { firstWord, isBlank, isComplete } = require('../../lib/addon/sql-state.js');
 const { batondb, succeed } = require('../cli/helpers.js');
 const { thrown } = require('../adapters/durable-object/support.js');
 const { onEachBackend, rejection, temporaryDirectory } = require('../helpers.js');
@@ -240,6 +240,19 @@ test.each([
 ])('%j is %s', (text, state) => {
   const states = { blank: [true, false], open: [false, false], complete: [false, true] };
   expect([isBlank(text), isComplete(text)]).toEqual(states[state]);
+});
+
+test.each([
+  ['SELECT 1', 'select'],
+  [' ;\n\t Pragma foo', 'pragma'],
+  ['-- SELECT;\n/* BEGIN; */ /**/ WITH x AS (SELECT 1) SELECT 1', 'with'],
+  ['\ufeffVALUES (1)', 'values'],
+  ['/* never ends SELECT', ''],
+  ['-- never ends SELECT', ''],
+  ['(SELECT 1)', ''],
+  ['', ''],
+])('the first word of %j is %j', (text, word) => {
+  expect(firstWord(text)).toBe(word);
 });
 
 describe('batondb sql', () => {

@@ -186,7 +186,7 @@ function run(inside, sql, params) {
     return call(inside, ITERATE, sql, params);
   }
   // Some pragmas take effect when they are compiled, and so when SQLite is asked whether something follows.
-  if (READS.includes(firstWord(sql)) && !/;[^]*\bpragma\b/i.test(sql)) {
+  if (READS.includes(firstWord(sql)) && !/\bpragma\b/i.test(sql)) {
     try {
       return call(inside, ITERATE, sql, params);
     } catch (error) {
