@@ -5,6 +5,7 @@
 
 const { Cancellation, throwIfAborted } = require('../abort.js');
 const { BatonError, fromFailure, isFailure } = require('../error.js');
+const { BriefCalls } = require('./brief.js');
 const { FenceWatch } = require('./fence-watch.js');
 const { Functions } = require('./functions.js');
 const { refuseIfWaiting, waitsForItself } = require('./inside.js');
@@ -40,6 +41,8 @@ class Connection {
   #fence;
   #jobs = 0;
   #callsUnderWay = 0;
+  /** Those of them that run no SQL. */
+  #brief = new BriefCalls();
   /**
    * The open transactions, and when the addon will roll them back.
    *
@@ -132,6 +135,19 @@ class Connection {
   }
 
   /**
+   * {@link call} for what runs no SQL: a synchronous call waits until its turn is over, which is long before it is
+   * answered.
+   *
+   * @template T
+   * @param {Scope} scope
+   * @param {(native: NativeDatabase, scopeId: number, job: number) => Promise<T | Failure>} dispatch
+   * @param {Limits} limits
+   */
+  async brief(scope, dispatch, limits) {
+    return await this.#brief.during(() => this.call(scope, dispatch, limits));
+  }
+
+  /**
    * Ends a scope. Signals do not cancel this: it is what they lead to.
    *
    * @param {Scope} scope
@@ -152,7 +168,16 @@ class Connection {
    */
   callSync(scope, dispatch) {
     this.refuseIfOver(scope);
-    return this.#result(dispatch(this.#native, this.syncScope(scope).id));
+    const { id } = this.syncScope(scope);
+    return this.#result(this.#now(() => dispatch(this.#native, id)));
+  }
+
+  /**
+   * @template T
+   * @param {() => T} dispatch
+   */
+  #now(dispatch) {
+    return this.#brief.past(dispatch, this.#callsUnderWay - this.#brief.underWay + this.#transactions.size);
   }
 
   /**
@@ -169,10 +194,12 @@ class Connection {
    */
   runSync(scope, kind, sql, params, read) {
     this.refuseIfOver(scope);
+    const { id } = this.syncScope(scope);
+    const native = this.#native;
+    const { dispatch } = this.functions;
     return exchange(
       params,
-      (buffer, length) =>
-        this.#native.runSync(this.syncScope(scope).id, kind, sql, buffer, length, this.functions.dispatch),
+      (buffer, length) => this.#now(() => native.runSync(id, kind, sql, buffer, length, dispatch)),
       (answer, writer) => {
         if (typeof answer === 'number') {
           return read(new ChunkHeader(writer.answer, writer.view), NO_CHUNKS, answer);
@@ -239,7 +266,7 @@ class Connection {
    */
   async closeCursor(scope, cursor) {
     if (!this.#isClosed) {
-      const closed = this.#answer(this.#native.closeCursor(scope.id, cursor));
+      const closed = this.#brief.during(() => this.#answer(this.#native.closeCursor(scope.id, cursor)));
       // It runs in its turn; a call from inside a transaction would wait for itself.
       await (waitsForItself(this, scope) ? undefined : closed);
     }

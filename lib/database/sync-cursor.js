@@ -19,7 +19,7 @@ const ITERATE = 4;
  * @property {Connection} connection
  * @property {Scope} scope The database, or the transaction whose method it was.
  * @property {number} cursor 0 while none is open.
- * @property {import('../results/results.js').Seen | undefined} seen
+ * @property {import('../results/results.js').Seen | undefined} [seen]
  */
 
 /** Closes what an abandoned iteration holds: one that was stepped by hand and dropped. */
@@ -35,6 +35,14 @@ function close(held) {
 }
 
 /**
+ * @param {object} owner
+ * @param {Held} held
+ */
+function closeWhenDropped(owner, held) {
+  dropped.register(owner, held);
+}
+
+/**
  * @param {Connection} connection
  * @param {Scope} scope
  * @param {Iteration} iteration
@@ -44,7 +52,7 @@ function close(held) {
 function iterateRowsSync(connection, scope, iteration, seen) {
   const held = { connection, scope, cursor: 0, seen };
   const rows = generateRows(held, iteration);
-  dropped.register(rows, held);
+  closeWhenDropped(rows, held);
   return rows;
 }
 
@@ -116,4 +124,4 @@ function* rowsOf(held, { sql, params, format }, event) {
   }
 }
 
-module.exports = { iterateRowsSync };
+module.exports = { ITERATE, closeWhenDropped, iterateRowsSync };
