@@ -34,12 +34,17 @@ export declare class NativeCopying {
  * call.
  */
 export declare class NativeDatabase {
-  /** Runs SQL on this thread: [`Self::run`], and the answer at once. */
-  runSync(scope: number, kind: number, sql: string, params?: Uint8Array | undefined | null): unknown
+  /**
+   * Runs SQL on this thread: [`Self::run`], and the answer at once. The parameters are the first `params` bytes of
+   * `exchange`; fewer than 0 means none. An answer of one chunk that fits takes their place there, and its
+   * length is returned: an array of its own for each answer costs more than a short query. `dispatcher` runs the
+   * functions of JavaScript, if there are any.
+   */
+  runSync(scope: number, kind: number, sql: string, exchange: Buffer, params: number, dispatcher?: undefined | ((...args: any[]) => unknown)): unknown
   /** Runs statements as one transaction, on this thread. */
-  batchSync(scope: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>): unknown
+  batchSync(scope: number, sqls: Array<string>, params: Array<Uint8Array | undefined | null>, dispatcher?: undefined | ((...args: any[]) => unknown)): unknown
   /** Continues a script that runs statement by statement, on this thread. */
-  eachOnSync(scope: number, script: number, skip: boolean): unknown
+  eachOnSync(scope: number, script: number, skip: boolean, dispatcher?: undefined | ((...args: any[]) => unknown)): unknown
   /** Describes a statement, on this thread. */
   describeSync(scope: number, sql: string): unknown
   /** Returns the bytes of the database's file, read on this thread. */
@@ -49,9 +54,14 @@ export declare class NativeDatabase {
   /** Ends a transaction, on this thread. */
   endSync(scope: number, commit: boolean): unknown
   /** More rows of a cursor, on this thread. */
-  fetchSync(scope: number, cursor: number): unknown
+  fetchSync(scope: number, cursor: number, dispatcher?: undefined | ((...args: any[]) => unknown)): unknown
   /** Closes a cursor early, on this thread. */
   closeCursorSync(scope: number, cursor: number): unknown
+  /**
+   * Defines a function, on this thread. Shapes: 0 scalar, 1 aggregate, 2 window. Flags: 1 deterministic, 2 not for
+   * triggers, views and the schema, 4 integers as bigints.
+   */
+  defineSync(scope: number, id: number, name: string, arguments: number, shape: number, flags: number): unknown
   /** The state of typed SQL text: 0 no statement, 1 an incomplete one, 2 complete. */
   static sqlState(sql: string): number
   /** The outcome of the start. */
@@ -368,6 +378,8 @@ export interface NativeDatabaseOptions {
   allowBlocking: boolean
   /** Whether writes are answered before they are durable. */
   deferred: boolean
+  /** The extensions of SQLite to add. */
+  extensions: Array<NativeExtension>
 }
 
 /** What a database has done since it was opened. */
@@ -404,6 +416,14 @@ export interface NativeDescription {
   parameters: Array<string | null>
   /** Whether the statement is read-only. */
   readonly: boolean
+}
+
+/** An extension of SQLite. */
+export interface NativeExtension {
+  /** The file of a library; none for sqlite-vec. */
+  path?: string
+  /** Its entry point. */
+  entryPoint?: string
 }
 
 /** A fence. */

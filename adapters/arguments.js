@@ -7,8 +7,10 @@ const { BatonError } = require('../lib/error.js');
 const { HINT } = require('../lib/arguments/query-options.js');
 
 /** @typedef {import('../index.js').Queries} Queries */
+/** @typedef {Queries & import('../index.js').SyncQueries} AllQueries */
 
 const METHODS = /** @type {const} */ (['run', 'get', 'all', 'iterate', 'batch', 'exec', 'transaction']);
+const SYNC_METHODS = /** @type {const} */ (['runSync', 'getSync', 'allSync', 'batchSync', 'transactionSync']);
 
 /**
  * Asked for by its methods and not with `instanceof`, so that a database of another copy of this package does.
@@ -27,6 +29,20 @@ function queries(value, name) {
     throw check.invalid(name, 'a Database of store.openDatabase(actorId)', value);
   }
   return candidate;
+}
+
+/**
+ * {@link queries} whose calls can be made on the calling thread.
+ *
+ * @param {unknown} value
+ * @param {string} name
+ */
+function syncQueries(value, name) {
+  const candidate = queries(value, name);
+  if (SYNC_METHODS.some((method) => typeof candidate[method] !== 'function')) {
+    throw check.invalid(name, `a Database with ${SYNC_METHODS.join(', ')}`, value);
+  }
+  return /** @type {AllQueries} */ (candidate);
 }
 
 /**
@@ -106,4 +122,4 @@ function narrowRow(row) {
   return row;
 }
 
-module.exports = { largeIntegers, narrowRow, peer, queries, readOptions };
+module.exports = { largeIntegers, narrowRow, peer, queries, readOptions, syncQueries };

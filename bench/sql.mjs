@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 
 import { numbers, runOrHelp, runSections, SHARED_HELP, SHARED_OPTIONS } from './sections.mjs';
 
-const SECTIONS = ['scan', 'points', 'starts', 'memory'];
+const SECTIONS = ['scan', 'points', 'sync', 'starts', 'memory'];
 
 const HELP = `Usage: npm run bench:sql -- [options]
 

@@ -86,6 +86,16 @@ export interface DatabaseOptions {
    */
   durability?: 'full' | 'deferred';
   /**
+   * Extensions of SQLite to load. `'vec'` is sqlite-vec, which is compiled in: vectors in `vec0` tables, and functions
+   * such as `vec_distance_cosine`. `{ path }` is a library on this machine, whose code then runs in the process;
+   * `entryPoint` is needed if its name does not follow from that of the file. SQL cannot load any.
+   *
+   * A database that uses an extension can only be read in full with it, by whatever SQLite.
+   *
+   * If one cannot be loaded, opening rejects with `SQLITE_ERROR` and the reason; the start has taken place.
+   */
+  extensions?: readonly ('vec' | { path: string | URL; entryPoint?: string })[];
+  /**
    * Whether synchronous calls (see {@link SyncQueries}) may stop the thread for round trips to FoundationDB. Without it
    * they throw `ERR_WOULD_BLOCK` there. It has no effect on the other backends.
    *
@@ -218,6 +228,38 @@ export declare class Database implements AsyncDisposable {
    */
   point(options?: CallOptions): Promise<string>;
 
+  /**
+   * Defines a function that SQL can call, in place of one with the same name and number of arguments. It takes as many
+   * arguments as `fn` has parameters, or any number with `varargs`. The function lasts as long as this database object.
+   *
+   * It runs on this thread, and therefore in synchronous calls only: an asynchronous call that needs it rejects with
+   * `ERR_INVALID_ARG`, and has done nothing. So does the write of a trigger, an index or a generated column that uses
+   * it. What `fn` throws, the call throws. Inside `fn`, calls on the same database throw `ERR_BUSY`.
+   *
+   * @example
+   * ```ts
+   * db.function('slug', { deterministic: true }, (title: string) => title.toLowerCase().replaceAll(' ', '-'));
+   * db.getSync('SELECT slug(title) FROM article');
+   * ```
+   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_BUSY`, `ERR_CLOSED`, `ERR_WOULD_BLOCK`.
+   */
+  function(name: string, fn: (...args: any[]) => unknown): this;
+  function(name: string, options: FunctionOptions, fn: (...args: any[]) => unknown): this;
+
+  /**
+   * Defines an aggregate, like {@link Database.function}. With `inverse` it is a window function as well.
+   *
+   * @example
+   * ```ts
+   * db.aggregate('longest', {
+   *   start: '',
+   *   step: (longest: string, word: string) => (word.length > longest.length ? word : longest),
+   * });
+   * db.getSync('SELECT longest(name) FROM users');
+   * ```
+   */
+  aggregate<State = any>(name: string, options: AggregateOptions<State>): this;
+
   /** {@link Database.serialize} on the calling thread; see {@link SyncQueries}. */
   serializeSync(): Uint8Array;
 
@@ -243,6 +285,47 @@ export declare class Database implements AsyncDisposable {
 
   /** {@link Database.close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Options of {@link Database.function}. */
+export interface FunctionOptions {
+  /**
+   * Whether the same arguments always give the same value. Only such functions can be used in indexes and generated
+   * columns.
+   *
+   * @default false
+   */
+  deterministic?: boolean;
+  /**
+   * Whether only statements may call it, and no trigger, view, index or constraint.
+   *
+   * @default false
+   */
+  directOnly?: boolean;
+  /**
+   * Whether it takes integers as `bigint`. Otherwise one outside +-(2^53 - 1) fails with `ERR_OUT_OF_RANGE`.
+   *
+   * @default false
+   */
+  readBigInts?: boolean;
+  /**
+   * Whether it takes any number of arguments.
+   *
+   * @default false
+   */
+  varargs?: boolean;
+}
+
+/** Options of {@link Database.aggregate}. */
+export interface AggregateOptions<State> extends FunctionOptions {
+  /** What each group begins with: a value, or a function that returns one. The default is `null`. */
+  start?: State | (() => State);
+  /** Takes a row in. Returns the new state; if it returns `undefined`, the state stays the same object. */
+  step: (state: State, ...args: any[]) => State | void;
+  /** Takes a row out that `step` has taken in, for a window function. */
+  inverse?: (state: State, ...args: any[]) => State | void;
+  /** Returns the value of a group. The default is its state. */
+  result?: (state: State) => unknown;
 }
 
 export interface Database extends Queries, SyncQueries {}

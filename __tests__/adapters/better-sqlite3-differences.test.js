@@ -258,14 +258,14 @@ onEachBackend((openStore) => {
       );
       expect(db.aggregate('sum', { start: 0, step, result, safeIntegers: false })).toBe(db);
       expect(calls).toEqual([
-        ['function', 'one', { useBigIntArguments: false }, one],
+        ['function', 'one', { readBigInts: false }, one],
         [
           'function',
           'two',
-          { varargs: true, deterministic: true, directOnly: false, useBigIntArguments: true },
+          { varargs: true, deterministic: true, directOnly: false, readBigInts: true },
           one,
         ],
-        ['aggregate', 'sum', { start: 0, step, result, useBigIntArguments: false }],
+        ['aggregate', 'sum', { start: 0, step, result, readBigInts: false }],
       ]);
     });
 

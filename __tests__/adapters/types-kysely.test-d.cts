@@ -37,7 +37,7 @@ export async function kysely(store: Store) {
 export async function durableObject(store: Store) {
   const storage = durableObjectStorage(await store.openDatabase('a'), { largeIntegers: 'error' });
   same<typeof storage, DurableObjectStorage>();
-  const cursor = await storage.sql.exec<{ id: number }>('SELECT id FROM t WHERE id > ?', 5);
+  const cursor = storage.sql.exec<{ id: number }>('SELECT id FROM t WHERE id > ?', 5);
   same<typeof cursor, SqlCursor<{ id: number }>>();
   same<ReturnType<typeof cursor.one>, { id: number }>();
   const row = await storage.sql.exec('SELECT 1').one();
@@ -48,19 +48,37 @@ export async function durableObject(store: Store) {
   for await (const { id } of storage.sql.exec<{ id: number }>('SELECT 1')) {
     same<typeof id, number>();
   }
-  const size = await storage.sql.databaseSize;
+  for (const { id } of storage.sql.exec<{ id: number }>('SELECT 1')) {
+    same<typeof id, number>();
+  }
+  const size = storage.sql.databaseSize;
   same<typeof size, number>();
   const answer = await storage.transaction(async (txn) => {
     txn.rollback();
     return (await txn.sql.exec('SELECT 1')).columnNames;
   });
   same<typeof answer, string[]>();
+  const sync = storage.transactionSync(() => storage.sql.exec<{ x: string }>('SELECT 1 AS x').one());
+  same<typeof sync, { x: string }>();
+  same<ReturnType<typeof storage.sync>, Promise<void>>();
+  const kept = storage.kv.get<number>('key');
+  same<typeof kept, number | undefined>();
+  for (const [key, each] of storage.kv.list<Date>({ prefix: 'key' })) {
+    same<typeof key, string>();
+    same<typeof each, Date>();
+  }
+  const gone = storage.kv.delete('key');
+  same<typeof gone, boolean>();
+  await storage.put('key', 1, { allowUnconfirmed: true });
+  await storage.deleteAll();
   const value = await storage.get<number>('key');
   same<typeof value, number | undefined>();
   const values = await storage.list<number>({ prefix: 'key', reverse: true });
   same<typeof values, Map<string, number>>();
   const removed = await storage.delete(['key']);
   same<typeof removed, number>();
+  // @ts-expect-error Only asynchronous methods take several keys.
+  storage.kv.get(['key']);
   // @ts-expect-error A Date cannot be bound.
   storage.sql.exec('SELECT ?', new Date());
 }

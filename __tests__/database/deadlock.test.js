@@ -21,7 +21,7 @@ onEachBackend((open) => {
   let db;
   beforeEach(async () => {
     store = await open();
-    db = await store.openDatabase('a', { transactionTimeoutMs: 10_000 });
+    db = await store.openDatabase('a', { transactionTimeoutMs: 10_000, allowBlocking: true });
     await db.exec('CREATE TABLE t (x INTEGER)');
   });
 

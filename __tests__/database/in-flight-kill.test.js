@@ -14,13 +14,13 @@ const { temporaryDirectory } = require('../helpers.js');
 const ROUNDS = 5;
 const TIMEOUT_MS = 120_000;
 
-const path = join(temporaryDirectory(), 'store');
+const directory = temporaryDirectory();
 const children = [];
 afterEach(() => children.splice(0).forEach((child) => child.kill('SIGKILL')));
 
 /** Runs the child until some time after its first answer. Returns what it was answered, line by line. */
-async function killedAfter(ms) {
-  const fixture = join(__dirname, '..', 'fixtures', 'inserts-in-flight.js');
+async function killedAfter(name, path, ms) {
+  const fixture = join(__dirname, '..', 'fixtures', name);
   const child = spawn(process.execPath, [fixture, JSON.stringify({ path })], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -38,7 +38,7 @@ async function killedAfter(ms) {
   return told.split('\n').slice(0, -1);
 }
 
-async function rowsAfterwards() {
+async function rowsAfterwards(path) {
   const store = await Store.open({ path });
   const db = await store.openDatabase('a');
   const rows = await db.all('SELECT n FROM t ORDER BY n');
@@ -50,9 +50,12 @@ async function rowsAfterwards() {
 test(
   'what was answered survives, and reads have seen nothing that does not',
   async () => {
+    const path = join(directory, 'in-flight');
     for (let round = 0; round < ROUNDS; round += 1) {
-      const lines = (await killedAfter(Math.random() * 400)).map((line) => line.split(' '));
-      const rows = await rowsAfterwards();
+      const lines = (await killedAfter('inserts-in-flight.js', path, Math.random() * 400)).map((line) =>
+        line.split(' '),
+      );
+      const rows = await rowsAfterwards(path);
       // The inserts were called in the order of their numbers, so those that took place have no gap.
       expect(rows).toEqual(Array.from(rows, (_, index) => index + 1));
       const wrote = lines.filter(([what]) => what === 'wrote').map(([, n]) => Number(n));
@@ -60,6 +63,20 @@ test(
       expect(wrote.length).toBeGreaterThan(0);
       expect(wrote.filter((n) => n > rows.length)).toEqual([]);
       expect(reads.filter(([count, last]) => count !== last || last > rows.length)).toEqual([]);
+    }
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'what flushed() has covered survives, and the rest is lost only from the end',
+  async () => {
+    const path = join(directory, 'deferred');
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const flushed = (await killedAfter('deferred-writes.js', path, Math.random() * 400)).map(Number);
+      const rows = await rowsAfterwards(path);
+      expect(rows).toEqual(Array.from(rows, (_, index) => index + 1));
+      expect(rows.length).toBeGreaterThanOrEqual(flushed.at(-1));
     }
   },
   TIMEOUT_MS,

@@ -6,8 +6,9 @@ const { Store } = require('../..');
 const { durableObjectStorage } = require('../../adapters/durable-object.js');
 const { batonDatabase } = require('../../adapters/rivetkit.js');
 const { eachStatement } = require('../../lib/database/scripts.js');
-const { isBlank, isComplete } = require('../../lib/addon/sql-state.js');
+const { firstWord, isBlank, isComplete } = require('../../lib/addon/sql-state.js');
 const { batondb, succeed } = require('../cli/helpers.js');
+const { thrown } = require('../adapters/durable-object/support.js');
 const { onEachBackend, rejection, temporaryDirectory } = require('../helpers.js');
 
 const HARD = {
@@ -40,8 +41,8 @@ onEachBackend((openStore) => {
 
   describe.each(Object.entries(HARD))('%s', (_, script) => {
     test('in a Durable Object', async () => {
-      const { sql } = durableObjectStorage(await store.openDatabase('a'));
-      const cursor = await sql.exec(script);
+      const { sql } = durableObjectStorage(await store.openDatabase('a', { allowBlocking: true }));
+      const cursor = sql.exec(script);
       expect(cursor.toArray()).toMatchObject([{ a: 'one' }]);
     });
 
@@ -66,39 +67,35 @@ onEachBackend((openStore) => {
   });
 
   test('a Durable Object binds to the last statement, and to no other', async () => {
-    const { sql } = durableObjectStorage(await store.openDatabase('a'));
-    await sql.exec('CREATE TABLE t (a, b)');
-    const cursor = await sql.exec(
-      'INSERT INTO t VALUES (1, 2); INSERT INTO t VALUES (?, ?) RETURNING a',
-      3,
-      null,
-    );
+    const { sql } = durableObjectStorage(await store.openDatabase('a', { allowBlocking: true }));
+    sql.exec('CREATE TABLE t (a, b)');
+    const cursor = sql.exec('INSERT INTO t VALUES (1, 2); INSERT INTO t VALUES (?, ?) RETURNING a', 3, null);
     expect(cursor.toArray()).toEqual([{ a: 3 }]);
     expect(cursor.rowsWritten).toBe(2);
-    expect(await rejection(sql.exec('INSERT INTO t VALUES (?, 1); SELECT 1', 3))).toMatchObject({
+    expect(thrown(() => sql.exec('INSERT INTO t VALUES (?, 1); SELECT 1', 3))).toMatchObject({
       code: 'ERR_INVALID_ARG',
       message: expect.stringContaining('only the last statement of several may have parameters'),
     });
-    expect(await rejection(sql.exec('DELETE FROM t; SELECT ?, ?', 3))).toMatchObject({
+    expect(thrown(() => sql.exec('DELETE FROM t; SELECT ?, ?', 3))).toMatchObject({
       code: 'ERR_INVALID_ARG',
       message: expect.stringContaining('2 parameters, got 1'),
     });
-    const counted = await sql.exec('SELECT count(*) AS n FROM t');
+    const counted = sql.exec('SELECT count(*) AS n FROM t');
     expect(counted.one()).toEqual({ n: 2 });
     for (const blank of ['', ' ; ', '-- nothing', '/* nothing']) {
-      expect(await rejection(sql.exec(blank))).toMatchObject({ code: 'ERR_INVALID_ARG' });
+      expect(thrown(() => sql.exec(blank))).toMatchObject({ code: 'ERR_INVALID_ARG' });
     }
   });
 
   test('an error in a script says where it is, and the script has had no effect', async () => {
-    const { sql } = durableObjectStorage(await store.openDatabase('a'));
+    const { sql } = durableObjectStorage(await store.openDatabase('a', { allowBlocking: true }));
     const script = "CREATE TABLE t (a); INSERT INTO t VALUES ('ü'); SELEKT 1; SELECT 2";
-    expect(await rejection(sql.exec(script))).toMatchObject({
+    expect(thrown(() => sql.exec(script))).toMatchObject({
       code: 'SQLITE_ERROR',
       statement: 2,
       offset: script.indexOf('SELEKT'),
     });
-    expect(await rejection(sql.exec('SELECT a FROM t'))).toMatchObject({ code: 'SQLITE_ERROR' });
+    expect(thrown(() => sql.exec('SELECT a FROM t'))).toMatchObject({ code: 'SQLITE_ERROR' });
   });
 
   test('rivetkit: all or nothing up to what stands alone', async () => {
@@ -121,8 +118,8 @@ onEachBackend((openStore) => {
 
   test('a literal of 9 MiB', async () => {
     const hex = 'ab'.repeat(9 << 20);
-    const { sql } = durableObjectStorage(await store.openDatabase('a'));
-    const cursor = await sql.exec(
+    const { sql } = durableObjectStorage(await store.openDatabase('a', { allowBlocking: true }));
+    const cursor = sql.exec(
       `SELECT 1; SELECT length(x'${hex}') AS blob, length('${hex}') AS text; -- ${hex}`,
     );
     expect(cursor.one()).toEqual({ blob: 9 << 20, text: 18 << 20 });
@@ -177,9 +174,9 @@ onEachBackend((openStore) => {
     const owner = await store.openDatabase('a');
     await owner.exec(`CREATE TABLE t (a); WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 2000)
       INSERT INTO t SELECT n FROM c`);
-    const reader = await store.openDatabase('a', { readOnly: true });
+    const reader = await store.openDatabase('a', { readOnly: true, allowBlocking: true });
     const { sql } = durableObjectStorage(reader);
-    const cursor = await sql.exec('SELECT 1; SELECT count(*) AS n FROM t WHERE a > ?', 0);
+    const cursor = sql.exec('SELECT 1; SELECT count(*) AS n FROM t WHERE a > ?', 0);
     expect(cursor.one()).toEqual({ n: 2_000 });
     const counts = [];
     const script =
@@ -193,7 +190,7 @@ onEachBackend((openStore) => {
       await owner.exec('INSERT INTO t VALUES (1)');
     }
     expect(counts).toEqual([2_000, 1, 1]);
-    expect(await rejection(sql.exec('SELECT 1; DELETE FROM t'))).toMatchObject({ code: 'SQLITE_READONLY' });
+    expect(thrown(() => sql.exec('SELECT 1; DELETE FROM t'))).toMatchObject({ code: 'SQLITE_READONLY' });
   });
 
   test('what came before a statement that fails is told first', async () => {
@@ -243,6 +240,19 @@ test.each([
 ])('%j is %s', (text, state) => {
   const states = { blank: [true, false], open: [false, false], complete: [false, true] };
   expect([isBlank(text), isComplete(text)]).toEqual(states[state]);
+});
+
+test.each([
+  ['SELECT 1', 'select'],
+  [' ;\n\t Pragma foo', 'pragma'],
+  ['-- SELECT;\n/* BEGIN; */ /**/ WITH x AS (SELECT 1) SELECT 1', 'with'],
+  ['\ufeffVALUES (1)', 'values'],
+  ['/* never ends SELECT', ''],
+  ['-- never ends SELECT', ''],
+  ['(SELECT 1)', ''],
+  ['', ''],
+])('the first word of %j is %j', (text, word) => {
+  expect(firstWord(text)).toBe(word);
 });
 
 describe('batondb sql', () => {

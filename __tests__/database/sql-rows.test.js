@@ -186,18 +186,19 @@ describe('an answer', () => {
   test('without rows is an empty list, and no first row', async () => {
     const answer = chunk(['a'], []);
     expect(await decode(answer)).toEqual([]);
-    expect(firstRow(answer, new ShapeCache(), OBJECTS)).toBeUndefined();
+    expect(firstRow(new ChunkHeader(answer), new ShapeCache(), OBJECTS)).toBeUndefined();
     expect(await decode(chunk([], []))).toEqual([]);
   });
 
   test('knows its first row', () => {
     const answer = chunk(['a'], [['x'], ['y']]);
-    expect(firstRow(answer, new ShapeCache(), OBJECTS)).toEqual({ a: 'x' });
-    expect(firstRow(answer, new ShapeCache(), ARRAYS)).toEqual(['x']);
+    expect(firstRow(new ChunkHeader(answer), new ShapeCache(), OBJECTS)).toEqual({ a: 'x' });
+    expect(firstRow(new ChunkHeader(answer), new ShapeCache(), ARRAYS)).toEqual(['x']);
   });
 
   test('tells changes, and the last rowid as a number where that is exact', () => {
-    const result = (rowid, format) => runResult(chunk([], [], { changes: 3e9, rowid }), format);
+    const result = (rowid, format) =>
+      runResult(new ChunkHeader(chunk([], [], { changes: 3e9, rowid })), format);
     expect(result(7n, OBJECTS)).toEqual({ changes: 3e9, lastInsertRowid: 7 });
     expect(result(-(2n ** 53n) + 1n, OBJECTS).lastInsertRowid).toBe(Number.MIN_SAFE_INTEGER);
     expect(result(2n ** 53n, OBJECTS).lastInsertRowid).toBe(2n ** 53n);

@@ -62,6 +62,24 @@ onEachBackend((open) => {
       expect(await db.get('SELECT count(*) AS count FROM items')).toEqual({ count: 2 });
     });
 
+    test('run beside flushed() and point(), which are in nobody’s way', async () => {
+      const waiting = [];
+      for (let round = 0; round < 200; round += 1) {
+        waiting.push(db.flushed(), db.point());
+        insert(`n${round}`);
+        if (round % 20 === 0) await waiting.at(-1);
+      }
+      await Promise.all(waiting);
+      expect(names().length).toBe(200);
+      // A call that runs SQL is.
+      const running = db.get(
+        'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 2000000) SELECT max(i) FROM n',
+      );
+      waiting.push(db.flushed());
+      expect(thrown(() => names())).toMatchObject({ code: 'ERR_BUSY' });
+      await Promise.all([running, ...waiting]);
+    });
+
     test('have written what is there after the next start', async () => {
       insert('kept');
       const next = await store.openDatabase('a', { allowBlocking: true });

@@ -90,7 +90,7 @@ function argumentCount(count) {
  * @param {Handle} handle
  * @param {'function' | 'aggregate'} method
  * @param {string} name
- * @param {Record<string, any>} options With the names of node:sqlite for what Baton takes as well.
+ * @param {Record<string, any>} options
  * @param {Function[]} fn
  */
 function define(handle, method, name, { safeIntegers, ...options }, ...fn) {
@@ -100,9 +100,9 @@ function define(handle, method, name, { safeIntegers, ...options }, ...fn) {
   if (typeof database[method] !== 'function') {
     throw unavailable(`${method}()`, `this version of Baton has no database.${method}()`);
   }
-  const useBigIntArguments = safeIntegers ?? handle.safeIntegers;
+  const readBigInts = safeIntegers ?? handle.safeIntegers;
   try {
-    database[method](name, { ...options, useBigIntArguments }, ...fn);
+    database[method](name, { ...options, readBigInts }, ...fn);
   } catch (error) {
     throw translated(error);
   }

@@ -1,164 +1,150 @@
-// The cursor of `sql.exec`, twice: the one that has its rows, whose methods answer at once as in a Durable Object, and
-// the one that waits for them, which is what `sql.exec` answers with.
+// The cursor of `sql.exec`.
 
 'use strict';
 
 const { BatonError } = require('../../lib/error.js');
 
 /** @typedef {import('../durable-object.js').SqlStorageValue} Value */
-/** @typedef {{ columnNames: string[], rows: Value[][], rowsWritten: number }} Answer */
+
+/**
+ * Where a cursor gets its rows.
+ *
+ * @typedef {object} Source
+ * @property {string[]} columns
+ * @property {number} changes
+ * @property {number} rowsRead
+ * @property {number} rowsHere How many rows need not be fetched.
+ * @property {boolean} isOpen Whether there are others.
+ * @property {boolean} isLeft
+ * @property {() => Value[] | undefined} next
+ * @property {() => void} close
+ */
+
+/** What gives iterators `map`, `filter` and so on, where JavaScript has them. */
+const IteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
 
 class SqlCursor {
-  #rows;
-  #at = 0;
+  #source;
 
-  /** @param {Answer} answer */
-  constructor({ columnNames, rows, rowsWritten }) {
-    this.#rows = rows;
-    this.columnNames = columnNames;
-    this.rowsRead = rows.length;
-    this.rowsWritten = rowsWritten;
+  /** @param {Source} source */
+  constructor(source) {
+    this.#source = source;
+    this.columnNames = source.columns;
+  }
+
+  get rowsRead() {
+    return this.#source.rowsRead;
+  }
+
+  get rowsWritten() {
+    return this.#source.changes;
   }
 
   /** @returns {IteratorResult<Record<string, Value>, undefined>} */
   next() {
-    const { done, value } = this.#nextRow();
-    return done ? { done, value: undefined } : { done: false, value: this.#object(value) };
+    const row = this.#source.next();
+    return row === undefined
+      ? { done: true, value: undefined }
+      : { done: false, value: asObject(this.columnNames, row) };
+  }
+
+  /**
+   * What a loop calls that is left. It ends nothing: the same cursor can go on.
+   *
+   * @returns {IteratorResult<Record<string, Value>, undefined>}
+   */
+  return() {
+    this.#source.isLeft = true;
+    return { done: true, value: undefined };
   }
 
   [Symbol.iterator]() {
     return this;
   }
 
+  /** @returns {Record<string, Value>[]} */
   toArray() {
-    return [...this];
+    const rows = [];
+    for (let row = this.#source.next(); row !== undefined; row = this.#source.next()) {
+      rows.push(asObject(this.columnNames, row));
+    }
+    return rows;
   }
 
   one() {
-    const { done, value } = this.next();
-    if (done) {
+    const source = this.#source;
+    const row = source.next();
+    if (row === undefined) {
       throw new BatonError('ERR_INVALID_ARG', 'one() needs exactly one row, and the query answered none');
     }
-    const further = this.#rows.length - this.#at;
-    if (further > 0) {
-      this.#at = this.#rows.length;
-      throw new BatonError(
-        'ERR_INVALID_ARG',
-        `one() needs exactly one row, and the query answered ${1 + further}`,
-      );
+    const further = source.rowsHere;
+    if (further > 0 || source.isOpen) {
+      const count = source.isOpen ? `more than ${1 + further}` : String(1 + further);
+      source.close();
+      throw new BatonError('ERR_INVALID_ARG', `one() needs exactly one row, and the query answered ${count}`);
     }
-    return value;
+    return asObject(this.columnNames, row);
   }
 
   raw() {
-    const next = () => this.#nextRow();
-    return {
-      next,
-      [Symbol.iterator]() {
-        return this;
-      },
-      toArray() {
-        return [...this];
-      },
-    };
-  }
-
-  /** @returns {IteratorResult<any, undefined>} */
-  #nextRow() {
-    if (this.#at >= this.#rows.length) {
-      return { done: true, value: undefined };
-    }
-    this.#at += 1;
-    return { done: false, value: this.#rows[this.#at - 1] };
-  }
-
-  /** @param {Value[]} row */
-  #object(row) {
-    return Object.fromEntries(this.columnNames.map((name, index) => [name, row[index]]));
+    return new RawRows(this.#source);
   }
 }
 
-/** A promise of a {@link SqlCursor} that has its methods already. */
-class PendingCursor {
-  #cursor;
+/** The rows of a cursor as arrays. */
+class RawRows {
+  #source;
 
-  /** @param {Promise<InstanceType<typeof SqlCursor>>} cursor */
-  constructor(cursor) {
-    this.#cursor = cursor;
+  /** @param {Source} source */
+  constructor(source) {
+    this.#source = source;
   }
 
-  /**
-   * @param {((cursor: any) => any) | null} [onFulfilled]
-   * @param {((reason: any) => any) | null} [onRejected]
-   */
-  then(onFulfilled, onRejected) {
-    return this.#cursor.then(onFulfilled, onRejected);
+  /** @returns {IteratorResult<Value[], undefined>} */
+  next() {
+    const value = this.#source.next();
+    return value === undefined ? { done: true, value } : { done: false, value };
   }
 
-  /** @param {((reason: any) => any) | null} [onRejected] */
-  catch(onRejected) {
-    return this.#cursor.catch(onRejected);
+  /** @returns {IteratorResult<Value[], undefined>} */
+  return() {
+    this.#source.isLeft = true;
+    return { done: true, value: undefined };
   }
 
-  /** @param {(() => void) | null} [onFinally] */
-  finally(onFinally) {
-    return this.#cursor.finally(onFinally);
-  }
-
-  get [Symbol.toStringTag]() {
-    return 'PendingCursor';
-  }
-
-  async next() {
-    return (await this.#cursor).next();
-  }
-
-  [Symbol.asyncIterator]() {
+  [Symbol.iterator]() {
     return this;
   }
 
-  async toArray() {
-    return (await this.#cursor).toArray();
-  }
-
-  async one() {
-    return (await this.#cursor).one();
-  }
-
-  raw() {
-    const cursor = this.#cursor;
-    /** @type {Promise<ReturnType<InstanceType<typeof SqlCursor>['raw']>> | undefined} */
-    let rows;
-    const raw = () => (rows ??= cursor.then((each) => each.raw()));
-    return {
-      next: async () => (await raw()).next(),
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-      toArray: async () => (await raw()).toArray(),
-    };
-  }
-
-  get columnNames() {
-    return this.#notYet('columnNames');
-  }
-
-  get rowsRead() {
-    return this.#notYet('rowsRead');
-  }
-
-  get rowsWritten() {
-    return this.#notYet('rowsWritten');
-  }
-
-  /**
-   * @param {string} name
-   * @returns {never}
-   */
-  #notYet(name) {
-    const message = `The cursor has no ${name} yet: await it first, as in (await sql.exec(query)).${name}`;
-    throw new BatonError('ERR_INVALID_ARG', message);
+  /** @returns {Value[][]} */
+  toArray() {
+    const rows = [];
+    for (let row = this.#source.next(); row !== undefined; row = this.#source.next()) {
+      rows.push(row);
+    }
+    return rows;
   }
 }
 
-module.exports = { PendingCursor, SqlCursor };
+Object.setPrototypeOf(SqlCursor.prototype, IteratorPrototype);
+Object.setPrototypeOf(RawRows.prototype, IteratorPrototype);
+
+/**
+ * @param {string[]} names
+ * @param {Value[]} row
+ * @returns {Record<string, Value>}
+ */
+function asObject(names, row) {
+  /** @type {Record<string, Value>} */
+  const object = {};
+  for (let index = 0; index < names.length; index += 1) {
+    if (names[index] === '__proto__') {
+      // An assignment would set the prototype.
+      return Object.fromEntries(names.map((name, at) => [name, row[at]]));
+    }
+    object[names[index]] = row[index];
+  }
+  return object;
+}
+
+module.exports = { SqlCursor };

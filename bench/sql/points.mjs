@@ -11,7 +11,7 @@ import { resultOf } from '../report/results.js';
 import { print, section, whole } from './report.mjs';
 
 const ROWS = 10_000;
-const QUERY = 'SELECT id, name, score FROM player WHERE id = ?';
+export const QUERY = 'SELECT id, name, score FROM player WHERE id = ?';
 const GOAL = { peer: 'libsql', atLeast: 0.8 };
 
 /** @type {import('./context.js').Bench} */
@@ -77,7 +77,7 @@ async function sameThread(ours, { directory, rounds, seconds, peers }) {
   return resultOf({ ...about, case: 'warm point queries, one at a time; peers block the event loop' }, turns);
 }
 
-function fill() {
+export function fill() {
   return `
     CREATE TABLE player(id INTEGER PRIMARY KEY, name TEXT NOT NULL, score INTEGER NOT NULL);
     WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < ${ROWS})
@@ -108,7 +108,7 @@ async function run(get, inFlight, seconds) {
  * @param {any} statement
  * @param {number} seconds
  */
-function runHere(statement, seconds) {
+export function runHere(statement, seconds) {
   let done = 0;
   const began = performance.now();
   const end = began + seconds * 1_000;

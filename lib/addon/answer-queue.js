@@ -20,6 +20,7 @@ const FOREVER_MS = 2 ** 31 - 1;
 
 /** @typedef {import('../../binding.js').NativeDatabase} NativeDatabase */
 /** @typedef {import('../../binding.js').Failure} Failure */
+/** @typedef {import('../database/functions.js').Dispatch | undefined} Dispatch Runs functions, if there are any. */
 
 /** @type {Map<number, (answer: any) => void>} */
 const waiting = new Map();
@@ -205,11 +206,13 @@ class QueuedDatabase {
    * @param {number} scope
    * @param {number} kind
    * @param {string} sql
-   * @param {Uint8Array | undefined} params
-   * @returns {Uint8Array | Uint8Array[] | Failure}
+   * @param {Buffer} exchange
+   * @param {number} params How many bytes of `exchange` are parameters; -1 for none.
+   * @param {Dispatch} dispatch
+   * @returns {number | Uint8Array | Uint8Array[] | Failure} A number: the answer is in `exchange`.
    */
-  runSync(scope, kind, sql, params) {
-    return /** @type {any} */ (this.#native.runSync(scope, kind, sql, params));
+  runSync(scope, kind, sql, exchange, params, dispatch) {
+    return /** @type {any} */ (this.#native.runSync(scope, kind, sql, exchange, params, dispatch));
   }
 
   /**
@@ -225,20 +228,22 @@ class QueuedDatabase {
    * @param {number} scope
    * @param {string[]} sqls
    * @param {(Uint8Array | undefined)[]} params
+   * @param {Dispatch} dispatch
    * @returns {Uint8Array[] | Failure}
    */
-  batchSync(scope, sqls, params) {
-    return /** @type {any} */ (this.#native.batchSync(scope, sqls, params));
+  batchSync(scope, sqls, params, dispatch) {
+    return /** @type {any} */ (this.#native.batchSync(scope, sqls, params, dispatch));
   }
 
   /**
    * @param {number} scope
    * @param {number} script
    * @param {boolean} skip
+   * @param {Dispatch} dispatch
    * @returns {Uint8Array[] | Failure}
    */
-  eachOnSync(scope, script, skip) {
-    return /** @type {any} */ (this.#native.eachOnSync(scope, script, skip));
+  eachOnSync(scope, script, skip, dispatch) {
+    return /** @type {any} */ (this.#native.eachOnSync(scope, script, skip, dispatch));
   }
 
   /**
@@ -270,10 +275,24 @@ class QueuedDatabase {
   /**
    * @param {number} scope
    * @param {number} cursor
+   * @param {Dispatch} dispatch
    * @returns {Uint8Array | Failure}
    */
-  fetchSync(scope, cursor) {
-    return /** @type {any} */ (this.#native.fetchSync(scope, cursor));
+  fetchSync(scope, cursor, dispatch) {
+    return /** @type {any} */ (this.#native.fetchSync(scope, cursor, dispatch));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {number} id
+   * @param {string} name
+   * @param {number} argumentCount
+   * @param {number} shape
+   * @param {number} flags
+   * @returns {undefined | Failure}
+   */
+  defineSync(scope, id, name, argumentCount, shape, flags) {
+    return /** @type {any} */ (this.#native.defineSync(scope, id, name, argumentCount, shape, flags));
   }
 
   /**

@@ -31,4 +31,14 @@ function isComplete(sql) {
   return stateOf(sql) === COMPLETE;
 }
 
-module.exports = { isBlank, isComplete };
+/**
+ * The first word of a text behind whitespace, semicolons and comments, in lower case.
+ *
+ * @param {string} sql
+ */
+function firstWord(sql) {
+  const word = /^(?:[\s;\ufeff]|--[^\n]*(?:\n|$)|\/\*[^]*?(?:\*\/|$))*([a-z]*)/i.exec(sql);
+  return (word?.[1] ?? '').toLowerCase();
+}
+
+module.exports = { firstWord, isBlank, isComplete };

@@ -77,6 +77,7 @@ const DATABASE_OPTIONS = [
   'transactionTimeoutMs',
   'allowBlocking',
   'durability',
+  'extensions',
   'onFenced',
   'signal',
   'traceparent',
@@ -130,6 +131,7 @@ function databaseOptions(value) {
       transactionTimeoutMs: timeoutMs,
       allowBlocking: check.boolean(options.allowBlocking ?? false, 'options.allowBlocking'),
       deferred: durability === 'deferred',
+      extensions: extensions(options.extensions ?? []),
     },
     transactionTimeoutMs: timeoutMs,
     readOnly,
@@ -137,6 +139,30 @@ function databaseOptions(value) {
     onFenced: /** @type {import('../../index.js').DatabaseOptions['onFenced']} */ (onFenced),
     signal: check.signal(options.signal, 'options.signal'),
   };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {import('../../binding.js').NativeExtension[]}
+ */
+function extensions(value) {
+  if (!Array.isArray(value)) {
+    throw check.invalid('options.extensions', "an array of 'vec' or { path }", value);
+  }
+  return value.map((each, index) => {
+    const name = `options.extensions[${index}]`;
+    if (each === 'vec') {
+      return {};
+    }
+    if (typeof each === 'string') {
+      throw check.invalid(name, "'vec', or { path } for a library", each);
+    }
+    const { path, entryPoint } = check.object(each, name, ['path', 'entryPoint']);
+    return {
+      path: resolve(check.path(path, `${name}.path`)),
+      entryPoint: entryPoint === undefined ? undefined : check.string(entryPoint, `${name}.entryPoint`),
+    };
+  });
 }
 
 /** @param {unknown} value */

@@ -25,7 +25,8 @@ const BLOB = 4;
 const I64_MIN = -(2n ** 63n);
 const I64_MAX = 2n ** 63n - 1n;
 const U32_SIZE = 2 ** 32;
-const SCRATCH_BYTES = 4_096;
+/** Also for the answer of a synchronous call; see {@link exchange}. */
+const SCRATCH_BYTES = 16_384;
 // A larger scratch buffer is not kept, so that one large blob does not stay in memory for good.
 const SCRATCH_KEPT_BYTES_MAX = 1024 * 1024;
 /** SQLite's own limit for a value and for a row. It also keeps all lengths within 32 bits. */
@@ -33,13 +34,36 @@ const PARAMS_BYTES_MAX = 1_000_000_000;
 /** Up to this length, three bytes per UTF-16 unit are reserved without counting. */
 const UNCOUNTED_LENGTH_MAX = 4_096;
 
+/** Encoded parameters for later. */
+class OwnParams {
+  /** @param {Uint8Array} bytes */
+  constructor(bytes) {
+    this.bytes = bytes;
+  }
+}
+
 class ParamWriter {
   #bytes = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   #view = new DataView(this.#bytes.buffer);
   #at = 0;
+  /** The same bytes for who reads an answer in them, and takes no Buffer. @type {Uint8Array | undefined} */
+  #answer;
 
   get capacity() {
     return this.#bytes.length;
+  }
+
+  get buffer() {
+    return this.#bytes;
+  }
+
+  get view() {
+    return this.#view;
+  }
+
+  get answer() {
+    this.#answer ??= new Uint8Array(this.#bytes.buffer);
+    return this.#answer;
   }
 
   rewind() {
@@ -56,7 +80,21 @@ class ParamWriter {
       return undefined;
     }
     const start = this.#at;
-    if (Array.isArray(params)) {
+    this.append(params, name);
+    return this.#bytes.subarray(start, this.#at);
+  }
+
+  /**
+   * @param {unknown} params
+   * @param {string} name
+   * @returns {number} The end of what was written.
+   */
+  append(params, name) {
+    if (params instanceof OwnParams) {
+      this.#reserve(params.bytes.length);
+      this.#bytes.set(params.bytes, this.#at);
+      this.#at += params.bytes.length;
+    } else if (Array.isArray(params)) {
       const { length } = params;
       this.#header(POSITIONAL, length);
       // By index, because `forEach` would skip the holes of a sparse array.
@@ -66,7 +104,7 @@ class ParamWriter {
     } else {
       this.#named(plainObject(params, name), name);
     }
-    return this.#bytes.subarray(start, this.#at);
+    return this.#at;
   }
 
   /**
@@ -203,6 +241,7 @@ class ParamWriter {
     grown.set(this.#bytes.subarray(0, this.#at));
     this.#bytes = grown;
     this.#view = new DataView(grown.buffer);
+    this.#answer = undefined;
   }
 }
 
@@ -240,6 +279,33 @@ function encodeParams(params) {
 }
 
 /**
+ * Encodes the parameters of a call that is made later.
+ *
+ * @param {unknown} params
+ */
+function ownParams(params) {
+  const bytes = encodeParams(params);
+  return bytes && new OwnParams(bytes.slice());
+}
+
+/**
+ * Makes a synchronous call, which takes its parameters from a buffer and may put its answer there. Nothing but `read`
+ * may use that.
+ *
+ * @template T, A
+ * @param {unknown} params
+ * @param {(buffer: Buffer, length: number) => A} call Given how many bytes the parameters have; -1 without any.
+ * @param {(answer: A, writer: InstanceType<typeof ParamWriter>) => T} read
+ * @returns {T}
+ */
+function exchange(params, call, read) {
+  return withWriter((writer) => {
+    const length = params === undefined ? -1 : writer.append(params, 'params');
+    return read(call(writer.buffer, length), writer);
+  });
+}
+
+/**
  * Encodes the parameters of several statements, like {@link encodeParams}.
  *
  * @param {readonly unknown[]} list
@@ -250,4 +316,4 @@ function encodeParamsList(list, name) {
   return withWriter((writer) => list.map((params, index) => writer.write(params, name(index))));
 }
 
-module.exports = { encodeParams, encodeParamsList };
+module.exports = { encodeParams, encodeParamsList, exchange, ownParams };

@@ -72,6 +72,8 @@ A script ends at the first statement that fails, with exit code 1.`,
     const database = await store.openDatabase(actorId, {
       readOnly: !values.write,
       at: values.at === undefined ? undefined : state(values.at),
+      // Without it, tables that use it could not be queried.
+      extensions: ['vec'],
       // Nobody else uses this database. A script may take as long as it needs, and so may a user who types.
       transactionTimeoutMs: FOREVER_MS,
     });

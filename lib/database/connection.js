@@ -5,12 +5,17 @@
 
 const { Cancellation, throwIfAborted } = require('../abort.js');
 const { BatonError, fromFailure, isFailure } = require('../error.js');
+const { BriefCalls } = require('./brief.js');
 const { FenceWatch } = require('./fence-watch.js');
+const { Functions } = require('./functions.js');
 const { refuseIfWaiting, waitsForItself } = require('./inside.js');
 const { toMeta } = require('../results/meta.js');
-const { ShapeCache } = require('../results/rows.js');
+const { exchange } = require('../arguments/parameters.js');
+const { ChunkHeader, ShapeCache } = require('../results/rows.js');
 
 const JOB_MAX = 2 ** 32 - 1;
+/** @type {readonly Uint8Array[]} */
+const NO_CHUNKS = [];
 
 /** @typedef {InstanceType<typeof import('../addon/answer-queue.js').QueuedDatabase>} NativeDatabase */
 /** @typedef {import('../../binding.js').Failure} Failure */
@@ -36,6 +41,8 @@ class Connection {
   #fence;
   #jobs = 0;
   #callsUnderWay = 0;
+  /** Those of them that run no SQL. */
+  #brief = new BriefCalls();
   /**
    * The open transactions, and when the addon will roll them back.
    *
@@ -48,6 +55,7 @@ class Connection {
    * @type {Scope[]}
    */
   #sync = [];
+  functions = new Functions();
   /** @type {() => void} */
   #onChange = () => {};
   /** @type {Promise<void> | undefined} */
@@ -127,6 +135,19 @@ class Connection {
   }
 
   /**
+   * {@link call} for what runs no SQL: a synchronous call waits until its turn is over, which is long before it is
+   * answered.
+   *
+   * @template T
+   * @param {Scope} scope
+   * @param {(native: NativeDatabase, scopeId: number, job: number) => Promise<T | Failure>} dispatch
+   * @param {Limits} limits
+   */
+  async brief(scope, dispatch, limits) {
+    return await this.#brief.during(() => this.call(scope, dispatch, limits));
+  }
+
+  /**
    * Ends a scope. Signals do not cancel this: it is what they lead to.
    *
    * @param {Scope} scope
@@ -147,7 +168,48 @@ class Connection {
    */
   callSync(scope, dispatch) {
     this.refuseIfOver(scope);
-    return this.#result(dispatch(this.#native, this.syncScope(scope).id));
+    const { id } = this.syncScope(scope);
+    return this.#result(this.#now(() => dispatch(this.#native, id)));
+  }
+
+  /**
+   * @template T
+   * @param {() => T} dispatch
+   */
+  #now(dispatch) {
+    return this.#brief.past(dispatch, this.#callsUnderWay - this.#brief.underWay + this.#transactions.size);
+  }
+
+  /**
+   * Runs a statement on this thread.
+   *
+   * @template T
+   * @param {Scope} scope
+   * @param {number} kind
+   * @param {string} sql
+   * @param {unknown} params
+   * @param {(first: InstanceType<typeof ChunkHeader>, rest: readonly Uint8Array[], length: number) => T} read
+   * Reads the chunks at once: they are valid only meanwhile. Given the length of the first one, too.
+   * @returns {T}
+   */
+  runSync(scope, kind, sql, params, read) {
+    this.refuseIfOver(scope);
+    const { id } = this.syncScope(scope);
+    const native = this.#native;
+    const { dispatch } = this.functions;
+    return exchange(
+      params,
+      (buffer, length) => this.#now(() => native.runSync(id, kind, sql, buffer, length, dispatch)),
+      (answer, writer) => {
+        if (typeof answer === 'number') {
+          return read(new ChunkHeader(writer.answer, writer.view), NO_CHUNKS, answer);
+        }
+        const chunks = this.#result(answer);
+        return Array.isArray(chunks)
+          ? read(new ChunkHeader(chunks[0]), chunks.slice(1), chunks[0].length)
+          : read(new ChunkHeader(chunks), NO_CHUNKS, chunks.length);
+      },
+    );
   }
 
   /**
@@ -204,7 +266,7 @@ class Connection {
    */
   async closeCursor(scope, cursor) {
     if (!this.#isClosed) {
-      const closed = this.#answer(this.#native.closeCursor(scope.id, cursor));
+      const closed = this.#brief.during(() => this.#answer(this.#native.closeCursor(scope.id, cursor)));
       // It runs in its turn; a call from inside a transaction would wait for itself.
       await (waitsForItself(this, scope) ? undefined : closed);
     }
@@ -306,6 +368,10 @@ class Connection {
   #result(answer, cancellation) {
     if (!isFailure(answer)) {
       return /** @type {Exclude<T, Failure>} */ (answer);
+    }
+    const thrown = this.functions.takeThrown();
+    if (thrown) {
+      throw thrown.error;
     }
     const error = fromFailure(answer);
     this.#fence?.hear(error);

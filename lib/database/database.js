@@ -67,7 +67,7 @@ class Database extends Queries {
   async point(options) {
     const limits = limitOptions(options);
     const { scope } = this.#connection;
-    const txid = await this.#connection.call(scope, (native, id, job) => native.point(id, job), limits);
+    const txid = await this.#connection.brief(scope, (native, id, job) => native.point(id, job), limits);
     return Buffer.from(txid).toString('hex');
   }
 
@@ -75,8 +75,38 @@ class Database extends Queries {
   async flushed(options) {
     const limits = limitOptions(options);
     const { scope } = this.#connection;
-    await this.#connection.call(scope, (native, id, job) => native.flush(id, job), limits);
+    await this.#connection.brief(scope, (native, id, job) => native.flush(id, job), limits);
   }
+
+  /**
+   * @param {string} name
+   * @param {import('../../index.js').FunctionOptions | ((...args: any[]) => unknown)} options
+   * @param {(...args: any[]) => unknown} [fn]
+   */
+  function(name, options, fn) {
+    if (fn === undefined && typeof options === 'function') {
+      this.#connection.functions.add(this.#define, name, undefined, options);
+    } else {
+      this.#connection.functions.add(this.#define, name, options, fn);
+    }
+    return this;
+  }
+
+  /**
+   * @param {string} name
+   * @param {import('../../index.js').AggregateOptions<any>} options
+   */
+  aggregate(name, options) {
+    this.#connection.functions.addAggregate(this.#define, name, options);
+    return this;
+  }
+
+  /** @type {import('./functions.js').Define} */
+  #define = (id, name, argumentCount, shape, flags) => {
+    this.#connection.callSync(this.#connection.scope, (native, scope) =>
+      native.defineSync(scope, id, name, argumentCount, shape, flags),
+    );
+  };
 
   serializeSync() {
     const { scope } = this.#connection;

@@ -10,6 +10,7 @@ const { iterateRows } = require('./cursor.js');
 const { batchStatements, limitOptions, queryOptions, sqlText } = require('../arguments/query-options.js');
 const { INSIDE } = require('./scripts.js');
 const { encodeParams, encodeParamsList } = require('../arguments/parameters.js');
+const { ChunkHeader } = require('../results/rows.js');
 const { allRows, batchResults, firstRow, runResult } = require('../results/results.js');
 const { Statement } = require('./statement.js');
 const { SyncQueries, syncCalls } = require('./sync-queries.js');
@@ -256,7 +257,7 @@ class Queries extends SyncQueries {
  * @param {Uint8Array | Uint8Array[]} answer
  */
 function one(answer) {
-  return Array.isArray(answer) ? answer[0] : answer;
+  return new ChunkHeader(Array.isArray(answer) ? answer[0] : answer);
 }
 
 module.exports = { Queries };

@@ -231,4 +231,4 @@ function changesOf(header) {
   return statements;
 }
 
-module.exports = { INSIDE, eachStatement, runScript };
+module.exports = { INSIDE, SCRIPT_KINDS, eachStatement, insideOf, runScript };

@@ -10,7 +10,7 @@ const ITERATE = 4;
 /** @typedef {InstanceType<typeof import('./connection.js').Connection>} Connection */
 /** @typedef {import('./connection.js').Scope} Scope */
 
-/** @typedef {{ sql: string, params: Uint8Array | undefined, format: import('../results/rows.js').RowFormat }} Iteration */
+/** @typedef {{ sql: string, params: unknown, format: import('../results/rows.js').RowFormat }} Iteration */
 
 /**
  * What an iteration holds open in the addon.
@@ -19,7 +19,7 @@ const ITERATE = 4;
  * @property {Connection} connection
  * @property {Scope} scope The database, or the transaction whose method it was.
  * @property {number} cursor 0 while none is open.
- * @property {import('../results/results.js').Seen | undefined} seen
+ * @property {import('../results/results.js').Seen | undefined} [seen]
  */
 
 /** Closes what an abandoned iteration holds: one that was stepped by hand and dropped. */
@@ -35,6 +35,14 @@ function close(held) {
 }
 
 /**
+ * @param {object} owner
+ * @param {Held} held
+ */
+function closeWhenDropped(owner, held) {
+  dropped.register(owner, held);
+}
+
+/**
  * @param {Connection} connection
  * @param {Scope} scope
  * @param {Iteration} iteration
@@ -44,7 +52,7 @@ function close(held) {
 function iterateRowsSync(connection, scope, iteration, seen) {
   const held = { connection, scope, cursor: 0, seen };
   const rows = generateRows(held, iteration);
-  dropped.register(rows, held);
+  closeWhenDropped(rows, held);
   return rows;
 }
 
@@ -82,10 +90,12 @@ function* generateRows(held, iteration) {
  */
 function* rowsOf(held, { sql, params, format }, event) {
   const { connection, scope } = held;
-  const begin = () => connection.callSync(scope, (native, id) => native.runSync(id, ITERATE, sql, params));
+  // A copy of the chunk, since other calls run while its rows are read.
+  const begin = () =>
+    connection.runSync(scope, ITERATE, sql, params, (first, _, length) => first.bytes.slice(0, length));
   // Rows that have already arrived are no reason to go on after the end of the transaction in which it begins.
   const within = connection.syncScope(scope);
-  let header = new ChunkHeader(/** @type {Uint8Array} */ (event ? event.begin(begin) : begin()));
+  let header = new ChunkHeader(event ? event.begin(begin) : begin());
   held.cursor = header.cursor;
   const shape = connection.shapes.get(header);
   held.seen?.(shape.names);
@@ -101,7 +111,11 @@ function* rowsOf(held, { sql, params, format }, event) {
         return;
       }
       header = new ChunkHeader(
-        /** @type {Uint8Array} */ (connection.callSync(scope, (native, id) => native.fetchSync(id, cursor))),
+        /** @type {Uint8Array} */ (
+          connection.callSync(scope, (native, id) =>
+            native.fetchSync(id, cursor, connection.functions.dispatch),
+          )
+        ),
       );
       held.cursor = header.cursor;
     }
@@ -110,4 +124,4 @@ function* rowsOf(held, { sql, params, format }, event) {
   }
 }
 
-module.exports = { iterateRowsSync };
+module.exports = { ITERATE, closeWhenDropped, iterateRowsSync };

@@ -12,9 +12,10 @@ const {
   syncOptions,
   syncTransactionOptions,
 } = require('../arguments/query-options.js');
-const { encodeParams, encodeParamsList } = require('../arguments/parameters.js');
+const { encodeParamsList, ownParams } = require('../arguments/parameters.js');
 const { allRowsSync, batchResultsSync, firstRow, runResult } = require('../results/results.js');
-const { observedSync } = require('../observe/channels.js');
+const { isObserved, observedSync } = require('../observe/channels.js');
+const { ChunkHeader } = require('../results/rows.js');
 const { iterateRowsSync } = require('./sync-cursor.js');
 
 const EXEC = 0;
@@ -53,7 +54,7 @@ class SyncQueries {
 
   /** @param {string} sql */
   execSync(sql) {
-    this.#call(EXEC, sqlText(sql), undefined);
+    this.#call(EXEC, sqlText(sql), undefined, () => {});
   }
 
   /**
@@ -63,7 +64,7 @@ class SyncQueries {
    */
   runSync(sql, params, options) {
     const format = syncOptions(options);
-    return runResult(this.#call(RUN, sqlText(sql), params), format);
+    return this.#call(RUN, sqlText(sql), params, (answer) => runResult(answer, format));
   }
 
   /**
@@ -111,6 +112,7 @@ class SyncQueries {
           scope,
           sqls,
           encodeParamsList(params, (index) => `statements[${index}].params`),
+          connection.functions.dispatch,
         ),
       ),
     );
@@ -190,7 +192,7 @@ class SyncQueries {
    */
   #get(sql, params, options, seen) {
     const format = syncOptions(options);
-    return firstRow(this.#call(GET, sql, params), this.#connection.shapes, format, seen);
+    return this.#call(GET, sql, params, (answer) => firstRow(answer, this.#connection.shapes, format, seen));
   }
 
   /**
@@ -201,7 +203,10 @@ class SyncQueries {
    */
   #all(sql, params, options, seen) {
     const format = syncOptions(options);
-    return allRowsSync(this.#call(ALL, sql, params), this.#connection.shapes, format, seen);
+    return this.#call(ALL, sql, params, (first, rest) => {
+      const headers = rest.length === 0 ? [first] : [first, ...rest.map((chunk) => new ChunkHeader(chunk))];
+      return allRowsSync(headers, this.#connection.shapes, format, seen);
+    });
   }
 
   /**
@@ -211,23 +216,33 @@ class SyncQueries {
    * @param {Seen} [seen]
    */
   #iterate(sql, params, options, seen) {
-    // A copy, because the iteration begins later, and the bytes are valid only now.
-    const iteration = { sql, params: encodeParams(params)?.slice(), format: syncOptions(options) };
+    const iteration = { sql, params: ownParams(params), format: syncOptions(options) };
     return iterateRowsSync(this.#connection, this.#scope, iteration, seen);
   }
 
   /**
+   * @template T
    * @param {number} kind
    * @param {string} sql
    * @param {unknown} params
-   * @returns {any}
+   * @param {(first: InstanceType<typeof ChunkHeader>, rest: readonly Uint8Array[]) => T} read
+   * @returns {T}
    */
-  #call(kind, sql, params) {
+  #call(kind, sql, params, read) {
     const connection = this.#connection;
-    return observedSync({ connection, operation: OPERATIONS[kind], sql }, () =>
-      connection.callSync(this.#scope, (native, scope) =>
-        native.runSync(scope, kind, sql, encodeParams(params)),
-      ),
+    if (!isObserved()) {
+      return connection.runSync(this.#scope, kind, sql, params, read);
+    }
+    /** @type {Uint8Array[]} */
+    const answer = [];
+    return observedSync(
+      { connection, operation: OPERATIONS[kind], sql },
+      () =>
+        connection.runSync(this.#scope, kind, sql, params, (first, rest, length) => {
+          answer.push(first.bytes.slice(0, length), ...rest);
+          return read(first, rest);
+        }),
+      () => answer,
     );
   }
 }

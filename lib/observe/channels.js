@@ -150,22 +150,23 @@ async function withEvents(event, dispatch) {
  * @template T
  * @param {Call} call
  * @param {() => T} dispatch
+ * @param {(value: T) => unknown} [answerOf] The chunks of the answer, if the call does not return them.
  * @returns {T}
  */
-function observedSync(call, dispatch) {
+function observedSync(call, dispatch, answerOf = (value) => value) {
   if (!isObserved()) {
     return dispatch();
   }
   const event = new SqlEvent(call);
-  let answer;
+  let value;
   try {
-    answer = event.begin(dispatch);
+    value = event.begin(dispatch);
   } catch (error) {
     event.failed(error);
     throw error;
   }
-  event.succeeded(counts(event.operation, answer));
-  return answer;
+  event.succeeded(counts(event.operation, answerOf(value)));
+  return value;
 }
 
 const HAS_ROWS = ['get', 'all', 'batch'];
@@ -194,4 +195,4 @@ function beginEvents(call) {
   return isObserved() ? new SqlEvent(call) : undefined;
 }
 
-module.exports = { beginEvents, observed, observedSync, tell };
+module.exports = { beginEvents, isObserved, observed, observedSync, tell };

@@ -18,22 +18,20 @@ const ROWS_BETWEEN_CLOCKS = 64;
  */
 
 /**
- * @param {Uint8Array} answer
+ * @param {InstanceType<typeof ChunkHeader>} header
  * @param {RowFormat} format
  */
-function runResult(answer, { readBigInts }) {
-  const header = new ChunkHeader(answer);
+function runResult(header, { readBigInts }) {
   return { changes: header.changes, lastInsertRowid: header.lastInsertRowid(readBigInts) };
 }
 
 /**
- * @param {Uint8Array} answer
+ * @param {InstanceType<typeof ChunkHeader>} header
  * @param {ShapeCache} shapes
  * @param {RowFormat} format
  * @param {Seen} [seen]
  */
-function firstRow(answer, shapes, format, seen) {
-  const header = new ChunkHeader(answer);
+function firstRow(header, shapes, format, seen) {
   const shape = shapes.get(header);
   seen?.(shape.names);
   return header.rows === 0 ? undefined : new RowReader(header, shape, format).next();
@@ -61,20 +59,17 @@ async function allRows(answer, shapes, format, seen) {
 /**
  * {@link allRows} in one go.
  *
- * @param {Uint8Array | Uint8Array[]} answer
+ * @param {readonly InstanceType<typeof ChunkHeader>[]} headers
  * @param {ShapeCache} shapes
  * @param {RowFormat} format
  * @param {Seen} [seen]
  */
-function allRowsSync(answer, shapes, format, seen) {
-  const chunks = Array.isArray(answer) ? answer : [answer];
-  const first = new ChunkHeader(chunks[0]);
-  const shape = shapes.get(first);
+function allRowsSync(headers, shapes, format, seen) {
+  const shape = shapes.get(headers[0]);
   seen?.(shape.names);
   /** @type {unknown[]} */
   const rows = [];
-  for (let index = 0; index < chunks.length; index += 1) {
-    const header = index === 0 ? first : new ChunkHeader(chunks[index]);
+  for (const header of headers) {
     new RowReader(header, shape, format).read(rows, header.rows);
   }
   return rows;
@@ -89,8 +84,9 @@ function allRowsSync(answer, shapes, format, seen) {
  */
 function batchResultsSync(answers, shapes, format) {
   return answers.map((answer) => {
-    const { names } = shapes.get(new ChunkHeader(answer));
-    return { ...runResult(answer, format), columns: [...names], rows: allRowsSync(answer, shapes, format) };
+    const header = new ChunkHeader(answer);
+    const { names } = shapes.get(header);
+    return { ...runResult(header, format), columns: [...names], rows: allRowsSync([header], shapes, format) };
   });
 }
 
@@ -107,7 +103,7 @@ async function batchResults(answers, shapes, format) {
     const shape = shapes.get(header);
     slices.rows = [];
     await slices.append(header, shape);
-    results.push({ ...runResult(answer, format), columns: [...shape.names], rows: slices.rows });
+    results.push({ ...runResult(header, format), columns: [...shape.names], rows: slices.rows });
   }
   return results;
 }

@@ -83,10 +83,13 @@ class ShapeCache {
 
 /** The header of a chunk. */
 class ChunkHeader {
-  /** @param {Uint8Array} bytes */
-  constructor(bytes) {
+  /**
+   * @param {Uint8Array} bytes May go on behind the chunk.
+   * @param {DataView} [view] Of these bytes.
+   */
+  constructor(bytes, view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)) {
     this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = view;
     this.rows = this.view.getUint32(0);
     this.cursor = this.view.getUint32(4);
     this.columnsBytes = this.view.getUint32(24);

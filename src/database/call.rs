@@ -1,6 +1,7 @@
 //! The calls that a database accepts, and their answers.
 
 use crate::database::error::DatabaseError;
+use crate::database::sqlite::{Extension, Function};
 
 /// How a statement is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +66,10 @@ pub enum Call {
     Point,
     /// Describe a statement's parameters and columns.
     Describe(String),
+    /// Define a function that SQL can call.
+    Define(Box<Function>),
+    /// Add an extension of SQLite.
+    Extend(Extension),
     /// Wait until all that was written before is durable.
     Flush,
     /// Begin a transaction, which is rolled back if it has not ended after this many milliseconds.
@@ -108,6 +113,8 @@ impl Call {
             }
             Self::EachOn(..) => "a script".to_owned(),
             Self::Serialize => "a serialization".to_owned(),
+            Self::Define(_) => "the definition of a function".to_owned(),
+            Self::Extend(_) => "the loading of an extension".to_owned(),
             Self::Flush => "a wait for what was written".to_owned(),
             Self::Point => "a question for the point".to_owned(),
             Self::Batch(statements) => {

@@ -21,7 +21,7 @@ use libsqlite3_sys as ffi;
 use crate::database::error::DatabaseError;
 use crate::database::interrupt::Interrupt;
 use crate::database::pages::source::Source;
-use crate::database::sqlite::{Asked, Connection, Denied, Hooks, SqlError, Statement};
+use crate::database::sqlite::{Asked, Connection, Denied, Extension, Function, Hooks, SqlError, Statement};
 use crate::database::vfs::{self, Announced, MainFile, Signals};
 use crate::engine::StoreError;
 use crate::types::PageRange;
@@ -233,6 +233,10 @@ impl Session {
                 );
                 SqlError { message, ..error }.into()
             }
+            Some(Denied::Function(name)) => DatabaseError::Invalid(format!(
+                "the function {name} is defined in JavaScript and runs on its own thread only, and nothing was done; \
+                 use a synchronous call: getSync, allSync, runSync, execSync or iterateSync"
+            )),
             Some(Denied::Pragma(name)) if error.code & 0xFF == ffi::SQLITE_AUTH => {
                 refused_pragma(&name).into()
             }
@@ -243,6 +247,18 @@ impl Session {
             }
             _ => error.into(),
         }
+    }
+
+    /// Defines a function that SQL can call.
+    pub(crate) fn define(&mut self, function: Function) -> Result<(), DatabaseError> {
+        self.enter()?;
+        self.connection.define(function).map_err(|error| self.failed(error))
+    }
+
+    /// Adds an extension of SQLite.
+    pub(crate) fn extend(&mut self, extension: &Extension) -> Result<(), DatabaseError> {
+        self.enter()?;
+        self.connection.extend(extension).map_err(|error| self.failed(error))
     }
 
     /// Called between statements, which may be many and each too short to be interrupted itself.

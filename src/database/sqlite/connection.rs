@@ -37,17 +37,19 @@ pub(crate) struct Asked<'a> {
     pub(crate) foreign_keys: bool,
 }
 
-/// What the hooks refused when the last statement was compiled.
+/// What was refused when the last statement was compiled or run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Denied {
     /// Attaching a file.
     Attach(Option<String>),
     /// This pragma.
     Pragma(String),
+    /// A user's function, which runs on another thread.
+    Function(String),
 }
 
 /// The context of a connection's hooks. SQLite knows its address.
-struct Context {
+pub(super) struct Context {
     hooks: Arc<dyn Hooks>,
     /// Weak, since statements hold both the handle and this context.
     handle: Weak<Handle>,
@@ -57,6 +59,11 @@ struct Context {
 }
 
 impl Context {
+    /// Notes why the running statement fails.
+    pub(super) fn deny(&self, denied: Denied) {
+        *self.denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(denied);
+    }
+
     fn may_ask(&self, name: &str, argument: Option<&str>) -> bool {
         let Some(handle) = self.handle.upgrade() else { return true };
         let asked = Asked {
@@ -138,8 +145,12 @@ impl Connection {
         Ok(Self { handle, context })
     }
 
-    fn db(&self) -> *mut ffi::sqlite3 {
+    pub(super) fn db(&self) -> *mut ffi::sqlite3 {
         self.handle.as_ptr()
+    }
+
+    pub(super) fn context(&self) -> &Arc<Context> {
+        &self.context
     }
 
     /// Compiles the first statement of `sql`. The statement is `None` if there is only whitespace and
@@ -336,6 +347,6 @@ unsafe extern "C" fn on_authorize(
         }
         _ => return ffi::SQLITE_OK,
     };
-    *context.denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(denied);
+    context.deny(denied);
     ffi::SQLITE_DENY
 }

@@ -7,10 +7,15 @@
 mod complete;
 mod connection;
 mod error;
+mod extension;
+mod function;
 mod handle;
 mod statement;
 
 pub use complete::is_complete;
 pub(crate) use connection::{Asked, Connection, Denied, Hooks, Script};
 pub use error::SqlError;
-pub(crate) use statement::{Statement, Step, Value};
+pub use extension::Extension;
+pub use function::{Code, Function, NotRun, Part, Returned, Shape};
+pub use statement::Value;
+pub(crate) use statement::{Statement, Step};

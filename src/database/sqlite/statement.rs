@@ -13,7 +13,7 @@ use super::handle::{Handle, c_string};
 
 /// A value of SQLite, of a parameter or of a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Value<'v> {
+pub enum Value<'v> {
     /// NULL.
     Null,
     /// INTEGER.
@@ -224,7 +224,7 @@ impl Drop for Statement {
 }
 
 /// `SQLITE_UTF8`, in the type that the call takes.
-const UTF8: u8 = 1;
+pub(super) const UTF8: u8 = 1;
 
 /// # Safety
 ///
@@ -237,7 +237,7 @@ unsafe fn text_of<'a>(text: *const c_char) -> Option<&'a str> {
 /// # Safety
 ///
 /// `start` is null or has `length` bytes that live for `'a`.
-unsafe fn bytes_of<'a>(start: *const u8, length: c_int) -> &'a [u8] {
+pub(super) unsafe fn bytes_of<'a>(start: *const u8, length: c_int) -> &'a [u8] {
     match usize::try_from(length) {
         // SAFETY: guaranteed by the caller.
         Ok(length) if length > 0 && !start.is_null() => unsafe { slice::from_raw_parts(start, length) },

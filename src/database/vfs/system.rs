@@ -37,11 +37,11 @@ pub(super) fn register() -> Result<(), SqlError> {
             xDelete: Some(delete),
             xAccess: Some(access),
             xFullPathname: Some(full_pathname),
-            // Extensions cannot be loaded: no API turns them on.
-            xDlOpen: None,
-            xDlError: None,
-            xDlSym: None,
-            xDlClose: None,
+            // Libraries are the system's; its functions do not look at the VFS that they are called on.
+            xDlOpen: system().xDlOpen,
+            xDlError: system().xDlError,
+            xDlSym: system().xDlSym,
+            xDlClose: system().xDlClose,
             xRandomness: Some(randomness),
             xSleep: Some(sleep),
             xCurrentTime: Some(current_time),

@@ -7,6 +7,7 @@
 )]
 
 mod direct;
+mod functions;
 mod options;
 
 use std::sync::Arc;

@@ -6,10 +6,11 @@ use napi::bindgen_prelude::Uint32Array;
 use napi_derive::napi;
 
 use crate::database::{
-    Database, DatabaseError, DatabaseOptions, Databases, ReadOnlyOptions, WriteDurability,
+    Call, Database, DatabaseError, DatabaseOptions, Databases, Extension, ReadOnlyOptions, WriteDurability,
 };
 use crate::node::options::{NativePageRange, PreloadRequest};
 use crate::node::points::NativePointRef;
+use crate::sync::oneshot;
 use crate::types::ActorId;
 
 /// How to open a database.
@@ -38,6 +39,26 @@ pub struct NativeDatabaseOptions {
     pub allow_blocking: bool,
     /// Whether writes are answered before they are durable.
     pub deferred: bool,
+    /// The extensions of SQLite to add.
+    pub extensions: Vec<NativeExtension>,
+}
+
+/// An extension of SQLite.
+#[napi(object, object_to_js = false)]
+pub struct NativeExtension {
+    /// The file of a library; none for sqlite-vec.
+    pub path: Option<String>,
+    /// Its entry point.
+    pub entry_point: Option<String>,
+}
+
+impl From<NativeExtension> for Extension {
+    fn from(NativeExtension { path, entry_point }: NativeExtension) -> Self {
+        match path {
+            None => Self::Vec,
+            Some(path) => Self::Library { path, entry_point },
+        }
+    }
 }
 
 /// [`NativeDatabaseOptions`], copied out of JavaScript's memory.
@@ -50,6 +71,7 @@ pub(in crate::node) struct OpenRequest {
     at: Option<NativePointRef>,
     may_block: bool,
     durability: WriteDurability,
+    extensions: Vec<Extension>,
 }
 
 impl From<NativeDatabaseOptions> for OpenRequest {
@@ -62,15 +84,45 @@ impl From<NativeDatabaseOptions> for OpenRequest {
         };
         let durability = if options.deferred { WriteDurability::Deferred } else { WriteDurability::Full };
         let transaction_timeout_ms = options.transaction_timeout_ms.into();
+        let extensions = options.extensions.into_iter().map(Extension::from).collect();
         let NativeDatabaseOptions { read_ahead, queue_max, read_only, at, allow_blocking: may_block, .. } =
             options;
-        Self { preload, read_ahead, queue_max, transaction_timeout_ms, read_only, at, may_block, durability }
+        Self {
+            preload,
+            read_ahead,
+            queue_max,
+            transaction_timeout_ms,
+            read_only,
+            at,
+            may_block,
+            durability,
+            extensions,
+        }
     }
 }
 
 impl OpenRequest {
-    /// Opens the requested database.
+    /// Opens the requested database, with its extensions.
     pub(in crate::node) async fn open(
+        mut self,
+        databases: &Databases,
+        actor: &ActorId,
+    ) -> Result<Arc<Database>, DatabaseError> {
+        let extensions = std::mem::take(&mut self.extensions);
+        let database = self.open_plain(databases, actor).await?;
+        for extension in extensions {
+            let (sender, told) = oneshot::channel();
+            database.submit(0, 0, Call::Extend(extension), move |answer| drop(sender.send(answer)));
+            let lost = || DatabaseError::Closed("the database has ended".to_owned());
+            if let Err(error) = told.await.unwrap_or_else(|_| Err(lost())) {
+                database.abandon();
+                return Err(error);
+            }
+        }
+        Ok(database)
+    }
+
+    async fn open_plain(
         self,
         databases: &Databases,
         actor: &ActorId,
@@ -84,6 +136,7 @@ impl OpenRequest {
             at,
             may_block,
             durability,
+            extensions: _,
         } = self;
         let queue_max = usize::try_from(queue_max).unwrap_or(usize::MAX);
         if read_only {

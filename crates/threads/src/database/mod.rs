@@ -11,6 +11,11 @@ mod keywords;
 #[path = "../../../../src/database/stats.rs"]
 pub(crate) mod stats;
 
+/// What nobody adds to a database here.
+pub(crate) mod sqlite {
+    pub(crate) use batondb::database::{Extension, Function};
+}
+
 pub mod cache_scenarios;
 pub(crate) mod pages;
 pub mod scenarios;

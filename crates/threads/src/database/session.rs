@@ -193,6 +193,14 @@ impl Session {
         self.stay(Event::Ran("serialize".to_owned())).map(|()| Vec::new())
     }
 
+    pub(crate) fn extend(&mut self, _: &crate::database::sqlite::Extension) -> Result<(), DatabaseError> {
+        self.stay(Event::Ran("extend".to_owned()))
+    }
+
+    pub(crate) fn define(&mut self, _: crate::database::sqlite::Function) -> Result<(), DatabaseError> {
+        self.stay(Event::Ran("define".to_owned()))
+    }
+
     #[expect(clippy::unused_self, reason = "so it is called")]
     pub(crate) fn check_alive(&self) -> Result<(), DatabaseError> {
         Ok(())

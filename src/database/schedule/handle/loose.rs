@@ -90,6 +90,8 @@ impl Database {
             // The cursor ended with the transaction, and the others take no part in one.
             Call::EachOn(..)
             | Call::Describe(_)
+            | Call::Define(_)
+            | Call::Extend(_)
             | Call::End(_)
             | Call::Fetch(_)
             | Call::CloseCursor(_)

@@ -128,6 +128,12 @@ impl Database {
                 .map(|chunk| Answer::Rows(vec![chunk])),
             Call::Each(sql) => self.on_session(|session| session.each(sql, depth)).map(Answer::Batch),
             Call::EachOn(id, skip) => self.on_session(|session| session.each_on(id, skip)).map(Answer::Batch),
+            Call::Define(function) => {
+                self.on_session(|session| session.define(*function)).map(|()| Answer::Done)
+            }
+            Call::Extend(extension) => {
+                self.on_session(|session| session.extend(&extension)).map(|()| Answer::Done)
+            }
             Call::Flush => self.on_session(|session| session.check_alive()).map(|()| Answer::Done),
             Call::Point => self.on_session(Session::point).map(|bytes| Answer::Rows(vec![bytes])),
             Call::Serialize => self.on_session(Session::serialize).map(|bytes| Answer::Rows(vec![bytes])),

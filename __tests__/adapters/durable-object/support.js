@@ -1,0 +1,42 @@
+'use strict';
+
+const { isBatonError } = require('../../..');
+const { durableObjectStorage } = require('../../../adapters/durable-object.js');
+
+/** Opens a database as ported code does, and makes a table of three rows. */
+async function open(store, options, databaseOptions = { durability: 'deferred' }) {
+  const db = await store.openDatabase('a', { allowBlocking: true, ...databaseOptions });
+  const storage = durableObjectStorage(db, options);
+  storage.sql.exec("CREATE TABLE t (a, b); INSERT INTO t VALUES (1, 'one'), (2, 'two'), (3, 'three')");
+  return { db, storage, sql: storage.sql };
+}
+
+const QUERY = 'SELECT a, b FROM t ORDER BY rowid';
+const ROWS = [
+  { a: 1, b: 'one' },
+  { a: 2, b: 'two' },
+  { a: 3, b: 'three' },
+];
+
+/** The error that a function throws; it must be one of ours. */
+function thrown(fn) {
+  let value;
+  try {
+    value = fn();
+  } catch (error) {
+    if (!isBatonError(error)) throw error;
+    return error;
+  }
+  throw new Error('expected an error', { cause: value });
+}
+
+/** A table `big` whose rows do not fit in one answer of the addon. */
+function fill(sql, count = 20_000) {
+  sql.exec('CREATE TABLE big (id INTEGER PRIMARY KEY, text)');
+  sql.exec(
+    `INSERT INTO big WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT ${count})
+     SELECT i, hex(zeroblob(10)) FROM n`,
+  );
+}
+
+module.exports = { QUERY, ROWS, fill, open, thrown };

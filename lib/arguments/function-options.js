@@ -1,0 +1,107 @@
+// Checks the definitions of functions.
+
+'use strict';
+
+const check = require('./check.js');
+
+/** SQLite's own limits. */
+const NAME_BYTES_MAX = 255;
+const ARGUMENTS_MAX = 127;
+
+const OPTIONS = ['deterministic', 'directOnly', 'readBigInts', 'varargs'];
+
+/**
+ * @typedef {object} FunctionSettings
+ * @property {string} name
+ * @property {boolean} deterministic
+ * @property {boolean} directOnly
+ * @property {boolean} readBigInts
+ * @property {boolean} varargs
+ */
+
+/** @typedef {(...args: any[]) => unknown} AnyFunction */
+
+/** @param {unknown} value */
+function functionName(value) {
+  const name = check.string(value, 'name');
+  const bytes = Buffer.byteLength(name);
+  if (bytes < 1 || bytes > NAME_BYTES_MAX || name.includes('\0')) {
+    throw check.invalid('name', `a name of 1 to ${NAME_BYTES_MAX} bytes without null bytes`, value);
+  }
+  return name;
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {AnyFunction}
+ */
+function synchronous(value, name) {
+  if (typeof value !== 'function' || Object.prototype.toString.call(value) === '[object AsyncFunction]') {
+    throw check.invalid(name, 'a function that is not async', value);
+  }
+  return /** @type {AnyFunction} */ (value);
+}
+
+/**
+ * @param {string} name
+ * @param {Record<string, unknown>} options
+ * @param {number} argumentCount
+ * @returns {FunctionSettings}
+ */
+function settings(name, options, argumentCount) {
+  const flag = (/** @type {string} */ option) => check.boolean(options[option] ?? false, `options.${option}`);
+  const varargs = flag('varargs');
+  if (!varargs && argumentCount > ARGUMENTS_MAX) {
+    throw check.invalid(
+      'fn',
+      `a function of at most ${ARGUMENTS_MAX} parameters, or varargs: true`,
+      argumentCount,
+    );
+  }
+  return {
+    name,
+    deterministic: flag('deterministic'),
+    directOnly: flag('directOnly'),
+    readBigInts: flag('readBigInts'),
+    varargs,
+  };
+}
+
+/**
+ * @param {unknown} name
+ * @param {unknown} options
+ * @param {unknown} fn
+ */
+function functionOptions(name, options, fn) {
+  const text = functionName(name);
+  const object = check.object(options ?? {}, 'options', OPTIONS);
+  const run = synchronous(fn, 'fn');
+  return { ...settings(text, object, run.length), fn: run };
+}
+
+/**
+ * @param {unknown} name
+ * @param {unknown} value
+ */
+function aggregateOptions(name, value) {
+  const text = functionName(name);
+  const options = check.object(value, 'options', [...OPTIONS, 'start', 'step', 'inverse', 'result']);
+  const step = synchronous(options.step, 'options.step');
+  /** @param {'inverse' | 'result'} option */
+  const optional = (option) =>
+    options[option] === undefined ? undefined : synchronous(options[option], `options.${option}`);
+  const { start = null } = options;
+  if (typeof start === 'function') {
+    synchronous(start, 'options.start');
+  }
+  return {
+    ...settings(text, options, Math.max(step.length - 1, 0)),
+    start,
+    step,
+    inverse: optional('inverse'),
+    result: optional('result'),
+  };
+}
+
+module.exports = { aggregateOptions, functionOptions };

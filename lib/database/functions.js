@@ -1,0 +1,183 @@
+// Functions that SQL calls. They run within a synchronous call, on its thread. The addon knows them by number and
+// runs them by way of the dispatcher.
+
+'use strict';
+
+const check = require('../arguments/check.js');
+const { BatonError } = require('../error.js');
+const { aggregateOptions, functionOptions } = require('../arguments/function-options.js');
+
+// The parts of a function; see `Part` in src/database/sqlite/function.rs.
+const STEP = 1;
+const INVERSE = 2;
+const VALUE = 3;
+const FINAL = 4;
+
+// The shapes and the flags of `defineSync`.
+const SCALAR = 0;
+const AGGREGATE = 1;
+const WINDOW = 2;
+const DETERMINISTIC = 1;
+const DIRECT_ONLY = 2;
+const BIG_INTS = 4;
+
+const I64_MIN = -(2n ** 63n);
+const I64_MAX = 2n ** 63n - 1n;
+
+/** @typedef {(part: number, group: number, args: unknown[]) => unknown} Run */
+/** @typedef {import('../arguments/function-options.js').FunctionSettings} FunctionSettings */
+/**
+ * Asks the addon to define a function.
+ *
+ * @typedef {(id: number, name: string, argumentCount: number, shape: number, flags: number) => void} Define
+ */
+
+/** The functions of one connection. */
+class Functions {
+  /** @type {Map<number, { name: string, run: Run }>} */
+  #defined = new Map();
+  #last = 0;
+  /** The first error that a function has thrown in the running call. @type {{ error: unknown } | undefined} */
+  #thrown;
+  /** What the addon is given with each call; none as long as there are no functions. @type {Dispatch | undefined} */
+  dispatch;
+
+  /**
+   * @param {Define} define
+   * @param {unknown} name
+   * @param {unknown} options
+   * @param {unknown} fn
+   */
+  add(define, name, options, fn) {
+    const settings = functionOptions(name, options, fn);
+    const { fn: run, name: text } = settings;
+    this.#define(define, settings, SCALAR, run.length, (_, __, args) => valueOf(text, run(...args)));
+  }
+
+  /**
+   * @param {Define} define
+   * @param {unknown} name
+   * @param {unknown} options
+   */
+  addAggregate(define, name, options) {
+    const settings = aggregateOptions(name, options);
+    const { start, step, inverse, result, name: text } = settings;
+    /** What each group has gathered. @type {Map<number, unknown>} */
+    const groups = new Map();
+    const begin = () => (typeof start === 'function' ? start() : start);
+    const gathered = (/** @type {number} */ group) => (groups.has(group) ? groups.get(group) : begin());
+    const shape = inverse === undefined ? AGGREGATE : WINDOW;
+    this.#define(define, settings, shape, Math.max(step.length - 1, 0), (part, group, args) => {
+      const before = gathered(group);
+      if (part === VALUE || part === FINAL) {
+        if (part === FINAL) {
+          groups.delete(group);
+        }
+        return valueOf(text, result === undefined ? before : result(before));
+      }
+      const take = part === INVERSE ? /** @type {typeof step} */ (inverse) : step;
+      const after = take(before, ...args);
+      // A step that returns nothing has changed what it was given.
+      groups.set(group, after === undefined ? before : after);
+      return null;
+    });
+  }
+
+  /**
+   * @param {Define} define
+   * @param {FunctionSettings} settings
+   * @param {number} shape
+   * @param {number} argumentCount
+   * @param {Run} run
+   */
+  #define(define, { name, deterministic, directOnly, readBigInts, varargs }, shape, argumentCount, run) {
+    this.#last += 1;
+    const id = this.#last;
+    const flags =
+      (deterministic ? DETERMINISTIC : 0) | (directOnly ? DIRECT_ONLY : 0) | (readBigInts ? BIG_INTS : 0);
+    define(id, name, varargs ? -1 : argumentCount, shape, flags);
+    this.#defined.set(id, { name, run: readBigInts ? run : refusingBigInts(name, run) });
+    this.dispatch ??= (number, part, group, args) => this.#dispatch(number, part, group, args);
+  }
+
+  /** @type {Dispatch} */
+  #dispatch(id, part, group, args) {
+    try {
+      if (this.#thrown) {
+        // The statement ends with that error; SQLite only asks for what it has to throw away.
+        return false;
+      }
+      const { run } = /** @type {{ run: Run }} */ (this.#defined.get(id));
+      return /** @type {any} */ (run(part, group, args));
+    } catch (error) {
+      this.#thrown ??= { error };
+      return false;
+    }
+  }
+
+  /** The error that a function has thrown in the call that has failed. */
+  takeThrown() {
+    const thrown = this.#thrown;
+    this.#thrown = undefined;
+    return thrown;
+  }
+}
+
+/** @typedef {(id: number, part: number, group: number, args: unknown[]) => null | number | bigint | string | Uint8Array | false} Dispatch */
+
+/**
+ * @param {string} name
+ * @param {Run} run
+ * @returns {Run}
+ */
+function refusingBigInts(name, run) {
+  return (part, group, args) => {
+    const index = args.findIndex((value) => typeof value === 'bigint');
+    if (index >= 0) {
+      throw new BatonError(
+        'ERR_OUT_OF_RANGE',
+        `Argument ${index + 1} of the function ${name} is ${args[index]}, which a number cannot hold exactly. ` +
+          'Define the function with { readBigInts: true } to take integers as bigint',
+      );
+    }
+    return run(part, group, args);
+  };
+}
+
+/**
+ * What SQL gets of what a function has returned.
+ *
+ * @param {string} name
+ * @param {unknown} value
+ */
+function valueOf(name, value) {
+  const what = `return value of the function ${name}`;
+  switch (typeof value) {
+    case 'undefined':
+      return null;
+    case 'number':
+      // As SQLite itself does.
+      return Number.isNaN(value) ? null : value;
+    case 'string':
+      if (!value.isWellFormed()) {
+        throw check.invalid(what, 'well-formed Unicode, without lone surrogates', value);
+      }
+      return value;
+    case 'bigint':
+      if (value < I64_MIN || value > I64_MAX) {
+        throw check.outOfRange(what, `from ${I64_MIN}n to ${I64_MAX}n`, value);
+      }
+      return value;
+    case 'boolean':
+      return value ? 1 : 0;
+  }
+  if (value === null) {
+    return null;
+  }
+  if (ArrayBuffer.isView(value)) {
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  }
+  throw check.invalid(what, 'null, a number, a bigint, a string, a boolean or a Uint8Array', value);
+}
+
+module.exports = { Functions };
