@@ -242,31 +242,21 @@ onEachBackend((openStore) => {
   });
 
   describe('a function', () => {
-    test('is one of the Baton database', () => {
-      const calls = [];
-      const native =
-        (method) =>
-        (...args) =>
-          calls.push([method, ...args]);
-      Object.assign(baton, { function: native('function'), aggregate: native('aggregate') });
-      const [one, step, result] = [(a) => a, (total, next) => total + next, (total) => total];
-      expect(db.function('one', one)).toBe(db);
-      db.defaultSafeIntegers().function(
-        'two',
-        { varargs: true, deterministic: true, directOnly: false },
-        one,
-      );
-      expect(db.aggregate('sum', { start: 0, step, result, safeIntegers: false })).toBe(db);
-      expect(calls).toEqual([
-        ['function', 'one', { readBigInts: false }, one],
-        [
-          'function',
-          'two',
-          { varargs: true, deterministic: true, directOnly: false, readBigInts: true },
-          one,
-        ],
-        ['aggregate', 'sum', { start: 0, step, result, readBigInts: false }],
-      ]);
+    test('is one of the Baton database', async () => {
+      db.function('twice', (x) => 2 * x);
+      expect(baton.getSync('SELECT twice(4) AS eight')).toEqual({ eight: 8 });
+      // A whole number is an INTEGER there.
+      expect(db.prepare('SELECT typeof(twice(4))').pluck().get()).toBe('integer');
+      await expect(baton.get('SELECT twice(4)')).rejects.toMatchObject({ code: 'ERR_INVALID_ARG' });
+      const large = db.prepare('SELECT twice(?)');
+      expect(thrown(() => large.get(2n ** 60n))).toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
+      db.defaultSafeIntegers().function('twice', (x) => 2n * x);
+      expect(
+        large
+          .safeIntegers()
+          .pluck()
+          .get(2n ** 60n),
+      ).toBe(2n ** 61n);
     });
 
     test('is refused by name where there are none', () => {

@@ -7,6 +7,7 @@ const { translated, unavailable } = require('./errors.js');
 /** @typedef {InstanceType<typeof import('./handle.js').Handle>} Handle */
 
 const ARGUMENTS_MAX = 100;
+const RETURNABLE = ['number', 'string', 'bigint'];
 const SWITCHES = ['deterministic', 'directOnly', 'varargs'];
 
 /**
@@ -26,7 +27,7 @@ function defineFunction(handle, name, options, fn) {
   if (!chosen.varargs) {
     argumentCount(fn.length);
   }
-  define(handle, 'function', own, chosen, fn);
+  define(handle, 'function', own, chosen, withBuffers(fn, 0, returned));
 }
 
 /**
@@ -48,7 +49,12 @@ function defineAggregate(handle, name, options) {
   if (!chosen.varargs) {
     argumentCount(Math.max(step.length, inverse?.length ?? 0, 1) - 1);
   }
-  const functions = { start, step, ...(inverse && { inverse }), ...(result && { result }) };
+  const functions = {
+    start,
+    step: withBuffers(step, 1),
+    ...(inverse && { inverse: withBuffers(inverse, 1) }),
+    result: (/** @type {unknown} */ total) => returned(result ? result(total) : total),
+  };
   define(handle, 'aggregate', own, { ...chosen, ...functions });
 }
 
@@ -74,6 +80,43 @@ function checked(name, options) {
     }
   }
   return { name, chosen };
+}
+
+/**
+ * The function, given blobs as `Buffer`.
+ *
+ * @param {Function} fn
+ * @param {number} first The first argument that comes from SQL.
+ * @param {(value: unknown) => unknown} [finish] What becomes of its result.
+ * @returns {Function}
+ */
+function withBuffers(fn, first, finish = (value) => value) {
+  const wrapped = (/** @type {unknown[]} */ ...args) => {
+    for (let index = first; index < args.length; index += 1) {
+      const arg = args[index];
+      if (ArrayBuffer.isView(arg)) {
+        args[index] = Buffer.from(arg.buffer, arg.byteOffset, arg.byteLength);
+      }
+    }
+    return finish(fn(...args));
+  };
+  return Object.defineProperty(wrapped, 'length', { value: fn.length });
+}
+
+/**
+ * What SQL can take of the result of a function.
+ *
+ * @param {unknown} value
+ */
+function returned(value) {
+  const isBytes = ArrayBuffer.isView(value);
+  if (value !== undefined && value !== null && !isBytes && !RETURNABLE.includes(typeof value)) {
+    throw new TypeError(`A function in SQL returned ${typeof value}, which is no value of SQLite`);
+  }
+  if (typeof value === 'bigint' && BigInt.asIntN(64, value) !== value) {
+    throw new RangeError(`A function in SQL returned ${value}, which has more than 64 bits`);
+  }
+  return value;
 }
 
 /** @param {number} count */
