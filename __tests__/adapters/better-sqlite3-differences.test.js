@@ -190,6 +190,26 @@ onEachBackend((openStore) => {
       warn.mockRestore();
     });
 
+    test('drops no table whose rows take others along, if it goes on as if foreign keys were off', () => {
+      const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+      db.exec('CREATE TABLE part (item REFERENCES item ON DELETE CASCADE); INSERT INTO item VALUES (1, 1)');
+      db.exec('INSERT INTO part VALUES (1); CREATE TABLE alone (x)');
+      const recreate = db.transaction((drop) => {
+        db.prepare('PRAGMA foreign_keys = OFF').run();
+        db.exec('DROP TABLE alone; CREATE TABLE alone (y)');
+        drop('DROP TABLE item');
+      });
+      expect(refusal(() => recreate((sql) => db.exec(`DROP TABLE alone; ${sql}`)))).toContain(
+        'ON DELETE CASCADE',
+      );
+      expect(refusal(() => recreate((sql) => db.prepare(sql).run()))).toContain('ON DELETE CASCADE');
+      expect(db.prepare('SELECT count(*) FROM part').pluck().get()).toBe(1);
+      // Elsewhere it is SQLite's own, and better-sqlite3's, doing.
+      db.transaction(() => db.exec('DROP TABLE item'))();
+      expect(db.prepare('SELECT count(*) FROM part').pluck().get()).toBe(0);
+      warn.mockRestore();
+    });
+
     test('is rolled back if its function leaves an iteration open', () => {
       const rows = db.prepare('SELECT 1').iterate();
       rows.return();

@@ -15,9 +15,6 @@ const { transactionFunctions } = require('./transaction.js');
 
 /** @typedef {import('../../index.js').Database} Baton */
 
-const PASSED_OVER =
-  'PRAGMA foreign_keys has no effect inside a transaction: SQLite passes over it. Set it before the transaction begins, ' +
-  'or put the checks off to its end with PRAGMA defer_foreign_keys = ON';
 /** A pragma that SQLite does not know has no effect and no rows. */
 const NO_EFFECT = 'PRAGMA baton_no_effect = 0';
 
@@ -100,6 +97,7 @@ class Database {
     const handle = this.#handle;
     handle.check();
     handle.checkNoIterators();
+    handle.foreignKeys.checkDrop(source);
     handle.log(() => source);
     handle.run(() => handle.database.execSync(source));
     return this;
@@ -207,11 +205,11 @@ class Database {
   #prepared(sql) {
     const handle = this.#handle;
     handle.check();
+    handle.foreignKeys.checkDrop(sql);
     try {
       return handle.database.prepareSync(sql);
     } catch (error) {
-      if (isPassedOver(error)) {
-        handle.warn(PASSED_OVER);
+      if (handle.foreignKeys.passesOver(error, sql)) {
         return handle.database.prepareSync(NO_EFFECT);
       }
       // There is no statement in the SQL, or more than one.
@@ -220,16 +218,6 @@ class Database {
         : translated(error);
     }
   }
-}
-
-/**
- * Whether a pragma was refused that SQLite passes over in silence. Migrations have it, and run without it.
- *
- * @param {unknown} error
- */
-function isPassedOver(error) {
-  const { message } = /** @type {Error} */ (error);
-  return isBatonError(error, 'SQLITE_ERROR') && message.startsWith('PRAGMA foreign_keys is refused');
 }
 
 /** With or without `new`, as better-sqlite3 has it. */

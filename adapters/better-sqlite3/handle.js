@@ -3,6 +3,7 @@
 'use strict';
 
 const { translated } = require('./errors.js');
+const { ForeignKeys } = require('./foreign-keys.js');
 
 /** @typedef {import('../../index.js').Database} Baton */
 
@@ -17,11 +18,10 @@ class Handle {
   /** @type {((sql: string) => unknown) | undefined} */
   verbose;
 
-  #hasWarned = false;
-
   /** @param {Baton} database */
   constructor(database) {
     this.database = database;
+    this.foreignKeys = new ForeignKeys(database);
   }
 
   /** Before anything that needs the database. */
@@ -60,18 +60,6 @@ class Handle {
       throw translated(error);
     } finally {
       this.isBusy = false;
-    }
-  }
-
-  /**
-   * Once for each database: what asks for it tends to ask again.
-   *
-   * @param {string} message
-   */
-  warn(message) {
-    if (!this.#hasWarned) {
-      this.#hasWarned = true;
-      process.emitWarning(message, 'BatonWarning');
     }
   }
 

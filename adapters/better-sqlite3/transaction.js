@@ -60,6 +60,7 @@ function inTransaction(handle, call, { fn, begin, behavior = 'deferred' }) {
     throw new TypeError(NO_PROMISE);
   }
   const isInner = handle.database.isTransaction;
+  handle.foreignKeys.checkDrop('');
   handle.log(() => (isInner ? 'SAVEPOINT' : begin));
   /** @type {{ error: unknown } | undefined} */
   let own;
