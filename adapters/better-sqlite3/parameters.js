@@ -36,6 +36,9 @@ class Parameters {
    * @returns {unknown[] | undefined} None for a statement without parameters.
    */
   values(args) {
+    if (args.length === this.#anonymous.length && this.#named.size === 0 && !args.some(isRecord)) {
+      return this.#count === 0 ? undefined : args.map(bindable);
+    }
     const bound = new Bound(this.#count, this.#anonymous);
     for (const arg of args) {
       if (Array.isArray(arg)) {
@@ -148,7 +151,7 @@ function bindable(value) {
 }
 
 /**
- * Whether an argument is an object that is no value itself.
+ * Whether an argument is an object that is no value itself, an array among others.
  *
  * @param {unknown} arg
  * @returns {arg is object}
