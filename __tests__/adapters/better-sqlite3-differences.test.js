@@ -8,7 +8,7 @@ const { inspect } = require('node:util');
 
 const { Store, isBatonError } = require('../..');
 const Database = require('../../adapters/better-sqlite3.js');
-const { onEachBackend, temporaryDirectory } = require('../helpers.js');
+const { clusterPlace, describeOnCluster, onEachBackend, temporaryDirectory } = require('../helpers.js');
 
 const { SqliteError } = Database;
 
@@ -326,6 +326,15 @@ onEachBackend((openStore) => {
       await expect(db.backup(file)).rejects.toThrow(TypeError);
       expect(readdirSync(directory)).not.toContain('none.sqlite');
     });
+  });
+});
+
+describeOnCluster('on FoundationDB', () => {
+  test('it needs allowBlocking', async () => {
+    const store = await Store.open(clusterPlace());
+    const db = new Database(await store.openDatabase('a'));
+    expect(thrown(() => db.prepare('SELECT 1')).code).toBe('ERR_WOULD_BLOCK');
+    await store.close();
   });
 });
 

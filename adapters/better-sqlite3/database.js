@@ -18,6 +18,8 @@ const { transactionFunctions } = require('./transaction.js');
 /** A pragma that SQLite does not know has no effect and no rows. */
 const NO_EFFECT = 'PRAGMA baton_no_effect = 0';
 
+const PROPERTIES = ['name', 'open', 'inTransaction', 'readonly', 'memory'];
+
 class Database {
   static SqliteError = SqliteError;
 
@@ -30,6 +32,13 @@ class Database {
   constructor(database, options) {
     this.#handle = new Handle(opened(database));
     this.#handle.verbose = chosen(options ?? {}, this.readonly);
+    // Its own, so that it lists and prints them.
+    for (const name of PROPERTIES) {
+      const { get } = /** @type {PropertyDescriptor} */ (
+        Object.getOwnPropertyDescriptor(Database.prototype, name)
+      );
+      Object.defineProperty(this, name, { get, enumerable: true });
+    }
   }
 
   get name() {

@@ -468,6 +468,29 @@ const PROGRAMS = {
     }
   },
 
+  'the objects': (db, say) => {
+    const statement = db.prepare('SELECT 1 AS one');
+    say(() => Object.keys(db));
+    say(() => Object.keys(JSON.parse(JSON.stringify(db))));
+    say(() => [db.constructor.name, statement.constructor.name, statement.iterate().return()]);
+    for (const name of ['name', 'open', 'inTransaction', 'readonly', 'memory']) {
+      say(() => {
+        db[name] = 5;
+      });
+    }
+    for (const name of ['source', 'reader', 'readonly', 'database']) {
+      say(() => {
+        statement[name] = 5;
+      });
+    }
+    say(() => new statement.constructor());
+    say(() => (0, db.prepare)('SELECT 1'));
+    say(() => (0, statement.get)());
+    say(() => db.prepare.call({}, 'SELECT 1'));
+    say(() => db.transaction((a, b) => [a, b]).length);
+    say(() => db.transaction(() => 1).name);
+  },
+
   functions: (db, say) => {
     say(() => db.function('twice', (x) => (x === null ? x : 2 * x)) === db);
     say(() => db.prepare('SELECT twice(?) AS a, twice(age) AS b FROM user').all(1.5));
