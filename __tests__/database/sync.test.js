@@ -119,6 +119,26 @@ onEachBackend((open) => {
       expect(db.isTransaction).toBe(false);
     });
 
+    test('wait for what is over soon, and for nothing else', async () => {
+      for (let round = 0; round < 50; round += 1) {
+        const soon = [db.flushed(), db.point()];
+        insert('beside');
+        soon.push(db.flushed());
+        const rows = db.iterate('SELECT * FROM items');
+        await rows.next();
+        soon.push(rows.return());
+        names();
+        await Promise.all(soon);
+      }
+      expect(names()).toHaveLength(50);
+    });
+
+    test('refuse a second statement without compiling it', () => {
+      expect(thrown(() => db.allSync('SELECT 1; PRAGMA foreign_keys = 0')).code).toBe('ERR_INVALID_ARG');
+      expect(db.getSync('PRAGMA foreign_keys')).toEqual({ foreign_keys: 1 });
+      expect(db.allSync('SELECT 1 AS one; -- and no more\n ; /* really */')).toEqual([{ one: 1 }]);
+    });
+
     test('serialize the database', async () => {
       insert('one');
       expectBytes(db.serializeSync(), await db.serialize());

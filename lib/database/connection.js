@@ -5,7 +5,6 @@
 
 const { Cancellation, throwIfAborted } = require('../abort.js');
 const { BatonError, fromFailure, isFailure } = require('../error.js');
-const { BriefCalls } = require('./brief.js');
 const { FenceWatch } = require('./fence-watch.js');
 const { Functions } = require('./functions.js');
 const { refuseIfWaiting, waitsForItself } = require('./inside.js');
@@ -42,7 +41,6 @@ class Connection {
   #jobs = 0;
   #callsUnderWay = 0;
   /** Those of them that run no SQL. */
-  #brief = new BriefCalls();
   /**
    * The open transactions, and when the addon will roll them back.
    *
@@ -135,19 +133,6 @@ class Connection {
   }
 
   /**
-   * {@link call} for what runs no SQL: a synchronous call waits until its turn is over, which is long before it is
-   * answered.
-   *
-   * @template T
-   * @param {Scope} scope
-   * @param {(native: NativeDatabase, scopeId: number, job: number) => Promise<T | Failure>} dispatch
-   * @param {Limits} limits
-   */
-  async brief(scope, dispatch, limits) {
-    return await this.#brief.during(() => this.call(scope, dispatch, limits));
-  }
-
-  /**
    * Ends a scope. Signals do not cancel this: it is what they lead to.
    *
    * @param {Scope} scope
@@ -168,16 +153,7 @@ class Connection {
    */
   callSync(scope, dispatch) {
     this.refuseIfOver(scope);
-    const { id } = this.syncScope(scope);
-    return this.#result(this.#now(() => dispatch(this.#native, id)));
-  }
-
-  /**
-   * @template T
-   * @param {() => T} dispatch
-   */
-  #now(dispatch) {
-    return this.#brief.past(dispatch, this.#callsUnderWay - this.#brief.underWay + this.#transactions.size);
+    return this.#result(dispatch(this.#native, this.syncScope(scope).id));
   }
 
   /**
@@ -199,7 +175,7 @@ class Connection {
     const { dispatch } = this.functions;
     return exchange(
       params,
-      (buffer, length) => this.#now(() => native.runSync(id, kind, sql, buffer, length, dispatch)),
+      (buffer, length) => native.runSync(id, kind, sql, buffer, length, dispatch),
       (answer, writer) => {
         if (typeof answer === 'number') {
           return read(new ChunkHeader(writer.answer, writer.view), NO_CHUNKS, answer);
@@ -266,7 +242,7 @@ class Connection {
    */
   async closeCursor(scope, cursor) {
     if (!this.#isClosed) {
-      const closed = this.#brief.during(() => this.#answer(this.#native.closeCursor(scope.id, cursor)));
+      const closed = this.#answer(this.#native.closeCursor(scope.id, cursor));
       // It runs in its turn; a call from inside a transaction would wait for itself.
       await (waitsForItself(this, scope) ? undefined : closed);
     }

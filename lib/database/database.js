@@ -67,7 +67,7 @@ class Database extends Queries {
   async point(options) {
     const limits = limitOptions(options);
     const { scope } = this.#connection;
-    const txid = await this.#connection.brief(scope, (native, id, job) => native.point(id, job), limits);
+    const txid = await this.#connection.call(scope, (native, id, job) => native.point(id, job), limits);
     return Buffer.from(txid).toString('hex');
   }
 
@@ -75,7 +75,7 @@ class Database extends Queries {
   async flushed(options) {
     const limits = limitOptions(options);
     const { scope } = this.#connection;
-    await this.#connection.brief(scope, (native, id, job) => native.flush(id, job), limits);
+    await this.#connection.call(scope, (native, id, job) => native.flush(id, job), limits);
   }
 
   /**

@@ -90,6 +90,11 @@ impl Call {
         matches!(self, Self::Flush | Self::Point | Self::Close)
     }
 
+    /// Whether it runs no SQL and its turn is over soon, so that a call on its caller's thread may wait for that.
+    pub(crate) fn is_brief(&self) -> bool {
+        matches!(self, Self::Flush | Self::Point | Self::CloseCursor(_))
+    }
+
     /// Whether it runs the caller's statements.
     pub(crate) fn runs_sql(&self) -> bool {
         matches!(

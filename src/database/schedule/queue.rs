@@ -75,6 +75,12 @@ impl<T> Queue<T> {
         self.waiting.remove(index)
     }
 
+    /// The call that [`Self::next`] would return.
+    pub(crate) fn peek(&self) -> Option<&T> {
+        let scope = self.open.last().copied().unwrap_or(DATABASE);
+        self.waiting.iter().find(|waiting| waiting.scope == scope).map(|waiting| &waiting.item)
+    }
+
     /// Whether a call may run.
     pub(crate) fn has_next(&self) -> bool {
         let scope = self.open.last().copied().unwrap_or(DATABASE);

@@ -20,6 +20,7 @@ use libsqlite3_sys as ffi;
 
 use crate::database::error::DatabaseError;
 use crate::database::interrupt::Interrupt;
+use crate::database::keywords;
 use crate::database::pages::source::Source;
 use crate::database::sqlite::{Asked, Connection, Denied, Extension, Function, Hooks, SqlError, Statement};
 use crate::database::vfs::{self, Announced, MainFile, Signals};
@@ -278,21 +279,15 @@ impl Session {
         }
         self.file().pins().take_instead();
         let prepared = self.connection.prepare(sql, true);
-        let (statement, mut end) = prepared.or_else(|error| self.or_limited(error, sql, 0))?;
+        let (statement, end) = prepared.or_else(|error| self.or_limited(error, sql, 0))?;
         let statement = self.or_instead(statement)?;
         let Some(statement) = statement else {
             return Err(DatabaseError::Invalid("the SQL holds no statement".to_owned()));
         };
-        while end < sql.len() {
-            let rest = self.connection.prepare(&sql[end..], false);
-            match rest.map_err(|error| self.failed(placed(error, sql, end)))? {
-                (Some(_), _) => {
-                    let message = "the SQL holds more than one statement; exec runs several";
-                    return Err(DatabaseError::Invalid(message.to_owned()));
-                }
-                (None, 0) => break,
-                (None, more) => end += more,
-            }
+        // Not by compiling the rest: some pragmas take effect when they are compiled.
+        if !keywords::is_blank(sql.get(end..).unwrap_or_default()) {
+            let message = "the SQL holds more than one statement; exec runs several";
+            return Err(DatabaseError::Invalid(message.to_owned()));
         }
         Ok(statement)
     }

@@ -1,8 +1,9 @@
 //! Calls on their caller's own thread: the synchronous face.
 //!
 //! Such a call takes a turn of the database without the pool, if nothing else of the database waits or runs. It never
-//! waits for another call: a caller whose thread is that of an event loop would wait for itself. It waits for the end
-//! of upkeep that has begun, which takes microseconds, and for the commit of what it writes itself.
+//! waits for a call that runs SQL: a caller whose thread is that of an event loop would wait for itself. It waits for
+//! what is over soon, or does that first: the upkeep of the database, and calls that run no SQL, of which one that asks
+//! for the point waits for a flush. And it waits for the commit of what it writes itself.
 
 use std::sync::PoisonError;
 
@@ -15,6 +16,7 @@ use crate::sync::{MutexGuard, oneshot};
 
 use super::Database;
 use super::state::{Abandoned, State};
+use super::turn::{Thread, Work};
 
 impl Database {
     /// Runs a call on this thread, which must not be one that runs tasks of an async runtime. Returns its answer when
@@ -36,23 +38,24 @@ impl Database {
         if self.shared.engine.is_remote() && !self.settings.may_block {
             return Err(DatabaseError::WouldBlock);
         }
-        let mut state = self.after_upkeep(self.state());
+        let mut state = self.after_brief(self.state());
         while state.running.is_none()
-            && let Some(upkeep) = Self::next_upkeep(&mut state)
+            && let Some(work) = Self::next_brief(&mut state)
         {
-            state.running = Some((state.queue.number(), 0, DATABASE));
-            state.is_upkeep = true;
-            drop(state);
             let _entered = self.shared.pool.runtime().enter();
-            self.keep_up(&upkeep);
-            self.after_call();
-            state = self.state();
-            self.nothing_runs(&mut state);
+            self.take(state, work, Thread::OfCaller);
+            state = self.after_brief(self.state());
         }
-        self.refuse_now(&state, scope)?;
+        if let Err(error) = self.refuse_now(&state, scope) {
+            // A turn of the pool may have found this thread at work, and gone.
+            if state.running.is_none() && state.has_work() {
+                self.schedule(state);
+            }
+            return Err(error);
+        }
         let number = state.queue.number();
         state.running = Some((number, 0, scope));
-        state.is_upkeep = false;
+        state.is_brief = false;
         Ok(number)
     }
 
@@ -77,11 +80,21 @@ impl Database {
         Err(DatabaseError::Busy(why.to_owned()))
     }
 
-    /// Waits until no upkeep runs.
-    fn after_upkeep<'s>(&'s self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
-        while state.running.is_some() && state.is_upkeep {
+    /// What is over soon and in the way of a call.
+    fn next_brief(state: &mut State) -> Option<Work> {
+        let upkeep = Self::next_upkeep(state);
+        if upkeep.is_some() {
+            return upkeep;
+        }
+        let is_brief = state.queue.peek().is_some_and(|(call, ..)| call.is_brief());
+        is_brief.then(|| state.queue.next()).flatten().map(Work::Call)
+    }
+
+    /// Waits until nothing runs that is over soon.
+    fn after_brief<'s>(&'s self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        while state.running.is_some() && state.is_brief {
             state.is_awaited = true;
-            state = self.upkeep_over.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.brief_over.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state
     }
@@ -91,7 +104,7 @@ impl Database {
         state.running = None;
         if std::mem::take(&mut state.is_awaited) {
             // Synchronous calls come from one thread, the one that has opened the database.
-            self.upkeep_over.notify_one();
+            self.brief_over.notify_one();
         }
     }
 

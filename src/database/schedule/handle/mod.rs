@@ -50,7 +50,7 @@ pub struct Database {
     number: u64,
     interrupt: Arc<Interrupt>,
     state: Mutex<State>,
-    upkeep_over: Condvar,
+    brief_over: Condvar,
     /// `None` once it is closed. Locked by the thread whose turn it is.
     session: Mutex<Option<Session>>,
     commits: Arc<GroupCommit>,
@@ -78,7 +78,7 @@ impl Database {
             state: Mutex::new(State {
                 queue: Queue::default(),
                 running: None,
-                is_upkeep: false,
+                is_brief: false,
                 is_awaited: false,
                 deadlines: Vec::new(),
                 expired: VecDeque::new(),
@@ -90,7 +90,7 @@ impl Database {
                 scheduled: false,
                 closed: false,
             }),
-            upkeep_over: Condvar::new(),
+            brief_over: Condvar::new(),
             session: Mutex::new(Some(session)),
             commits,
             held: Mutex::default(),

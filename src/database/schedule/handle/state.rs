@@ -15,8 +15,8 @@ use crate::database::schedule::queue::Queue;
 pub(super) struct State {
     pub(super) queue: Queue<(Call, Reply, Span)>,
     pub(super) running: Option<(CallNumber, u32, u32)>,
-    /// Whether what runs is no call of anybody, but the upkeep of the database.
-    pub(super) is_upkeep: bool,
+    /// Whether what runs is over soon: the upkeep of the database, or a call that runs no SQL.
+    pub(super) is_brief: bool,
     /// Whether a caller's thread waits for the end of that.
     pub(super) is_awaited: bool,
     pub(super) deadlines: Vec<Deadline>,

@@ -16,6 +16,7 @@ use crate::database::schedule::queue::{DATABASE, Waiting};
 use crate::database::schedule::shared::{Opened, Shared};
 use crate::database::session::Session;
 use crate::engine::StoreError;
+use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
 use crate::types::PageRange;
 
@@ -35,6 +36,13 @@ pub(super) enum Work {
     Undo,
     /// Close a database that its callers have left.
     Abandon,
+}
+
+/// Whose thread takes a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Thread {
+    OfPool,
+    OfCaller,
 }
 
 impl State {
@@ -231,18 +239,23 @@ impl Database {
 
     /// Lets the next turn begin, sends the answer of this one to the gate, and sets off the next commit. Returns
     /// whether there is more to do.
-    fn end_turn(&self, mark: Mark, answered: Option<Gated>) -> bool {
+    fn end_turn(&self, mark: Mark, answered: Option<Gated>, thread: Thread) -> bool {
         let mut state = self.state();
         self.nothing_runs(&mut state);
         let again = state.has_work();
-        state.scheduled = again;
+        if thread == Thread::OfPool {
+            state.scheduled = again;
+        }
         // Before another thread can seal more.
         let ready = answered.and_then(|gated| self.commits.gate(mark, gated));
         let flight = self.commits.begin();
         drop(state);
         deliver(ready);
-        if let Some(flight) = flight {
-            flight.set_off(self.shared.pool.runtime(), !again);
+        match (flight, thread) {
+            (None, _) => {}
+            (Some(flight), Thread::OfPool) => flight.set_off(self.shared.pool.runtime(), !again),
+            // It is about to make a call of its own.
+            (Some(flight), Thread::OfCaller) => flight.set_off_elsewhere(),
         }
         again
     }
@@ -265,6 +278,37 @@ impl Database {
         }
     }
 
+    /// Takes a turn. Returns whether there is more to do.
+    pub(super) fn take(&self, mut state: MutexGuard<'_, State>, work: Work, thread: Thread) -> bool {
+        let (number, job, scope) = match &work {
+            Work::Call(waiting) => (waiting.number, waiting.job, waiting.scope),
+            Work::Expire(_) | Work::ExpireLoose | Work::Shrink | Work::Undo | Work::Abandon => {
+                (state.queue.number(), 0, DATABASE)
+            }
+        };
+        state.running = Some((number, job, scope));
+        state.is_brief = match &work {
+            Work::Call(waiting) => waiting.item.0.is_brief(),
+            _ => true,
+        };
+        drop(state);
+        let mark = self.commits.mark();
+        self.interrupt.begin(number);
+        let mut answered = None;
+        match work {
+            Work::Call(Waiting { scope, item: (call, reply, span), .. }) => {
+                let (is_lasting, waits_for_all) = (self.is_lasting(&call), call.waits_for_all());
+                let answer = span.in_scope(|| self.run_counted(call, scope));
+                let answer = self.or_expired(scope, answer);
+                answered = Some(Gated { job, answer, reply, is_lasting, waits_for_all });
+            }
+            upkeep => self.keep_up(&upkeep),
+        }
+        self.interrupt.end();
+        self.after_call();
+        self.end_turn(mark, answered, thread)
+    }
+
     fn shrink_now(&self) {
         if let Ok(bytes) = self.on_session(|session| Ok(session.shrink())) {
             self.memory_bytes.store(bytes, Ordering::Relaxed);
@@ -284,30 +328,7 @@ impl Turns for Database {
             state.scheduled = false;
             return false;
         };
-        let (number, job, scope) = match &work {
-            Work::Call(waiting) => (waiting.number, waiting.job, waiting.scope),
-            Work::Expire(_) | Work::ExpireLoose | Work::Shrink | Work::Undo | Work::Abandon => {
-                (state.queue.number(), 0, DATABASE)
-            }
-        };
-        state.running = Some((number, job, scope));
-        state.is_upkeep = !matches!(work, Work::Call(_));
-        drop(state);
-        let mark = self.commits.mark();
-        self.interrupt.begin(number);
-        let mut answered = None;
-        match work {
-            Work::Call(Waiting { scope, item: (call, reply, span), .. }) => {
-                let (is_lasting, waits_for_all) = (self.is_lasting(&call), call.waits_for_all());
-                let answer = span.in_scope(|| self.run_counted(call, scope));
-                let answer = self.or_expired(scope, answer);
-                answered = Some(Gated { job, answer, reply, is_lasting, waits_for_all });
-            }
-            upkeep => self.keep_up(&upkeep),
-        }
-        self.interrupt.end();
-        self.after_call();
-        self.end_turn(mark, answered)
+        self.take(state, work, Thread::OfPool)
     }
 
     fn fail_waiting(self: Arc<Self>, why: &io::Error) {
