@@ -67,7 +67,7 @@ declare class Database {
    */
   close(): this;
   /**
-   * @deprecated Not available: an extension could reach past the fence.
+   * @deprecated Not available: extensions are loaded by `openDatabase(actorId, { extensions })`.
    * @throws {BatonError} `ERR_INVALID_ARG`, always.
    */
   loadExtension(path: string, entryPoint?: string): never;

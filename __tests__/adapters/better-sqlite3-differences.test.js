@@ -156,6 +156,16 @@ onEachBackend((openStore) => {
     expect(thrown(() => db.exec("ATTACH './other.db' AS other"))).toMatchObject({ code: 'SQLITE_AUTH' });
   });
 
+  test('extensions are those of the database', async () => {
+    const vectors = new Database(await store.openDatabase('v', { extensions: ['vec'], allowBlocking: true }));
+    vectors.exec('CREATE VIRTUAL TABLE near USING vec0 (at float[2])');
+    const add = vectors.prepare('INSERT INTO near (rowid, at) VALUES (?, ?)');
+    add.run(1n, new Float32Array([0, 1]));
+    add.run(2n, JSON.stringify([5, 5]));
+    const nearest = vectors.prepare('SELECT rowid FROM near WHERE at MATCH ? AND k = 1').pluck();
+    expect(nearest.get(new Float32Array([5, 4]))).toBe(2);
+  });
+
   describe('a transaction', () => {
     const count = () => db.prepare('SELECT count(*) FROM item').pluck().get();
     const insert = () => db.prepare('INSERT INTO item DEFAULT VALUES').run();

@@ -157,7 +157,7 @@ class Database {
 
   /** @returns {never} */
   loadExtension() {
-    throw unavailable('loadExtension()', 'an extension could reach past the fence of the actor');
+    throw unavailable('loadExtension()', 'extensions are loaded when the database is opened, by openDatabase(actorId, { extensions })');
   }
 
   /** @param {...unknown} on */
