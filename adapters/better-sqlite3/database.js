@@ -157,7 +157,10 @@ class Database {
 
   /** @returns {never} */
   loadExtension() {
-    throw unavailable('loadExtension()', 'extensions are loaded when the database is opened, by openDatabase(actorId, { extensions })');
+    throw unavailable(
+      'loadExtension()',
+      'extensions are loaded when the database is opened, by openDatabase(actorId, { extensions })',
+    );
   }
 
   /** @param {...unknown} on */
