@@ -117,15 +117,15 @@ export declare class NativeStore {
   /** The point that is meant. */
   findPoint(actorId: string, at: NativePointRef): Promise<NativePoint | Failure>
   /** Pins a point. */
-  pin(actorId: string, at: NativePointRef, name: string, expiresAtMs?: number | undefined | null): Promise<string | Failure>
+  pin(actorId: string, at: NativePointRef, name: string, expiresAtMs?: number | undefined | null, traceparent?: string | undefined | null): Promise<string | Failure>
   /** Removes the pins of a name, or those that users have set on a point. */
-  unpin(actorId: string, name?: string | undefined | null, at?: string | undefined | null): Promise<boolean | Failure>
+  unpin(actorId: string, name?: string | undefined | null, at?: string | undefined | null, traceparent?: string | undefined | null): Promise<boolean | Failure>
   /** Sets an actor back. */
-  restore(actorId: string, to: NativePointRef): Promise<NativeRestored | Failure>
+  restore(actorId: string, to: NativePointRef, traceparent?: string | undefined | null): Promise<NativeRestored | Failure>
   /** Forks an actor. */
-  fork(from: string, to: string, at: NativePointRef): Promise<NativeForked | Failure>
+  fork(from: string, to: string, at: NativePointRef, traceparent?: string | undefined | null): Promise<NativeForked | Failure>
   /** Copies what an actor shows of others. */
-  flatten(actorId: string): Promise<undefined | Failure>
+  flatten(actorId: string, traceparent?: string | undefined | null): Promise<undefined | Failure>
   /** Writes a point of an actor to a file. */
   exportPoint(actorId: string, at: NativePointRef, file: string, overwrite: boolean): Promise<NativeMeta | Failure>
   /** Reserves an actor for a later import of v1 data. */

@@ -24,6 +24,7 @@ export {
 // History: points, pins, restores, forks, reads of the past.
 export {
   type Duration,
+  type FlattenOptions,
   type ForkOptions,
   type History,
   type HistoryPolicy,
@@ -32,6 +33,7 @@ export {
   type PointsOptions,
   type Restored,
   type RestoreOptions,
+  type UnpinOptions,
 } from './types/history.js';
 
 // How a store is opened: in a directory, in memory, on FoundationDB.

@@ -450,6 +450,11 @@ export async function observability(event: SqlEvent) {
   await store.loadStartup('a', { traceparent });
   await store.getPages('a', { generation: 1n, pages: [1], traceparent });
   await store.commit('a', { generation: 1n, headTxid: 0n, sizePages: 0, pages: [], traceparent });
+  await store.pin('a', { name: 'then', traceparent });
+  await store.restore('a', { to: 'then', traceparent });
+  await store.fork('a', 'b', { traceparent });
+  await store.flatten('b', { traceparent });
+  await store.unpin('a', 'then', { traceparent });
   const db = await store.openDatabase('a', { traceparent });
   await db.all('SELECT 1', [], { traceparent });
   await db.exec('SELECT 1', { traceparent });

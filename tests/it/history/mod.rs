@@ -1,6 +1,7 @@
 //! History: points, pins, restores, forks, reads of the past, and what of it is dropped.
 
 mod costs;
+mod counted;
 mod damage;
 mod depth;
 mod model;
