@@ -76,6 +76,12 @@ export declare class NativeDatabase {
   stats(): NativeDatabaseStats
 }
 
+/** A survey in progress. */
+export declare class NativeHistorySurvey {
+  /** Takes the next step; nothing at the end. */
+  next(): Promise<NativeSurveyStep | undefined | null | Failure>
+}
+
 /** A logger of this thread, until it is closed or the thread ends. */
 export declare class NativeLogger {
   /** Calls `wake` when there are records to take. */
@@ -176,6 +182,10 @@ export declare class NativeStore {
   receive(actorId: string, replace: boolean): Promise<NativeReceiving | Failure>
   /** Begins an export of an actor's database in pieces. */
   send(actorId: string, mayBeginAgain: boolean): Promise<NativeSending | Failure>
+  /** What the history of an actor holds. */
+  actorHistory(actorId: string): Promise<NativeHistoryUsage | Failure>
+  /** Begins to count what the history of the actors holds whose ids begin with a prefix. */
+  historySurvey(prefix: string): NativeHistorySurvey
 }
 
 /** An import in progress. Its calls run one at a time. */
@@ -322,6 +332,14 @@ export interface NativeCopyStep {
   pagesVerified: number
   /** Whether the copy is complete. */
   done: boolean
+}
+
+/** An actor with history. */
+export interface NativeCountedActor {
+  /** Which. */
+  actorId: string
+  /** What its history holds. */
+  history: NativeHistoryUsage
 }
 
 /** How to open a database. */
@@ -474,6 +492,28 @@ export interface NativeHistoryTier {
   every: number
   /** The age at which the tier ends, in milliseconds. */
   for: number
+}
+
+/** What an actor's history holds. */
+export interface NativeHistoryUsage {
+  /** How many states, the current one included. */
+  points: number
+  /** The oldest of them. */
+  oldest?: string
+  /** When it was committed, in milliseconds since 1970-01-01 UTC. */
+  oldestTimeMs?: number
+  /** How many pins. */
+  pins: number
+  /** The actors of which it shows something. */
+  ancestors: Array<string>
+  /** Rows that are there for the past alone. */
+  rows: number
+  /** Their bytes, keys included. */
+  bytes: number
+  /** The bytes of the current state's rows that are the actor's own. */
+  ownBytes: number
+  /** The bytes of those that belong to others. */
+  sharedBytes: number
 }
 
 /** Everything stored for an actor. */
@@ -630,6 +670,10 @@ export interface NativePast {
   pins: number
   /** The actors of which it shows something. */
   ancestors: Array<string>
+  /** Rows that are there for the past alone. */
+  rows: number
+  /** Their bytes, keys included. */
+  bytes: number
 }
 
 /** A state that is kept. */
@@ -673,7 +717,7 @@ export interface NativeProblem {
   /** The actor concerned. */
   actorId?: string
   /** The kind of row. */
-  kind: 'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'unknown' | 'checkpoint' | 'journal'
+  kind: 'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'history' | 'point' | 'pin' | 'line' | 'unknown' | 'checkpoint' | 'journal'
   /** The page. */
   page?: number
   /** The txid in the row's key. */
@@ -770,6 +814,18 @@ export interface NativeStoreOptions {
   history?: NativeHistory
 }
 
+/** A step of a survey. */
+export interface NativeSurveyStep {
+  /** Actors that were looked at. */
+  actors: number
+  /** An actor with history that was counted. */
+  counted?: NativeCountedActor
+  /** Rows that were read of actors with history. */
+  rows: number
+  /** Their bytes. */
+  bytes: number
+}
+
 /** An actor that was checked. */
 export interface NativeVerifiedActor {
   /** Which. */
@@ -780,6 +836,8 @@ export interface NativeVerifiedActor {
   live: boolean
   /** The size of the database in pages. */
   sizePages: number
+  /** What it keeps of its past, unless it is busy. */
+  history?: NativePast
 }
 
 /** A step of a verification. */

@@ -62,13 +62,17 @@ export {
 
 // What a store holds and how it is: checks, inspections, health.
 export {
+  type ActorHistory,
   type FoundationDbStatus,
+  type HistoryUsage,
+  type HistoryUsageOptions,
   type JournalStatus,
   type Inspection,
   type PingOptions,
   type PingResult,
   type Problem,
   type RowCount,
+  type StatOptions,
   type StoreStatus,
   type VerifyOptions,
   type VerifyProgress,

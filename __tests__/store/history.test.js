@@ -162,6 +162,99 @@ onEachBackend((openStore) => {
     await owner.close();
   });
 
+  test('what the past holds is said of an actor and of the store', async () => {
+    const owner = await openWith('a', ['one']);
+    await openWith('plain', ['none']);
+    const whole = await store.stat('a', { history: true });
+    expect(whole.history).toMatchObject({ points: 0, pins: 0, rows: 0, bytes: 0, ancestors: [] });
+    expect(whole.history).not.toHaveProperty('oldest');
+    expect(whole.history.ownBytes).toBeGreaterThan(0);
+    expect(await store.stat('a')).not.toHaveProperty('history');
+
+    const { point } = await store.pin('a', { name: 'then' });
+    await owner.run("INSERT INTO notes VALUES ('two')");
+    await store.fork('a', 'trial', { at: 'then' });
+    const { history } = await store.stat('a', { history: true });
+    expect(history).toMatchObject({ points: 2, pins: 2, oldest: point, ancestors: [], sharedBytes: 0 });
+    expect(history.oldestTime).toEqual((await collect(store.points('a'))).at(-1).time);
+    // Two points, two pins, and each page that the second commit replaced.
+    expect(history.rows).toBeGreaterThanOrEqual(5);
+    expect(history.bytes).toBeGreaterThan(0);
+    const { history: inspected, rows } = await store.inspect('a');
+    const { oldest, pins, points, rows: held, bytes } = history;
+    expect(inspected).toEqual({ oldest, pins, points, rows: held, bytes, ancestors: [] });
+    expect(rows.pagesLive.keyBytes + rows.pagesLive.valueBytes).toBe(history.ownBytes);
+
+    const trial = (await store.stat('trial', { history: true })).history;
+    expect(trial).toMatchObject({ ancestors: ['a'], ownBytes: 0, sharedBytes: expect.any(Number) });
+    const before = store.metrics().history.flattenings.bytes;
+    await store.flatten('trial');
+    const copied = store.metrics().history.flattenings.bytes - before;
+    // The keys of the copies have another actor's name in them.
+    const named = (await store.inspect('trial')).rows.pagesLive.rows * ('trial'.length - 'a'.length);
+    expect(copied).toBe(trial.sharedBytes + named);
+
+    await store.setHistory('trial', { keepAll: '1h' });
+    const seen = [];
+    const usage = await store.historyUsage({ onProgress: (progress) => seen.push(progress) });
+    const [own, fork] = await Promise.all(
+      ['a', 'trial'].map(async (id) => (await store.stat(id, { history: true })).history),
+    );
+    expect(usage).toEqual({
+      actors: 3,
+      withHistory: 2,
+      points: own.points + fork.points,
+      pins: own.pins + fork.pins,
+      rows: own.rows + fork.rows,
+      bytes: own.bytes + fork.bytes,
+      oldestTime: own.oldestTime,
+      largest: [
+        { actorId: 'a', points: own.points, bytes: own.bytes },
+        { actorId: 'trial', points: fork.points, bytes: fork.bytes },
+      ],
+    });
+    expect(seen.at(-1)).toMatchObject({ actors: 3, withHistory: 2 });
+    expect((await store.verify()).history).toEqual({
+      actors: 2,
+      points: usage.points,
+      pins: usage.pins,
+      rows: usage.rows,
+      bytes: usage.bytes,
+    });
+    expect(await store.historyUsage({ prefix: 'pl' })).toEqual({
+      actors: 1,
+      withHistory: 0,
+      points: 0,
+      pins: 0,
+      rows: 0,
+      bytes: 0,
+      largest: [],
+    });
+    await owner.close();
+  });
+
+  test('what counts the past can be stopped, and refuses what it does not know', async () => {
+    await openWith('a', ['one']);
+    const signal = AbortSignal.abort();
+    for (const [call, code] of [
+      [() => store.historyUsage({ signal }), 'ERR_ABORTED'],
+      [() => store.stat('a', { history: true, signal }), 'ERR_ABORTED'],
+      [() => store.stat('a', { history: 1 }), 'ERR_INVALID_ARG'],
+      [() => store.stat('a', { past: true }), 'ERR_INVALID_ARG'],
+      [() => store.historyUsage({ prefix: 7 }), 'ERR_INVALID_ARG'],
+      [() => store.historyUsage({ onProgress: 'often' }), 'ERR_INVALID_ARG'],
+      [() => store.historyUsage(7), 'ERR_INVALID_ARG'],
+    ]) {
+      expect([String(call), await codeOf(call())]).toEqual([String(call), code]);
+    }
+    expect(await store.stat('nobody', { history: true })).toBeUndefined();
+    const stop = new Error('enough');
+    const onProgress = () => {
+      throw stop;
+    };
+    await expect(store.historyUsage({ onProgress })).rejects.toBe(stop);
+  });
+
   test('bad input is named, and nothing has changed', async () => {
     const owner = await openWith('a', ['one']);
     const before = await store.stat('a');

@@ -11,6 +11,7 @@ const FINDINGS_MAX = 100;
 /** The maximum number of problems in a report; further ones are only counted. */
 const PROBLEMS_MAX = 10_000;
 const ATTEMPTS_MAX = 4;
+const COUNTS = /** @type {const} */ (['points', 'pins', 'rows', 'bytes']);
 
 /** @typedef {InstanceType<typeof import('./store.js').Store>} Store */
 /** @typedef {import('../../index.js').VerifyReport} VerifyReport */
@@ -59,6 +60,7 @@ async function verify(store, verification, { deep, signal, onProgress }) {
     databases: 0,
     rows: 0,
     bytes: 0,
+    history: { actors: 0, points: 0, pins: 0, rows: 0, bytes: 0 },
     problems: [],
     problemsOmitted: 0,
     busy: [],
@@ -84,7 +86,11 @@ async function verify(store, verification, { deep, signal, onProgress }) {
     report.problemsOmitted += step.problemsOmitted;
     if (step.actor) {
       report.actors += 1;
-      const { actorId, busy, live, sizePages } = step.actor;
+      const { actorId, busy, live, sizePages, history } = step.actor;
+      if (history !== undefined && history.rows > 0) {
+        report.history.actors += 1;
+        for (const count of COUNTS) report.history[count] += history[count];
+      }
       if (busy) {
         report.busy.push(actorId);
       }

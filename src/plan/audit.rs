@@ -7,6 +7,7 @@ mod past;
 pub use findings::{ActorRows, Audited, PastSummary, Problem, Problems, RowCount, RowKind, Seen, Severity};
 
 use self::past::Past;
+use super::shown::Shown;
 use crate::codec::{
     self, ActorKeys, DecodeError, FenceState, Head, Hints, HistoryRow, Pin, Place, Point, Row, StagePart,
 };
@@ -18,8 +19,7 @@ pub struct Audit {
     actor: ActorId,
     keys: ActorKeys,
     seen: Audited,
-    /// The page whose newest version was shown last.
-    shown: Option<PageNumber>,
+    shown: Shown,
     /// Pages for which the open stage has rows, and pages that its manifests name.
     staged: PageBits,
     named: PageBits,
@@ -44,7 +44,7 @@ impl Audit {
             actor: actor.clone(),
             keys,
             seen,
-            shown: None,
+            shown: Shown::default(),
             staged,
             named,
             past: Past::default(),
@@ -58,6 +58,9 @@ impl Audit {
         if let Some(value) = head {
             let key = audit.keys.head();
             audit.seen.head = audit.decode(RowKind::Head, &key, value);
+        }
+        if let Seen::Found(head) = &audit.seen.head {
+            audit.shown.at(head);
         }
         audit.check_fence_and_head();
         audit
@@ -140,7 +143,7 @@ impl Audit {
     /// The result, once every row was shown.
     pub fn finish(mut self) -> Audited {
         self.check_past();
-        self.seen.past = self.past.summary(self.seen.head.found());
+        self.seen.past = self.past.summary(self.seen.head.found(), &self.seen.rows);
         if let Seen::Found(head) = &self.seen.head {
             let shares = head.history.as_ref().is_some_and(|history| !history.lineage.below.is_empty());
             let others = if shares { u32::MAX.into() } else { self.seen.rows.live.rows };
@@ -233,7 +236,7 @@ impl Audit {
                     self.tell(RowKind::Page, at, Severity::Error, detail);
                 }
             }
-            Some(head) if self.shown == Some(page) => {
+            Some(head) if !self.shown.shows(page, txid) => {
                 self.seen.rows.superseded.add(key, value);
                 if head.history.is_none() && !head.unswept {
                     let detail = "an older version that nothing is going to clear".to_owned();
@@ -242,7 +245,6 @@ impl Audit {
             }
             Some(head) => {
                 self.seen.rows.live.add(key, value);
-                self.shown = Some(page);
                 page_size = Some(head.page_size);
             }
         }
@@ -277,6 +279,8 @@ impl Audit {
         } else if head.history.is_none() && !head.unswept {
             let detail = "a manifest that nothing is going to sweep".to_owned();
             self.tell(RowKind::Stage, (None, Some(txid)), Severity::Warning, detail);
+        } else if head.history.is_some() {
+            self.past.manifest(key, value);
         }
     }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::codec::{Head, Lineage};
-use crate::types::{ActorId, Txid};
+use crate::types::Txid;
 
-use super::findings::{PastSummary, RowKind};
+use super::findings::{ActorRows, PastSummary, RowCount, RowKind};
 
 /// The history of an actor, as its rows are seen in key order: points, pins, lines.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(super) struct Past {
     pins: u64,
     /// Newest first.
     lines: Vec<(Txid, Lineage)>,
+    /// The manifests of points.
+    manifests: RowCount,
 }
 
 impl Past {
@@ -33,17 +35,22 @@ impl Past {
         self.lines.push((begin, line));
     }
 
+    pub(super) fn manifest(&mut self, key: &[u8], value: &[u8]) {
+        self.manifests.add(key, value);
+    }
+
     /// For people.
-    pub(super) fn summary(&self, head: Option<&Head>) -> PastSummary {
-        let below = head.and_then(|head| head.history.as_ref()).map(|history| &history.lineage.below);
-        let mut ancestors: Vec<ActorId> =
-            below.into_iter().flatten().filter_map(|segment| segment.actor.clone()).collect();
-        ancestors.dedup();
+    pub(super) fn summary(&self, head: Option<&Head>, rows: &ActorRows) -> PastSummary {
+        let ActorRows { superseded, beyond, history, .. } = *rows;
+        let has_history = head.is_some_and(|head| head.history.is_some());
+        // Without history they are about to be cleared.
+        let replaced = if has_history { superseded.plus(beyond) } else { RowCount::default() };
         PastSummary {
             points: self.points.len() as u64,
             oldest: self.points.first().copied(),
             pins: self.pins,
-            ancestors,
+            ancestors: head.map(Head::ancestors).unwrap_or_default(),
+            held: replaced.plus(self.manifests).plus(history),
         }
     }
 

@@ -7,4 +7,5 @@ mod depth;
 mod model;
 mod oracle;
 mod readers;
+mod usage;
 mod world;
