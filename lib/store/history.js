@@ -5,6 +5,7 @@
 const history = require('../arguments/history.js');
 const options = require('../arguments/options.js');
 const { tell } = require('../observe/channels.js');
+const { historyUsage } = require('./usage.js');
 
 const POINTS_AT_ONCE = 500;
 const POINT = /^[0-9a-f]{16}$/;
@@ -161,6 +162,15 @@ class History {
     const { traceparent } = history.traceOptions(flattenOptions);
     await this.#calls.call((native) => native.flatten(id, traceparent));
     tell('flatten', () => ({ actorId: id }));
+  }
+
+  /** @param {import('../../index.js').HistoryUsageOptions} [usageOptions] */
+  async historyUsage(usageOptions) {
+    const settings = options.historyUsageOptions(usageOptions);
+    return await this.#calls.keepOpen(async () => {
+      const survey = await this.#calls.call(async (native) => native.historySurvey(settings.prefix));
+      return await historyUsage(survey, settings);
+    });
   }
 
   /**

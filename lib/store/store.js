@@ -25,7 +25,7 @@ const { rename } = require('./rename.js');
 const { toStatus } = require('../results/status.js');
 const transfers = require('./transfers.js');
 const { storeOptions } = require('../arguments/store-options.js');
-const { historyUsage, toActorHistory } = require('./usage.js');
+const { stat } = require('./usage.js');
 const { toInspection, verify } = require('./verify.js');
 
 const LIST_PAGE_LENGTH = 1_000;
@@ -131,19 +131,7 @@ class Store extends History {
    */
   async stat(actorId, statOptions) {
     const id = options.actorId(actorId);
-    const { history, signal } = options.statOptions(statOptions);
-    const meta = await this.#calls.call((native) => native.stat(id), signal);
-    if (!meta || !history) return meta ? toMeta(meta) : undefined;
-    const usage = await this.#calls.call((native) => native.actorHistory(id), signal);
-    return { ...toMeta(meta), history: toActorHistory(usage) };
-  }
-
-  /** @param {import('../../index.js').HistoryUsageOptions} [usageOptions] */
-  async historyUsage(usageOptions) {
-    const settings = options.historyUsageOptions(usageOptions);
-    return await this.#calls.keepOpen(() =>
-      historyUsage(this.#native.historySurvey(settings.prefix), settings),
-    );
+    return await stat(this.#calls, id, options.statOptions(statOptions));
   }
 
   /** @param {import('../../index.js').ListOptions} [listOptions] */

@@ -4,6 +4,7 @@
 
 const { throwIfAborted } = require('../abort.js');
 const { result } = require('../error.js');
+const { toMeta } = require('../results/meta.js');
 
 /** How many of the largest histories are told by name. */
 const LARGEST = 10;
@@ -16,6 +17,20 @@ function toActorHistory({ oldest, oldestTimeMs, ...usage }) {
   return oldest === undefined || oldestTimeMs === undefined
     ? usage
     : { ...usage, oldest, oldestTime: new Date(oldestTimeMs) };
+}
+
+/**
+ * The state of an actor, and what its history holds, if that is wanted.
+ *
+ * @param {InstanceType<typeof import('./calls.js').Calls>} calls
+ * @param {string} id
+ * @param {ReturnType<typeof import('../arguments/options.js').statOptions>} settings
+ */
+async function stat(calls, id, { history, signal }) {
+  const meta = await calls.call((native) => native.stat(id), signal);
+  if (!meta || !history) return meta ? toMeta(meta) : undefined;
+  const usage = await calls.call((native) => native.actorHistory(id), signal);
+  return { ...toMeta(meta), history: toActorHistory(usage) };
 }
 
 /**
@@ -59,4 +74,4 @@ function add(usage, actorId, { points, pins, rows, bytes, oldestTime }) {
   usage.largest.length = Math.min(usage.largest.length, LARGEST);
 }
 
-module.exports = { historyUsage, toActorHistory };
+module.exports = { historyUsage, stat };
