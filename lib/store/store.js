@@ -127,7 +127,6 @@ class Store extends History {
   /**
    * @param {string} actorId
    * @param {import('../../index.js').StatOptions} [statOptions]
-   * @returns {Promise<any>}
    */
   async stat(actorId, statOptions) {
     const id = options.actorId(actorId);

@@ -25,6 +25,7 @@ function toActorHistory({ oldest, oldestTimeMs, ...usage }) {
  * @param {InstanceType<typeof import('./calls.js').Calls>} calls
  * @param {string} id
  * @param {ReturnType<typeof import('../arguments/options.js').statOptions>} settings
+ * @returns {Promise<any>}
  */
 async function stat(calls, id, { history, signal }) {
   const meta = await calls.call((native) => native.stat(id), signal);
