@@ -24,6 +24,8 @@ pub struct Audit {
     staged: PageBits,
     named: PageBits,
     past: Past,
+    /// Whether the head has moved since the first row.
+    has_moved: bool,
     scratch: Vec<u8>,
 }
 
@@ -48,6 +50,7 @@ impl Audit {
             staged,
             named,
             past: Past::default(),
+            has_moved: false,
             scratch: Vec::new(),
         };
         if let Some(value) = fence {
@@ -64,6 +67,23 @@ impl Audit {
         }
         audit.check_fence_and_head();
         audit
+    }
+
+    /// Goes on at a later head. Returns whether that is possible: an actor that keeps history clears no row that is
+    /// still to be seen, so the rows that were checked need no second look. Each row is checked against the head of
+    /// the read that has shown it.
+    pub fn follow(&mut self, value: &[u8]) -> bool {
+        let next = codec::decode::<Head>(&self.keys.head(), value).ok().filter(Head::keeps);
+        let (Some(before), Some(next)) = (self.head().filter(|head| head.keeps()), next) else {
+            return false;
+        };
+        if next.txid < before.txid {
+            return false;
+        }
+        self.shown.at(&next);
+        self.seen.head = Seen::Found(next);
+        self.has_moved = true;
+        true
     }
 
     /// Checks one row other than the fence.
@@ -84,15 +104,18 @@ impl Audit {
             }
             Ok(Place::Point(txid)) => {
                 let point: Option<Point> = self.of_history(RowKind::Point, Some(txid), key, value);
+                self.past.reached(self.seen.head.found());
                 self.past.point(txid, point.is_some_and(|point| point.dropped));
             }
             Ok(Place::Pin(txid, _)) => {
                 self.of_history::<Pin>(RowKind::Pin, Some(txid), key, value);
+                self.past.reached(self.seen.head.found());
                 self.past.pin(txid);
             }
             Ok(Place::Line(begin)) => {
                 if let Some(line) = self.of_history(RowKind::Line, Some(begin), key, value) {
-                    self.past.line(begin, line);
+                    self.past.reached(self.seen.head.found());
+                    self.past.line(begin, line, self.seen.head.found());
                 }
             }
             Err(error) => self.stray(key, value, &error),
@@ -143,12 +166,16 @@ impl Audit {
     /// The result, once every row was shown.
     pub fn finish(mut self) -> Audited {
         self.check_past();
+        if self.has_moved {
+            self.check_fence_and_head();
+        }
         self.seen.past = self.past.summary(self.seen.head.found(), &self.seen.rows);
         if let Seen::Found(head) = &self.seen.head {
             let shares = head.history.as_ref().is_some_and(|history| !history.lineage.below.is_empty());
             let others = if shares { u32::MAX.into() } else { self.seen.rows.live.rows };
             self.seen.never_written = u64::from(head.size_pages.0).saturating_sub(others);
-            let open = head.open_stage.filter(|stage| !stage.aborted);
+            // A stage that was opened or has ended meanwhile was seen in part.
+            let open = head.open_stage.filter(|stage| !stage.aborted && !self.has_moved);
             let unnamed: Vec<PageNumber> = match open {
                 Some(_) => self.staged.pages().filter(|page| !self.named.contains(*page)).collect(),
                 // A stage that is being rolled back loses rows and manifests during the audit.

@@ -15,6 +15,10 @@ pub(super) struct Past {
     pins: u64,
     /// Newest first.
     lines: Vec<(Txid, Lineage)>,
+    /// The head when the first of these rows was seen: points above it were made later and were not seen.
+    reached: Option<Txid>,
+    /// Whether the newest line was that of the head when it was seen.
+    is_of_head: bool,
     /// The manifests of points.
     manifests: RowCount,
 }
@@ -31,8 +35,17 @@ impl Past {
         self.pins += 1;
     }
 
-    pub(super) fn line(&mut self, begin: Txid, line: Lineage) {
+    pub(super) fn line(&mut self, begin: Txid, line: Lineage, head: Option<&Head>) {
+        if self.lines.is_empty() {
+            let own = head.and_then(|head| head.history.as_ref()).map(|history| &history.lineage);
+            self.is_of_head = own.is_none_or(|own| *own == line);
+        }
         self.lines.push((begin, line));
+    }
+
+    /// These rows are read from now on, or since an earlier head.
+    pub(super) fn reached(&mut self, head: Option<&Head>) {
+        self.reached = self.reached.or(head.map(|head| head.txid));
     }
 
     pub(super) fn manifest(&mut self, key: &[u8], value: &[u8]) {
@@ -60,13 +73,14 @@ impl Past {
         for txid in self.points.iter().filter(|txid| **txid > head.txid) {
             wrong.push((RowKind::Point, *txid, format!("a point above head {}", head.txid)));
         }
-        for txid in self.pinned.difference(&self.points) {
+        let seen_to = self.reached.unwrap_or(head.txid);
+        for txid in self.pinned.difference(&self.points).filter(|txid| **txid <= seen_to) {
             wrong.push((RowKind::Pin, *txid, "the state that this pin keeps is gone".to_owned()));
         }
         let ends =
             self.lines.iter().flat_map(|(begin, line)| line.below.iter().map(move |below| (begin, below)));
         for (begin, end) in ends.filter(|(_, below)| below.actor.is_none() && head.keeps()) {
-            if !self.points.contains(&end.to) {
+            if end.to <= seen_to && !self.points.contains(&end.to) {
                 let detail = format!("the state {} on which this line builds is gone", end.to);
                 wrong.push((RowKind::Line, *begin, detail));
             }
@@ -74,7 +88,7 @@ impl Past {
         let own = head.history.as_ref().map(|history| &history.lineage).filter(|_| is_live);
         let newest = self.lines.first();
         match (own, newest) {
-            (Some(own), Some((begin, line))) if own != line => {
+            (Some(_), Some((begin, _))) if !self.is_of_head => {
                 let detail = "the newest line is not that of the head".to_owned();
                 wrong.push((RowKind::Line, *begin, detail));
             }

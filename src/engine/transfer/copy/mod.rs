@@ -3,6 +3,7 @@
 //! The source is only read. The target is taken over, or claimed if it does not exist. All content becomes
 //! visible there as one commit or, if the copy ends early, not at all.
 
+mod point;
 mod read_back;
 pub(crate) mod reading;
 
@@ -164,7 +165,7 @@ impl Copying {
         if let Some(stage) = self.stage.take() {
             stage.leave();
         }
-        (self.reading, self.meta) = Reading::begin(&self.source, &self.actor).await?;
+        (self.reading, self.meta) = Reading::begin_firmly(&self.source, &self.actor).await?;
         self.next = Some(PageNumber::FIRST);
         self.content = self.content.is_some().then(Content::default);
         Ok(())
