@@ -6,7 +6,7 @@ const { join } = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { DatabaseSync } = process.getBuiltinModule?.('node:sqlite') ?? {};
 
-const { isBatonError } = require('../..');
+const { BatonError, isBatonError } = require('../..');
 const { onEachBackend, temporaryDirectory } = require('../helpers.js');
 
 const directory = temporaryDirectory();
@@ -253,6 +253,60 @@ onEachBackend((openStore) => {
       throw stop;
     };
     await expect(store.historyUsage({ onProgress })).rejects.toBe(stop);
+  });
+
+  test('an actor whose owner commits all the time is copied, serialized and verified', async () => {
+    const owner = await store.openDatabase('busy');
+    await owner.exec(`
+      CREATE TABLE counter (n INTEGER);
+      INSERT INTO counter VALUES (0);
+      CREATE TABLE filler (bytes BLOB);
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
+      INSERT INTO filler SELECT randomblob(3000) FROM n;
+    `);
+    await store.setHistory('busy', { keepAll: '1h' });
+    const count = (id) =>
+      store.openDatabase(id, { readOnly: true }).then(async (db) => {
+        const { n } = await db.get('SELECT n FROM counter');
+        await db.close();
+        return n;
+      });
+    let isDone = false;
+    const committing = (async () => {
+      while (!isDone) await owner.run('UPDATE counter SET n = n + 1');
+    })();
+    try {
+      const { source, target } = await store.copyTo('busy', store, { as: 'copy', verify: true });
+      expect(target.sizePages).toBe(source.sizePages);
+      const bytes = await store.serialize('busy');
+      await store.importFrom('imported', bytes);
+      const [copied, imported] = [await count('copy'), await count('imported')];
+      expect(copied).toBeLessThanOrEqual(imported);
+      // Nobody holds a state for what has ended.
+      expect((await store.inspect('busy')).history.pins).toBe(0);
+      const report = await store.verify({ prefix: 'bus' });
+      expect(report).toMatchObject({ ok: true, actors: 1, databases: 1, problems: [], busy: [] });
+    } finally {
+      isDone = true;
+      await committing;
+    }
+    expect(await store.verify()).toMatchObject({ ok: true, databases: 3, problems: [] });
+    await owner.close();
+  });
+
+  test('a database that moves under its check is checked at its last point', async () => {
+    await openWith('a', ['one']);
+    const { openDatabase } = store;
+    const opened = [];
+    store.openDatabase = function (id, options) {
+      opened.push(options);
+      const busy = new BatonError('SQLITE_BUSY', 'moved');
+      return options.at === undefined ? Promise.reject(busy) : openDatabase.call(this, id, options);
+    };
+    expect(await store.verify()).toMatchObject({ ok: true, databases: 0, busy: ['a'] });
+    const { point } = await store.pin('a');
+    expect(await store.verify()).toMatchObject({ ok: true, databases: 1, busy: [] });
+    expect(opened.at(-1)).toEqual({ readOnly: true, at: point });
   });
 
   test('bad input is named, and nothing has changed', async () => {
