@@ -261,7 +261,7 @@ onEachBackend((openStore) => {
       CREATE TABLE counter (n INTEGER);
       INSERT INTO counter VALUES (0);
       CREATE TABLE filler (bytes BLOB);
-      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
       INSERT INTO filler SELECT randomblob(3000) FROM n;
     `);
     await store.setHistory('busy', { keepAll: '1h' });

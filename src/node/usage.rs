@@ -1,5 +1,7 @@
 //! What history holds, for JavaScript: of one actor, or step by step of a whole store.
 
+#![expect(clippy::needless_pass_by_value, reason = "Node-API hands strings over by value")]
+
 use std::sync::Arc;
 
 use futures::lock::Mutex;

@@ -56,11 +56,9 @@ impl HistoryTally {
         match self.keys.place(key)? {
             Place::Page(_, txid) if txid > head.txid => {}
             Place::Page(page, txid) if shown.shows(page, txid) => usage.own.add(key, value),
+            Place::Stage(txid, _) if txid > head.txid => {}
             // Without history these are about to be cleared.
-            Place::Page(..) if head.history.is_none() => {}
-            Place::Page(..) => usage.held.add(key, value),
-            Place::Stage(txid, _) if txid > head.txid || head.history.is_none() => {}
-            Place::Stage(..) => usage.held.add(key, value),
+            Place::Page(..) | Place::Stage(..) if head.history.is_none() => {}
             Place::Point(txid) => {
                 usage.held.add(key, value);
                 let point: Point = codec::decode(key, value)?;
@@ -74,7 +72,9 @@ impl HistoryTally {
                 usage.held.add(key, value);
                 usage.pins += 1;
             }
-            Place::History | Place::Line(_) => usage.held.add(key, value),
+            Place::Page(..) | Place::Stage(..) | Place::History | Place::Line(_) => {
+                usage.held.add(key, value);
+            }
             Place::Head | Place::Hints => {}
         }
         Ok(())

@@ -162,8 +162,9 @@ pub(super) async fn set(
     loop {
         match core.decide(&body).await? {
             Ok(Pinned { txid, point, is_new }) => {
-                let counted = metrics::of_pin(&body.pin.kind).filter(|_| is_new);
-                counted.into_iter().for_each(|kind| core.metrics.history.pinned(kind));
+                if let Some(kind) = metrics::of_pin(&body.pin.kind).filter(|_| is_new) {
+                    core.metrics.history.pinned(kind);
+                }
                 return Ok((txid, point));
             }
             Err((generation, pending)) => {

@@ -9,7 +9,8 @@ use crate::engine::runtime::core::Core;
 use crate::engine::runtime::metrics;
 use crate::types::{ActorId, Meta};
 
-use super::copy::reading::{Next, Part, Piece, Reading};
+use super::copy::piece::{Next, Part, Piece};
+use super::copy::reading::Reading;
 
 /// A database that is delivered in pieces. If the backend keeps a state as long as it is read, it keeps this
 /// one.

@@ -3,6 +3,7 @@
 //! The source is only read. The target is taken over, or claimed if it does not exist. All content becomes
 //! visible there as one commit or, if the copy ends early, not at all.
 
+pub(crate) mod piece;
 mod point;
 mod read_back;
 pub(crate) mod reading;
@@ -23,8 +24,9 @@ use crate::engine::transfer::claim::{Claimed, claim, displaced};
 use crate::plan::{Content, PendingCleanup};
 use crate::types::{ActorId, Meta, PageCount, PageNumber, runs};
 
+use self::piece::{Next, Part, Piece};
 use self::read_back::ReadBack;
-use self::reading::{Next, Part, Piece, Reading};
+use self::reading::Reading;
 
 /// The result of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

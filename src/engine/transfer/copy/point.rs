@@ -14,7 +14,7 @@ use crate::engine::runtime::retry::Retry;
 use crate::kv::{Limits, ReadFn, View};
 use crate::types::{Meta, PageCount, PageNumber, Token, Txid};
 
-use super::reading::{Next, PIECE_BYTES_MAX, Piece, read_piece};
+use super::piece::{Next, PIECE_BYTES_MAX, Piece, read_piece};
 
 /// A point that is kept as long as it is read.
 pub(crate) struct AtPoint {
