@@ -126,7 +126,7 @@ export interface StoreMetrics {
       pointsDropped: number;
     };
     pins: {
-      /** By `pin`, by restores, and for readers of the past and exports. The pins of forks are not counted. */
+      /** By `pin`, by restores, and for readers of the past, exports and copies. The pins of forks are not counted. */
       made: { user: number; undo: number; reader: number };
       /** Removed because their time was over. Of readers: their process ended without closing them. */
       expired: { user: number; undo: number; reader: number };
