@@ -259,6 +259,21 @@ describe('one store of several', () => {
   });
 });
 
+test('the declarations have every number at its place, and no other', async () => {
+  const text = readFileSync(join(ROOT, 'types', 'metrics.d.ts'), 'utf8').replace(/\/\*[^]*?\*\//g, '');
+  const [, members] = /interface StoreMetrics \{([^]*?)\n\}/.exec(text);
+  const [declared, at] = [[], []];
+  for (const [token, name] of members.matchAll(/(\w+): (?:number|Histogram|\{)|\}/g)) {
+    if (token === '}') at.pop();
+    else if (token.endsWith('{')) at.push(name);
+    else declared.push([...at, name].join('.'));
+  }
+  const store = await Store.open({ memory: true });
+  const found = flat(store.metrics()).map(([path]) => path);
+  await store.close();
+  expect(found.toSorted()).toEqual(declared.toSorted());
+});
+
 test('the documentation has every metric, and no other', async () => {
   const store = await Store.open({ memory: true });
   const text = store.metrics().toPrometheus();

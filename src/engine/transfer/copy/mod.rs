@@ -1,7 +1,7 @@
 //! copy: copies one committed head of an actor to another store or another id, in pieces.
 //!
-//! The source is only read, except that a point of it may be pinned meanwhile. The target is taken over, or claimed if it does not exist. All content becomes
-//! visible there as one commit or, if the copy ends early, not at all.
+//! The source is only read, except that a point of it may be pinned meanwhile. The target is taken over, or claimed
+//! if it does not exist. All content becomes visible there as one commit or, if the copy ends early, not at all.
 
 pub(crate) mod piece;
 mod point;
