@@ -253,6 +253,11 @@ onEachBackend((openStore) => {
       throw stop;
     };
     await expect(store.historyUsage({ onProgress })).rejects.toBe(stop);
+    let closing;
+    const close = () => (closing ??= store.close());
+    await store.setHistory('a', { keepAll: '1h' });
+    expect(await codeOf(store.historyUsage({ onProgress: close }))).toBe('ERR_CLOSED');
+    await closing;
   });
 
   test('an actor whose owner commits all the time is copied, serialized and verified', async () => {

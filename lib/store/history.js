@@ -167,10 +167,7 @@ class History {
   /** @param {import('../../index.js').HistoryUsageOptions} [usageOptions] */
   async historyUsage(usageOptions) {
     const settings = options.historyUsageOptions(usageOptions);
-    return await this.#calls.keepOpen(async () => {
-      const survey = await this.#calls.call(async (native) => native.historySurvey(settings.prefix));
-      return await historyUsage(survey, settings);
-    });
+    return await historyUsage(this.#calls, settings);
   }
 
   /**

@@ -2,8 +2,6 @@
 
 'use strict';
 
-const { throwIfAborted } = require('../abort.js');
-const { result } = require('../error.js');
 const { toMeta } = require('../results/meta.js');
 
 /** How many of the largest histories are told by name. */
@@ -35,18 +33,20 @@ async function stat(calls, id, { history, signal }) {
 }
 
 /**
- * @param {import('../../binding.js').NativeHistorySurvey} survey
+ * Each step is a call of its own, so that the store can be closed in between.
+ *
+ * @param {InstanceType<typeof import('./calls.js').Calls>} calls
  * @param {ReturnType<typeof import('../arguments/options.js').historyUsageOptions>} settings
  * @returns {Promise<import('../../index.js').HistoryUsage>}
  */
-async function historyUsage(survey, { signal, onProgress }) {
+async function historyUsage(calls, { prefix, signal, onProgress }) {
+  const survey = await calls.call(async (native) => native.historySurvey(prefix), signal);
   /** @type {import('../../index.js').HistoryUsage} */
   const usage = { actors: 0, withHistory: 0, points: 0, pins: 0, rows: 0, bytes: 0, largest: [] };
   let rowsRead = 0;
   let bytesRead = 0;
   for (;;) {
-    throwIfAborted(signal);
-    const step = result(await survey.next());
+    const step = await calls.call(() => survey.next(), signal);
     if (!step) return usage;
     usage.actors += step.actors;
     rowsRead += step.rows;
