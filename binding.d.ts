@@ -106,6 +106,12 @@ export declare class NativeDatabase {
   stats(): NativeDatabaseStats
 }
 
+/** A survey in progress. */
+export declare class NativeHistorySurvey {
+  /** Takes the next step; nothing at the end. */
+  next(): Promise<NativeSurveyStep | undefined | null | Failure>
+}
+
 /** A logger of this thread, until it is closed or the thread ends. */
 export declare class NativeLogger {
   /** Calls `wake` when there are records to take. */
@@ -147,15 +153,15 @@ export declare class NativeStore {
   /** The point that is meant. */
   findPoint(actorId: string, at: NativePointRef): Promise<NativePoint | Failure>
   /** Pins a point. */
-  pin(actorId: string, at: NativePointRef, name: string, expiresAtMs?: number | undefined | null): Promise<string | Failure>
+  pin(actorId: string, at: NativePointRef, name: string, expiresAtMs?: number | undefined | null, traceparent?: string | undefined | null): Promise<string | Failure>
   /** Removes the pins of a name, or those that users have set on a point. */
-  unpin(actorId: string, name?: string | undefined | null, at?: string | undefined | null): Promise<boolean | Failure>
+  unpin(actorId: string, name?: string | undefined | null, at?: string | undefined | null, traceparent?: string | undefined | null): Promise<boolean | Failure>
   /** Sets an actor back. */
-  restore(actorId: string, to: NativePointRef): Promise<NativeRestored | Failure>
+  restore(actorId: string, to: NativePointRef, traceparent?: string | undefined | null): Promise<NativeRestored | Failure>
   /** Forks an actor. */
-  fork(from: string, to: string, at: NativePointRef): Promise<NativeForked | Failure>
+  fork(from: string, to: string, at: NativePointRef, traceparent?: string | undefined | null): Promise<NativeForked | Failure>
   /** Copies what an actor shows of others. */
-  flatten(actorId: string): Promise<undefined | Failure>
+  flatten(actorId: string, traceparent?: string | undefined | null): Promise<undefined | Failure>
   /** Writes a point of an actor to a file. */
   exportPoint(actorId: string, at: NativePointRef, file: string, overwrite: boolean): Promise<NativeMeta | Failure>
   /** Reserves an actor for a later import of v1 data. */
@@ -206,6 +212,10 @@ export declare class NativeStore {
   receive(actorId: string, replace: boolean): Promise<NativeReceiving | Failure>
   /** Begins an export of an actor's database in pieces. */
   send(actorId: string, mayBeginAgain: boolean): Promise<NativeSending | Failure>
+  /** What the history of an actor holds. */
+  actorHistory(actorId: string): Promise<NativeHistoryUsage | Failure>
+  /** Begins to count what the history of the actors holds whose ids begin with a prefix. */
+  historySurvey(prefix: string): NativeHistorySurvey
 }
 
 /** An import in progress. Its calls run one at a time. */
@@ -352,6 +362,14 @@ export interface NativeCopyStep {
   pagesVerified: number
   /** Whether the copy is complete. */
   done: boolean
+}
+
+/** An actor with history. */
+export interface NativeCountedActor {
+  /** Which. */
+  actorId: string
+  /** What its history holds. */
+  history: NativeHistoryUsage
 }
 
 /** How to open a database. */
@@ -520,6 +538,28 @@ export interface NativeHistoryTier {
   for: number
 }
 
+/** What an actor's history holds. */
+export interface NativeHistoryUsage {
+  /** How many states, the current one included. */
+  points: number
+  /** The oldest of them. */
+  oldest?: string
+  /** When it was committed, in milliseconds since 1970-01-01 UTC. */
+  oldestTimeMs?: number
+  /** How many pins. */
+  pins: number
+  /** The actors of which it shows something. */
+  ancestors: Array<string>
+  /** Rows that are there for the past alone. */
+  rows: number
+  /** Their bytes, keys included. */
+  bytes: number
+  /** The bytes of the current state's rows that are the actor's own. */
+  ownBytes: number
+  /** The bytes of those that belong to others. */
+  sharedBytes: number
+}
+
 /** Everything stored for an actor. */
 export interface NativeInspection {
   /** Its fence, if there is one that can be decoded. */
@@ -674,6 +714,10 @@ export interface NativePast {
   pins: number
   /** The actors of which it shows something. */
   ancestors: Array<string>
+  /** Rows that are there for the past alone. */
+  rows: number
+  /** Their bytes, keys included. */
+  bytes: number
 }
 
 /** A state that is kept. */
@@ -717,7 +761,7 @@ export interface NativeProblem {
   /** The actor concerned. */
   actorId?: string
   /** The kind of row. */
-  kind: 'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'unknown' | 'checkpoint' | 'journal'
+  kind: 'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'history' | 'point' | 'pin' | 'line' | 'unknown' | 'checkpoint' | 'journal'
   /** The page. */
   page?: number
   /** The txid in the row's key. */
@@ -814,6 +858,18 @@ export interface NativeStoreOptions {
   history?: NativeHistory
 }
 
+/** A step of a survey. */
+export interface NativeSurveyStep {
+  /** Actors that were looked at. */
+  actors: number
+  /** An actor with history that was counted. */
+  counted?: NativeCountedActor
+  /** Rows that were read of actors with history. */
+  rows: number
+  /** Their bytes. */
+  bytes: number
+}
+
 /** An actor that was checked. */
 export interface NativeVerifiedActor {
   /** Which. */
@@ -824,6 +880,8 @@ export interface NativeVerifiedActor {
   live: boolean
   /** The size of the database in pages. */
   sizePages: number
+  /** What it keeps of its past, unless it is busy. */
+  history?: NativePast
 }
 
 /** A step of a verification. */

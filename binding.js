@@ -838,6 +838,7 @@ module.exports = nativeBinding
 module.exports.NativeAnswerQueue = nativeBinding.NativeAnswerQueue
 module.exports.NativeCopying = nativeBinding.NativeCopying
 module.exports.NativeDatabase = nativeBinding.NativeDatabase
+module.exports.NativeHistorySurvey = nativeBinding.NativeHistorySurvey
 module.exports.NativeLogger = nativeBinding.NativeLogger
 module.exports.NativeReceiving = nativeBinding.NativeReceiving
 module.exports.NativeSending = nativeBinding.NativeSending

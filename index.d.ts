@@ -24,6 +24,7 @@ export {
 // History: points, pins, restores, forks, reads of the past.
 export {
   type Duration,
+  type FlattenOptions,
   type ForkOptions,
   type History,
   type HistoryPolicy,
@@ -32,6 +33,7 @@ export {
   type PointsOptions,
   type Restored,
   type RestoreOptions,
+  type UnpinOptions,
 } from './types/history.js';
 
 // How a store is opened: in a directory, in memory, on FoundationDB.
@@ -60,13 +62,17 @@ export {
 
 // What a store holds and how it is: checks, inspections, health.
 export {
+  type ActorHistory,
   type FoundationDbStatus,
+  type HistoryUsage,
+  type HistoryUsageOptions,
   type JournalStatus,
   type Inspection,
   type PingOptions,
   type PingResult,
   type Problem,
   type RowCount,
+  type StatOptions,
   type StoreStatus,
   type VerifyOptions,
   type VerifyProgress,

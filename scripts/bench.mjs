@@ -30,6 +30,10 @@ const BENCHES = {
     quick:
       'node --expose-gc bench/sql.mjs --only scan,points,memory --rounds 1 --seconds 0.5 --scan-mib 5 --databases 500',
   },
+  history: {
+    full: 'node bench/history.mjs',
+    quick: 'node bench/history.mjs --rounds 1 --seconds 0.5 --mib 1,16',
+  },
   peers: {
     full: 'cargo bench --bench peers -- --only strict --rounds 31',
     quick: 'cargo bench --bench peers -- --only strict --rounds 3',

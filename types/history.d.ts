@@ -1,5 +1,7 @@
 // History: points, pins, restores, forks, reads of the past.
 
+import type { LoadStartupOptions } from './pages.js';
+
 /** A length of time: a number of milliseconds, or a text such as `'500ms'`, `'30s'`, `'10m'`, `'6h'`, `'7d'`, `'4w'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}`;
 
@@ -56,18 +58,36 @@ export interface PinOptions {
   at?: string | Date;
   /** When the pin ends by itself: a time, or how long from now. By default never. */
   expires?: Date | Duration;
+  /** See {@link LoadStartupOptions.traceparent}. */
+  traceparent?: string;
+}
+
+/** Options of {@link History.unpin}. */
+export interface UnpinOptions {
+  /** See {@link LoadStartupOptions.traceparent}. */
+  traceparent?: string;
 }
 
 /** Options of {@link History.restore}. */
 export interface RestoreOptions {
   /** The state to go back to: a point, a time, or the name of a pin. */
   to: string | Date;
+  /** See {@link LoadStartupOptions.traceparent}. */
+  traceparent?: string;
 }
 
 /** Options of {@link History.fork}. */
 export interface ForkOptions {
   /** The state to fork: a point, a time, or the name of a pin. By default the current one. */
   at?: string | Date;
+  /** See {@link LoadStartupOptions.traceparent}. */
+  traceparent?: string;
+}
+
+/** Options of {@link History.flatten}. */
+export interface FlattenOptions {
+  /** See {@link LoadStartupOptions.traceparent}. */
+  traceparent?: string;
 }
 
 /** The result of {@link History.restore}. */
@@ -127,7 +147,7 @@ export interface History {
    * @returns Whether there was one.
    * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_READ_ONLY`, `ERR_CLOSED`.
    */
-  unpin(actorId: string, nameOrPoint: string): Promise<boolean>;
+  unpin(actorId: string, nameOrPoint: string, options?: UnpinOptions): Promise<boolean>;
 
   /**
    * Sets an actor back to a state that is kept, in one small transaction, whatever its size. Whoever owns the actor is
@@ -162,5 +182,5 @@ export interface History {
    * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_QUOTA_EXCEEDED`, `ERR_CORRUPT`, `ERR_READ_ONLY`,
    * `ERR_CLOSED`.
    */
-  flatten(actorId: string): Promise<void>;
+  flatten(actorId: string, options?: FlattenOptions): Promise<void>;
 }

@@ -57,6 +57,11 @@ export interface VerifyReport {
   problemsOmitted: number;
   /** Actors that kept committing, so that they could not be checked. */
   busy: string[];
+  /**
+   * What the past of the checked actors holds, those that were busy excepted: actors with history, states, pins, and
+   * the rows and bytes beyond the current states.
+   */
+  history: { actors: number; points: number; pins: number; rows: number; bytes: number };
 }
 
 /** A problem that verification found. */
@@ -75,6 +80,10 @@ export interface Problem {
     | 'page'
     | 'stage'
     | 'hints'
+    | 'history'
+    | 'point'
+    | 'pin'
+    | 'line'
     | 'unknown'
     | 'integrity'
     | 'checkpoint'
@@ -148,12 +157,93 @@ export interface Inspection {
     pins: number;
     /** The actors whose pages it still shares, nearest first: those it was forked from. */
     ancestors: string[];
+    /** Rows that are there for the past alone: replaced versions of pages, points, pins, lines. */
+    rows: number;
+    /** The bytes of their keys and values. */
+    bytes: number;
   };
   /** Pages inside the size that have no row. They read as zeros. */
   pagesNeverWritten: number;
   problems: Problem[];
   /** The number of problems left out. */
   problemsOmitted: number;
+}
+
+/** Options of {@link Store.stat}. */
+export interface StatOptions {
+  /**
+   * Also says what the actor's past holds. That reads every row of the actor, and the pages that it shares with others,
+   * in reads of at most 64 MiB; on FoundationDB, of at most 8 MB each.
+   *
+   * @default false
+   */
+  history?: boolean;
+  /** See {@link GetPagesRequest.signal}. */
+  signal?: AbortSignal;
+}
+
+/**
+ * What the past of an actor holds. An owner may commit meanwhile; then the numbers are as before or after these commits,
+ * or between.
+ */
+export interface ActorHistory {
+  /** How many states are kept, the current one included; 0 for an actor without history. */
+  points: number;
+  /** The oldest point. */
+  oldest?: string;
+  /** When it was committed. */
+  oldestTime?: Date;
+  /** How many pins there are, those of forks and readers included. */
+  pins: number;
+  /** The actors whose pages it still shares, nearest first: those it was forked from. */
+  ancestors: string[];
+  /** Rows that are there for the past alone: replaced versions of pages, points, pins, lines. */
+  rows: number;
+  /** The bytes of their keys and values: what the history costs beyond the current state. */
+  bytes: number;
+  /** The bytes of the rows of the current state that are the actor's own. */
+  ownBytes: number;
+  /** The bytes of those that it shares: what {@link History.flatten} would copy. */
+  sharedBytes: number;
+}
+
+/** Options of {@link Store.historyUsage}. */
+export interface HistoryUsageOptions {
+  /** Counts only actors whose ids begin with this. */
+  prefix?: string;
+  /** See {@link GetPagesRequest.signal}. */
+  signal?: AbortSignal;
+  /** Called after each step. An error that it throws ends the call. */
+  onProgress?: (progress: {
+    /** Actors looked at so far. */
+    actors: number;
+    /** Of these, actors with history that were counted. */
+    withHistory: number;
+    /** Rows read of actors with history. */
+    rowsRead: number;
+    /** Their bytes. */
+    bytesRead: number;
+  }) => void;
+}
+
+/** The result of {@link Store.historyUsage}. */
+export interface HistoryUsage {
+  /** Actors looked at. Deleted ones count: pins and forks may keep their states. */
+  actors: number;
+  /** Actors with history among them. */
+  withHistory: number;
+  /** The states that are kept, the current ones included. */
+  points: number;
+  /** The pins, those of forks and readers included. */
+  pins: number;
+  /** Rows that are there for the past alone. */
+  rows: number;
+  /** The bytes of their keys and values. */
+  bytes: number;
+  /** When the oldest state was committed. */
+  oldestTime?: Date;
+  /** The actors whose past holds most: at most 10, the largest first. */
+  largest: { actorId: string; points: number; bytes: number }[];
 }
 
 /** The number and size of the rows of one kind. */

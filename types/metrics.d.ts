@@ -1,5 +1,6 @@
 // What a store has done, as numbers.
 
+import type { History } from './history.js';
 import type { Store } from './store.js';
 
 export interface Histogram {
@@ -97,6 +98,40 @@ export interface StoreMetrics {
   exports: { completed: number; failed: number };
   /** Imports of v1 data. */
   migrations: { completed: number; failed: number; invalidated: number };
+  /** What was done with the past of actors, see {@link History}. */
+  history: {
+    /** Calls of `restore`. */
+    restores: { completed: number; failed: number };
+    /** Calls of `fork`. */
+    forks: { completed: number; failed: number };
+    /** Actors that had shared pages and stand by themselves since. */
+    flattenings: {
+      /** By `flatten`, or by a `restore` or `fork` that had to copy first. */
+      call: number;
+      /** In the background. */
+      background: number;
+      /** Ended with an error. */
+      failed: number;
+      /** Pages copied. */
+      pages: number;
+      /** The bytes of their rows, keys included. */
+      bytes: number;
+    };
+    /** What the policies did not keep any more, dropped in the background. */
+    thinnings: {
+      /** How long each thinning of one actor took. */
+      seconds: Histogram;
+      /** Transactions that dropped points, or parts of a large one. */
+      steps: number;
+      pointsDropped: number;
+    };
+    pins: {
+      /** By `pin`, by restores, and for readers of the past, exports and copies. The pins of forks are not counted. */
+      made: { user: number; undo: number; reader: number };
+      /** Removed because their time was over. Of readers: their process ended without closing them. */
+      expired: { user: number; undo: number; reader: number };
+    };
+  };
   /** Databases opened with `openDatabase`. */
   sql: {
     /** Calls that ran statements or batches, or fetched more rows of an iteration. */

@@ -6,9 +6,13 @@ import type { History } from './history.js';
 import type { Database, DatabaseOptions } from './database.js';
 import type { BatonError } from './errors.js';
 import type {
+  ActorHistory,
+  HistoryUsage,
+  HistoryUsageOptions,
   Inspection,
   PingOptions,
   PingResult,
+  StatOptions,
   StoreStatus,
   VerifyOptions,
   VerifyReport,
@@ -118,11 +122,31 @@ export declare class Store implements AsyncDisposable {
   commit(actorId: string, request: CommitRequest): Promise<{ txid: bigint }>;
 
   /**
-   * Returns the state of an actor without taking it over, or `undefined` if the actor does not exist.
+   * Returns the state of an actor without taking it over, or `undefined` if the actor does not exist. With
+   * `{ history: true }` it also says what the actor's past holds.
    *
-   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_CLOSED`.
+   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_ABORTED`, `ERR_CLOSED`.
    */
-  stat(actorId: string): Promise<Meta | undefined>;
+  stat(
+    actorId: string,
+    options: StatOptions & { history: true },
+  ): Promise<(Meta & { history: ActorHistory }) | undefined>;
+  stat(actorId: string, options?: StatOptions & { history?: false }): Promise<Meta | undefined>;
+  stat(actorId: string, options: StatOptions): Promise<(Meta & { history?: ActorHistory }) | undefined>;
+
+  /**
+   * Adds up what the past of the store's actors holds, see {@link History}. Of an actor without history it reads one
+   * row, of the others every row: it takes as long as reading all history once. It needs little memory, and on
+   * FoundationDB no transaction reads more than 8 MB. Nothing is locked; actors may commit meanwhile.
+   *
+   * @example
+   * ```ts
+   * const { bytes, largest } = await store.historyUsage();
+   * console.log(`${bytes} bytes of history, most of them of ${largest[0]?.actorId}`);
+   * ```
+   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_ABORTED`, `ERR_CLOSED`.
+   */
+  historyUsage(options?: HistoryUsageOptions): Promise<HistoryUsage>;
 
   /**
    * Lists actors in the byte order of their ids. Without a `limit` the list holds every actor. For more than a few
@@ -212,7 +236,8 @@ export declare class Store implements AsyncDisposable {
    * A stream is written as fast as it accepts bytes, and then ended. If the export fails, the stream is destroyed or
    * aborted. Some backends keep no older states (FoundationDB, memory). On these, a commit by the actor's owner during
    * an export to a stream ends the export with `ERR_UNAVAILABLE`, unless everything fits in one read (4 MiB). An export
-   * to a file starts over instead.
+   * to a file starts over instead. If the actor keeps history ({@link History}), a state is pinned and exported, whatever
+   * its owner commits.
    *
    * @param file The path of the file to write, as a string or a `file:` URL, or a stream. Until the file is complete
    * and on disk it has the suffix `.baton-partial`, and only this user can read it. If the process is killed, the next
@@ -293,14 +318,15 @@ export declare class Store implements AsyncDisposable {
 
   /**
    * Copies an actor to another store, or to another id in the same store, page by page, from one committed head. The
-   * source is only read. The target actor is taken over, and the copy becomes visible there as one commit or not at
+   * source is only read, with the exception below. The target actor is taken over, and the copy becomes visible there as one commit or not at
    * all: a new actor is not listed in the target until the copy is complete, and never if the copy fails, is aborted or
    * its process is killed. Generations and txids start over in the target, and preload hints are not copied. The copy
    * holds only a few megabytes in memory, whatever the size.
    *
    * A store in a directory keeps the head being copied until the copy ends, so the owner can keep committing. The file
    * grows by what is written in the meantime, so `onProgress` should not take long. FoundationDB and memory do not keep
-   * a head for that long: if the head moves, the copy starts over, up to eight times.
+   * a head for that long: if the head moves, the copy starts over, up to eight times. If the actor keeps history
+   * ({@link History}), it starts over once: the copy then reads a state that it pins in the source until it ends.
    *
    * @param target Another open store of any kind. Without `as`, a store on the same directory, or on the same prefix of
    * the same cluster, is refused; with `as`, any open store will do.

@@ -65,6 +65,37 @@ test('an actor is looked at, pinned, set back, forked and exported as it was', a
   await succeed(['doctor', path]);
 });
 
+test('what the past holds is told of a store and of an actor', async () => {
+  expect(await succeed(['stat', path])).not.toMatch(/^history/m);
+  const told = await succeed(['stat', path, '--history']);
+  expect(told).toMatch(/^history +2 of 3 actors, \d+ states, \d+ pins?$/m);
+  expect(told).toMatch(/^held for it +\d+ rows beyond the current states, [\d.]+ (Ki)?B$/m);
+  expect(told).toMatch(/^oldest state +\d{4}-/m);
+  expect(told).toMatch(/^largest +a: [\d.]+ (Ki)?B, \d+ states$/m);
+  const { history } = await jsonOf(['stat', path, '--history']);
+  expect(history).toMatchObject({
+    actors: 3,
+    withHistory: 2,
+    largest: [{ actorId: 'a' }, { actorId: 'trial' }],
+  });
+  expect((await jsonOf(['stat', path, '--history', '--prefix', 'tr'])).history).toMatchObject({
+    actors: 1,
+    withHistory: 1,
+  });
+
+  const trial = await succeed(['stat', path, 'trial', '--history']);
+  expect(trial).toMatch(/^current state +0 B as stored, and [\d.]+ (Ki)?B of a$/m);
+  expect(trial).toMatch(/^history +1 state, the oldest is [0-9a-f]{16} of \d{4}-\S+; 0 pins$/m);
+  expect((await jsonOf(['stat', path, 'a', '--history'])).history).toMatchObject({ ancestors: [] });
+  expect(await succeed(['stat', path, 'copy', '--history'])).toMatch(/^history +none$/m);
+  expect(await succeed(['inspect', path, 'a'])).toMatch(
+    /^held for it +\d+ rows beyond the current state, [\d.]+ (Ki)?B$/m,
+  );
+  expect(await succeed(['doctor', path])).toMatch(
+    /^history: \d+ states and \d+ pins? of 2 actors, \d+ rows beyond the current states, [\d.]+ (Ki)?B$/m,
+  );
+});
+
 test('what cannot be done is said, with the exit code of its kind', async () => {
   for (const [args, code, told] of [
     [['restore', path, 'a', '00000000000000ff'], 1, 'ERR_NOT_RETAINED'],
@@ -74,6 +105,8 @@ test('what cannot be done is said, with the exit code of its kind', async () => 
     [['points', path, 'a', '--limit', 'many'], 2, '--limit'],
     [['pin', path, 'a', 'x', '--expires', 'soon'], 1, 'ERR_INVALID_ARG'],
     [['pin', path, 'a', 'x', '--remove', '--expires', '1d'], 2, '--remove'],
+    [['stat', path, '--prefix', 'a'], 2, '--history'],
+    [['stat', path, 'a', '--history', '--prefix', 'a'], 2, '--prefix'],
     [['sql', path, 'a', '--write', '--at', '00000000000000ff'], 2, '--at'],
   ]) {
     const answer = await batondb(args);

@@ -141,6 +141,42 @@ onEachBackend((open) => {
   });
 });
 
+onEachBackend((open) => {
+  test('what is done with the past of actors is told on plain channels, once it has succeeded', async () => {
+    const seen = [];
+    const hear = (message, name) => seen.push([name, message]);
+    const channels = ['restore', 'fork', 'flatten', 'pin', 'unpin'].map((name) => channel(`batondb:${name}`));
+    channels.forEach((each) => each.subscribe(hear));
+    let made;
+    try {
+      const store = await open();
+      await startWith(store, 'a', [page(1)]);
+      const { point } = await store.pin('a', { name: 'start' });
+      const restored = await store.restore('a', { to: 'start' });
+      const forked = await store.fork('a', 'b', { at: 'start' });
+      await store.flatten('b');
+      await store.unpin('a', 'start');
+      await store.unpin('a', restored.undo);
+      await store.unpin('a', 'start');
+      await store.restore('a', { to: 'nothing' }).catch((error) => error);
+      await store.fork('a', 'b').catch((error) => error);
+      await store.pin('nobody').catch((error) => error);
+      made = { point, restored, forked };
+    } finally {
+      channels.forEach((each) => each.unsubscribe(hear));
+    }
+    const { point, restored, forked } = made;
+    expect(seen).toEqual([
+      ['batondb:pin', { actorId: 'a', point, name: 'start' }],
+      ['batondb:restore', { actorId: 'a', ...restored }],
+      ['batondb:fork', { actorId: 'b', from: 'a', ...forked }],
+      ['batondb:flatten', { actorId: 'b' }],
+      ['batondb:unpin', { actorId: 'a', point: undefined, name: 'start' }],
+      ['batondb:unpin', { actorId: 'a', point: restored.undo, name: undefined }],
+    ]);
+  });
+});
+
 test('a store bound to the start is current while the call is dispatched', async () => {
   const { Store } = require('../..');
   const storage = new AsyncLocalStorage();

@@ -93,6 +93,22 @@ onEachBackend((open) => {
       traced('b'),
     ]);
   });
+
+  test('so do those of calls for the past', async () => {
+    const { logger, records } = collect({ filter: 'off,baton::history=debug' });
+    const store = await open();
+    await startWith(store, 'a', [page(1)]);
+    await store.pin('a', { name: 'then', traceparent });
+    await store.restore('a', { to: 'then', traceparent });
+    await store.fork('a', 'b', { traceparent });
+    await store.flatten('b', { traceparent });
+    await store.unpin('a', 'then', { traceparent });
+    await logger.flush();
+    const told = records.filter(({ name }) => name !== 'thin.done');
+    expect(told.map(({ name, traceId, spanId }) => [name, traceId, spanId])).toEqual(
+      ['pin', 'restore', 'fork', 'flatten', 'unpin'].map((name) => [`${name}.done`, TRACE, SPAN]),
+    );
+  });
 });
 
 test('wrong options are refused by name, and leave the logger that there is', async () => {
@@ -130,6 +146,15 @@ test('wrong options are refused by name, and leave the logger that there is', as
     const options = { traceparent: wrong };
     await refuse(() => store.loadStartup('a', options), 'ERR_INVALID_ARG', 'options.traceparent');
     await refuse(() => store.openDatabase('a', options), 'ERR_INVALID_ARG', 'options.traceparent');
+    for (const call of [
+      () => store.pin('a', options),
+      () => store.unpin('a', 'then', options),
+      () => store.restore('a', { to: 'then', ...options }),
+      () => store.fork('a', 'b', options),
+      () => store.flatten('a', options),
+    ]) {
+      await refuse(call, 'ERR_INVALID_ARG', 'options.traceparent');
+    }
   }
   const page1 = { generation: 1n, pages: [1], traceparent: 'x' };
   await refuse(() => store.getPages('a', page1), 'ERR_INVALID_ARG', 'request.traceparent');

@@ -70,6 +70,26 @@ onEachBackend((open) => {
     expect(buckets.map((bucket) => bucket.count)).toEqual(buckets.map((_, index) => Number(index >= inside)));
   });
 
+  test('a store counts what it does with the past of its actors', async () => {
+    const store = await open();
+    const { generation, meta } = await store.loadStartup('a');
+    const pages = [1, 2, 3].map((number) => ({ page: number, data: page(number) }));
+    await store.commit('a', { generation, headTxid: meta.headTxid, sizePages: 3, pages });
+    await store.pin('a', { name: 'then' });
+    await store.restore('a', { to: 'then' });
+    await store.fork('a', 'b');
+    expect((await rejection(store.fork('a', 'b'))).code).toBe('ERR_EXISTS');
+    await store.flatten('b');
+    const { history } = store.metrics();
+    expect(history).toMatchObject({
+      restores: { completed: 1, failed: 0 },
+      forks: { completed: 1, failed: 1 },
+      flattenings: { call: 1, background: 0, failed: 0, pages: 3 },
+      pins: { made: { user: 1, undo: 1, reader: 0 }, expired: { user: 0, undo: 0, reader: 0 } },
+    });
+    expect(history.flattenings.bytes).toBeGreaterThan(0);
+  });
+
   test('databases count what their SQL costs, and are gauges while they are open', async () => {
     const store = await open();
     const db = await store.openDatabase('a', { readAhead: false });
@@ -237,6 +257,21 @@ describe('one store of several', () => {
     }
     expect(() => metrics.toPrometheus({ prefix: '-' })).toThrow(BatonError);
   });
+});
+
+test('the declarations have every number at its place, and no other', async () => {
+  const text = readFileSync(join(ROOT, 'types', 'metrics.d.ts'), 'utf8').replace(/\/\*[^]*?\*\//g, '');
+  const [, members] = /interface StoreMetrics \{([^]*?)\n\}/.exec(text);
+  const [declared, at] = [[], []];
+  for (const [token, name] of members.matchAll(/(\w+): (?:number|Histogram|\{)|\}/g)) {
+    if (token === '}') at.pop();
+    else if (token.endsWith('{')) at.push(name);
+    else declared.push([...at, name].join('.'));
+  }
+  const store = await Store.open({ memory: true });
+  const found = flat(store.metrics()).map(([path]) => path);
+  await store.close();
+  expect(found.toSorted()).toEqual(declared.toSorted());
 });
 
 test('the documentation has every metric, and no other', async () => {

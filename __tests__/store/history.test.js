@@ -6,7 +6,7 @@ const { join } = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { DatabaseSync } = process.getBuiltinModule?.('node:sqlite') ?? {};
 
-const { isBatonError } = require('../..');
+const { BatonError, isBatonError } = require('../..');
 const { onEachBackend, temporaryDirectory } = require('../helpers.js');
 
 const directory = temporaryDirectory();
@@ -160,6 +160,158 @@ onEachBackend((openStore) => {
     await store.importFrom('copy', file);
     expect(await read('copy', undefined)).toEqual(['one']);
     await owner.close();
+  });
+
+  test('what the past holds is said of an actor and of the store', async () => {
+    const owner = await openWith('a', ['one']);
+    await openWith('plain', ['none']);
+    const whole = await store.stat('a', { history: true });
+    expect(whole.history).toMatchObject({ points: 0, pins: 0, rows: 0, bytes: 0, ancestors: [] });
+    expect(whole.history).not.toHaveProperty('oldest');
+    expect(whole.history.ownBytes).toBeGreaterThan(0);
+    expect(await store.stat('a')).not.toHaveProperty('history');
+
+    const { point } = await store.pin('a', { name: 'then' });
+    await owner.run("INSERT INTO notes VALUES ('two')");
+    await store.fork('a', 'trial', { at: 'then' });
+    const { history } = await store.stat('a', { history: true });
+    expect(history).toMatchObject({ points: 2, pins: 2, oldest: point, ancestors: [], sharedBytes: 0 });
+    expect(history.oldestTime).toEqual((await collect(store.points('a'))).at(-1).time);
+    // Two points, two pins, and each page that the second commit replaced.
+    expect(history.rows).toBeGreaterThanOrEqual(5);
+    expect(history.bytes).toBeGreaterThan(0);
+    const { history: inspected, rows } = await store.inspect('a');
+    const { oldest, pins, points, rows: held, bytes } = history;
+    expect(inspected).toEqual({ oldest, pins, points, rows: held, bytes, ancestors: [] });
+    expect(rows.pagesLive.keyBytes + rows.pagesLive.valueBytes).toBe(history.ownBytes);
+
+    const trial = (await store.stat('trial', { history: true })).history;
+    expect(trial).toMatchObject({ ancestors: ['a'], ownBytes: 0, sharedBytes: expect.any(Number) });
+    const before = store.metrics().history.flattenings.bytes;
+    await store.flatten('trial');
+    const copied = store.metrics().history.flattenings.bytes - before;
+    // The keys of the copies have another actor's name in them.
+    const named = (await store.inspect('trial')).rows.pagesLive.rows * ('trial'.length - 'a'.length);
+    expect(copied).toBe(trial.sharedBytes + named);
+
+    await store.setHistory('trial', { keepAll: '1h' });
+    const seen = [];
+    const usage = await store.historyUsage({ onProgress: (progress) => seen.push(progress) });
+    const [own, fork] = await Promise.all(
+      ['a', 'trial'].map(async (id) => (await store.stat(id, { history: true })).history),
+    );
+    expect(usage).toEqual({
+      actors: 3,
+      withHistory: 2,
+      points: own.points + fork.points,
+      pins: own.pins + fork.pins,
+      rows: own.rows + fork.rows,
+      bytes: own.bytes + fork.bytes,
+      oldestTime: own.oldestTime,
+      largest: [
+        { actorId: 'a', points: own.points, bytes: own.bytes },
+        { actorId: 'trial', points: fork.points, bytes: fork.bytes },
+      ],
+    });
+    expect(seen.at(-1)).toMatchObject({ actors: 3, withHistory: 2 });
+    expect((await store.verify()).history).toEqual({
+      actors: 2,
+      points: usage.points,
+      pins: usage.pins,
+      rows: usage.rows,
+      bytes: usage.bytes,
+    });
+    expect(await store.historyUsage({ prefix: 'pl' })).toEqual({
+      actors: 1,
+      withHistory: 0,
+      points: 0,
+      pins: 0,
+      rows: 0,
+      bytes: 0,
+      largest: [],
+    });
+    await owner.close();
+  });
+
+  test('what counts the past can be stopped, and refuses what it does not know', async () => {
+    await openWith('a', ['one']);
+    const signal = AbortSignal.abort();
+    for (const [call, code] of [
+      [() => store.historyUsage({ signal }), 'ERR_ABORTED'],
+      [() => store.stat('a', { history: true, signal }), 'ERR_ABORTED'],
+      [() => store.stat('a', { history: 1 }), 'ERR_INVALID_ARG'],
+      [() => store.stat('a', { past: true }), 'ERR_INVALID_ARG'],
+      [() => store.historyUsage({ prefix: 7 }), 'ERR_INVALID_ARG'],
+      [() => store.historyUsage({ onProgress: 'often' }), 'ERR_INVALID_ARG'],
+      [() => store.historyUsage(7), 'ERR_INVALID_ARG'],
+    ]) {
+      expect([String(call), await codeOf(call())]).toEqual([String(call), code]);
+    }
+    expect(await store.stat('nobody', { history: true })).toBeUndefined();
+    const stop = new Error('enough');
+    const onProgress = () => {
+      throw stop;
+    };
+    await expect(store.historyUsage({ onProgress })).rejects.toBe(stop);
+    let closing;
+    const close = () => (closing ??= store.close());
+    await store.setHistory('a', { keepAll: '1h' });
+    expect(await codeOf(store.historyUsage({ onProgress: close }))).toBe('ERR_CLOSED');
+    await closing;
+  });
+
+  test('an actor whose owner commits all the time is copied, serialized and verified', async () => {
+    const owner = await store.openDatabase('busy');
+    await owner.exec(`
+      CREATE TABLE counter (n INTEGER);
+      INSERT INTO counter VALUES (0);
+      CREATE TABLE filler (bytes BLOB);
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+      INSERT INTO filler SELECT randomblob(3000) FROM n;
+    `);
+    await store.setHistory('busy', { keepAll: '1h' });
+    const count = (id) =>
+      store.openDatabase(id, { readOnly: true }).then(async (db) => {
+        const { n } = await db.get('SELECT n FROM counter');
+        await db.close();
+        return n;
+      });
+    let isDone = false;
+    const committing = (async () => {
+      while (!isDone) await owner.run('UPDATE counter SET n = n + 1');
+    })();
+    try {
+      const { source, target } = await store.copyTo('busy', store, { as: 'copy', verify: true });
+      expect(target.sizePages).toBe(source.sizePages);
+      const bytes = await store.serialize('busy');
+      await store.importFrom('imported', bytes);
+      const [copied, imported] = [await count('copy'), await count('imported')];
+      expect(copied).toBeLessThanOrEqual(imported);
+      // Nobody holds a state for what has ended.
+      expect((await store.inspect('busy')).history.pins).toBe(0);
+      const report = await store.verify({ prefix: 'bus' });
+      expect(report).toMatchObject({ ok: true, actors: 1, databases: 1, problems: [], busy: [] });
+    } finally {
+      isDone = true;
+      await committing;
+    }
+    expect(await store.verify()).toMatchObject({ ok: true, databases: 3, problems: [] });
+    await owner.close();
+  });
+
+  test('a database that moves under its check is checked at its last point', async () => {
+    await openWith('a', ['one']);
+    const { openDatabase } = store;
+    const opened = [];
+    store.openDatabase = function (id, options) {
+      opened.push(options);
+      const busy = new BatonError('SQLITE_BUSY', 'moved');
+      return options.at === undefined ? Promise.reject(busy) : openDatabase.call(this, id, options);
+    };
+    expect(await store.verify()).toMatchObject({ ok: true, databases: 0, busy: ['a'] });
+    const { point } = await store.pin('a');
+    expect(await store.verify()).toMatchObject({ ok: true, databases: 1, busy: [] });
+    expect(opened.at(-1)).toEqual({ readOnly: true, at: point });
   });
 
   test('bad input is named, and nothing has changed', async () => {

@@ -36,6 +36,7 @@ import type {
   StoreMetrics,
   StoreOptions,
   CopyResult,
+  ActorHistory,
   Inspection,
   VerifyReport,
   StoreStatus,
@@ -450,6 +451,20 @@ export async function observability(event: SqlEvent) {
   await store.loadStartup('a', { traceparent });
   await store.getPages('a', { generation: 1n, pages: [1], traceparent });
   await store.commit('a', { generation: 1n, headTxid: 0n, sizePages: 0, pages: [], traceparent });
+  const held = await store.stat('a', { history: true });
+  if (held) same<typeof held.history.bytes, number>();
+  const either = await store.stat('a', { history: Math.random() > 2 });
+  if (either) same<typeof either.history, ActorHistory | undefined>();
+  const { largest } = await store.historyUsage({
+    prefix: 'a',
+    onProgress: ({ bytesRead }) => void bytesRead,
+  });
+  same<(typeof largest)[number]['actorId'], string>();
+  await store.pin('a', { name: 'then', traceparent });
+  await store.restore('a', { to: 'then', traceparent });
+  await store.fork('a', 'b', { traceparent });
+  await store.flatten('b', { traceparent });
+  await store.unpin('a', 'then', { traceparent });
   const db = await store.openDatabase('a', { traceparent });
   await db.all('SELECT 1', [], { traceparent });
   await db.exec('SELECT 1', { traceparent });

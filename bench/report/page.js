@@ -21,6 +21,11 @@ const SECTIONS = [
     'SQLite in the process on a plain file for each actor',
   ],
   ['startup', 'A start, by the size of the database', 'from Node, until the promise resolves'],
+  [
+    'history',
+    'What history costs',
+    'From Node: against the same commits without history, the same calls for a small database, the start of a plain actor',
+  ],
   ['peers', 'Against the engine under it', 'LMDB that writes and reads the same rows, and nothing more'],
 ];
 

@@ -4,6 +4,7 @@
 
 const check = require('./check.js');
 const { BatonError } = require('../error.js');
+const { traceparent } = require('./traceparent.js');
 
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/;
@@ -147,7 +148,7 @@ function pinName(value, name) {
 
 /** @param {unknown} value */
 function pinOptions(value) {
-  const options = check.object(value ?? {}, 'options', ['name', 'at', 'expires']);
+  const options = check.object(value ?? {}, 'options', ['name', 'at', 'expires', 'traceparent']);
   const { name, at, expires } = options;
   if (expires !== undefined && !(expires instanceof Date) && duration(expires, 'options.expires') === 0) {
     throw check.outOfRange('options.expires', 'above 0', expires);
@@ -162,6 +163,7 @@ function pinOptions(value) {
     name: name === undefined ? '' : pinName(name, 'options.name'),
     at: at === undefined ? {} : pointRef(at, 'options.at'),
     expiresAtMs: ends === Infinity ? undefined : ends,
+    traceparent: traceparent(options.traceparent, 'options.traceparent'),
   };
 }
 
@@ -187,17 +189,30 @@ function pointsOptions(value) {
 
 /** @param {unknown} value */
 function forkOptions(value) {
-  const { at } = check.object(value ?? {}, 'options', ['at']);
-  return { at: at === undefined ? {} : pointRef(at, 'options.at') };
+  const { at, traceparent: trace } = check.object(value ?? {}, 'options', ['at', 'traceparent']);
+  return {
+    at: at === undefined ? {} : pointRef(at, 'options.at'),
+    traceparent: traceparent(trace, 'options.traceparent'),
+  };
+}
+
+/**
+ * The options of a call that has no other ones.
+ *
+ * @param {unknown} value
+ */
+function traceOptions(value) {
+  const { traceparent: trace } = check.object(value ?? {}, 'options', ['traceparent']);
+  return { traceparent: traceparent(trace, 'options.traceparent') };
 }
 
 /** @param {unknown} value */
 function restoreOptions(value) {
-  const { to } = check.object(value, 'options', ['to']);
+  const { to, traceparent: trace } = check.object(value, 'options', ['to', 'traceparent']);
   if (to === undefined) {
     throw new BatonError('ERR_INVALID_ARG', 'The "options.to" property must name the state to go back to');
   }
-  return { to: pointRef(to, 'options.to') };
+  return { to: pointRef(to, 'options.to'), traceparent: traceparent(trace, 'options.traceparent') };
 }
 
 module.exports = {
@@ -208,5 +223,6 @@ module.exports = {
   pointsOptions,
   policy,
   restoreOptions,
+  traceOptions,
   when,
 };

@@ -262,6 +262,25 @@ function verifyOptions(value) {
   };
 }
 
+/** @param {unknown} value */
+function statOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['history', 'signal']);
+  return {
+    history: check.boolean(options.history ?? false, 'options.history'),
+    signal: check.signal(options.signal, 'options.signal'),
+  };
+}
+
+/** @param {unknown} value */
+function historyUsageOptions(value) {
+  const options = check.object(value ?? {}, 'options', ['prefix', 'signal', 'onProgress']);
+  return {
+    prefix: check.string(options.prefix ?? '', 'options.prefix'),
+    signal: check.signal(options.signal, 'options.signal'),
+    onProgress: callback(options.onProgress, 'options.onProgress'),
+  };
+}
+
 /**
  * @typedef {object} CopySettings
  * @property {boolean} replace
@@ -355,6 +374,7 @@ module.exports = {
   deleteOptions,
   exportOptions,
   file,
+  historyUsageOptions,
   importOptions,
   listOptions,
   migrateOptions,
@@ -363,5 +383,6 @@ module.exports = {
   renameOptions,
   serializeOptions,
   startupOptions,
+  statOptions,
   verifyOptions,
 };

@@ -67,6 +67,7 @@ exist is an error. Nothing is repaired: what to do about damage is said in docs/
     }
     for (const message of messages) await out.line(`warning: ${plain(message)}`);
     if (missing) throw notThere(actorId);
+    if (report.history.actors > 0) await out.line(history(report.history));
     await out.line(summary(report));
     return code;
   },
@@ -75,6 +76,12 @@ exist is an error. Nothing is repaired: what to do about damage is said in docs/
 /** @param {string} actorId */
 function notThere(actorId) {
   return new BatonError('ERR_NOT_FOUND', `actor ${JSON.stringify(actorId)} does not exist`);
+}
+
+/** @param {import('../../index.js').VerifyReport['history']} history */
+function history({ actors, points, pins, rows, bytes }) {
+  const kept = `${plural(points, 'state')} and ${plural(pins, 'pin')}`;
+  return `history: ${kept} of ${plural(actors, 'actor')}, ${plural(rows, 'row')} beyond the current states, ${size(bytes)}`;
 }
 
 /** @param {import('../../index.js').VerifyReport} report */

@@ -3,7 +3,7 @@
 'use strict';
 
 const { BatonError } = require('../error.js');
-const { count, fields, plain, size, table } = require('./output.js');
+const { count, fields, plain, plural, size, table } = require('./output.js');
 const { problemLine } = require('./problems.js');
 
 /** @type {readonly [keyof import('../../index.js').Inspection['rows'], string][]} */
@@ -90,10 +90,12 @@ function head({ head, rows, history, pagesNeverWritten }) {
  * @param {import('../../index.js').Inspection['history']} history
  * @returns {[string, string][]}
  */
-function past({ points, oldest, pins, ancestors }) {
+function past({ points, oldest, pins, ancestors, rows, bytes }) {
   const kept = `${count(points)} states, the oldest is ${oldest}; ${count(pins)} pins`;
+  const held = `${plural(rows, 'row')} beyond the current state, ${size(bytes)}`;
   return [
     ...(points > 0 ? [/** @type {[string, string]} */ (['history', kept])] : []),
+    ...(rows > 0 ? [/** @type {[string, string]} */ (['held for it', held])] : []),
     ...(ancestors.length > 0
       ? [/** @type {[string, string]} */ (['shares with', ancestors.map((id) => plain(id)).join(', ')])]
       : []),

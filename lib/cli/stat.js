@@ -1,9 +1,11 @@
-// batondb stat: shows the state of an actor.
+// batondb stat: shows the state of a store or an actor.
 
 'use strict';
 
 const { BatonError } = require('../error.js');
 const { count, fields, plain, plural, size } = require('./output.js');
+const { option: progressOption } = require('./progress.js');
+const { UsageError } = require('./usage.js');
 
 /** @type {import('./usage.js').Command} */
 const command = {
@@ -11,18 +13,32 @@ const command = {
   summary: 'how a store is, or the state of one actor',
   args: ['<store>', '[actor]'],
   help: `With an actor: its generation, head and size. Without: whether the store answers, how fast, what it says of
-itself, and what its journal holds; the exit code is 1 if it is not available.`,
-  options: { json: { type: 'boolean', help: 'as an object' } },
+itself, and what its journal holds; the exit code is 1 if it is not available. With --history also what the past holds:
+states, pins, and the rows and bytes beyond the current states. For that, all rows of the actor are read; of a store, one
+row of each actor and all rows of those with history.`,
+  options: {
+    history: { type: 'boolean', help: 'what the past holds, too' },
+    prefix: { type: 'string', value: 'TEXT', help: 'with --history: only actors whose ids begin with TEXT' },
+    json: { type: 'boolean', help: 'as an object' },
+    progress: progressOption,
+  },
   examples: [
     'batondb stat ./data',
     'batondb stat ./data room-1',
+    'batondb stat ./data --history',
     'batondb stat foundationdb:myapp/actors --json',
   ],
   reports: true,
-  async run({ values, args: [, actorId], out, open }) {
+  async run({ values, args: [, actorId], out, open, progress, signal }) {
+    if (values.prefix !== undefined && (actorId !== undefined || !values.history)) {
+      throw new UsageError('--prefix goes with --history, without an actor');
+    }
     const store = await open(undefined, { readOnly: true });
-    if (actorId === undefined) return await storeStat(store, values.json, out);
-    const meta = await store.stat(actorId);
+    if (actorId === undefined) {
+      const usage = values.history ? await ofHistory(store, values.prefix, progress, signal) : undefined;
+      return await storeStat(store, usage, values.json, out);
+    }
+    const meta = await store.stat(actorId, { history: values.history ?? false, signal });
     if (!meta) throw new BatonError('ERR_NOT_FOUND', `actor ${JSON.stringify(actorId)} does not exist`);
     if (values.json) {
       await out.json({ actorId, ...meta });
@@ -39,6 +55,7 @@ itself, and what its journal holds; the exit code is 1 if it is not available.`,
         ],
         ['origin', meta.origin],
         ['made', meta.createdAt.toISOString()],
+        ...actorHistory(meta.history),
       ]),
     );
     return 0;
@@ -46,15 +63,70 @@ itself, and what its journal holds; the exit code is 1 if it is not available.`,
 };
 
 /**
+ * @param {import('../../index.js').ActorHistory} [history]
+ * @returns {[string, string][]}
+ */
+function actorHistory(history) {
+  if (!history) return [];
+  const { points, oldest, oldestTime, pins, ancestors, rows, bytes, ownBytes, sharedBytes } = history;
+  const since = oldest === undefined ? '' : `, the oldest is ${oldest} of ${oldestTime?.toISOString()}`;
+  const shared = `${size(sharedBytes)} of ${ancestors.map((id) => plain(id)).join(', ')}`;
+  return [
+    ['current state', `${size(ownBytes)} as stored${ancestors.length > 0 ? `, and ${shared}` : ''}`],
+    ['history', points === 0 ? 'none' : `${plural(points, 'state')}${since}; ${plural(pins, 'pin')}`],
+    ['held for it', `${plural(rows, 'row')} beyond the current state, ${size(bytes)}`],
+  ];
+}
+
+/**
  * @param {InstanceType<typeof import('../store/store.js').Store>} store
+ * @param {string | undefined} prefix
+ * @param {InstanceType<typeof import('./progress.js').Progress>} progress
+ * @param {AbortSignal} signal
+ */
+async function ofHistory(store, prefix, progress, signal) {
+  const usage = await store.historyUsage({
+    prefix: prefix ?? '',
+    signal,
+    onProgress: ({ actors, bytesRead }) =>
+      progress.show(`${plural(actors, 'actor')}, ${size(bytesRead)} of history read`),
+  });
+  progress.clear();
+  return usage;
+}
+
+/**
+ * @param {import('../../index.js').HistoryUsage} [usage]
+ * @returns {[string, string][]}
+ */
+function storeHistory(usage) {
+  if (!usage) return [];
+  const { actors, withHistory, points, pins, rows, bytes, oldestTime, largest } = usage;
+  return [
+    [
+      'history',
+      `${count(withHistory)} of ${plural(actors, 'actor')}, ${plural(points, 'state')}, ${plural(pins, 'pin')}`,
+    ],
+    ['held for it', `${plural(rows, 'row')} beyond the current states, ${size(bytes)}`],
+    ...(oldestTime ? [/** @type {[string, string]} */ (['oldest state', oldestTime.toISOString()])] : []),
+    ...largest.map(({ actorId, points: states, bytes: held }, index) => {
+      const line = `${plain(actorId)}: ${size(held)}, ${plural(states, 'state')}`;
+      return /** @type {[string, string]} */ ([index === 0 ? 'largest' : '', line]);
+    }),
+  ];
+}
+
+/**
+ * @param {InstanceType<typeof import('../store/store.js').Store>} store
+ * @param {import('../../index.js').HistoryUsage | undefined} usage
  * @param {boolean | undefined} asJson
  * @param {InstanceType<typeof import('./output.js').Output>} out
  */
-async function storeStat(store, asJson, out) {
+async function storeStat(store, usage, asJson, out) {
   const [status, ping] = await Promise.all([store.status(), store.ping()]);
   const code = status.available ? 0 : 1;
   if (asJson) {
-    await out.json({ ...status, latencyMs: ping.latencyMs });
+    await out.json({ ...status, latencyMs: ping.latencyMs, ...(usage && { history: usage }) });
     return code;
   }
   const cluster = status.foundationdb;
@@ -73,6 +145,7 @@ async function storeStat(store, asJson, out) {
       status.backend === 'embedded' && !journal
         ? ['journal', 'none; it is made when a process that may write opens the store alone']
         : undefined,
+      ...storeHistory(usage),
     ]),
   );
   for (const message of status.messages) await out.line(`message: ${plain(message)}`);

@@ -1,5 +1,5 @@
-// The events on `node:diagnostics_channel`: each SQL call as a tracing channel, and starts, commits and lost
-// actors as plain channels. Without a subscriber a call pays for a few checks and nothing else.
+// The events on `node:diagnostics_channel`: each SQL call as a tracing channel, and starts, commits, lost
+// actors and what is done with their past as plain channels. Without a subscriber a call pays for a few checks and nothing else.
 //
 // A subscriber that throws does not change the outcome of a call: Node reports its error as uncaught, later.
 
@@ -14,6 +14,11 @@ const channels = {
   startup: channel('batondb:startup'),
   commit: channel('batondb:commit'),
   fenced: channel('batondb:fenced'),
+  restore: channel('batondb:restore'),
+  fork: channel('batondb:fork'),
+  flatten: channel('batondb:flatten'),
+  pin: channel('batondb:pin'),
+  unpin: channel('batondb:unpin'),
 };
 
 /** Node added `hasSubscribers` to tracing channels in the middle of version 20. */

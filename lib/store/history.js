@@ -4,6 +4,8 @@
 
 const history = require('../arguments/history.js');
 const options = require('../arguments/options.js');
+const { tell } = require('../observe/channels.js');
+const { historyUsage } = require('./usage.js');
 
 const POINTS_AT_ONCE = 500;
 const POINT = /^[0-9a-f]{16}$/;
@@ -100,20 +102,26 @@ class History {
    */
   async pin(actorId, pinOptions) {
     const id = options.actorId(actorId);
-    const { name, at, expiresAtMs } = history.pinOptions(pinOptions);
-    return { point: await this.#calls.call((native) => native.pin(id, at, name, expiresAtMs)) };
+    const { name, at, expiresAtMs, traceparent } = history.pinOptions(pinOptions);
+    const point = await this.#calls.call((native) => native.pin(id, at, name, expiresAtMs, traceparent));
+    tell('pin', () => ({ actorId: id, point, name: name === '' ? undefined : name }));
+    return { point };
   }
 
   /**
    * @param {string} actorId
    * @param {string} nameOrPoint
+   * @param {import('../../index.js').UnpinOptions} [unpinOptions]
    */
-  async unpin(actorId, nameOrPoint) {
+  async unpin(actorId, nameOrPoint, unpinOptions) {
     const id = options.actorId(actorId);
     const isPoint = typeof nameOrPoint === 'string' && POINT.test(nameOrPoint);
     const name = isPoint ? undefined : history.pinName(nameOrPoint, 'nameOrPoint');
     const point = isPoint ? nameOrPoint : undefined;
-    return await this.#calls.call((native) => native.unpin(id, name, point));
+    const { traceparent } = history.traceOptions(unpinOptions);
+    const removed = await this.#calls.call((native) => native.unpin(id, name, point, traceparent));
+    if (removed) tell('unpin', () => ({ actorId: id, point, name }));
+    return removed;
   }
 
   /**
@@ -122,11 +130,13 @@ class History {
    */
   async restore(actorId, restoreOptions) {
     const id = options.actorId(actorId);
-    const { to } = history.restoreOptions(restoreOptions);
-    const { timeMs, ...restored } = await this.#calls.call((native) => native.restore(id, to));
+    const { to, traceparent } = history.restoreOptions(restoreOptions);
+    const { timeMs, ...answer } = await this.#calls.call((native) => native.restore(id, to, traceparent));
+    const restored = { ...answer, time: new Date(timeMs) };
     // An open database of this store learns at once that it has lost the actor.
     this.#databases.takenOver(id, restored.generation);
-    return { ...restored, time: new Date(timeMs) };
+    tell('restore', () => ({ actorId: id, ...restored }));
+    return restored;
   }
 
   /**
@@ -137,14 +147,27 @@ class History {
   async fork(from, to, forkOptions) {
     const source = options.actorId(from, 'from');
     const child = options.actorId(to, 'to');
-    const { at } = history.forkOptions(forkOptions);
-    return await this.#calls.call((native) => native.fork(source, child, at));
+    const { at, traceparent } = history.forkOptions(forkOptions);
+    const forked = await this.#calls.call((native) => native.fork(source, child, at, traceparent));
+    tell('fork', () => ({ actorId: child, from: source, ...forked }));
+    return forked;
   }
 
-  /** @param {string} actorId */
-  async flatten(actorId) {
+  /**
+   * @param {string} actorId
+   * @param {import('../../index.js').FlattenOptions} [flattenOptions]
+   */
+  async flatten(actorId, flattenOptions) {
     const id = options.actorId(actorId);
-    await this.#calls.call((native) => native.flatten(id));
+    const { traceparent } = history.traceOptions(flattenOptions);
+    await this.#calls.call((native) => native.flatten(id, traceparent));
+    tell('flatten', () => ({ actorId: id }));
+  }
+
+  /** @param {import('../../index.js').HistoryUsageOptions} [usageOptions] */
+  async historyUsage(usageOptions) {
+    const settings = options.historyUsageOptions(usageOptions);
+    return await historyUsage(this.#calls, settings);
   }
 
   /**

@@ -25,6 +25,7 @@ const { rename } = require('./rename.js');
 const { toStatus } = require('../results/status.js');
 const transfers = require('./transfers.js');
 const { storeOptions } = require('../arguments/store-options.js');
+const { stat } = require('./usage.js');
 const { toInspection, verify } = require('./verify.js');
 
 const LIST_PAGE_LENGTH = 1_000;
@@ -123,11 +124,13 @@ class Store extends History {
     return { txid };
   }
 
-  /** @param {string} actorId */
-  async stat(actorId) {
+  /**
+   * @param {string} actorId
+   * @param {import('../../index.js').StatOptions} [statOptions]
+   */
+  async stat(actorId, statOptions) {
     const id = options.actorId(actorId);
-    const meta = await this.#calls.call((native) => native.stat(id));
-    return meta ? toMeta(meta) : undefined;
+    return await stat(this.#calls, id, options.statOptions(statOptions));
   }
 
   /** @param {import('../../index.js').ListOptions} [listOptions] */

@@ -11,6 +11,9 @@ const FINDINGS_MAX = 100;
 /** The maximum number of problems in a report; further ones are only counted. */
 const PROBLEMS_MAX = 10_000;
 const ATTEMPTS_MAX = 4;
+/** What a read of a database says that has moved on. */
+const MOVED = ['ERR_FENCE_MISMATCH', 'ERR_NOT_RETAINED', 'ERR_UNAVAILABLE', 'SQLITE_BUSY'];
+const COUNTS = /** @type {const} */ (['points', 'pins', 'rows', 'bytes']);
 
 /** @typedef {InstanceType<typeof import('./store.js').Store>} Store */
 /** @typedef {import('../../index.js').VerifyReport} VerifyReport */
@@ -59,6 +62,7 @@ async function verify(store, verification, { deep, signal, onProgress }) {
     databases: 0,
     rows: 0,
     bytes: 0,
+    history: { actors: 0, points: 0, pins: 0, rows: 0, bytes: 0 },
     problems: [],
     problemsOmitted: 0,
     busy: [],
@@ -84,14 +88,18 @@ async function verify(store, verification, { deep, signal, onProgress }) {
     report.problemsOmitted += step.problemsOmitted;
     if (step.actor) {
       report.actors += 1;
-      const { actorId, busy, live, sizePages } = step.actor;
+      const { actorId, busy, live, sizePages, history } = step.actor;
+      if (history !== undefined && history.rows > 0) {
+        report.history.actors += 1;
+        for (const count of COUNTS) report.history[count] += history[count];
+      }
       if (busy) {
         report.busy.push(actorId);
       }
       const damaged = step.problems.some(({ severity }) => severity === 'error');
       // What cannot be read as pages cannot be read as a database either, and was already reported.
       if (deep && live && !damaged && sizePages > 0) {
-        const checked = await checkDatabase(store, actorId, tell);
+        const checked = await checkDatabase(store, actorId, (history?.points ?? 0) > 0, tell);
         report.databases += checked === 'checked' ? 1 : 0;
         if (checked === 'busy') {
           report.busy.push(actorId);
@@ -111,14 +119,32 @@ async function verify(store, verification, { deep, signal, onProgress }) {
 }
 
 /**
- * Runs SQLite's own check. Pages with other content are not a database.
+ * Runs SQLite's own check. Pages with other content are not a database. If an actor that keeps history commits too
+ * often, its last point is checked, which commits do not move.
  *
  * @param {Store} store
  * @param {string} actorId
+ * @param {boolean} keepsHistory
  * @param {(problem: import('../../index.js').Problem) => void} tell
  * @returns {Promise<'checked' | 'no database' | 'busy'>}
  */
-async function checkDatabase(store, actorId, tell) {
+async function checkDatabase(store, actorId, keepsHistory, tell) {
+  const checked = await checkAt(store, actorId, undefined, tell);
+  if (checked !== 'busy' || !keepsHistory) return checked;
+  for await (const { point } of store.points(actorId, { limit: 1 })) {
+    return await checkAt(store, actorId, point, tell);
+  }
+  return 'busy';
+}
+
+/**
+ * @param {Store} store
+ * @param {string} actorId
+ * @param {string | undefined} at A point, or undefined for the head.
+ * @param {(problem: import('../../index.js').Problem) => void} tell
+ * @returns {Promise<'checked' | 'no database' | 'busy'>}
+ */
+async function checkAt(store, actorId, at, tell) {
   /** @param {string} detail */
   const finding = (detail) => tell({ actorId, kind: 'integrity', severity: 'error', detail });
   try {
@@ -130,7 +156,7 @@ async function checkDatabase(store, actorId, tell) {
     if (first === undefined || !magic.equals(Buffer.from(MAGIC))) {
       return 'no database';
     }
-    const database = await store.openDatabase(actorId, { readOnly: true });
+    const database = await store.openDatabase(actorId, { readOnly: true, at });
     try {
       const rows = await database.all(`PRAGMA integrity_check(${FINDINGS_MAX})`, [], { rowMode: 'array' });
       rows.filter(([row]) => row !== 'ok').forEach(([row]) => finding(String(row)));
@@ -147,8 +173,8 @@ async function checkDatabase(store, actorId, tell) {
       // It was deleted meanwhile.
       return 'no database';
     }
-    if (['ERR_FENCE_MISMATCH', 'ERR_UNAVAILABLE', 'SQLITE_BUSY'].includes(error.code)) {
-      // Its head moved each time, unless the store is unavailable.
+    if (MOVED.includes(error.code)) {
+      // Its head moved each time, or its point is gone, unless the store is unavailable.
       await store.ping();
       return 'busy';
     }

@@ -4,7 +4,7 @@ use super::error::DecodeError;
 use super::lineage::{self, Lineage};
 use super::reader::Reader;
 use super::row::Row;
-use crate::types::{PageCount, PageSize, Token, Txid};
+use crate::types::{ActorId, PageCount, PageSize, Token, Txid};
 
 /// How many commits a head remembers by their tokens.
 ///
@@ -96,6 +96,14 @@ impl Head {
     /// The actor's own versions above this txid may be shown.
     pub fn floor(&self) -> Txid {
         self.history.as_ref().map_or(Txid::ZERO, |history| history.lineage.floor)
+    }
+
+    /// The actors of which it shows something, nearest first.
+    pub fn ancestors(&self) -> Vec<ActorId> {
+        let below = self.history.iter().flat_map(|history| &history.lineage.below);
+        let mut ancestors: Vec<ActorId> = below.filter_map(|segment| segment.actor.clone()).collect();
+        ancestors.dedup();
+        ancestors
     }
 
     /// Records a commit and forgets the oldest one beyond [`RECENT_COMMITS_MAX`].

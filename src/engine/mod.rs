@@ -30,12 +30,13 @@ mod transfer;
 pub use crate::codec::{FenceState, HINT_RUNS_MAX, PIN_NAME_BYTES_MAX, PointKind};
 pub use crate::kv::Wanted;
 pub use crate::plan::{
-    ActorRows, Audited, Held, PastSummary, Problem, Problems, RowCount, RowKind, Seen, Severity,
+    ActorRows, Audited, Held, HistoryUsage, PastSummary, Problem, Problems, RowCount, RowKind, Seen, Severity,
 };
 pub use api::{Commit, ListRequest, Outcome, PageSet, PageWrite, Preload, Startup};
 pub use commit::large::{LargeCommit, LargeCommitWriter};
 pub use error::{StoreError, surface};
 pub use history::{Forked, Past, PinRequest, PointInfo, PointRef, PointsRequest, Restored};
+pub use inspect::survey::{HistorySurvey, SurveyStep};
 pub use inspect::verify::{Verification, VerifiedActor, VerifyScope, VerifyStep};
 pub use read::peek::Peek;
 pub use transfer::copy::{Copied, Copying};

@@ -16,6 +16,7 @@ impl Metrics {
         families.extend(self.of_reads());
         families.extend(self.of_attempts());
         families.extend(self.of_transfers());
+        families.extend(self.history.families());
         families.extend(self.of_sql(sql));
         families.extend(now::of_now(now));
         families.extend(now::of_file(&now.file));
@@ -119,7 +120,7 @@ impl Metrics {
         vec![
             counter(
                 "conflicts_total",
-                "retry.conflicts",
+                "attempts.conflicts",
                 rare.conflicts.get(),
                 "Transactions that conflicted with another one.",
             ),

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::counting::{Counter, Histogram};
+use super::history::HistoryMetrics;
 
 /// How a start ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +128,8 @@ pub struct Metrics {
     pub(super) sql_call: Histogram,
     pub(super) sql_call_round_trips: Histogram,
     pub(super) rare: RareCounters,
+    /// What was done with the past of actors.
+    pub history: HistoryMetrics,
 }
 
 impl Default for Metrics {
@@ -141,6 +144,7 @@ impl Default for Metrics {
             sql_call: Histogram::of_seconds(),
             sql_call_round_trips: Histogram::of_round_trips(),
             rare: RareCounters::default(),
+            history: HistoryMetrics::default(),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::points::{
 };
 use super::runtime::answer;
 use super::store::NativeStore;
+use super::traceparent::within;
 use crate::engine::{PinRequest, PointRef, PointsRequest, StoreError};
 use crate::types::ActorId;
 
@@ -81,6 +82,7 @@ impl NativeStore {
         at: NativePointRef,
         name: String,
         expires_at_ms: Option<f64>,
+        traceparent: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Either<String, Failure>>> {
         let engine = Arc::clone(&self.engine);
         let work = async move {
@@ -88,7 +90,7 @@ impl NativeStore {
             let pin = PinRequest { name, expires_at_ms: expires_at_ms.map_or(0, whole) };
             Ok(point_text(engine.pin(&actor, at, pin).await?))
         };
-        answer(env, work, StoreError::Unavailable)
+        answer(env, within(traceparent, work), StoreError::Unavailable)
     }
 
     /// Removes the pins of a name, or those that users have set on a point.
@@ -99,6 +101,7 @@ impl NativeStore {
         actor_id: String,
         name: Option<String>,
         at: Option<String>,
+        traceparent: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Either<bool, Failure>>> {
         let engine = Arc::clone(&self.engine);
         let work = async move {
@@ -110,7 +113,7 @@ impl NativeStore {
             };
             Ok(removed > 0)
         };
-        answer(env, work, StoreError::Unavailable)
+        answer(env, within(traceparent, work), StoreError::Unavailable)
     }
 
     /// Sets an actor back.
@@ -120,6 +123,7 @@ impl NativeStore {
         env: &'env Env,
         actor_id: String,
         to: NativePointRef,
+        traceparent: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Either<NativeRestored, Failure>>> {
         let engine = Arc::clone(&self.engine);
         let work = async move {
@@ -132,7 +136,7 @@ impl NativeStore {
                 undo: point_text(restored.undo),
             })
         };
-        answer(env, work, StoreError::Unavailable)
+        answer(env, within(traceparent, work), StoreError::Unavailable)
     }
 
     /// Forks an actor.
@@ -143,6 +147,7 @@ impl NativeStore {
         from: String,
         to: String,
         at: NativePointRef,
+        traceparent: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Either<NativeForked, Failure>>> {
         let engine = Arc::clone(&self.engine);
         let work = async move {
@@ -150,7 +155,7 @@ impl NativeStore {
             let forked = engine.fork(&from, &to, PointRef::try_from(at)?).await?;
             Ok(NativeForked { generation: forked.generation.0, point: point_text(forked.at) })
         };
-        answer(env, work, StoreError::Unavailable)
+        answer(env, within(traceparent, work), StoreError::Unavailable)
     }
 
     /// Copies what an actor shows of others.
@@ -159,10 +164,11 @@ impl NativeStore {
         &self,
         env: &'env Env,
         actor_id: String,
+        traceparent: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Either<(), Failure>>> {
         let engine = Arc::clone(&self.engine);
         let work = async move { engine.flatten(&ActorId::new(actor_id)?).await };
-        answer(env, work, StoreError::Unavailable)
+        answer(env, within(traceparent, work), StoreError::Unavailable)
     }
 
     /// Writes a point of an actor to a file.

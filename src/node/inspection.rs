@@ -12,7 +12,7 @@ use super::error::Failure;
 use super::points::NativePast;
 use super::runtime::answer;
 use crate::engine::{
-    ActorRows, Audited, Copied, Copying, Problem, Problems, RowCount, RowKind, Seen, Severity, StoreError,
+    ActorRows, Audited, Copied, Copying, Problem, Problems, RowCount, RowKind, Severity, StoreError,
     Verification, VerifyStep,
 };
 use crate::types::PageNumber;
@@ -24,7 +24,7 @@ pub struct NativeProblem {
     pub actor_id: Option<String>,
     /// The kind of row.
     #[napi(
-        ts_type = "'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'unknown' | 'checkpoint' | 'journal'"
+        ts_type = "'store' | 'fence' | 'head' | 'page' | 'stage' | 'hints' | 'history' | 'point' | 'pin' | 'line' | 'unknown' | 'checkpoint' | 'journal'"
     )]
     pub kind: &'static str,
     /// The page.
@@ -244,6 +244,8 @@ pub struct NativeVerifiedActor {
     pub live: bool,
     /// The size of the database in pages.
     pub size_pages: u32,
+    /// What it keeps of its past, unless it is busy.
+    pub history: Option<NativePast>,
 }
 
 /// A step of a verification.
@@ -264,18 +266,17 @@ pub struct NativeVerifyStep {
 impl From<VerifyStep> for NativeVerifyStep {
     fn from(step: VerifyStep) -> Self {
         let (problems, problems_omitted) = told(step.problems);
-        let actor = step.actor.map(|verified| NativeVerifiedActor {
-            actor_id: verified.actor.to_string(),
-            busy: verified.audited.is_none(),
-            live: verified.audited.as_ref().is_some_and(|audited| match &audited.fence {
-                Seen::Found(fence) => fence.state == crate::engine::FenceState::Live,
-                Seen::Absent | Seen::Damaged => false,
-            }),
-            size_pages: verified
-                .audited
-                .as_ref()
-                .and_then(|audited| audited.head.found())
-                .map_or(0, |head| head.size_pages.0),
+        let actor = step.actor.map(|verified| {
+            let audited = verified.audited.as_ref();
+            let fence = audited.and_then(|audited| audited.fence.found());
+            let head = audited.and_then(|audited| audited.head.found());
+            NativeVerifiedActor {
+                actor_id: verified.actor.to_string(),
+                busy: audited.is_none(),
+                live: fence.is_some_and(|fence| fence.state == crate::engine::FenceState::Live),
+                size_pages: head.map_or(0, |head| head.size_pages.0),
+                history: verified.audited.map(|audited| audited.past.into()),
+            }
         });
         Self { actor, rows: number(step.rows), bytes: number(step.bytes), problems, problems_omitted }
     }

@@ -29,4 +29,5 @@ mod store;
 mod streams;
 mod tenants;
 mod traceparent;
+mod usage;
 mod wake_queue;

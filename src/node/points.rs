@@ -155,6 +155,10 @@ pub struct NativePast {
     pub pins: f64,
     /// The actors of which it shows something.
     pub ancestors: Vec<String>,
+    /// Rows that are there for the past alone.
+    pub rows: f64,
+    /// Their bytes, keys included.
+    pub bytes: f64,
 }
 
 impl From<PastSummary> for NativePast {
@@ -164,6 +168,8 @@ impl From<PastSummary> for NativePast {
             oldest: past.oldest.map(point_text),
             pins: time(past.pins),
             ancestors: past.ancestors.iter().map(ToString::to_string).collect(),
+            rows: time(past.held.rows),
+            bytes: time(past.held.bytes()),
         }
     }
 }

@@ -7,6 +7,7 @@ mod past;
 pub use findings::{ActorRows, Audited, PastSummary, Problem, Problems, RowCount, RowKind, Seen, Severity};
 
 use self::past::Past;
+use super::shown::Shown;
 use crate::codec::{
     self, ActorKeys, DecodeError, FenceState, Head, Hints, HistoryRow, Pin, Place, Point, Row, StagePart,
 };
@@ -18,12 +19,13 @@ pub struct Audit {
     actor: ActorId,
     keys: ActorKeys,
     seen: Audited,
-    /// The page whose newest version was shown last.
-    shown: Option<PageNumber>,
+    shown: Shown,
     /// Pages for which the open stage has rows, and pages that its manifests name.
     staged: PageBits,
     named: PageBits,
     past: Past,
+    /// Whether the head has moved since the first row.
+    has_moved: bool,
     scratch: Vec<u8>,
 }
 
@@ -44,10 +46,11 @@ impl Audit {
             actor: actor.clone(),
             keys,
             seen,
-            shown: None,
+            shown: Shown::default(),
             staged,
             named,
             past: Past::default(),
+            has_moved: false,
             scratch: Vec::new(),
         };
         if let Some(value) = fence {
@@ -59,8 +62,28 @@ impl Audit {
             let key = audit.keys.head();
             audit.seen.head = audit.decode(RowKind::Head, &key, value);
         }
+        if let Seen::Found(head) = &audit.seen.head {
+            audit.shown.at(head);
+        }
         audit.check_fence_and_head();
         audit
+    }
+
+    /// Goes on at a later head. Returns whether that is possible: an actor that keeps history clears no row that is
+    /// still to be seen, so the rows that were checked need no second look. Each row is checked against the head of
+    /// the read that has shown it.
+    pub fn follow(&mut self, value: &[u8]) -> bool {
+        let next = codec::decode::<Head>(&self.keys.head(), value).ok().filter(Head::keeps);
+        let (Some(before), Some(next)) = (self.head().filter(|head| head.keeps()), next) else {
+            return false;
+        };
+        if next.txid < before.txid {
+            return false;
+        }
+        self.shown.at(&next);
+        self.seen.head = Seen::Found(next);
+        self.has_moved = true;
+        true
     }
 
     /// Checks one row other than the fence.
@@ -81,15 +104,18 @@ impl Audit {
             }
             Ok(Place::Point(txid)) => {
                 let point: Option<Point> = self.of_history(RowKind::Point, Some(txid), key, value);
+                self.past.reached(self.seen.head.found());
                 self.past.point(txid, point.is_some_and(|point| point.dropped));
             }
             Ok(Place::Pin(txid, _)) => {
                 self.of_history::<Pin>(RowKind::Pin, Some(txid), key, value);
+                self.past.reached(self.seen.head.found());
                 self.past.pin(txid);
             }
             Ok(Place::Line(begin)) => {
                 if let Some(line) = self.of_history(RowKind::Line, Some(begin), key, value) {
-                    self.past.line(begin, line);
+                    self.past.reached(self.seen.head.found());
+                    self.past.line(begin, line, self.seen.head.found());
                 }
             }
             Err(error) => self.stray(key, value, &error),
@@ -140,12 +166,16 @@ impl Audit {
     /// The result, once every row was shown.
     pub fn finish(mut self) -> Audited {
         self.check_past();
-        self.seen.past = self.past.summary(self.seen.head.found());
+        if self.has_moved {
+            self.check_fence_and_head();
+        }
+        self.seen.past = self.past.summary(self.seen.head.found(), &self.seen.rows);
         if let Seen::Found(head) = &self.seen.head {
             let shares = head.history.as_ref().is_some_and(|history| !history.lineage.below.is_empty());
             let others = if shares { u32::MAX.into() } else { self.seen.rows.live.rows };
             self.seen.never_written = u64::from(head.size_pages.0).saturating_sub(others);
-            let open = head.open_stage.filter(|stage| !stage.aborted);
+            // A stage that was opened or has ended meanwhile was seen in part.
+            let open = head.open_stage.filter(|stage| !stage.aborted && !self.has_moved);
             let unnamed: Vec<PageNumber> = match open {
                 Some(_) => self.staged.pages().filter(|page| !self.named.contains(*page)).collect(),
                 // A stage that is being rolled back loses rows and manifests during the audit.
@@ -233,7 +263,7 @@ impl Audit {
                     self.tell(RowKind::Page, at, Severity::Error, detail);
                 }
             }
-            Some(head) if self.shown == Some(page) => {
+            Some(head) if !self.shown.shows(page, txid) => {
                 self.seen.rows.superseded.add(key, value);
                 if head.history.is_none() && !head.unswept {
                     let detail = "an older version that nothing is going to clear".to_owned();
@@ -242,7 +272,6 @@ impl Audit {
             }
             Some(head) => {
                 self.seen.rows.live.add(key, value);
-                self.shown = Some(page);
                 page_size = Some(head.page_size);
             }
         }
@@ -277,6 +306,8 @@ impl Audit {
         } else if head.history.is_none() && !head.unswept {
             let detail = "a manifest that nothing is going to sweep".to_owned();
             self.tell(RowKind::Stage, (None, Some(txid)), Severity::Warning, detail);
+        } else if head.history.is_some() {
+            self.past.manifest(key, value);
         }
     }
 

@@ -13,9 +13,11 @@ mod history;
 mod marks;
 mod migrate;
 mod preload;
+mod shown;
 mod sqlite_file;
 mod stage;
 mod takeover;
+mod usage;
 mod v1_data;
 
 pub use audit::{
@@ -42,4 +44,5 @@ pub use sqlite_file::{
 };
 pub use stage::{FinalizeRequest, StagePlan, StageRequest, check_part, finalize, open_stage};
 pub use takeover::{TakeoverPlan, TakeoverRequest, takeover};
+pub use usage::{HistoryTally, HistoryUsage};
 pub use v1_data::{V1_BYTES_MAX, V1_CHUNK_BYTES, V1Error, V1File, V1Layout, V1Place, V1Sizes};

@@ -14,12 +14,13 @@ use futures::future::FutureExt;
 
 use crate::codec::{Head, OpenStage};
 use crate::engine::error::StoreError;
-use crate::engine::retention::flatten;
+use crate::engine::retention::flatten::{self, Flattened};
 use crate::engine::retention::thin::thin;
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::background::Task;
 use crate::engine::runtime::core::Core;
 use crate::engine::runtime::{events, metrics};
+use crate::metrics::FlattenedBy;
 use crate::plan::{self, PendingCleanup};
 use crate::types::{ActorId, Generation, Txid};
 
@@ -63,19 +64,24 @@ pub(crate) fn thin_in_background(core: &Arc<Core>, actor: &Actor) {
 
 /// Copies what an actor's line of a txid, or that of its head, shows of others, so that it stands by itself.
 pub(crate) async fn flatten(core: &Arc<Core>, id: &ActorId, at: Option<Txid>) -> Result<(), StoreError> {
-    flatten_while(core, &Actor::new(id), at, || true).await
+    let actor = Actor::new(id);
+    let flattening = flatten_while(core, &actor, at, FlattenedBy::Call, || true);
+    events::history::flatten(core, id, flattening, |flattened| flattened.copied).await.map(|_| ())
 }
 
 async fn flatten_while(
     core: &Arc<Core>,
     actor: &Actor,
     at: Option<Txid>,
+    by: FlattenedBy,
     goes_on: impl Fn() -> bool,
-) -> Result<(), StoreError> {
-    for released in flatten::flatten(core, actor, at, goes_on).await? {
-        thin_in_background(core, &Actor::new(&released));
+) -> Result<Flattened, StoreError> {
+    let flattened = flatten::flatten(core, actor, at, goes_on).await;
+    let flattened = metrics::flattening(core, by, flattened, |flattened| flattened.is_new)?;
+    for released in &flattened.released {
+        thin_in_background(core, &Actor::new(released));
     }
-    Ok(())
+    Ok(flattened)
 }
 
 fn add(core: &Arc<Core>, actor: &Actor, tasks: impl IntoIterator<Item = Task>) {
@@ -128,12 +134,14 @@ impl Worker {
         while let Some(task) = self.next() {
             let ended = match task {
                 Task::CleanUp(generation, pending) => self.clean_up(generation, pending).await,
-                Task::Thin => {
-                    self.thin().await.inspect_err(|error| events::thinning_stopped(&self.actor, error))
-                }
-                Task::Flatten => {
-                    self.flatten().await.inspect_err(|error| events::flattening_stopped(&self.actor, error))
-                }
+                Task::Thin => self
+                    .thin()
+                    .await
+                    .inspect_err(|error| events::history::thinning_stopped(&self.actor, error)),
+                Task::Flatten => self
+                    .flatten()
+                    .await
+                    .inspect_err(|error| events::history::flattening_stopped(&self.actor, error)),
             };
             if ended.is_err() {
                 return;
@@ -159,11 +167,18 @@ impl Worker {
     }
 
     async fn flatten(&self) -> Result<(), StoreError> {
-        let while_open = || !self.core.background.is_closing();
-        let flattened = flatten_while(&self.core, &self.actor, None, while_open).await;
+        let Self { core, actor, .. } = self;
+        let begun = core.env.elapsed();
+        let while_open = || !core.background.is_closing();
+        let flattened = flatten_while(core, actor, None, FlattenedBy::Background, while_open).await;
+        let now = core.env.elapsed();
         // One that fails, as in a full store, is not tried again with each commit.
-        self.core.background.rest(&self.actor.id, self.core.env.elapsed(), Duration::ZERO);
-        flattened
+        core.background.rest(&actor.id, now, Duration::ZERO);
+        let Flattened { is_new, copied, .. } = flattened?;
+        if is_new {
+            events::history::flattened_in_background(actor, copied, now.saturating_sub(begun));
+        }
+        Ok(())
     }
 
     fn next(&mut self) -> Option<Task> {

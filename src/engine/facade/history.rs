@@ -14,6 +14,7 @@ use crate::engine::history::{
 use crate::engine::read::peek::Peek;
 use crate::engine::retention::thin;
 use crate::engine::runtime::actor::Actor;
+use crate::engine::runtime::events::history::{self as events, RestoreTold};
 use crate::engine::runtime::metrics;
 use crate::engine::transfer::export_point;
 use crate::types::{ActorId, HistoryPolicy, Meta, PageNumber, Token, Txid};
@@ -57,28 +58,36 @@ impl Engine {
 
     /// Keeps a point whatever the policy says. An actor without history keeps its state from then on.
     pub async fn pin(&self, actor: &ActorId, at: PointRef, pin: PinRequest) -> Result<Txid, StoreError> {
-        pins::pin(&self.core, actor, at, pin).await.map(|(txid, _)| txid)
+        let pinning = async { pins::pin(&self.core, actor, at, pin).await.map(|(txid, _)| txid) };
+        metrics::told(&self.core, events::pin(&self.core, actor, pinning).await)
     }
 
     /// Removes the pins of a name; returns how many there were.
     pub async fn unpin_name(&self, actor: &ActorId, name: String) -> Result<usize, StoreError> {
-        pins::unpin(&self.core, actor, Unpin::Name(name)).await
+        events::unpin(&self.core, actor, pins::unpin(&self.core, actor, Unpin::Name(name))).await
     }
 
     /// Removes the pins that users have set on a point, and those of restores.
     pub async fn unpin_point(&self, actor: &ActorId, point: Txid) -> Result<usize, StoreError> {
-        pins::unpin(&self.core, actor, Unpin::Point(point)).await
+        events::unpin(&self.core, actor, pins::unpin(&self.core, actor, Unpin::Point(point))).await
     }
 
     /// Sets an actor back to a point, whoever owns it. The owner is fenced; the state before stays for a
     /// while.
     pub async fn restore(&self, actor: &ActorId, to: PointRef) -> Result<Restored, StoreError> {
-        restore::restore(&self.core, actor, to).await
+        let restoring = restore::restore(&self.core, actor, to);
+        let told = |restored: &Restored| {
+            let Restored { generation, txid, to, undo, .. } = *restored;
+            RestoreTold { generation, txid, to, undo }
+        };
+        metrics::restoring(&self.core, events::restore(&self.core, actor, restoring, told).await)
     }
 
     /// Makes an actor that shows a point of another one.
     pub async fn fork(&self, from: &ActorId, to: &ActorId, at: PointRef) -> Result<Forked, StoreError> {
-        fork::fork(&self.core, from, to, at).await
+        let forking = fork::fork(&self.core, from, to, at);
+        let told = |forked: &Forked| (forked.generation, forked.at);
+        metrics::forking(&self.core, events::fork(&self.core, (from, to), forking, told).await)
     }
 
     /// Copies what an actor shows of others, so that it stands by itself.

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::engine::api::ListRequest;
 use crate::engine::error::{StoreError, surface};
+use crate::engine::inspect::survey::HistorySurvey;
 use crate::engine::inspect::verify::{Verification, VerifyScope};
-use crate::engine::inspect::{actor, health, list};
+use crate::engine::inspect::{actor, health, list, usage};
 use crate::engine::read::committed;
 use crate::kv::Status;
 use crate::metrics::{FileNow, Metrics};
-use crate::plan::Audited;
+use crate::plan::{Audited, HistoryUsage};
 use crate::types::{ActorId, Meta};
 
 use super::Engine;
@@ -28,6 +29,16 @@ impl Engine {
     /// Everything stored for an actor, including a deleted or damaged one; `None` if there is nothing.
     pub async fn inspect(&self, id: &ActorId) -> Result<Option<Audited>, StoreError> {
         actor::inspect(&self.core, id).await
+    }
+
+    /// What the history of an actor holds. Reads every row of the actor.
+    pub async fn history_usage(&self, id: &ActorId) -> Result<HistoryUsage, StoreError> {
+        usage::history_usage(&self.core, id).await
+    }
+
+    /// Begins to count what the history of all actors holds whose ids begin with a prefix.
+    pub fn history_survey(&self, prefix: &str) -> HistorySurvey {
+        HistorySurvey::new(&self.core, prefix)
     }
 
     /// Begins a check of every row.

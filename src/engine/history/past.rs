@@ -25,6 +25,32 @@ use super::api::PointRef;
 use super::pins::Unpin;
 use super::{pins, points, resolve};
 
+/// The state of an actor at a point, and where its pages are.
+pub(crate) async fn at_point(
+    view: &dyn View,
+    actor: &Actor,
+    txid: Txid,
+    limits: &Limits,
+) -> Result<(Meta, At), Failure> {
+    let (fence, head) = actor.fence_and_head(view, Isolation::Snapshot).await?;
+    let Some(fence) = fence else {
+        return Err(StoreError::NotFound { actor: actor.id.clone() }.into());
+    };
+    let point = rows::point(view, actor, txid, Isolation::Snapshot).await?;
+    let Some(point) = point.filter(|_| head.keeps()) else {
+        let wanted = format!("{:016x}", txid.0);
+        return Err(resolve::not_retained(view, actor, &head, wanted).await?);
+    };
+    let line = rows::line(view, actor, txid, Isolation::Snapshot).await?;
+    let meta = Meta {
+        head_txid: txid,
+        size_pages: point.size_pages,
+        page_size: point.page_size,
+        ..plan::meta(&fence, &head)
+    };
+    Ok((meta, At::point(txid, &point, &line, limits)))
+}
+
 /// Pages of a point.
 struct ReadPoint {
     actor: Actor,
@@ -41,26 +67,10 @@ impl ReadFn for ReadPoint {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Peek, Failure>> {
         async move {
             let Self { actor, txid, runs, limits, size } = self;
-            let (fence, head) = actor.fence_and_head(view, Isolation::Snapshot).await?;
-            let Some(fence) = fence else {
-                return Err(StoreError::NotFound { actor: actor.id.clone() }.into());
-            };
-            let point = rows::point(view, actor, *txid, Isolation::Snapshot).await?;
-            let Some(point) = point.filter(|_| head.keeps()) else {
-                let wanted = format!("{:016x}", txid.0);
-                return Err(resolve::not_retained(view, actor, &head, wanted).await?);
-            };
-            let line = rows::line(view, actor, *txid, Isolation::Snapshot).await?;
-            let meta = Meta {
-                head_txid: *txid,
-                size_pages: point.size_pages,
-                page_size: point.page_size,
-                ..plan::meta(&fence, &head)
-            };
-            let inside = runs::first_pages(runs, point.size_pages, u64::MAX);
-            check_answer(&inside, point.page_size)?;
-            let slice = size.first_of(&inside, point.page_size);
-            let at = At::point(*txid, &point, &line, limits);
+            let (meta, at) = at_point(view, actor, *txid, limits).await?;
+            let inside = runs::first_pages(runs, meta.size_pages, u64::MAX);
+            check_answer(&inside, meta.page_size)?;
+            let slice = size.first_of(&inside, meta.page_size);
             let pages = read_pages(view, actor, &at, &slice, &Early::default(), limits).await?;
             Ok(Peek { meta, pages })
         }

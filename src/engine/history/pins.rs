@@ -10,6 +10,7 @@ use crate::engine::commit::left::write_beginning;
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::runtime::actor::{Actor, put_row};
 use crate::engine::runtime::core::Core;
+use crate::engine::runtime::metrics;
 use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View};
 use crate::plan::{self, PendingCleanup, Unclean};
 use crate::types::{ActorId, Generation, PageCount, Token, Txid};
@@ -85,6 +86,14 @@ fn is_empty(actor: &Actor) -> StoreError {
     StoreError::InvalidArg(format!("actor {:?} has no pages, so there is no state to keep", actor.id))
 }
 
+/// A pin that is set.
+struct Pinned {
+    txid: Txid,
+    point: Point,
+    /// Whether it was not there before, with another time to expire.
+    is_new: bool,
+}
+
 struct Set {
     actor: Actor,
     at: PointRef,
@@ -94,12 +103,14 @@ struct Set {
 }
 
 impl TransactionFn for Set {
-    type Output = Result<(Txid, Point), Pending>;
+    type Output = Result<Pinned, Pending>;
     type Error = Failure;
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
         async move {
             let now_ms = self.pin.created_at_ms;
+            // An earlier attempt whose answer was lost may have set it.
+            let is_again = self.noted.get().is_some();
             let held = hold(view, &self.actor, &self.at, &self.noted, now_ms).await?;
             let Held { txid, point, mut mutations, .. } = match held {
                 Ok(held) => held,
@@ -117,7 +128,7 @@ impl TransactionFn for Set {
             }
             // With conflict detection: whoever drops the point has read its pins.
             put_row(&mut mutations, key, &self.pin);
-            Ok(Decision::write(mutations, Ok((txid, point))))
+            Ok(Decision::write(mutations, Ok(Pinned { txid, point, is_new: is_again || !again })))
         }
         .boxed()
     }
@@ -150,7 +161,12 @@ pub(super) async fn set(
     let body = Arc::new(Set { actor: Actor::new(id), at, pin, token, noted: OnceLock::new() });
     loop {
         match core.decide(&body).await? {
-            Ok(pinned) => return Ok(pinned),
+            Ok(Pinned { txid, point, is_new }) => {
+                if let Some(kind) = metrics::of_pin(&body.pin.kind).filter(|_| is_new) {
+                    core.metrics.history.pinned(kind);
+                }
+                return Ok((txid, point));
+            }
             Err((generation, pending)) => {
                 cleanup::clean_up(core, &body.actor, generation, pending).await?;
             }

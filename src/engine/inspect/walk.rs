@@ -1,4 +1,5 @@
-//! Feeds all rows of one actor to an audit, in slices that all saw the same head.
+//! Feeds all rows of one actor to an audit, in slices that all saw the same head, unless the actor keeps history:
+//! then no row that matters goes, and each slice counts at its own head.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,7 @@ pub(crate) const STRANGE_KEYS_MAX: usize = 100;
 
 /// How the check of an actor ends.
 pub(crate) enum End {
-    /// All rows were seen at one head.
+    /// All rows were seen.
     Audited(Box<Audited>),
     /// The head moved each time.
     Busy,
@@ -181,7 +182,7 @@ impl Slice {
         Ok(())
     }
 
-    /// Continues at the same head, or starts over at another one.
+    /// Continues at the same head, or at a later one of an actor that keeps history; or starts over.
     fn begin(&self, walked: &mut Walked, fences: &[(Vec<u8>, Vec<u8>)], head: Option<&[u8]>) {
         let fence_key = self.actor.keys.fence();
         let (fence, strays): (Vec<_>, Vec<_>) = fences.iter().partition(|(key, _)| *key == fence_key);
@@ -193,6 +194,15 @@ impl Slice {
         };
         let basis = Basis { head: head.map(<[u8]>::to_vec), life };
         if walked.basis.as_ref() == Some(&basis) {
+            return;
+        }
+        // A takeover changes no row.
+        let follows = walked.basis.as_ref().is_some_and(|before| before.life == basis.life);
+        if follows
+            && let (Some(audit), Some(head)) = (&mut walked.audit, head)
+            && audit.follow(head)
+        {
+            walked.basis = Some(basis);
             return;
         }
         let mut audit = Audit::begin(&self.actor.id, fence, head);

@@ -14,6 +14,7 @@ use crate::engine::read::at::At;
 use crate::engine::read::rows::{Stored, walk};
 use crate::engine::runtime::actor::{Actor, put_row};
 use crate::engine::runtime::core::Core;
+use crate::engine::runtime::metrics::Rows;
 use crate::kv::{Decision, Isolation, Limits, Mutations, RoomUse, Scan, TransactionFn, View};
 use crate::plan;
 use crate::types::{ActorId, PageCount, PageNumber, PageRange, Segment, Txid, runs};
@@ -45,10 +46,23 @@ enum Which {
 }
 
 enum Progress {
-    /// The pages before this one are copied, into the line that begins with this txid.
-    To(PageNumber, Txid),
+    /// The pages before this one are copied, into the line that begins with this txid, with these rows.
+    To(PageNumber, Txid, Rows),
     /// The line stands by itself. These actors are let go.
     Done(Vec<ActorId>),
+    /// It stood by itself already.
+    Nothing,
+}
+
+/// What a flattening has come to.
+#[derive(Debug, Default)]
+pub(crate) struct Flattened {
+    /// Whether the line has shown others until now.
+    pub(crate) is_new: bool,
+    /// The rows that were copied.
+    pub(crate) copied: Rows,
+    /// The actors whose rows this one held, and no longer does.
+    pub(crate) released: Vec<ActorId>,
 }
 
 impl TransactionFn for Step {
@@ -64,7 +78,7 @@ impl TransactionFn for Step {
                 Which::Begun(txid) => *begin == txid,
             });
             let Some(index) = index.filter(|index| !lines[*index].1.below.is_empty()) else {
-                return Ok(Decision::answer(Progress::Done(Vec::new())));
+                return Ok(Decision::answer(Progress::Nothing));
             };
             let (begin, line) = &lines[index];
             let pages_max = line.below.first().map_or(PageCount(0), |segment| segment.pages_max);
@@ -119,13 +133,14 @@ impl Step {
         let shown = (line.floor, oldest.unwrap_or(head.txid));
         let needed = try_join_all(rows.iter().map(|(page, _)| self.is_needed(view, *page, shown)));
         let needed = needed.await?;
+        let mut copied = Rows::default();
         for ((page, value), _) in rows.into_iter().zip(needed).filter(|(_, needed)| *needed) {
-            mutations.put_guarded(actor.keys.page(page, begin), value);
+            let key = actor.keys.page(page, begin);
+            copied = copied.and_row(key.len() + value.len());
+            mutations.put_guarded(key, value);
         }
-        match run.last.next() {
-            Some(next) => Ok(Decision::write(mutations, Progress::To(next, begin))),
-            None => Ok(Decision::write(mutations, Progress::To(PageNumber::LAST, begin))),
-        }
+        let next = run.last.next().unwrap_or(PageNumber::LAST);
+        Ok(Decision::write(mutations, Progress::To(next, begin, copied)))
     }
 
     /// Whether a state of the line shows the copy: not if the page has a version of its own above the line's
@@ -221,23 +236,33 @@ fn release(mutations: &mut Mutations, lines: &[(Txid, Lineage)], left: &[&(Txid,
 }
 
 /// Flattens the line of a txid, or that of the head, as long as `goes_on` says so. What was copied until then does
-/// no harm: the next one copies it again. Returns the actors whose rows this one held, and no longer does.
+/// no harm: the next one copies it again.
 pub(crate) async fn flatten(
     core: &Arc<Core>,
     actor: &Actor,
     at: Option<Txid>,
     goes_on: impl Fn() -> bool,
-) -> Result<Vec<ActorId>, StoreError> {
+) -> Result<Flattened, StoreError> {
     let (mut which, mut next) = (at.map_or(Which::Head, Which::Of), Some(PageNumber::FIRST));
+    let mut flattened = Flattened::default();
     while goes_on() {
         let step = Step { actor: actor.clone(), limits: core.limits, which, next };
         match core.decide(&Arc::new(step)).await? {
-            Progress::To(page, begin) => (which, next) = (Which::Begun(begin), Some(page)),
+            Progress::To(page, begin, Rows { pages, bytes }) => {
+                core.metrics.history.flatten_copied(pages, bytes);
+                flattened.copied = flattened.copied.plus(Rows { pages, bytes });
+                (which, next) = (Which::Begun(begin), Some(page));
+            }
             Progress::Done(released) => {
+                (flattened.is_new, flattened.released) = (true, released);
                 clearing::clear_below(core, actor).await?;
-                return Ok(released);
+                break;
+            }
+            Progress::Nothing => {
+                clearing::clear_below(core, actor).await?;
+                break;
             }
         }
     }
-    Ok(Vec::new())
+    Ok(flattened)
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::codec::Point;
+use crate::codec::{PinKind, Point};
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
+use crate::engine::runtime::{events, metrics};
 use crate::kv::{Decision, Isolation, Mutations, ReadFn, RoomUse, TransactionFn, View};
 use crate::plan::{self, Thinning};
 use crate::types::{ActorId, Segment, Txid};
@@ -30,6 +31,8 @@ const PASSES_MAX: usize = 8;
 pub(crate) struct Thinned {
     /// How many points it has dropped.
     pub(crate) dropped: u64,
+    /// How many transactions that took.
+    pub(crate) steps: u64,
     /// The actors of which something is pinned no longer.
     pub(crate) released: Vec<ActorId>,
 }
@@ -40,12 +43,14 @@ pub(crate) async fn thin(
     actor: &Actor,
     goes_on: impl Fn() -> bool,
 ) -> Result<Thinned, StoreError> {
-    let mut thinned = Thinned::default();
+    let begun = core.env.elapsed();
+    let (mut thinned, mut has_history) = (Thinned::default(), false);
     for _ in 0..PASSES_MAX {
         let survey = core.read(&Arc::new(Look(actor.clone()))).await?;
         if !survey.head.keeps() || !goes_on() {
             break;
         }
+        has_history = true;
         let mut changed = remove_expired(core, actor, &survey).await?;
         changed |= drop_unkept(core, actor, &survey, &mut thinned, &goes_on).await?;
         changed |= remove_lines(core, actor, &survey, &mut thinned).await?;
@@ -55,6 +60,10 @@ pub(crate) async fn thin(
         }
     }
     clear_below(core, actor).await?;
+    if has_history {
+        let took = metrics::thinned(core, begun);
+        events::history::thinned(actor, thinned.dropped, thinned.steps, took);
+    }
     Ok(thinned)
 }
 
@@ -145,14 +154,15 @@ async fn drop_group(
     while !group.points.is_empty() {
         let (actor, now_ms) = (actor.clone(), core.env.now_ms());
         let step = DropPoints { actor, limits: core.limits, group: group.clone(), now_ms };
-        match core.decide(&Arc::new(step)).await? {
-            Step::Gone(count) => {
-                group.points.drain(..count);
-                thinned.dropped += count as u64;
-            }
-            Step::Part => {}
+        let gone = match core.decide(&Arc::new(step)).await? {
+            Step::Gone(count) => count,
+            Step::Part => 0,
             Step::Stale => return Ok(changed),
-        }
+        };
+        group.points.drain(..gone);
+        core.metrics.history.points_dropped(gone);
+        thinned.dropped += gone as u64;
+        thinned.steps += 1;
         changed = true;
     }
     Ok(changed)
@@ -164,20 +174,20 @@ struct RemoveExpired {
 }
 
 impl TransactionFn for RemoveExpired {
-    type Output = bool;
+    type Output = Vec<PinKind>;
     type Error = Failure;
 
-    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<bool>, Failure>> {
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
         async move {
             let mut mutations = Mutations::new();
             mutations.use_room(RoomUse::Frees);
-            let pins = rows::all_pins(view, &self.actor, Isolation::Serializable).await?;
-            let expired = pins.iter().filter(|(_, _, pin)| !pin.holds_at(self.now_ms));
-            for (txid, token, _) in expired {
+            let mut pins = rows::all_pins(view, &self.actor, Isolation::Serializable).await?;
+            pins.retain(|(_, _, pin)| !pin.holds_at(self.now_ms));
+            for (txid, token, _) in &pins {
                 mutations.delete(self.actor.keys.pin(*txid, *token));
             }
-            let any = !mutations.is_empty();
-            Ok(Decision::write(mutations, any))
+            let expired = pins.into_iter().map(|(_, _, pin)| pin.kind).collect();
+            Ok(Decision::write(mutations, expired))
         }
         .boxed()
     }
@@ -188,7 +198,9 @@ async fn remove_expired(core: &Core, actor: &Actor, survey: &Survey) -> Result<b
     if survey.pins.iter().all(|(_, _, pin)| pin.holds_at(now_ms)) {
         return Ok(false);
     }
-    core.decide(&Arc::new(RemoveExpired { actor: actor.clone(), now_ms })).await
+    let expired = core.decide(&Arc::new(RemoveExpired { actor: actor.clone(), now_ms })).await?;
+    expired.iter().filter_map(metrics::of_pin).for_each(|kind| core.metrics.history.pin_expired(kind));
+    Ok(!expired.is_empty())
 }
 
 /// Removes a line that has no points left, and its pins on other actors.

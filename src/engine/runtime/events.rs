@@ -24,6 +24,7 @@ const STAGE: &str = "baton::stage";
 const READ: &str = "baton::read";
 const MIGRATE: &str = "baton::migrate";
 const SETTLE: &str = "baton::settle";
+const HISTORY: &str = "baton::history";
 const KV: &str = "baton::kv";
 
 /// The level of the event for a failed operation.
@@ -80,6 +81,9 @@ macro_rules! failed {
         }
     }};
 }
+
+// After the macro, which it uses.
+pub(crate) mod history;
 
 /// Runs an operation inside its span and emits its end event. An operation whose span nobody wants is not
 /// timed.
@@ -317,22 +321,6 @@ pub(crate) fn cleanup_stopped(
         name: "settle.stopped", target: SETTLE, actor = %actor.id, generation = generation.0,
         debt = cleanup_name(pending), code = error.code(), %error, outcome = "failed",
         "tidying up stopped; the next owner goes on"
-    );
-}
-
-/// Dropping what a history does not keep has failed. A later commit or start goes on.
-pub(crate) fn thinning_stopped(actor: &Actor, error: &StoreError) {
-    tracing::warn!(
-        name: "history.stopped", target: SETTLE, actor = %actor.id, code = error.code(), %error,
-        outcome = "failed", "thinning the history stopped; a later commit or start goes on"
-    );
-}
-
-/// Copying what an actor shows of many other lines has failed. A later commit or start begins again.
-pub(crate) fn flattening_stopped(actor: &Actor, error: &StoreError) {
-    tracing::warn!(
-        name: "flatten.stopped", target: SETTLE, actor = %actor.id, code = error.code(), %error,
-        outcome = "failed", "flattening the history stopped; a later commit or start begins again"
     );
 }
 

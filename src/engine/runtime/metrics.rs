@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::codec::{ActorKeys, PreparedPage};
+use crate::codec::{ActorKeys, PinKind, PreparedPage};
 use crate::engine::api::{Outcome, PageSet, Startup};
 use crate::engine::error::StoreError;
 use crate::kv::KvError;
-use crate::metrics::{CommitKind, LostAnswer, Metrics, Retried, Started, Written};
+use crate::metrics::{self, CommitKind, FlattenedBy, LostAnswer, Metrics, Retried, Started, Written};
 use crate::plan::PendingCleanup;
 use crate::types::{Meta, PageNumber, PageSize, Txid};
 
@@ -81,7 +81,16 @@ impl Rows {
     pub(crate) fn and(self, keys: &ActorKeys, pages: &[PreparedPage]) -> Self {
         let key_bytes = keys.page(PageNumber::FIRST, Txid::ZERO).len();
         let bytes: usize = pages.iter().map(|page| key_bytes + page.value_bytes()).sum();
-        Self { pages: self.pages + pages.len(), bytes: self.bytes + bytes }
+        self.plus(Self { pages: pages.len(), bytes })
+    }
+
+    /// Adds the row of a page that has so many bytes with its key.
+    pub(crate) fn and_row(self, bytes: usize) -> Self {
+        self.plus(Self { pages: 1, bytes })
+    }
+
+    pub(crate) fn plus(self, more: Self) -> Self {
+        Self { pages: self.pages + more.pages, bytes: self.bytes + more.bytes }
     }
 }
 
@@ -178,4 +187,51 @@ pub(crate) fn importing(core: &Core, answer: Result<Meta, StoreError>) -> Result
 pub(crate) fn exporting<T>(core: &Core, answer: Result<T, StoreError>) -> Result<T, StoreError> {
     core.metrics.exported(answer.is_ok());
     told(core, answer)
+}
+
+/// The answer of a restore.
+pub(crate) fn restoring<T>(core: &Core, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+    core.metrics.history.restored(answer.is_ok());
+    if answer.is_ok() {
+        core.metrics.history.pinned(metrics::PinKind::Undo);
+    }
+    told(core, answer)
+}
+
+/// The answer of a fork.
+pub(crate) fn forking<T>(core: &Core, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+    core.metrics.history.forked(answer.is_ok());
+    told(core, answer)
+}
+
+/// The end of a flattening; `is_new` says of one whether it has changed anything.
+pub(crate) fn flattening<T>(
+    core: &Core,
+    by: FlattenedBy,
+    answer: Result<T, StoreError>,
+    is_new: impl Fn(&T) -> bool,
+) -> Result<T, StoreError> {
+    match &answer {
+        Ok(flattened) if is_new(flattened) => core.metrics.history.flattened(by),
+        Ok(_) => {}
+        Err(_) => core.metrics.history.flattening_failed(),
+    }
+    answer
+}
+
+/// How a pin is counted; those of forks are not.
+pub(crate) fn of_pin(kind: &PinKind) -> Option<metrics::PinKind> {
+    match kind {
+        PinKind::User => Some(metrics::PinKind::User),
+        PinKind::Undo => Some(metrics::PinKind::Undo),
+        PinKind::Reader => Some(metrics::PinKind::Reader),
+        PinKind::Fork(_) => None,
+    }
+}
+
+/// A history was thinned since this time.
+pub(crate) fn thinned(core: &Core, begun: Duration) -> Duration {
+    let took = took(core, begun);
+    core.metrics.history.thinned(took);
+    took
 }

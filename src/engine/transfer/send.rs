@@ -9,7 +9,8 @@ use crate::engine::runtime::core::Core;
 use crate::engine::runtime::metrics;
 use crate::types::{ActorId, Meta};
 
-use super::copy::reading::{Next, Part, Piece, Reading};
+use super::copy::piece::{Next, Part, Piece};
+use super::copy::reading::Reading;
 
 /// A database that is delivered in pieces. If the backend keeps a state as long as it is read, it keeps this
 /// one.
@@ -43,7 +44,12 @@ impl Sending {
         may_begin_again: bool,
     ) -> Result<Self, StoreError> {
         let (core, actor) = (Arc::clone(core), Actor::new(id));
-        match Reading::begin(&core, &actor).await {
+        let begun = if may_begin_again {
+            Reading::begin(&core, &actor).await
+        } else {
+            Reading::begin_firmly(&core, &actor).await
+        };
+        match begun {
             Ok((reading, meta)) => {
                 Ok(Self { core, actor, meta, reading, beginnings: 1, has_sent: false, may_begin_again })
             }
@@ -83,7 +89,7 @@ impl Sending {
             Next::Moved => {
                 self.beginnings += 1;
                 self.has_sent = false;
-                (self.reading, self.meta) = Reading::begin(&self.core, &self.actor).await?;
+                (self.reading, self.meta) = Reading::begin_firmly(&self.core, &self.actor).await?;
                 Ok(Sent::Again)
             }
         }

@@ -95,10 +95,25 @@ pub struct RowCount {
 }
 
 impl RowCount {
-    pub(super) fn add(&mut self, key: &[u8], value: &[u8]) {
+    pub(in crate::plan) fn add(&mut self, key: &[u8], value: &[u8]) {
         self.rows += 1;
         self.key_bytes += key.len() as u64;
         self.value_bytes += value.len() as u64;
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            rows: self.rows + other.rows,
+            key_bytes: self.key_bytes + other.key_bytes,
+            value_bytes: self.value_bytes + other.value_bytes,
+        }
+    }
+
+    /// The bytes of keys and values.
+    pub fn bytes(self) -> u64 {
+        self.key_bytes + self.value_bytes
     }
 }
 
@@ -176,4 +191,6 @@ pub struct PastSummary {
     pub pins: u64,
     /// The actors of which it shows something, nearest first.
     pub ancestors: Vec<ActorId>,
+    /// The rows that are there for the past alone.
+    pub held: RowCount,
 }

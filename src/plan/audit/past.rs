@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::codec::{Head, Lineage};
-use crate::types::{ActorId, Txid};
+use crate::types::Txid;
 
-use super::findings::{PastSummary, RowKind};
+use super::findings::{ActorRows, PastSummary, RowCount, RowKind};
 
 /// The history of an actor, as its rows are seen in key order: points, pins, lines.
 #[derive(Debug, Default)]
@@ -15,6 +15,12 @@ pub(super) struct Past {
     pins: u64,
     /// Newest first.
     lines: Vec<(Txid, Lineage)>,
+    /// The head when the first of these rows was seen: points above it were made later and were not seen.
+    reached: Option<Txid>,
+    /// Whether the newest line was that of the head when it was seen.
+    is_of_head: bool,
+    /// The manifests of points.
+    manifests: RowCount,
 }
 
 impl Past {
@@ -29,21 +35,35 @@ impl Past {
         self.pins += 1;
     }
 
-    pub(super) fn line(&mut self, begin: Txid, line: Lineage) {
+    pub(super) fn line(&mut self, begin: Txid, line: Lineage, head: Option<&Head>) {
+        if self.lines.is_empty() {
+            let own = head.and_then(|head| head.history.as_ref()).map(|history| &history.lineage);
+            self.is_of_head = own.is_none_or(|own| *own == line);
+        }
         self.lines.push((begin, line));
     }
 
+    /// These rows are read from now on, or since an earlier head.
+    pub(super) fn reached(&mut self, head: Option<&Head>) {
+        self.reached = self.reached.or(head.map(|head| head.txid));
+    }
+
+    pub(super) fn manifest(&mut self, key: &[u8], value: &[u8]) {
+        self.manifests.add(key, value);
+    }
+
     /// For people.
-    pub(super) fn summary(&self, head: Option<&Head>) -> PastSummary {
-        let below = head.and_then(|head| head.history.as_ref()).map(|history| &history.lineage.below);
-        let mut ancestors: Vec<ActorId> =
-            below.into_iter().flatten().filter_map(|segment| segment.actor.clone()).collect();
-        ancestors.dedup();
+    pub(super) fn summary(&self, head: Option<&Head>, rows: &ActorRows) -> PastSummary {
+        let ActorRows { superseded, beyond, history, .. } = *rows;
+        let has_history = head.is_some_and(|head| head.history.is_some());
+        // Without history they are about to be cleared.
+        let replaced = if has_history { superseded.plus(beyond) } else { RowCount::default() };
         PastSummary {
             points: self.points.len() as u64,
             oldest: self.points.first().copied(),
             pins: self.pins,
-            ancestors,
+            ancestors: head.map(Head::ancestors).unwrap_or_default(),
+            held: replaced.plus(self.manifests).plus(history),
         }
     }
 
@@ -53,13 +73,14 @@ impl Past {
         for txid in self.points.iter().filter(|txid| **txid > head.txid) {
             wrong.push((RowKind::Point, *txid, format!("a point above head {}", head.txid)));
         }
-        for txid in self.pinned.difference(&self.points) {
+        let seen_to = self.reached.unwrap_or(head.txid);
+        for txid in self.pinned.difference(&self.points).filter(|txid| **txid <= seen_to) {
             wrong.push((RowKind::Pin, *txid, "the state that this pin keeps is gone".to_owned()));
         }
         let ends =
             self.lines.iter().flat_map(|(begin, line)| line.below.iter().map(move |below| (begin, below)));
         for (begin, end) in ends.filter(|(_, below)| below.actor.is_none() && head.keeps()) {
-            if !self.points.contains(&end.to) {
+            if end.to <= seen_to && !self.points.contains(&end.to) {
                 let detail = format!("the state {} on which this line builds is gone", end.to);
                 wrong.push((RowKind::Line, *begin, detail));
             }
@@ -67,7 +88,7 @@ impl Past {
         let own = head.history.as_ref().map(|history| &history.lineage).filter(|_| is_live);
         let newest = self.lines.first();
         match (own, newest) {
-            (Some(own), Some((begin, line))) if own != line => {
+            (Some(_), Some((begin, _))) if !self.is_of_head => {
                 let detail = "the newest line is not that of the head".to_owned();
                 wrong.push((RowKind::Line, *begin, detail));
             }

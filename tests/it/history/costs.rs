@@ -116,7 +116,7 @@ async fn forks_beside_an_owner_that_commits_cost_it_no_retry(place: Place) {
     let families = owner.metrics().families(&SqlTotals::default(), &Now::default());
     let conflicts = families.into_iter().flat_map(|family| family.series);
     let conflicts: Vec<Value> =
-        conflicts.filter(|one| one.path == "retry.conflicts").map(|one| one.value).collect();
+        conflicts.filter(|one| one.path == "attempts.conflicts").map(|one| one.value).collect();
     assert!(matches!(conflicts[..], [Value::Number(0)]), "{commits} commits beside {forks} forks");
 }
 

@@ -1,9 +1,11 @@
 //! History: points, pins, restores, forks, reads of the past, and what of it is dropped.
 
 mod costs;
+mod counted;
 mod damage;
 mod depth;
 mod model;
 mod oracle;
 mod readers;
+mod usage;
 mod world;

@@ -4,16 +4,22 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use batondb::engine::{Engine, PointRef, PointsRequest, StoreError};
+use batondb::codec::ActorKeys;
+use batondb::engine::{
+    Engine, PinRequest, PointRef, PointsRequest, Problem, RowKind, Sent, StoreError, VerifyScope,
+};
 use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv};
-use batondb::types::{HistoryPolicy, PageNumber, Token, Txid};
+use batondb::types::{ActorId, Generation, HistoryPolicy, PageCount, PageNumber, Token, Txid};
 
 use crate::support::{Place, commit, content, id, on_every_backend, start};
 
 on_every_backend!(
     a_reader_keeps_its_point_while_another_handle_thins,
     an_owner_that_commits_all_the_time_is_exported,
+    an_owner_that_commits_all_the_time_is_copied,
+    an_owner_that_commits_all_the_time_is_streamed,
+    an_owner_that_commits_all_the_time_is_verified,
     an_owner_commits_while_another_handle_thins,
     a_restore_comes_between_two_steps_of_a_flattening,
     a_fork_and_the_deletion_of_its_source_meet,
@@ -78,6 +84,154 @@ async fn an_owner_that_commits_all_the_time_is_exported(place: Place) {
         crate::support::tag_of(page, &bytes[end - 4_096..end])
     };
     assert_eq!((tag_of(1), tag_of(1)), (tag_of(2_999), tag_of(3_000)));
+}
+
+/// A database of many slices whose owner keeps history. Its first and last pages are always of one commit.
+async fn busy(place: &Place) -> (Engine, Busy) {
+    let owner = place.open().await;
+    let (actor, pages) = (id("busy"), 1_500);
+    let generation = start(&owner, &actor).await.meta.generation;
+    let head = commit(&owner, &actor, generation, Txid(0), 1..=pages, 1).await.unwrap();
+    owner.set_history(&actor, Some(Some(HistoryPolicy { keep_all_ms: 0, then: vec![] }))).await.unwrap();
+    (place.open().await, Busy { owner, actor, generation, head, pages, tag: 1 })
+}
+
+struct Busy {
+    owner: Engine,
+    actor: ActorId,
+    generation: Generation,
+    head: Txid,
+    pages: u32,
+    tag: u64,
+}
+
+impl Busy {
+    async fn commit(&mut self) {
+        self.tag += 1;
+        let (first, last) = (1, self.pages);
+        let committed =
+            commit(&self.owner, &self.actor, self.generation, self.head, [first, last], self.tag).await;
+        self.head = committed.unwrap();
+    }
+
+    /// What is dropped of the past meanwhile does not matter.
+    async fn commit_and_thin(&mut self) {
+        self.commit().await;
+        self.owner.thin(&self.actor).await.unwrap();
+    }
+
+    async fn pins(&self) -> u64 {
+        self.owner.inspect(&self.actor).await.unwrap().unwrap().past.pins
+    }
+}
+
+/// A commit before each step of the copy, as often as it takes steps.
+async fn an_owner_that_commits_all_the_time_is_copied(place: Place) {
+    let (source, mut busy) = busy(&place).await;
+    let copy = id("copy");
+    let mut copying = source.begin_copy(&busy.actor, (&source, &copy), false).await.unwrap().verified();
+    let copied = loop {
+        busy.commit_and_thin().await;
+        if let Some(copied) = copying.next().await.unwrap() {
+            break copied;
+        }
+    };
+    assert_eq!(copied.target.size_pages, PageCount(busy.pages));
+    let copied = crate::support::tags(&source, &copy, copied.target.generation, busy.pages).await;
+    assert_eq!(
+        (copied[0], &copied[1..busy.pages as usize - 1]),
+        (copied[busy.pages as usize - 1], &[1; 1_498][..])
+    );
+    // Nothing is kept for it any more.
+    drop(copying);
+    assert_eq!(busy.pins().await, 0);
+
+    // Nor if it is given up.
+    let mut copying = source.begin_copy(&busy.actor, (&source, &copy), true).await.unwrap();
+    for _ in 0..3 {
+        busy.commit().await;
+        copying.next().await.unwrap();
+    }
+    drop(copying);
+    for _ in 0..200 {
+        if busy.pins().await == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(busy.pins().await, 0);
+}
+
+/// Also if what the stream was given cannot be taken back.
+async fn an_owner_that_commits_all_the_time_is_streamed(place: Place) {
+    let (source, mut busy) = busy(&place).await;
+    for may_begin_again in [true, false] {
+        let mut sending = source.send(&busy.actor, may_begin_again).await.unwrap();
+        let mut bytes = Vec::new();
+        loop {
+            busy.commit_and_thin().await;
+            match sending.next().await.unwrap() {
+                Sent::Bytes(more) => bytes.extend(more),
+                Sent::Again => {
+                    assert!(may_begin_again);
+                    bytes.clear();
+                }
+                Sent::End => break,
+            }
+        }
+        let last = (busy.pages as usize - 1) * 4_096;
+        assert_eq!(bytes.len(), last + 4_096);
+        let tag = crate::support::tag_of(1, &bytes[..4_096]);
+        assert_eq!(tag, crate::support::tag_of(busy.pages, &bytes[last..]));
+        drop(sending);
+        assert_eq!(busy.pins().await, 0);
+    }
+}
+
+/// It is never called busy, and what is wrong with it is found.
+async fn an_owner_that_commits_all_the_time_is_verified(place: Place) {
+    let (other, mut busy) = busy(&place).await;
+    let pinned = other.pin(&busy.actor, PointRef::Head, PinRequest::default()).await.unwrap();
+    let verify = async |busy: &mut Busy| -> Vec<Problem> {
+        let mut verification = other.verify(VerifyScope::Actor(busy.actor.clone()));
+        let (mut problems, mut steps) = (Vec::new(), 0);
+        while let Some(step) = verification.next().await.unwrap() {
+            (problems, steps) = ([problems, step.problems.told].concat(), steps + 1);
+            if let Some(verified) = step.actor {
+                let audited = verified.audited.expect("it keeps history and is never busy");
+                assert_eq!(audited.rows.live.rows, u64::from(busy.pages));
+            }
+            busy.commit_and_thin().await;
+            if steps % 2 == 0 && steps < 12 {
+                other.restore(&busy.actor, PointRef::Txid(pinned)).await.unwrap();
+                let meta = start(&busy.owner, &busy.actor).await.meta;
+                (busy.generation, busy.head) = (meta.generation, meta.head_txid);
+            }
+        }
+        problems
+    };
+    assert_eq!(verify(&mut busy).await, []);
+    let keys = ActorKeys::new(&busy.actor);
+    crate::support::remove_row(&place.kv(), &keys.point(pinned)).await;
+    let problems = {
+        let mut verification = other.verify(VerifyScope::Actor(busy.actor.clone()));
+        let mut problems = Vec::new();
+        while let Some(step) = verification.next().await.unwrap() {
+            problems.extend(step.problems.told);
+            busy.commit().await;
+        }
+        problems
+    };
+    let told: Vec<RowKind> = problems.iter().map(|problem| problem.kind).collect();
+    assert!(told.contains(&RowKind::Pin), "{problems:?}");
+}
+
+/// Where each page is a read of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_slices_all_of_it_is_the_same() {
+    an_owner_that_commits_all_the_time_is_copied(Place::cut()).await;
+    an_owner_that_commits_all_the_time_is_streamed(Place::cut()).await;
+    an_owner_that_commits_all_the_time_is_verified(Place::cut()).await;
 }
 
 /// Whatever becomes the head between two looks of a thinning is not dropped.

@@ -86,7 +86,7 @@ async fn starts_are_counted_by_how_they_end(place: Place) {
     };
     let (lost, ()) = futures::future::join(losing, winning).await;
     assert_eq!(lost.unwrap().outcome, Outcome::Lost);
-    let lost = [("startups.lost", 1), ("retry.conflicts", 1), ("attempts.retries.conflict", 1)];
+    let lost = [("startups.lost", 1), ("attempts.conflicts", 1), ("attempts.retries.conflict", 1)];
     assert_grown(&before, &numbers(&engine), &lost);
 
     let (engine, _) = faulty(&place, &[Some(Fault::Unavailable)]).await;
@@ -130,7 +130,7 @@ async fn commits_are_counted_with_their_pages_and_rows(place: Place) {
 async fn each_retry_is_counted_by_its_reason(place: Place) {
     let (other, actor, generation, mut head) = prepared(&place).await;
     for (fault, expected) in [
-        (&[Some(Fault::Conflict)], &["retry.conflicts", "attempts.retries.conflict"][..]),
+        (&[Some(Fault::Conflict)], &["attempts.conflicts", "attempts.retries.conflict"][..]),
         (&[Some(Fault::TooOld)], &["attempts.retries.tooOld"]),
         (&[Some(Fault::Busy)], &["attempts.retries.busy"]),
         (&[Some(Fault::LostBefore)], &["attempts.retries.lostAnswer", "attempts.lostAnswers.resolved"]),
@@ -145,7 +145,7 @@ async fn each_retry_is_counted_by_its_reason(place: Place) {
         let bytes = [("commits.pageBytes", 4096), stored];
         assert_grown(&before, &after, &grown.chain(committed).chain(bytes).collect::<Vec<_>>());
     }
-    assert_eq!(numbers(&other)["retry.conflicts"], 0);
+    assert_eq!(numbers(&other)["attempts.conflicts"], 0);
 }
 
 async fn a_lost_answer_is_counted_by_what_becomes_of_it(place: Place) {

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, Once};
 use ::tracing::field::{Field, Visit};
 use ::tracing::instrument::WithSubscriber;
 use ::tracing::{Event, Level, Subscriber, span};
-use batondb::engine::{Engine, Outcome, StoreError};
+use batondb::engine::{Engine, Outcome, PinRequest, PointRef, StoreError};
 use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv, Operation};
 use batondb::kv::memory::MemoryKv;
-use batondb::types::{Generation, Txid};
+use batondb::types::{Generation, HistoryPolicy, Txid};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry, Scope};
 
@@ -230,4 +230,45 @@ async fn what_an_operator_has_to_mend_is_an_error_and_what_passes_a_warning() {
         assert_eq!(told.level, Level::WARN);
         assert_has(&told, &["actor=a", "code=\"ERR_UNAVAILABLE\"", "outcome=\"failed\""]);
     }
+}
+
+#[tokio::test]
+async fn what_is_done_with_the_past_is_told_with_its_points() {
+    let (engine, actor, collector) = (faulty(|_| None).await, id("a"), Collector::default());
+    engine.keep_history(Some(HistoryPolicy { keep_all_ms: 0, then: vec![] }));
+    let generation = start(&engine, &actor).await.meta.generation;
+    let first = commit(&engine, &actor, generation, Txid(0), 1..=9, 1).await.unwrap();
+    let pin = PinRequest { name: "first".to_owned(), expires_at_ms: 0 };
+    collector
+        .watch(Box::pin(async {
+            engine.pin(&actor, PointRef::Head, pin).await.unwrap();
+            commit(&engine, &actor, generation, first, [1], 2).await.unwrap();
+            engine.restore(&actor, PointRef::Name("first".to_owned())).await.unwrap();
+            engine.fork(&actor, &id("fork"), PointRef::Head).await.unwrap();
+            engine.flatten(&id("fork")).await.unwrap();
+            assert_eq!(engine.unpin_name(&actor, "first".to_owned()).await, Ok(1));
+            engine.thin(&actor).await.unwrap();
+            engine.restore(&actor, PointRef::Txid(Txid(77))).await.unwrap_err();
+        }))
+        .await;
+    let fields: [(_, &[&str]); 6] = [
+        ("pin", &["actor=a", "at=1", "outcome=\"pinned\""]),
+        ("restore", &["actor=a", "generation=2", "txid=3", "to=1", "undo=2", "outcome=\"restored\""]),
+        ("fork", &["actor=fork", "from=a", "generation=1", "at=3", "outcome=\"forked\""]),
+        ("flatten", &["actor=fork", "pages=9", "outcome=\"flattened\""]),
+        ("unpin", &["actor=a", "pins=1", "outcome=\"unpinned\""]),
+        ("thin", &["actor=a", "outcome=\"thinned\""]),
+    ];
+    for (operation, fields) in fields {
+        let told = collector.named(&format!("{operation}.done")).remove(0);
+        assert_eq!(told.level, Level::DEBUG);
+        assert_has(&told, fields);
+        if operation != "thin" {
+            assert_eq!(told.spans, [operation]);
+        }
+    }
+    let failed = collector.one("restore.failed");
+    assert_eq!((failed.level, failed.spans), (Level::DEBUG, vec!["restore"]));
+    assert!(failed.fields.contains("ERR_NOT_RETAINED"), "{}", failed.fields);
+    assert!(collector.is_calm());
 }

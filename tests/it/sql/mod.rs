@@ -3,6 +3,7 @@
 
 mod costs;
 mod crash;
+mod direct;
 mod doubt;
 mod faults;
 mod fencing;

@@ -1,8 +1,10 @@
 //! copy: copies one committed head of an actor to another store or another id, in pieces.
 //!
-//! The source is only read. The target is taken over, or claimed if it does not exist. All content becomes
-//! visible there as one commit or, if the copy ends early, not at all.
+//! The source is only read, except that a point of it may be pinned meanwhile. The target is taken over, or claimed
+//! if it does not exist. All content becomes visible there as one commit or, if the copy ends early, not at all.
 
+pub(crate) mod piece;
+mod point;
 mod read_back;
 pub(crate) mod reading;
 
@@ -22,8 +24,9 @@ use crate::engine::transfer::claim::{Claimed, claim, displaced};
 use crate::plan::{Content, PendingCleanup};
 use crate::types::{ActorId, Meta, PageCount, PageNumber, runs};
 
+use self::piece::{Next, Part, Piece};
 use self::read_back::ReadBack;
-use self::reading::{Next, Part, Piece, Reading};
+use self::reading::Reading;
 
 /// The result of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +167,7 @@ impl Copying {
         if let Some(stage) = self.stage.take() {
             stage.leave();
         }
-        (self.reading, self.meta) = Reading::begin(&self.source, &self.actor).await?;
+        (self.reading, self.meta) = Reading::begin_firmly(&self.source, &self.actor).await?;
         self.next = Some(PageNumber::FIRST);
         self.content = self.content.is_some().then(Content::default);
         Ok(())

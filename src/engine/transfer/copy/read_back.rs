@@ -17,7 +17,7 @@ use crate::kv::{Isolation, Limits, ReadFn, View};
 use crate::plan::{self, Content, Held};
 use crate::types::{PageCount, PageNumber, PageRange, PageSize, runs};
 
-use super::reading::PIECE_BYTES_MAX;
+use super::piece::PIECE_BYTES_MAX;
 
 /// How far the stage of a copy has been read back.
 pub(crate) struct ReadBack {

@@ -4,7 +4,7 @@
 //! whenever the copy asks for more. Commits of the owner do not disturb it. The read is a future that the
 //! copy polls, on no thread of its own, and it ends when it is dropped. On other backends each piece is a
 //! separate read, and the fence and the head prove that all pieces come from one head. If the head moves, the
-//! copy starts again.
+//! copy starts again: at a point, if the actor keeps history, and then no commit disturbs it any more.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -12,48 +12,26 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, Either, FutureExt, select};
 use tokio::sync::mpsc;
 
-use crate::codec::Head;
 use crate::engine::error::{Failure, StoreError, surface};
 use crate::engine::read::at::At;
 use crate::engine::read::committed;
-use crate::engine::read::rows::{Stored, decode_page, walk};
 use crate::engine::read::slices::{SliceSize, read_slice};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
 use crate::engine::runtime::retry::Retry;
 use crate::kv::{self, Isolation, Limits, ReadFn, View};
 use crate::plan;
-use crate::types::{Meta, Origin, PageCount, PageNumber, PageRange, Txid, runs};
+use crate::types::{Meta, Origin, PageCount, PageNumber, Txid};
 
-/// The maximum size of one piece.
-pub(crate) const PIECE_BYTES_MAX: usize = 4 << 20;
-
-/// Pages of the source, ascending, and where to continue.
-#[derive(Debug)]
-pub(crate) struct Piece {
-    pub(crate) parts: Vec<Part>,
-    pub(crate) next: Option<PageNumber>,
-}
-
-#[derive(Debug)]
-pub(crate) enum Part {
-    Page(PageNumber, Vec<u8>),
-    /// Pages inside the size that were never written.
-    Never(PageRange),
-}
-
-/// What comes next.
-pub(crate) enum Next {
-    Piece(Piece),
-    End,
-    /// The source has another head than at the beginning.
-    Moved,
-}
+use super::piece::{Next, PIECE_BYTES_MAX, Piece, read_piece};
+use super::point::AtPoint;
+use crate::engine::transfer::export::is_better_kept;
 
 /// A source that is being read.
 pub(crate) enum Reading {
     Whole(Whole),
     Slices(Slices),
+    Point(AtPoint),
 }
 
 impl Reading {
@@ -69,6 +47,20 @@ impl Reading {
         Ok((Self::Slices(Slices { source: Arc::clone(source), actor: actor.clone(), at, next }), meta))
     }
 
+    /// Begins to read what commits do not move, if the backend or the actor keeps such a state; otherwise the head,
+    /// as [`Reading::begin`] does. The source is written to: its point is pinned.
+    pub(crate) async fn begin_firmly(source: &Arc<Core>, actor: &Actor) -> Result<(Self, Meta), StoreError> {
+        if is_better_kept(source, &actor.id).await? {
+            match AtPoint::begin(source, actor).await {
+                Ok((point, meta)) => return Ok((Self::Point(point), meta)),
+                // It has lost its history or its pages in between.
+                Err(StoreError::NotRetained { .. } | StoreError::InvalidArg(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Self::begin(source, actor).await
+    }
+
     pub(crate) async fn next(&mut self) -> Result<Next, StoreError> {
         match self {
             Self::Whole(whole) => match whole.next().await.map_err(surfaced)? {
@@ -76,6 +68,7 @@ impl Reading {
                 Some(Told::Begun(_)) | None => Ok(Next::End),
             },
             Self::Slices(slices) => slices.next().await,
+            Self::Point(point) => point.next().await,
         }
     }
 }
@@ -179,7 +172,8 @@ impl ReadFn for WholeRead {
             let mut next = Some(PageNumber::FIRST);
             while let Some(first) = next.filter(|page| head.size_pages.contains(*page)) {
                 let Ok(room) = self.tell.reserve().await else { return Ok(()) };
-                let piece = read_piece(view, &self.actor, &head, first, (self.size, &self.limits)).await?;
+                let at = At::head(&head, &self.limits);
+                let piece = read_piece(view, &self.actor, (head.size_pages, &at), first, self.size).await?;
                 next = piece.next;
                 room.send(Told::Piece(piece));
             }
@@ -235,36 +229,10 @@ impl ReadFn for Slice {
             if (head.txid, head.size_pages) != self.at {
                 return Ok(ControlFlow::Break(()));
             }
-            read_piece(view, &self.actor, &head, self.first, (self.size, &self.limits))
-                .await
-                .map(ControlFlow::Continue)
+            let at = At::head(&head, &self.limits);
+            let piece = read_piece(view, &self.actor, (head.size_pages, &at), self.first, self.size);
+            piece.await.map(ControlFlow::Continue)
         }
         .boxed()
     }
-}
-
-/// The pages from `first` on, which lies inside the size, as many as fit a piece.
-async fn read_piece(
-    view: &dyn View,
-    actor: &Actor,
-    head: &Head,
-    first: PageNumber,
-    (size, limits): (SliceSize, &Limits),
-) -> Result<Piece, Failure> {
-    let rest = runs::first_pages(&[PageRange { first, last: PageNumber::LAST }], head.size_pages, u64::MAX);
-    let run = size.first_of(&rest, head.page_size)[0];
-    let mut parts = Vec::new();
-    walk(view, actor, run, &At::head(head, limits), |stored| {
-        parts.push(match stored {
-            Stored::Never(gap) => Part::Never(gap),
-            Stored::Row { page, txid, key, value } => {
-                let mut data = vec![0; head.page_size.bytes()];
-                decode_page(actor, (page, txid), (key, value), head.page_size, &mut data)?;
-                Part::Page(page, data)
-            }
-        });
-        Ok(())
-    })
-    .await?;
-    Ok(Piece { parts, next: run.last.next() })
 }
