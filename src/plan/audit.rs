@@ -8,7 +8,8 @@ pub use findings::{ActorRows, Audited, PastSummary, Problem, Problems, RowCount,
 
 use self::past::Past;
 use crate::codec::{
-    self, ActorKeys, DecodeError, FenceState, Head, Hints, HistoryRow, Pin, Place, Point, Row, StagePart,
+    self, ActorKeys, DecodeError, FenceState, Head, Hints, HistoryRow, OpenStage, Pin, PinKind, Place, Point,
+    Row, StagePart,
 };
 use crate::types::{ActorId, Generation, PageBits, PageNumber, PageSize, Txid};
 
@@ -81,11 +82,12 @@ impl Audit {
             }
             Ok(Place::Point(txid)) => {
                 let point: Option<Point> = self.of_history(RowKind::Point, Some(txid), key, value);
-                self.past.point(txid, point.is_some_and(|point| point.dropped));
+                self.past.point(txid, point.as_ref());
             }
             Ok(Place::Pin(txid, _)) => {
-                self.of_history::<Pin>(RowKind::Pin, Some(txid), key, value);
-                self.past.pin(txid);
+                let pin: Option<Pin> = self.of_history(RowKind::Pin, Some(txid), key, value);
+                let of_fork = pin.is_some_and(|pin| matches!(pin.kind, PinKind::Fork(_)));
+                self.past.pin(txid, of_fork);
             }
             Ok(Place::Line(begin)) => {
                 if let Some(line) = self.of_history(RowKind::Line, Some(begin), key, value) {
@@ -179,7 +181,10 @@ impl Audit {
         }
         if let Seen::Found(head) = &self.seen.head {
             let (txid, next) = (head.txid, head.next_txid);
-            if let Some(stage) = head.open_stage.filter(|stage| !(txid < stage.txid && stage.txid < next)) {
+            // A restore passes the stage of the owner that it ends: then the rows lie below the line.
+            let is_out =
+                |stage: &OpenStage| !(txid < stage.txid || stage.txid <= head.floor()) || stage.txid >= next;
+            if let Some(stage) = head.open_stage.filter(is_out) {
                 let detail = format!("an open stage {} between txid {txid} and next txid {next}", stage.txid);
                 wrong.push((RowKind::Head, detail));
             }
@@ -233,7 +238,7 @@ impl Audit {
                     self.tell(RowKind::Page, at, Severity::Error, detail);
                 }
             }
-            Some(head) if self.shown == Some(page) => {
+            Some(head) if self.shown == Some(page) || !past::shows(&self.actor, &head, page, txid) => {
                 self.seen.rows.superseded.add(key, value);
                 if head.history.is_none() && !head.unswept {
                     let detail = "an older version that nothing is going to clear".to_owned();
