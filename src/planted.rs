@@ -65,6 +65,24 @@ pub enum Bug {
     DroppedWhole,
     /// Versions that lie between two segments are shown.
     GapRowsShown,
+    /// A start loses against a restore or a fork.
+    LostToNobody,
+    /// Thinning drops what was committed after it had looked at the actor.
+    SurveyTrusted,
+    /// A flattening goes on in whichever line is the newest.
+    FlattenedOnward,
+    /// A fork or a pin does not conflict with the deletion of its actor.
+    ForkPassesDeletion,
+    /// Thinning reads pins without having one in between conflict.
+    PinsPassed,
+    /// Thinning reads lines without having a restore in between conflict.
+    LinesPassed,
+    /// A point is dropped as if the one before it, which is dropped in parts, had passed on nothing.
+    PartsForgotten,
+    /// The lines of an actor that keeps no history go without what they hold of other actors.
+    LinesClearedAlone,
+    /// A restore whose answer was lost tells the head that its first attempt has found.
+    UndoOfFirstAttempt,
 }
 
 #[cfg(feature = "testing")]
@@ -104,6 +122,19 @@ impl Bug {
         Self::DroppedWhole,
         Self::GapRowsShown,
     ];
+
+    /// Those that need two of history's operations at once, or a lost answer: the simulation finds them.
+    pub const OF_HISTORY_AT_ONCE: [Self; 5] = [
+        Self::LostToNobody,
+        Self::SurveyTrusted,
+        Self::FlattenedOnward,
+        Self::ForkPassesDeletion,
+        Self::PinsPassed,
+    ];
+
+    /// Those of them that take it many seeds.
+    pub const RARE: [Self; 4] =
+        [Self::PartsForgotten, Self::LinesPassed, Self::UndoOfFirstAttempt, Self::LinesClearedAlone];
 }
 
 #[cfg(feature = "testing")]

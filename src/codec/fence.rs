@@ -20,7 +20,8 @@ pub enum FenceState {
 pub struct Fence {
     /// The generation of the current owner.
     pub generation: Generation,
-    /// Written by the takeover that raised the generation; a retry of that takeover recognises itself by it.
+    /// Written by the takeover that raised the generation; a retry of that takeover recognises itself by it. A
+    /// restore and a fork leave [`Token::NOBODY`].
     pub owner_token: Token,
     /// Whether the actor exists.
     pub state: FenceState,

@@ -106,6 +106,12 @@ impl Head {
         ancestors
     }
 
+    /// Whether something was committed in this life of the actor. If not, a point at the head's txid is one of an
+    /// earlier life.
+    pub fn has_commits(&self) -> bool {
+        self.txid > self.floor()
+    }
+
     /// Records a commit and forgets the oldest one beyond [`RECENT_COMMITS_MAX`].
     pub fn remember(&mut self, mark: CommitMark) {
         if self.recent.len() >= RECENT_COMMITS_MAX {

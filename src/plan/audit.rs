@@ -9,7 +9,8 @@ pub use findings::{ActorRows, Audited, PastSummary, Problem, Problems, RowCount,
 use self::past::Past;
 use super::shown::Shown;
 use crate::codec::{
-    self, ActorKeys, DecodeError, FenceState, Head, Hints, HistoryRow, Pin, Place, Point, Row, StagePart,
+    self, ActorKeys, DecodeError, FenceState, Head, Hints, HistoryRow, OpenStage, Pin, PinKind, Place, Point,
+    Row, StagePart,
 };
 use crate::types::{ActorId, Generation, PageBits, PageNumber, PageSize, Txid};
 
@@ -63,7 +64,7 @@ impl Audit {
             audit.seen.head = audit.decode(RowKind::Head, &key, value);
         }
         if let Seen::Found(head) = &audit.seen.head {
-            audit.shown.at(head);
+            audit.shown.at(actor, head);
         }
         audit.check_fence_and_head();
         audit
@@ -80,7 +81,7 @@ impl Audit {
         if next.txid < before.txid {
             return false;
         }
-        self.shown.at(&next);
+        self.shown.at(&self.actor, &next);
         self.seen.head = Seen::Found(next);
         self.has_moved = true;
         true
@@ -105,12 +106,13 @@ impl Audit {
             Ok(Place::Point(txid)) => {
                 let point: Option<Point> = self.of_history(RowKind::Point, Some(txid), key, value);
                 self.past.reached(self.seen.head.found());
-                self.past.point(txid, point.is_some_and(|point| point.dropped));
+                self.past.point(txid, point.as_ref());
             }
             Ok(Place::Pin(txid, _)) => {
-                self.of_history::<Pin>(RowKind::Pin, Some(txid), key, value);
+                let pin: Option<Pin> = self.of_history(RowKind::Pin, Some(txid), key, value);
+                let of_fork = pin.is_some_and(|pin| matches!(pin.kind, PinKind::Fork(_)));
                 self.past.reached(self.seen.head.found());
-                self.past.pin(txid);
+                self.past.pin(txid, of_fork);
             }
             Ok(Place::Line(begin)) => {
                 if let Some(line) = self.of_history(RowKind::Line, Some(begin), key, value) {
@@ -209,7 +211,10 @@ impl Audit {
         }
         if let Seen::Found(head) = &self.seen.head {
             let (txid, next) = (head.txid, head.next_txid);
-            if let Some(stage) = head.open_stage.filter(|stage| !(txid < stage.txid && stage.txid < next)) {
+            // A restore passes the stage of the owner that it ends: then the rows lie below the line.
+            let is_out =
+                |stage: &OpenStage| !(txid < stage.txid || stage.txid <= head.floor()) || stage.txid >= next;
+            if let Some(stage) = head.open_stage.filter(is_out) {
                 let detail = format!("an open stage {} between txid {txid} and next txid {next}", stage.txid);
                 wrong.push((RowKind::Head, detail));
             }

@@ -32,7 +32,8 @@ pub use early::{EARLY_PAGES_MAX, Visible, first_early, preload_early, visible};
 pub use fence::{Held, Refusal, check_fence, check_readable, check_writer, meta};
 pub use history::{
     ABSENT_PAGES_MAX, Dropped, ForkPlan, ForkRequest, Keeping, Left, RestorePlan, RestoreRequest, Thinning,
-    UNDO_PIN_MS, Unclean, Versions, drop_points, fork, is_deep, keeps_from_here, restore, settled,
+    UNDO_PIN_MS, Unclean, Versions, drop_points, fork, is_deep, is_unsettled, keeps_from_here, restore,
+    settled,
 };
 pub use migrate::{
     IMPORT_LEASE_MS, ImportPlan, ImportRequest, ResetPlan, begin_import, given_up, is_of_an_import, migrated,
@@ -43,6 +44,6 @@ pub use sqlite_file::{
     FILE_HEADER_BYTES, NotADatabase, SQLITE_MAGIC, SqliteFile, SqliteHeader, is_hot_journal, sqlite_file,
 };
 pub use stage::{FinalizeRequest, StagePlan, StageRequest, check_part, finalize, open_stage};
-pub use takeover::{TakeoverPlan, TakeoverRequest, takeover};
+pub use takeover::{TakeoverPlan, TakeoverRequest, is_owned, takeover};
 pub use usage::{HistoryTally, HistoryUsage};
 pub use v1_data::{V1_BYTES_MAX, V1_CHUNK_BYTES, V1Error, V1File, V1Layout, V1Place, V1Sizes};

@@ -1,7 +1,7 @@
 //! Which of an actor's own page versions its head shows.
 
 use crate::codec::Head;
-use crate::types::{PageCount, PageNumber, Txid};
+use crate::types::{ActorId, PageCount, PageNumber, Txid};
 
 /// Versions above `from`, up to `to`, of pages up to `pages_max`.
 #[derive(Debug, Clone, Copy)]
@@ -22,14 +22,14 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// Continues with what this head shows.
-    pub fn at(&mut self, head: &Head) {
+    /// Continues with what this head of the actor shows.
+    pub fn at(&mut self, actor: &ActorId, head: &Head) {
         self.segments.clear();
         self.segments.push(Own { from: head.floor(), to: head.txid, pages_max: head.size_pages });
         let mut pages_max = head.size_pages;
         for segment in head.history.iter().flat_map(|history| &history.lineage.below) {
             pages_max = pages_max.min(segment.pages_max);
-            if segment.actor.is_none() {
+            if segment.actor.as_ref().is_none_or(|other| other == actor) {
                 self.segments.push(Own { from: segment.from, to: segment.to, pages_max });
             }
         }
@@ -64,7 +64,7 @@ mod tests {
         let size_pages = PageCount(3);
         let head = Head { txid: Txid(8), size_pages, history: Some(Box::new(history)), ..Head::empty() };
         let mut shown = Shown::default();
-        shown.at(&head);
+        shown.at(&ActorId::new("a").unwrap(), &head);
         let versions = [(1, 8), (1, 7), (1, 2), (2, 6), (2, 4), (2, 3), (2, 1), (3, 5), (3, 3), (4, 8)];
         let seen: Vec<(u32, u64)> =
             versions.into_iter().filter(|(number, txid)| shown.shows(page(*number), Txid(*txid))).collect();

@@ -31,6 +31,12 @@ pub enum TakeoverPlan {
     MigrationIncomplete,
 }
 
+/// Whether somebody may own a live actor at its generation. Neither an import of v1 data that was finished is an owner
+/// to lose against, nor a restore or a fork.
+pub fn is_owned(fence: &Fence) -> bool {
+    !is_of_an_import(fence) && (fence.owner_token != Token::NOBODY || planted::has(Bug::LostToNobody))
+}
+
 /// Decides a start.
 pub fn takeover(fence: Option<&Fence>, request: TakeoverRequest) -> TakeoverPlan {
     let fresh = |generation: Generation| Fence {
@@ -52,10 +58,7 @@ pub fn takeover(fence: Option<&Fence>, request: TakeoverRequest) -> TakeoverPlan
         Some(fence) if fence.origin == Origin::MigratingFromV1 && !planted::has(Bug::ImportIgnored) => {
             TakeoverPlan::MigrationIncomplete
         }
-        // Neither is an import that was finished meanwhile.
-        Some(fence) if fence.generation > request.noted && !is_of_an_import(fence) => {
-            TakeoverPlan::Lost(*fence)
-        }
+        Some(fence) if fence.generation > request.noted && is_owned(fence) => TakeoverPlan::Lost(*fence),
         Some(fence) => TakeoverPlan::Win(Fence {
             generation: fence.generation.next(),
             owner_token: request.token,
@@ -115,6 +118,13 @@ mod tests {
             takeover(Some(&won), TakeoverRequest { token: Token([8; 16]), ..start(5) }),
             TakeoverPlan::Lost(won)
         );
+    }
+
+    #[test]
+    fn a_restore_is_no_owner_to_lose_against() {
+        let restored = Fence { owner_token: Token::NOBODY, ..fence(5) };
+        let TakeoverPlan::Win(won) = takeover(Some(&restored), start(4)) else { panic!("nobody owns it") };
+        assert_eq!((won.generation, won.owner_token), (Generation(6), Token([9; 16])));
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub struct HistoryUsage {
 /// counted as they were then.
 #[derive(Debug)]
 pub struct HistoryTally {
+    actor: ActorId,
     keys: ActorKeys,
     shown: Shown,
     head: Head,
@@ -38,13 +39,19 @@ impl HistoryTally {
     /// Begins.
     pub fn new(actor: &ActorId) -> Self {
         let usage = HistoryUsage::default();
-        Self { keys: ActorKeys::new(actor), shown: Shown::default(), head: Head::empty(), usage }
+        Self {
+            actor: actor.clone(),
+            keys: ActorKeys::new(actor),
+            shown: Shown::default(),
+            head: Head::empty(),
+            usage,
+        }
     }
 
     /// The head at which the next rows are read.
     pub fn at(&mut self, head: &Head) {
         if self.head != *head {
-            self.shown.at(head);
+            self.shown.at(&self.actor, head);
             self.usage.ancestors = head.ancestors();
             self.head = head.clone();
         }

@@ -26,11 +26,10 @@ impl Inner {
                 == (meta.generation.0, meta.head_txid.0, meta.size_pages.0)
     }
 
-    /// Whether a row of its actor was damaged, at some moment while the operation ran.
-    fn is_damaged(&self, id: OpId) -> bool {
-        let op = &self.ops[id];
-        let (times, damaged) = self.actors[op.actor].damage;
-        let (times_before, damaged_before) = op.damage;
+    /// Whether a row was damaged, at some moment while the operation ran.
+    pub fn is_damaged(&self, id: OpId) -> bool {
+        let (times, damaged) = self.damage_near(self.ops[id].actor);
+        let (times_before, damaged_before) = self.ops[id].damage;
         damaged || damaged_before || times > times_before
     }
 
@@ -92,7 +91,8 @@ impl Inner {
         if outcome == Outcome::Lost {
             let winner = self.actors[actor].won.get(&meta.generation.0);
             let raced = winner.is_some_and(|(op, at)| *op != id && *at > begun)
-                && !self.is_of_an_import(actor, meta.generation.0);
+                && !self.is_of_an_import(actor, meta.generation.0)
+                && !self.is_nobodys(actor, meta.generation.0);
             ensure!(raced, "lost against nobody: {meta:?}, won by {winner:?}");
         } else {
             let raised = self.ops[id].raised;
@@ -266,7 +266,10 @@ impl Inner {
                 });
                 differs && seen.is_some()
             }
-            StoreError::NotFound { .. } => self.moment(id, |state, _| !state.live).is_some(),
+            StoreError::NotFound { actor } => {
+                let whose = self.shadow.index_of(actor).unwrap_or(op.actor);
+                self.window_of(id, whose).iter().any(|state| !state.live)
+            }
             // Somebody else took over, or the own stage was rolled back by another holder.
             StoreError::ConcurrentTakeover { .. } => match op.what {
                 What::Migrate(_) | What::Prepare => self.is_displaced(id),
@@ -278,10 +281,10 @@ impl Inner {
                     |state: State, _: &Version| state.live && state.origin != Origin::MigratingFromV1;
                 matches!(op.what, What::Migrate(_) | What::Prepare) && self.moment(id, has_data).is_some()
             }
-            StoreError::MigrationIncomplete { .. } => {
-                let migrating =
-                    |state: State, _: &Version| state.live && state.origin == Origin::MigratingFromV1;
-                self.moment(id, migrating).is_some()
+            StoreError::MigrationIncomplete { actor } => {
+                let whose = self.shadow.index_of(actor).unwrap_or(op.actor);
+                let migrating = |state: &State| state.live && state.origin == Origin::MigratingFromV1;
+                self.window_of(id, whose).iter().any(migrating)
             }
             StoreError::Unavailable(message) => {
                 let versions: BTreeSet<usize> = self.window(id).iter().map(|state| state.version).collect();
@@ -292,11 +295,13 @@ impl Inner {
                 let has_pages = |state: State, version: &Version| state.live && version.size > 0;
                 match op.what {
                     What::Import(_) => message.contains("already") && self.moment(id, has_pages).is_some(),
+                    What::Fork(..) | What::Pin(_) => self.is_history_so(id, error),
                     // Of another page size since an import, which also moved the head.
                     _ => false,
                 }
             }
             StoreError::Corrupt { actor, .. } => actor.is_some() && self.is_damaged(id),
+            StoreError::NotRetained { .. } | StoreError::Exists { .. } => self.is_history_so(id, error),
             StoreError::Closed => self.closed.contains(&op.owner),
             _ => false,
         };
@@ -306,7 +311,7 @@ impl Inner {
 }
 
 /// Every page is the one that this version has, and zeros where it has none.
-fn pages_fit(pages: &PageSet, version: &Version) -> Verdict {
+pub fn pages_fit(pages: &PageSet, version: &Version) -> Verdict {
     let zeros = hash(&vec![0; pages.page_size.bytes()]);
     for (page, bytes) in pages.pages.iter().zip(pages.data.chunks_exact(pages.page_size.bytes())) {
         let expected = version.pages.get(&page.get()).copied().unwrap_or(zeros);

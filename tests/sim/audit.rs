@@ -2,12 +2,11 @@
 //! Pure functions: they know nothing of who did it.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use batondb::codec::{CommitMark, Fence, FenceState, Head, RECENT_COMMITS_MAX};
 use batondb::types::{Origin, PageCount, Token};
 
-use crate::content::Content;
 use crate::shadow::Rows;
 
 macro_rules! ensure {
@@ -125,7 +124,10 @@ pub enum HeadStep {
 }
 
 /// Txids rise and are never used twice; marks have no gaps; a stage ends as it began (G3, G4, G7).
-pub fn head_step(before: &Head, after: &Head, deleted: bool) -> Result<HeadStep, String> {
+///
+/// A head that comes with a new fence is that of a restore or a fork: it passes the stage of a former owner, whose
+/// rows lie between two segments.
+pub fn head_step(before: &Head, after: &Head, (deleted, fenced): (bool, bool)) -> Result<HeadStep, String> {
     ensure!(after.next_txid > after.txid, "the next txid is not above the head: {after:?}");
     ensure!(after.next_txid >= before.next_txid, "txids go back: {before:?} to {after:?}");
     if after.txid == before.txid {
@@ -133,6 +135,8 @@ pub fn head_step(before: &Head, after: &Head, deleted: bool) -> Result<HeadStep,
         stage_step(before, after)?;
         if deleted {
             let emptied = (after.size_pages, after.untrimmed_above) == (PageCount(0), Some(PageCount(0)));
+            // Somebody shows some of its states.
+            let emptied = emptied || (after.size_pages == PageCount(0) && after.keeps());
             // What was empty before is left as it is.
             ensure!(
                 emptied || (before == after && after.size_pages.0 == 0),
@@ -144,9 +148,10 @@ pub fn head_step(before: &Head, after: &Head, deleted: bool) -> Result<HeadStep,
         ensure!(kept, "the size changed without a commit: {before:?} to {after:?}");
         return Ok(HeadStep::Tidied);
     }
-    let staged = before.open_stage.is_some();
-    ensure!(after.open_stage.is_none(), "a commit left a stage open: {before:?} to {after:?}");
-    match before.open_stage {
+    let staged = before.open_stage.is_some() && !fenced;
+    let passed = fenced && after.open_stage == before.open_stage;
+    ensure!(after.open_stage.is_none() || passed, "a commit left a stage open: {before:?} to {after:?}");
+    match before.open_stage.filter(|_| !fenced) {
         None => {
             ensure!(after.txid == before.next_txid, "a commit took a txid at will: {before:?} to {after:?}");
         }
@@ -181,39 +186,30 @@ fn stage_step(before: &Head, after: &Head) -> Result<(), String> {
     Ok(())
 }
 
-/// What the head shows, page by page.
-pub fn visible(rows: &Rows) -> BTreeMap<u32, Content> {
-    let head = rows.head();
-    let mut shown = BTreeMap::new();
-    for (&(page, Reverse(txid)), &(_, content)) in &rows.pages {
-        if page <= head.size_pages.0 && txid <= head.txid.0 {
-            shown.entry(page).or_insert(content);
-        }
-    }
-    shown
-}
-
 /// Rows that nobody sees are noted as debts in the head, so that none of them can ever show (G4).
 pub fn cleanups_are_noted(rows: &Rows) -> Result<(), String> {
     let head = rows.head();
     let stage = head.open_stage.map(|stage| stage.txid.0);
+    let has_past = head.history.is_some();
     for &(page, Reverse(txid)) in rows.pages.keys() {
         if txid > head.txid.0 {
             ensure!(
                 stage == Some(txid),
                 "page {page} at {txid} lies above the head without a stage: {head:?}"
             );
-        } else if page > head.size_pages.0 {
+        } else if page > head.size_pages.0 && !has_past {
             let noted = head.untrimmed_above.is_some_and(|above| page > above.0);
             ensure!(noted, "page {page} at {txid} lies beyond the size and nobody knows: {head:?}");
         }
     }
     for &(txid, part) in rows.manifests.keys() {
-        let known = if txid > head.txid.0 { stage == Some(txid) } else { head.unswept };
+        let named = head.keeps() && rows.past.points.get(&txid).is_some_and(|point| point.in_parts);
+        let known = stage == Some(txid) || (txid <= head.txid.0 && (head.unswept || named));
         ensure!(known, "the manifest {txid}/{part} is left and nobody knows: {head:?}");
     }
     let sizes_fit = rows.pages.iter().all(|(&(page, Reverse(txid)), &(size, _))| {
-        txid > head.txid.0 || page > head.size_pages.0 || size == head.page_size || head.unswept
+        let hidden = txid > head.txid.0 || page > head.size_pages.0;
+        hidden || size == head.page_size || head.unswept || has_past
     });
     ensure!(sizes_fit, "pages of another size than the head's: {head:?}");
     Ok(())
@@ -225,11 +221,14 @@ pub fn nothing_is_left(rows: &Rows) -> Result<(), String> {
     let settled = (head.open_stage, head.untrimmed_above, head.unswept) == (None, None, false);
     ensure!(settled, "debts are left: {head:?}");
     ensure!(rows.manifests.is_empty(), "manifests are left: {:?}", rows.manifests);
-    let shown = visible(rows).len();
+    let shown: BTreeSet<u32> = rows.pages.keys().map(|(page, _)| *page).collect();
+    let beyond = shown.iter().any(|page| *page > head.size_pages.0);
     ensure!(
-        rows.pages.len() == shown,
-        "{} rows of pages are stored, {shown} show: {rows:?}",
-        rows.pages.len()
+        rows.pages.len() == shown.len() && !beyond,
+        "{} rows of {} pages are stored: {rows:?}",
+        rows.pages.len(),
+        shown.len()
     );
+    ensure!(rows.past.is_empty(), "history is left: {rows:?}");
     Ok(())
 }

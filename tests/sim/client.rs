@@ -17,6 +17,7 @@ use futures::future::BoxFuture;
 
 use crate::content::{self, PAGE_BYTES, page_size};
 use crate::draw::Draw;
+use crate::history::PastHabits;
 use crate::process::ProcessEnv;
 use crate::world::{Change, OpId, What, World};
 
@@ -53,6 +54,7 @@ pub struct Habits {
     pub migrations: u64,
     /// Calls that are given up half way.
     pub given_up: u64,
+    pub past: PastHabits,
 }
 
 pub struct Client {
@@ -104,12 +106,19 @@ impl Client {
     }
 
     async fn step(&mut self, actor: usize) {
+        // Here and below: the draw is left out where there is none of it.
+        if self.habits.past.share > 0 && self.draw.in_1000(self.habits.past.share) {
+            return self.history().await;
+        }
+        // What forks are made as is left to them.
+        if actor >= self.habits.past.forks_from && !self.world.lock().live().contains(&actor) {
+            return self.fork_as(actor, 0).await;
+        }
         if let Some(doubt) = self.doubts.remove(&actor) {
             return self.resolve(actor, doubt).await;
         }
         let Habits { starts, deletions, imports, migrations, .. } = self.habits;
         let Some(held) = self.held.get(&actor).copied() else {
-            // The draw is left out where there are none.
             let migrates = migrations > 0 && self.draw.in_1000(migrations);
             return if migrates { self.migrations(actor).await } else { self.start(actor).await };
         };
@@ -126,7 +135,7 @@ impl Client {
     }
 
     /// Waits for a call, or gives it up half way.
-    async fn attend<T>(&mut self, call: BoxFuture<'_, T>) -> Option<T> {
+    pub async fn attend<T>(&mut self, call: BoxFuture<'_, T>) -> Option<T> {
         let polls = if self.draw.in_1000(self.habits.given_up) { self.draw.below(12) } else { u64::MAX };
         wait(call, polls).await
     }
@@ -259,7 +268,7 @@ impl Client {
         }
     }
 
-    async fn delete(&mut self, actor: usize) {
+    pub async fn delete(&mut self, actor: usize) {
         let id = self.world.begin(self.env.owner, actor, What::Delete);
         let (engine, name) = (Arc::clone(&self.engine), self.actors[actor].clone());
         let answer = self.attend(Box::pin(async move { engine.delete(&name).await })).await;

@@ -12,6 +12,7 @@ mod client;
 mod content;
 mod damage;
 mod draw;
+mod history;
 mod ledger;
 mod mutants;
 mod network;

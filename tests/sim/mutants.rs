@@ -6,14 +6,28 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use batondb::planted::{Bug, plant};
 
 use crate::campaign::SEEDS;
-use crate::simulation::simulate;
+use crate::history::{Favourite, PastSetting};
+use crate::simulation::simulate_with;
+
+/// Where a bug is looked for: a seed of which two things at once, if two have to meet.
+fn past(bug: Bug, seed: u64) -> PastSetting {
+    use Favourite::{Deletions, Flattening, Forks, Pins, Restores, Thinning};
+    match bug {
+        Bug::ForkPassesDeletion => PastSetting::of(seed, [Forks, Deletions]),
+        Bug::FlattenedOnward => PastSetting::of(seed, [Restores, Flattening]),
+        Bug::LinesPassed | Bug::UndoOfFirstAttempt => PastSetting::of(seed, [Restores, Thinning]),
+        Bug::PinsPassed => PastSetting::of(seed, [Pins, Thinning]),
+        _ if Bug::ALL.contains(&bug) => PastSetting::default(),
+        _ => PastSetting::some(seed),
+    }
+}
 
 /// The first seed that finds the bug, and what it finds.
 fn find(bug: Bug) -> Option<(u64, String)> {
     let directory = tempfile::tempdir().unwrap();
     (1..=SEEDS).find_map(|seed| {
         plant(Some(bug));
-        let report = simulate(seed, directory.path());
+        let report = simulate_with(past(bug, seed), seed, directory.path());
         plant(None);
         Some((seed, report.violation?))
     })
@@ -21,12 +35,23 @@ fn find(bug: Bug) -> Option<(u64, String)> {
 
 #[test]
 fn each_planted_bug_is_found() {
+    let bugs = Bug::ALL.into_iter().chain(Bug::OF_HISTORY).chain(Bug::OF_HISTORY_AT_ONCE);
+    find_all(&bugs.collect::<Vec<_>>());
+}
+
+#[test]
+#[ignore = "it takes minutes, and tests/it/history/at_once.rs has most of them"]
+fn each_rare_bug_is_found() {
+    find_all(&Bug::RARE);
+}
+
+fn find_all(bugs: &[Bug]) {
     let (next, missed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                while let Some(&bug) = Bug::ALL.get(next.fetch_add(1, Ordering::SeqCst)) {
+                while let Some(&bug) = bugs.get(next.fetch_add(1, Ordering::SeqCst)) {
                     match find(bug) {
                         Some((seed, found)) => {
                             let found: String = found.chars().take(150).collect();

@@ -13,7 +13,7 @@ use crate::scheduler::{Owner, Scheduler};
 use crate::world::World;
 
 /// Somewhere in November 2023.
-const EPOCH_MS: u64 = 1_700_000_000_000;
+pub const EPOCH_MS: u64 = 1_700_000_000_000;
 
 /// The time, chance and tasks of one process.
 pub struct ProcessEnv {

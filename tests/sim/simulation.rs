@@ -18,6 +18,7 @@ use crate::client::{Client, Habits};
 use crate::content::{PAGE_BYTES, hash, page_bytes, page_size};
 use crate::damage::Damage;
 use crate::draw::Draw;
+use crate::history::{PastHabits, PastSetting, stock};
 use crate::network::{Network, Store, Weather};
 use crate::process::ProcessEnv;
 use crate::scheduler::{Ended, Scheduler, WORLD};
@@ -65,6 +66,7 @@ impl Setting {
                 imports: draw.of(&[0, 40, 100]),
                 migrations: draw.of(&[0, 0, 300, 700]),
                 given_up: harm(draw, &[0, 0, 40, 200]),
+                past: PastHabits::default(),
             },
             weather: Weather {
                 lost: harm(draw, &[0, 20, 120]),
@@ -99,6 +101,7 @@ struct Simulation {
     world: World,
     store: Arc<Store>,
     setting: Setting,
+    past: PastSetting,
     actors: Arc<Vec<ActorId>>,
     directory: Arc<PathBuf>,
     draw: Mutex<Draw>,
@@ -119,14 +122,25 @@ pub struct Report {
 
 /// Runs the simulation of a seed. Files lie in `directory` while they are imported.
 pub fn simulate(seed: u64, directory: &std::path::Path) -> Report {
+    simulate_with(PastSetting::new(seed), seed, directory)
+}
+
+/// Runs the simulation of a seed with this much history.
+pub fn simulate_with(past: PastSetting, seed: u64, directory: &std::path::Path) -> Report {
     let mut draw = Draw::new(seed);
-    let setting = Setting::new(&mut draw);
+    let mut setting = Setting::new(&mut draw);
     let scheduler = Scheduler::new(draw.fork());
     let names = ["a", "a\0", "b"].into_iter().take(setting.actors as usize);
+    let names = names.chain(["fork", "fork/2"].into_iter().take(past.forks as usize));
     let names = names.chain(setting.sql.then_some("sql"));
+    setting.habits.past = past.habits;
+    if past.is_on {
+        setting.habits.past.forks_from = setting.habits.actors;
+    }
+    setting.habits.actors += past.forks as usize;
     let actors: Vec<ActorId> = names.map(|name| ActorId::new(name).unwrap()).collect();
-    let world = World::new(&actors);
-    world.tell(format!("seed {seed}: {setting:?}"));
+    let world = World::new(&actors, &scheduler, past.is_on);
+    world.tell(format!("seed {seed}: {setting:?} {past:?}"));
     let memory = MemoryKv::with_versions_kept(setting.versions_kept).with_limits(setting.limits);
     let store = Store { memory, concurrency: setting.concurrency, line: Arc::default() };
     let simulation = Arc::new(Simulation {
@@ -134,6 +148,7 @@ pub fn simulate(seed: u64, directory: &std::path::Path) -> Report {
         world: world.clone(),
         store: Arc::new(store),
         setting,
+        past,
         actors: Arc::new(actors),
         directory: Arc::new(directory.to_owned()),
         draw: Mutex::new(draw),
@@ -227,6 +242,9 @@ impl Simulation {
             }
             process.env.sleep(Duration::from_millis(100)).await;
         };
+        if self.past.policy.is_some() {
+            engine.keep_history(self.past.policy.clone());
+        }
         *process.engine.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&engine));
         for _ in 0..self.setting.clients {
             let parts = (&engine, &process.env, &self.world);
@@ -350,6 +368,10 @@ impl Simulation {
             self.world.judge(&format!("taking stock of actor {actor}"), verdict);
         }
         engine.idle().await;
+        if self.past.is_on {
+            let verdict = self.take_stock_of_the_past(owner, &engine).await;
+            self.world.judge("taking stock of the past", verdict);
+        }
         self.world.judge("verifying what is left", nothing_is_wrong(&engine).await);
         engine.close().await;
         for actor in 0..self.actors.len() {
@@ -357,6 +379,14 @@ impl Simulation {
             self.world.judge(&format!("what is left of actor {actor}"), verdict);
         }
         self.world.count("taken stock");
+    }
+
+    async fn take_stock_of_the_past(&self, owner: u32, engine: &Engine) -> Result<(), String> {
+        for (actor, name) in self.actors.iter().enumerate() {
+            stock::read_everything(&self.world, owner, (actor, name), engine).await;
+        }
+        nothing_is_wrong(engine).await?;
+        stock::end_history(&self.world, owner, &self.actors, engine).await
     }
 
     async fn take_stock_of(&self, actor: usize, process: &Process, engine: &Engine) -> Result<(), String> {

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use batondb::engine::PointRef;
 use batondb::kv::{KvError, Mutations};
 use batondb::types::{ActorId, Origin, PageSize, Token};
 
 use crate::burst::Burst;
 use crate::content::Content;
-use crate::scheduler::{TaskId, current_task};
+use crate::history::Lives;
+use crate::scheduler::{Scheduler, TaskId, current_task};
 use crate::shadow::Shadow;
 
 pub type OpId = usize;
@@ -47,6 +49,10 @@ pub struct ActorLog {
     pub won: BTreeMap<u64, (OpId, usize)>,
     /// How often one of its rows was damaged, and whether one is.
     pub damage: (u32, bool),
+    /// The version of each commit: the states that may be kept.
+    pub copies: BTreeMap<u64, usize>,
+    /// Which of them were kept when.
+    pub lives: Lives,
 }
 
 /// A change that somebody wants to commit.
@@ -82,6 +88,11 @@ pub enum What {
     Prepare,
     /// The reset of one.
     Reset,
+    Restore(PointRef),
+    /// A fork of this actor.
+    Fork(usize, PointRef),
+    Pin(PointRef),
+    Unpin,
     Other(&'static str),
 }
 
@@ -93,14 +104,22 @@ pub struct Op {
     pub what: What,
     /// The state of the actor when it began.
     pub begun: usize,
+    /// The states of all actors, and how many transactions there had been.
+    pub begun_all: Vec<usize>,
+    pub begun_at: u64,
     /// The generation that it raised the fence to.
     pub raised: Option<u64>,
     /// The txid of its commit, and the state after it.
     pub committed: Option<(u64, usize)>,
+    /// The head before its commit, and the points that it has pinned.
+    pub head_before: u64,
+    pub pinned: BTreeSet<u64>,
+    /// How many pins it has removed.
+    pub unpinned: usize,
     /// Backend operations that failed, and those among them whose outcome is unknown.
     pub faults: u32,
     pub unknown: u32,
-    /// How often its actor had been damaged when it began, and whether it was then.
+    /// How often a row had been damaged when it began, and whether one was then.
     pub damage: (u32, bool),
     /// Its caller was told that it did not take place.
     pub ruled_out: bool,
@@ -122,6 +141,11 @@ pub struct Inner {
     pub tally: BTreeMap<&'static str, u64>,
     /// The processes whose stores were closed.
     pub closed: BTreeSet<u32>,
+    /// How many transactions there have been.
+    pub moment: u64,
+    pub scheduler: Scheduler,
+    /// Whether there are forks and the like.
+    pub has_past: bool,
 }
 
 /// A handle on the history.
@@ -129,7 +153,7 @@ pub struct Inner {
 pub struct World(Arc<Mutex<Inner>>);
 
 impl World {
-    pub fn new(actors: &[ActorId]) -> Self {
+    pub fn new(actors: &[ActorId], scheduler: &Scheduler, has_past: bool) -> Self {
         let nothing =
             || Version { txid: 0, size: 0, page_size: PageSize::DEFAULT, pages: Arc::default(), table: None };
         let log = || ActorLog {
@@ -137,6 +161,8 @@ impl World {
             states: vec![State { generation: 0, live: false, origin: Origin::Native, version: 0 }],
             won: BTreeMap::new(),
             damage: (0, false),
+            copies: BTreeMap::new(),
+            lives: Lives::default(),
         };
         Self(Arc::new(Mutex::new(Inner {
             actors: actors.iter().map(|_| log()).collect(),
@@ -149,6 +175,9 @@ impl World {
             violation: None,
             tally: BTreeMap::new(),
             closed: BTreeSet::new(),
+            moment: 0,
+            scheduler: scheduler.clone(),
+            has_past,
         })))
     }
 
@@ -212,7 +241,9 @@ impl World {
         let mut inner = self.lock();
         let id = inner.ops.len();
         let begun = inner.actors[actor].states.len() - 1;
-        let damage = inner.actors[actor].damage;
+        let damage = inner.damage_near(actor);
+        let begun_all = inner.actors.iter().map(|log| log.states.len() - 1).collect();
+        let begun_at = inner.moment;
         inner.trace.push(format!("{id}: process {owner}, actor {actor}: {}", short(&what)));
         inner.tasks.insert(current_task(), id);
         inner.ops.push(Op {
@@ -220,8 +251,13 @@ impl World {
             actor,
             what,
             begun,
+            begun_all,
+            begun_at,
             raised: None,
             committed: None,
+            head_before: 0,
+            pinned: BTreeSet::new(),
+            unpinned: 0,
             faults: 0,
             unknown: 0,
             damage,
@@ -271,6 +307,16 @@ fn short(what: &What) -> String {
 }
 
 impl Inner {
+    /// How often a row was damaged that the actor may show, and whether one is: one of its own, or, where there
+    /// are forks, any.
+    pub fn damage_near(&self, actor: usize) -> (u32, bool) {
+        if !self.has_past {
+            return self.actors[actor].damage;
+        }
+        let damages = self.actors.iter().map(|log| log.damage);
+        damages.fold((0, false), |(times, now), damage| (times + damage.0, now || damage.1))
+    }
+
     fn current_op(&self) -> Option<OpId> {
         let task = current_task();
         self.tasks.get(self.threads.get(&task).unwrap_or(&task)).copied()

@@ -50,7 +50,8 @@ pub(crate) fn after_commit(core: &Arc<Core>, actor: &Actor, generation: Generati
 /// belongs to a former owner.
 pub(crate) fn in_background(core: &Arc<Core>, actor: &Actor, generation: Generation, head: &Head) {
     let is_rested = || core.background.is_rested(&actor.id, core.env.elapsed());
-    let thin = head.keeps() && head.txid.0.is_multiple_of(COMMITS_A_THINNING) && is_rested();
+    let thins = head.keeps() && head.txid.0.is_multiple_of(COMMITS_A_THINNING);
+    let thin = (thins || plan::is_unsettled(head)) && is_rested();
     let flatten = plan::is_deep(head) && is_rested();
     let pending = plan::pending_cleanups(head).map(|pending| Task::CleanUp(generation, pending));
     let history = thin.then_some(Task::Thin).into_iter().chain(flatten.then_some(Task::Flatten));

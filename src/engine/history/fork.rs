@@ -1,10 +1,10 @@
 //! fork: a new actor that shows a point of another one, in one transaction of a few rows.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::codec::{HistoryRow, Pin, PinKind};
+use crate::codec::{Head, HistoryRow, Pin, PinKind};
 use crate::engine::commit::cleanup;
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::retention::rows;
@@ -13,10 +13,10 @@ use crate::engine::runtime::core::Core;
 use crate::kv::{Decision, Isolation, Mutations, TransactionFn, View};
 use crate::plan::{self, ForkPlan, ForkRequest};
 use crate::planted::{self, Bug};
-use crate::types::{ActorId, Generation, HistoryPolicy, Token, Txid};
+use crate::types::{ActorId, HistoryPolicy, Token, Txid};
 
 use super::api::{Forked, PointRef};
-use super::pins::{Held, Pending, hold};
+use super::pins::{Held, Noted, Pending, hold};
 
 struct Fork {
     source: Actor,
@@ -26,7 +26,10 @@ struct Fork {
     now_ms: u64,
     /// The store's history.
     policy: Option<HistoryPolicy>,
-    noted: OnceLock<Txid>,
+    noted: Noted,
+    /// The commit of each attempt, and what it would have done. Of one whose answer was lost this tells what it has
+    /// done.
+    tried: Mutex<Vec<(Txid, Forked)>>,
 }
 
 enum Forking {
@@ -46,6 +49,9 @@ impl TransactionFn for Fork {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Forking>, Failure>> {
         async move {
             let (fence, head) = self.child.fence_and_head(view, Isolation::Serializable).await?;
+            if let Some(done) = self.done(view, &head).await? {
+                return Ok(Decision::answer(Forking::Done(done)));
+            }
             let held = hold(view, &self.source, &self.at, &self.noted, self.now_ms).await?;
             let Held { txid: at, point, mut mutations, head: source_head } = match held {
                 Ok(held) => held,
@@ -65,10 +71,6 @@ impl TransactionFn for Fork {
                 keeps,
             };
             match plan::fork(fence.as_ref(), &head, (&point, &line), &request) {
-                ForkPlan::Already => {
-                    let generation = fence.map_or(Generation::NONE, |fence| fence.generation);
-                    Ok(Decision::answer(Forking::Done(Forked { generation, at })))
-                }
                 ForkPlan::Exists => Err(StoreError::Exists { actor: self.child.id.clone() }.into()),
                 ForkPlan::CleanupPending(generation, pending) => {
                     Ok(Decision::answer(Forking::Child((generation, pending))))
@@ -89,6 +91,7 @@ impl TransactionFn for Fork {
                     self.pin_segments(&mut mutations, &line);
                     self.take_hints(view, &mut mutations).await?;
                     let forked = Forked { generation: fence.generation, at };
+                    self.tried.lock().unwrap_or_else(PoisonError::into_inner).push((head.txid, forked));
                     Ok(Decision::write(mutations, Forking::Done(forked)))
                 }
             }
@@ -98,6 +101,21 @@ impl TransactionFn for Fork {
 }
 
 impl Fork {
+    /// What an earlier attempt has done. The child's head forgets its mark once others have committed; then the pin
+    /// on the source tells.
+    async fn done(&self, view: &dyn View, child: &Head) -> Result<Option<Forked>, Failure> {
+        let tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Of attempts at the same head, an earlier one that had another generation before it was refused.
+        for (txid, forked) in tried.into_iter().rev() {
+            let is_marked = child.recent.iter().any(|mark| mark.token == self.token && mark.txid == txid);
+            let pin = self.source.keys.pin(forked.at, self.token);
+            if is_marked || view.get(&pin, Isolation::Snapshot).await?.is_some() {
+                return Ok(Some(forked));
+            }
+        }
+        Ok(None)
+    }
+
     /// The child pins every segment by itself, so that no change of its ancestors' users can take rows away
     /// from under it.
     fn pin_segments(&self, mutations: &mut Mutations, line: &crate::codec::Lineage) {
@@ -142,7 +160,8 @@ pub(crate) async fn fork(
         token: core.env.token(),
         now_ms: core.env.now_ms(),
         policy: core.history().cloned(),
-        noted: OnceLock::new(),
+        noted: Noted::default(),
+        tried: Mutex::default(),
     });
     loop {
         match core.decide(&body).await? {

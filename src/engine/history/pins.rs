@@ -1,6 +1,7 @@
 //! Pins: what keeps a point, whatever the policy says.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, try_join};
 
@@ -13,6 +14,7 @@ use crate::engine::runtime::core::Core;
 use crate::engine::runtime::metrics;
 use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View};
 use crate::plan::{self, PendingCleanup, Unclean};
+use crate::planted::{self, Bug};
 use crate::types::{ActorId, Generation, PageCount, Token, Txid};
 
 use super::api::{PinRequest, PointRef};
@@ -30,20 +32,36 @@ pub(super) struct Held {
     pub(super) head: Head,
 }
 
+/// The point that the last attempt of an operation was about.
+#[derive(Default)]
+pub(super) struct Noted(Mutex<Option<Txid>>);
+
+impl Noted {
+    fn get(&self) -> Option<Txid> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, txid: Txid) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(txid);
+    }
+}
+
 /// Finds the point that an operation is about, guarded against being dropped. The head of an actor without
-/// history becomes one. `noted` remembers the txid for another attempt.
+/// history becomes one. `noted` remembers the txid for another attempt, so that one whose answer was lost does not pin
+/// another point.
 pub(super) async fn hold(
     view: &dyn View,
     actor: &Actor,
     at: &PointRef,
-    noted: &OnceLock<Txid>,
+    noted: &Noted,
     now_ms: u64,
 ) -> Result<Result<Held, Pending>, Failure> {
     // The fence guards against a deletion, which does not look for points. The head is read without conflict
     // detection: commits go on meanwhile.
+    let passes = planted::has(Bug::ForkPassesDeletion);
+    let guarded = if passes { Isolation::Snapshot } else { Isolation::Serializable };
     let (fence, head) =
-        try_join(actor.fence(view, Isolation::Serializable), actor.stored_head(view, Isolation::Snapshot))
-            .await?;
+        try_join(actor.fence(view, guarded), actor.stored_head(view, Isolation::Snapshot)).await?;
     let head = head.unwrap_or_else(Head::empty);
     let mut mutations = Mutations::new();
     let is_live = fence.is_some_and(|fence| fence.state == FenceState::Live);
@@ -52,9 +70,13 @@ pub(super) async fn hold(
     } else if fence.is_none() || *at == PointRef::Head {
         return Err(StoreError::NotFound { actor: actor.id.clone() }.into());
     }
+    if *at == PointRef::Head && !head.has_commits() {
+        return Err(is_empty(actor).into());
+    }
     let txid = match noted.get() {
-        Some(txid) => *txid,
-        None => resolve::resolve(view, actor, &head, at, now_ms).await?,
+        // If it is gone, no earlier attempt has pinned it.
+        Some(txid) if rows::point(view, actor, txid, Isolation::Serializable).await?.is_some() => txid,
+        _ => resolve::resolve(view, actor, &head, at, now_ms).await?,
     };
     if is_live && txid == head.txid && !head.keeps() {
         let generation = fence.map_or(Generation::NONE, |fence| fence.generation);
@@ -66,7 +88,7 @@ pub(super) async fn hold(
                 let Some(point) = keeping.point.clone() else { return Err(is_empty(actor).into()) };
                 write_beginning(&mut mutations, actor, head.txid, &keeping);
                 actor.put_head(&mut mutations, &keeping.head);
-                noted.get_or_init(|| txid);
+                noted.set(txid);
                 return Ok(Ok(Held { txid, point, mutations, head: keeping.head }));
             }
         }
@@ -78,7 +100,7 @@ pub(super) async fn hold(
         return Err(is_empty(actor).into());
     }
     let point = resolve::kept_point(view, actor, &head, txid).await?;
-    noted.get_or_init(|| txid);
+    noted.set(txid);
     Ok(Ok(Held { txid, point, mutations, head }))
 }
 
@@ -99,7 +121,7 @@ struct Set {
     at: PointRef,
     pin: Pin,
     token: Token,
-    noted: OnceLock<Txid>,
+    noted: Noted,
 }
 
 impl TransactionFn for Set {
@@ -158,7 +180,7 @@ pub(super) async fn set(
     pin: Pin,
     token: Token,
 ) -> Result<(Txid, Point), StoreError> {
-    let body = Arc::new(Set { actor: Actor::new(id), at, pin, token, noted: OnceLock::new() });
+    let body = Arc::new(Set { actor: Actor::new(id), at, pin, token, noted: Noted::default() });
     loop {
         match core.decide(&body).await? {
             Ok(Pinned { txid, point, is_new }) => {
@@ -188,6 +210,8 @@ pub(crate) enum Unpin {
 struct Remove {
     actor: Actor,
     which: Unpin,
+    /// The pins that were there at some attempt: one whose answer was lost may have removed them.
+    met: Mutex<BTreeSet<Vec<u8>>>,
 }
 
 impl TransactionFn for Remove {
@@ -198,7 +222,7 @@ impl TransactionFn for Remove {
         async move {
             let pins = rows::all_pins(view, &self.actor, Isolation::Snapshot).await?;
             let mut mutations = Mutations::new();
-            let mut removed = 0;
+            let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner).clone();
             for (txid, token, pin) in pins {
                 let is_users = matches!(pin.kind, PinKind::User | PinKind::Undo);
                 let meant = match &self.which {
@@ -207,12 +231,15 @@ impl TransactionFn for Remove {
                     Unpin::Token(point, own) => txid == *point && token == *own,
                 };
                 if meant {
-                    mutations.delete(self.actor.keys.pin(txid, token));
-                    removed += 1;
+                    let key = self.actor.keys.pin(txid, token);
+                    mutations.delete(key.clone());
+                    met.insert(key);
                 }
             }
             mutations.use_room(RoomUse::Frees);
-            Ok(Decision::write(mutations, removed))
+            let count = met.len();
+            *self.met.lock().unwrap_or_else(PoisonError::into_inner) = met;
+            Ok(Decision::write(mutations, count))
         }
         .boxed()
     }
@@ -220,7 +247,8 @@ impl TransactionFn for Remove {
 
 /// Removes pins; returns how many there were. What they kept is dropped in the background.
 pub(crate) async fn unpin(core: &Arc<Core>, id: &ActorId, which: Unpin) -> Result<usize, StoreError> {
-    let removed = core.decide(&Arc::new(Remove { actor: Actor::new(id), which })).await?;
+    let removed =
+        core.decide(&Arc::new(Remove { actor: Actor::new(id), which, met: Mutex::default() })).await?;
     if removed > 0 {
         cleanup::thin_in_background(core, &Actor::new(id));
     }

@@ -34,7 +34,8 @@ struct Chunk {
 }
 
 impl ReadFn for Chunk {
-    type Output = Vec<PointInfo>;
+    /// The points, and the txid of the last row if there may be more.
+    type Output = (Vec<PointInfo>, Option<Txid>);
     type Error = Failure;
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
@@ -45,12 +46,13 @@ impl ReadFn for Chunk {
                 return Err(StoreError::NotFound { actor: actor.id.clone() }.into());
             }
             if !head.keeps() {
-                return Ok(Vec::new());
+                return Ok((Vec::new(), None));
             }
             let points = rows::points(view, actor, (*above, *to), *rows_max).await?;
             let (Some((newest, _)), Some((oldest, _))) = (points.first(), points.last()) else {
-                return Ok(Vec::new());
+                return Ok((Vec::new(), None));
             };
+            let more = (points.len() == *rows_max).then_some(*oldest);
             let range = actor.keys.pins(*oldest, *newest);
             let mut names: BTreeMap<Txid, Vec<String>> = BTreeMap::new();
             for (txid, _, pin) in rows::pins(view, actor, range, Isolation::Snapshot).await? {
@@ -58,10 +60,11 @@ impl ReadFn for Chunk {
                     names.entry(txid).or_default().push(pin.name);
                 }
             }
-            let points = points.into_iter();
-            Ok(points
-                .map(|(txid, point)| info(txid, &point, names.remove(&txid).unwrap_or_default()))
-                .collect())
+            // One that is being dropped cannot be read any more.
+            let points = points.into_iter().filter(|(_, point)| !point.dropped);
+            let points =
+                points.map(|(txid, point)| info(txid, &point, names.remove(&txid).unwrap_or_default()));
+            Ok((points.collect(), more))
         }
         .boxed()
     }
@@ -81,13 +84,9 @@ pub(crate) async fn points(
         let rows_max = CHUNK.min(limit - found.len());
         let now_ms = core.env.now_ms();
         let chunk = Chunk { actor: Actor::new(id), above, to, rows_max, now_ms };
-        let points = core.read(&Arc::new(chunk)).await?;
-        let full = points.len() == rows_max;
-        let Some(last) = points.last().map(|point| point.txid) else { break };
+        let (points, more) = core.read(&Arc::new(chunk)).await?;
         found.extend(points);
-        if !full {
-            break;
-        }
+        let Some(last) = more else { break };
         to = Txid(last.0 - 1);
     }
     Ok(found)

@@ -18,7 +18,10 @@ pub(super) async fn resolve(
     now_ms: u64,
 ) -> Result<Txid, Failure> {
     match wanted {
-        PointRef::Head => Ok(head.txid),
+        PointRef::Head if head.has_commits() => Ok(head.txid),
+        PointRef::Head => {
+            Err(not_retained(view, actor, head, "of a database without commits".to_owned()).await?)
+        }
         PointRef::Txid(txid) => Ok(*txid),
         PointRef::Time(time_ms) => match last_before(view, actor, head, *time_ms).await? {
             Some(txid) => Ok(txid),
@@ -68,7 +71,11 @@ pub(super) async fn not_retained(
     wanted: String,
 ) -> Result<Failure, Failure> {
     let newest = if head.keeps() { head.txid } else { Txid::ZERO };
-    let oldest = oldest(view, actor, (Txid::ZERO, newest)).await?.map(|(txid, _)| txid);
+    let mut found = oldest(view, actor, (Txid::ZERO, newest)).await?;
+    while let Some((dropped, _)) = found.as_ref().filter(|(_, point)| point.dropped) {
+        found = oldest(view, actor, (*dropped, newest)).await?;
+    }
+    let oldest = found.map(|(txid, _)| txid);
     Ok(StoreError::NotRetained { actor: actor.id.clone(), wanted, oldest }.into())
 }
 

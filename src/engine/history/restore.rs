@@ -1,9 +1,10 @@
 //! restore: takes an actor from its owner and sets it back, in one transaction of a few rows.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt};
 
+use crate::codec::Head;
 use crate::engine::commit::cleanup;
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::retention::rows;
@@ -11,6 +12,7 @@ use crate::engine::runtime::actor::{Actor, put_row};
 use crate::engine::runtime::core::Core;
 use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View};
 use crate::plan::{self, RestorePlan, RestoreRequest};
+use crate::planted::{self, Bug};
 use crate::types::{ActorId, Token, Txid};
 
 use super::api::{PointRef, Restored};
@@ -21,8 +23,8 @@ struct Restore {
     to: PointRef,
     token: Token,
     now_ms: u64,
-    /// The point, and the head before, as the first attempt has found them.
-    noted: OnceLock<(Txid, Txid)>,
+    /// What each attempt would have done. Of one whose answer was lost this tells what it has done.
+    tried: Mutex<Vec<Restored>>,
 }
 
 /// The point whose line has to be flattened first.
@@ -36,25 +38,18 @@ impl TransactionFn for Restore {
         async move {
             let (actor, token, now_ms) = (&self.actor, self.token, self.now_ms);
             let (fence, head) = actor.fence_and_head(view, Isolation::Serializable).await?;
+            if let Some(done) = self.done(view, &head).await? {
+                return Ok(Decision::answer(Ok(done)));
+            }
             plan::check_readable(fence.as_ref()).map_err(|refusal| actor.refused(refusal))?;
-            let (to, undo) = match self.noted.get() {
-                Some(noted) => *noted,
-                None => (resolve::resolve(view, actor, &head, &self.to, now_ms).await?, head.txid),
-            };
+            let to = resolve::resolve(view, actor, &head, &self.to, now_ms).await?;
             let point = resolve::kept_point(view, actor, &head, to).await?;
-            let (to, undo) = *self.noted.get_or_init(|| (to, undo));
             let line = rows::line(view, actor, to, Isolation::Serializable).await?;
             let request = RestoreRequest { to, token, now_ms };
             let plan = plan::restore(fence.as_ref(), &head, (&point, &line), request)
                 .map_err(|refusal| actor.refused(refusal))?;
             let time_ms = point.time_ms;
             match plan {
-                RestorePlan::Already => {
-                    let generation = fence.map(|fence| fence.generation).unwrap_or_default();
-                    let own = head.recent.iter().find(|mark| mark.token == token);
-                    let txid = own.map_or(head.txid, |mark| mark.txid);
-                    Ok(Decision::answer(Ok(Restored { generation, txid, to, time_ms, undo })))
-                }
                 RestorePlan::TooDeep => Ok(Decision::answer(Err(TooDeep(to)))),
                 RestorePlan::Write { fence, head: next, point, line, undo: pin } => {
                     let mut mutations = Mutations::with_capacity(5);
@@ -63,15 +58,38 @@ impl TransactionFn for Restore {
                     put_row(&mut mutations, actor.keys.point(next.txid), &*point);
                     put_row(&mut mutations, actor.keys.line(next.txid), &*line);
                     // The state before stays for a while, in the same transaction: nothing is lost in between.
-                    put_row(&mut mutations, actor.keys.pin(head.txid, token), &pin);
+                    if let Some(pin) = &pin {
+                        put_row(&mut mutations, actor.keys.pin(head.txid, token), pin);
+                    }
                     mutations.use_room(RoomUse::Frees);
                     let (generation, txid) = (fence.generation, next.txid);
                     let restored = Restored { generation, txid, to, time_ms, undo: head.txid };
+                    self.tried.lock().unwrap_or_else(PoisonError::into_inner).push(restored);
                     Ok(Decision::write(mutations, Ok(restored)))
                 }
             }
         }
         .boxed()
+    }
+}
+
+impl Restore {
+    /// What an earlier attempt has done. The head forgets its mark once others have committed; then the pin of the
+    /// state before tells.
+    async fn done(&self, view: &dyn View, head: &Head) -> Result<Option<Restored>, Failure> {
+        let tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let first = tried.first().copied();
+        // Of attempts at the same head, an earlier one that had another generation before it was refused.
+        for restored in tried.into_iter().rev() {
+            let is_marked =
+                head.recent.iter().any(|mark| mark.token == self.token && mark.txid == restored.txid);
+            let pin = self.actor.keys.pin(restored.undo, self.token);
+            if is_marked || view.get(&pin, Isolation::Snapshot).await?.is_some() {
+                let undo = first.filter(|_| planted::has(Bug::UndoOfFirstAttempt)).unwrap_or(restored).undo;
+                return Ok(Some(Restored { undo, ..restored }));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -82,7 +100,7 @@ pub(crate) async fn restore(core: &Arc<Core>, id: &ActorId, to: PointRef) -> Res
         to,
         token: core.env.token(),
         now_ms: core.env.now_ms(),
-        noted: OnceLock::new(),
+        tried: Mutex::default(),
     });
     loop {
         match core.decide(&body).await? {

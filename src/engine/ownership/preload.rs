@@ -121,7 +121,7 @@ pub(crate) enum Gone {
     Moved,
     /// A later start has taken over.
     Lost(Meta),
-    /// The actor was deleted: nobody has taken over, and there is nothing to take over.
+    /// The actor was deleted or set back: nobody has taken over.
     Deleted,
 }
 
@@ -134,9 +134,9 @@ impl Gone {
             }
             FenceState::Deleted => Some(Self::Deleted),
             FenceState::Live if fence.owner_token == token => None,
-            // An import of v1 data has come after that deletion: the takeover runs again to find out what
-            // that means.
-            FenceState::Live if plan::is_of_an_import(fence) => Some(Self::Deleted),
+            // An import of v1 data has come after that deletion, or a restore: the takeover runs again to find out
+            // what that means.
+            FenceState::Live if !plan::is_owned(fence) => Some(Self::Deleted),
             FenceState::Live => Some(Self::Lost(plan::meta(fence, head))),
         }
     }

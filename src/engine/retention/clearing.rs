@@ -12,7 +12,11 @@ use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
 use crate::kv::{Decision, Isolation, KeyRange, Limits, Mutations, RoomUse, Scan, TransactionFn, View};
 use crate::plan;
-use crate::types::{PageNumber, Txid};
+use crate::planted::{self, Bug};
+use crate::types::{ActorId, PageNumber, Txid};
+
+use super::release::release;
+use super::rows;
 
 /// The rows that one step reads at most.
 const ROWS_A_STEP_MAX: usize = 1_000;
@@ -27,7 +31,8 @@ struct Clear {
 enum Progress {
     /// Go on behind this key.
     Behind(Vec<u8>),
-    Done,
+    /// Of these actors something is pinned no longer.
+    Done(Vec<ActorId>),
 }
 
 /// The floor below which nothing is shown, if that is so.
@@ -45,7 +50,7 @@ impl TransactionFn for Clear {
         async move {
             let head = self.actor.stored_head(view, Isolation::Snapshot).await?;
             let Some(floor) = head.as_ref().and_then(floor) else {
-                return Ok(Decision::answer(Progress::Done));
+                return Ok(Decision::answer(Progress::Done(Vec::new())));
             };
             let all = self.actor.keys.pages_from(PageNumber::FIRST);
             let start = self.start.clone().unwrap_or_else(|| all.start().to_vec());
@@ -82,36 +87,45 @@ impl TransactionFn for Clear {
             if let Some(last) = last.filter(|_| rows >= ROWS_A_STEP_MAX || bytes >= bytes_max) {
                 return Ok(Decision::write(mutations, Progress::Behind(last)));
             }
-            self.end(view, floor, &mut mutations).await?;
-            Ok(Decision::write(mutations, Progress::Done))
+            let released = self.end(view, floor, &mut mutations).await?;
+            Ok(Decision::write(mutations, Progress::Done(released)))
         }
         .boxed()
     }
 }
 
 impl Clear {
-    /// Nothing is left below the floor, and nothing ever comes there: the line begins with the actor.
-    async fn end(&self, view: &dyn View, cleared: Txid, mutations: &mut Mutations) -> Result<(), Failure> {
+    /// Nothing is left below the floor, and nothing ever comes there: the line begins with the actor. Earlier lines
+    /// go, and what they hold of other actors.
+    async fn end(
+        &self,
+        view: &dyn View,
+        cleared: Txid,
+        mutations: &mut Mutations,
+    ) -> Result<Vec<ActorId>, Failure> {
         let head = self.actor.stored_head(view, Isolation::Serializable).await?;
-        let Some(head) = head.filter(|head| floor(head) == Some(cleared)) else { return Ok(()) };
-        let Some(mut history) = head.history.clone() else { return Ok(()) };
+        let Some(head) = head.filter(|head| floor(head) == Some(cleared)) else {
+            return Ok(Vec::new());
+        };
+        let Some(mut history) = head.history.clone() else { return Ok(Vec::new()) };
         let off = history.off;
         history.lineage.floor = Txid::ZERO;
         let next = Head { history: Some(history), ..head };
         self.actor.put_head(mutations, &plan::settled(&next, off));
+        let lines = rows::lines(view, &self.actor, Isolation::Serializable).await?;
         mutations.clear_range(self.actor.keys.lines_to(Txid(u64::MAX)));
-        Ok(())
+        Ok(if planted::has(Bug::LinesClearedAlone) { Vec::new() } else { release(mutations, &lines, &[]) })
     }
 }
 
-/// Clears what lies below the floor, if nobody shows it.
-pub(crate) async fn clear_below(core: &Core, actor: &Actor) -> Result<(), StoreError> {
+/// Clears what lies below the floor, if nobody shows it. Returns the actors of which something is pinned no longer.
+pub(crate) async fn clear_below(core: &Core, actor: &Actor) -> Result<Vec<ActorId>, StoreError> {
     let mut start = None;
     loop {
         let step = Clear { actor: actor.clone(), limits: core.limits, start };
         match core.decide(&Arc::new(step)).await? {
             Progress::Behind(key) => start = Some(KeyRange::single(key).end().to_vec()),
-            Progress::Done => return Ok(()),
+            Progress::Done(released) => return Ok(released),
         }
     }
 }

@@ -86,8 +86,9 @@ impl TransactionFn for DropPoints {
             if self.is_held(view).await? {
                 return Ok(Decision::answer(Step::Stale));
             }
+            // A point that is being dropped has passed pages on: it goes first.
             if let Before::Point(txid) = before
-                && self.load(view, *txid, false).await?.is_none()
+                && self.load(view, *txid, false).await?.is_none_or(|before| before.point.dropped)
             {
                 return Ok(Decision::answer(Step::Stale));
             }
@@ -110,7 +111,8 @@ impl TransactionFn for DropPoints {
                 }
                 loaded.push(point);
             }
-            Ok(self.drop(&loaded, before.txid(), next))
+            let froms = self.froms(view, &loaded).await?;
+            Ok(self.drop(&loaded, &froms, next))
         }
         .boxed()
     }
@@ -123,9 +125,10 @@ impl DropPoints {
         let points = &self.group.points;
         let (Some(newest), Some(oldest)) = (points.first(), points.last()) else { return Ok(true) };
         let range = self.actor.keys.pins(*oldest, *newest);
-        let pins = rows::pins(view, &self.actor, range, Isolation::Serializable).await?;
+        let guarded = |bug| if planted::has(bug) { Isolation::Snapshot } else { Isolation::Serializable };
+        let pins = rows::pins(view, &self.actor, range, guarded(Bug::PinsPassed)).await?;
         let pinned = pins.iter().any(|(txid, _, pin)| pin.holds_at(self.now_ms) && points.contains(txid));
-        let lines = rows::lines(view, &self.actor, Isolation::Serializable).await?;
+        let lines = rows::lines(view, &self.actor, guarded(Bug::LinesPassed)).await?;
         let built_on = line_ends(&lines).any(|end| points.contains(&end));
         Ok((pinned && !planted::has(Bug::PinIgnored)) || built_on)
     }
@@ -162,6 +165,28 @@ impl DropPoints {
         }
     }
 
+    /// For each of these first points of the group the txid above which its versions begin: that of the next older
+    /// point that is not being dropped.
+    async fn froms(&self, view: &dyn View, loaded: &[Loaded]) -> Result<Vec<Txid>, Failure> {
+        let mut from = self.group.before.txid();
+        for older in &self.group.points[loaded.len()..] {
+            let point = self.load(view, *older, false).await?;
+            if point.is_some_and(|older| !older.point.dropped) || planted::has(Bug::PartsForgotten) {
+                from = *older;
+                break;
+            }
+        }
+        let mut froms = Vec::with_capacity(loaded.len());
+        for point in loaded.iter().rev() {
+            froms.push(from);
+            if !point.point.dropped || planted::has(Bug::PartsForgotten) {
+                from = point.txid;
+            }
+        }
+        froms.reverse();
+        Ok(froms)
+    }
+
     fn pages_max(&self, page_bytes: usize) -> usize {
         let key_bytes = self.actor.keys.page(crate::types::PageNumber::FIRST, Txid::ZERO).len();
         let by_keys = self.limits.transaction_bytes / 2 / (2 * key_bytes + 1);
@@ -170,19 +195,16 @@ impl DropPoints {
     }
 
     /// Drops whole points, or the first pages of a single large one.
-    fn drop(&self, loaded: &[Loaded], before: Txid, next: Option<Loaded>) -> Decision<Step> {
+    fn drop(&self, loaded: &[Loaded], froms: &[Txid], next: Option<Loaded>) -> Decision<Step> {
         let mut mutations = Mutations::new();
         mutations.use_room(RoomUse::Frees);
-        let [first, ..] = loaded else { return Decision::answer(Step::Stale) };
+        let ([first, ..], [from, ..]) = (loaded, froms) else { return Decision::answer(Step::Stale) };
         let pages_max = self.pages_max(first.point.page_size.bytes());
         let is_large = runs::count(&first.pages) > pages_max as u64;
-        let older = self.group.points.get(loaded.len()).copied();
-        let before = older.unwrap_or(before);
-        let (dropping, step) = if is_large {
-            let older = self.group.points.get(1).copied().unwrap_or(before);
+        let (points, step) = if is_large {
             let taken = runs::first_pages(&first.pages, PageCount(u32::MAX), pages_max as u64);
             self.put_rest(&mut mutations, first, &taken);
-            ((vec![(first.txid, taken)], older), Step::Part)
+            (vec![(first.txid, *from, taken)], Step::Part)
         } else {
             for point in loaded {
                 mutations.delete(self.actor.keys.point(point.txid));
@@ -190,12 +212,12 @@ impl DropPoints {
                     mutations.delete(key.clone());
                 }
             }
-            let points = loaded.iter().map(|point| (point.txid, point.pages.clone())).collect();
-            ((points, before), Step::Gone(loaded.len()))
+            let points = loaded.iter().zip(froms);
+            let points = points.map(|(point, from)| (point.txid, *from, point.pages.clone()));
+            (points.collect(), Step::Gone(loaded.len()))
         };
-        let (points, before) = dropping;
         let named = next.as_ref().map(|next| next.pages.as_slice());
-        let Dropped { cleared, moved } = plan::drop_points(&points, before, named);
+        let Dropped { cleared, moved } = plan::drop_points(&points, named);
         for versions in cleared {
             for page in versions.runs.iter().flat_map(|run| run.pages()) {
                 let range: KeyRange = self.actor.keys.page_between(page, versions.from, versions.to);

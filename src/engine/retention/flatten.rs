@@ -17,9 +17,12 @@ use crate::engine::runtime::core::Core;
 use crate::engine::runtime::metrics::Rows;
 use crate::kv::{Decision, Isolation, Limits, Mutations, RoomUse, Scan, TransactionFn, View};
 use crate::plan;
-use crate::types::{ActorId, PageCount, PageNumber, PageRange, Segment, Txid, runs};
+use crate::planted::{self, Bug};
+use crate::types::{ActorId, PageCount, PageNumber, PageRange, Txid, runs};
 
-use super::{clearing, rows};
+use super::clearing;
+use super::release::release;
+use super::rows;
 
 /// The bytes of pages that one step copies at most.
 const STEP_BYTES_MAX: usize = 512 << 10;
@@ -75,7 +78,7 @@ impl TransactionFn for Step {
             let index = lines.iter().position(|(begin, _)| match self.which {
                 Which::Head => true,
                 Which::Of(txid) => *begin <= txid,
-                Which::Begun(txid) => *begin == txid,
+                Which::Begun(txid) => *begin == txid || planted::has(Bug::FlattenedOnward),
             });
             let Some(index) = index.filter(|index| !lines[*index].1.below.is_empty()) else {
                 return Ok(Decision::answer(Progress::Nothing));
@@ -85,7 +88,10 @@ impl TransactionFn for Step {
             let left = self.next.map(|first| PageRange { first, last: PageNumber::LAST });
             let left = runs::first_pages(left.as_slice(), pages_max, u64::MAX);
             match left.first() {
-                Some(run) => self.copy(view, (*begin, line), *run, pages_max).await,
+                Some(run) => {
+                    let newer = index.checked_sub(1).map(|newer| Txid(lines[newer].0.0 - 1));
+                    self.copy(view, (*begin, line), newer, *run).await
+                }
                 None => self.end(view, &lines, index).await,
             }
         }
@@ -98,15 +104,17 @@ impl Step {
         &self,
         view: &dyn View,
         (begin, line): (Txid, &Lineage),
+        end: Option<Txid>,
         run: PageRange,
-        pages_max: PageCount,
     ) -> Result<Decision<Progress>, Failure> {
         let actor = &self.actor;
         let mut mutations = Mutations::new();
         let head = actor.stored_head(view, Isolation::Snapshot).await?.unwrap_or_else(Head::empty);
-        let oldest = rows::oldest(view, actor, (line.floor, head.txid)).await?.map(|(oldest, _)| oldest);
-        if let Some(oldest) = oldest.filter(|_| run.first == PageNumber::FIRST) {
-            self.name_copies(view, oldest, pages_max, &mut mutations).await?;
+        let newest = end.unwrap_or(head.txid);
+        let oldest = rows::oldest(view, actor, (line.floor, newest)).await?.map(|(oldest, _)| oldest);
+        if oldest.is_none() && end.is_some() {
+            // No state of the line is left: it is about to go.
+            return Ok(Decision::answer(Progress::Done(Vec::new())));
         }
         // Nothing of the line itself lies at or below its floor.
         let at = At::line(line, &self.limits);
@@ -134,10 +142,15 @@ impl Step {
         let needed = try_join_all(rows.iter().map(|(page, _)| self.is_needed(view, *page, shown)));
         let needed = needed.await?;
         let mut copied = Rows::default();
+        let mut pages = Vec::new();
         for ((page, value), _) in rows.into_iter().zip(needed).filter(|(_, needed)| *needed) {
             let key = actor.keys.page(page, begin);
             copied = copied.and_row(key.len() + value.len());
             mutations.put_guarded(key, value);
+            pages.push(page);
+        }
+        if let Some(oldest) = oldest {
+            self.name_copies(view, oldest, (run, pages), &mut mutations).await?;
         }
         let next = run.last.next().unwrap_or(PageNumber::LAST);
         Ok(Decision::write(mutations, Progress::To(next, begin, copied)))
@@ -161,19 +174,21 @@ impl Step {
         Ok(!written)
     }
 
-    /// Has the oldest point of the line name the copies, so that they are cleared when it is dropped.
+    /// Has the oldest point of the line name the copies, so that they are cleared when it is dropped: all pages of the
+    /// run, which are few runs in the end. But one that is being dropped has passed on some of its pages, and must not
+    /// name them again.
     async fn name_copies(
         &self,
         view: &dyn View,
         oldest: Txid,
-        pages_max: PageCount,
+        (run, copied): (PageRange, Vec<PageNumber>),
         mutations: &mut Mutations,
     ) -> Result<(), Failure> {
         let key = self.actor.keys.point(oldest);
         let point: Option<Point> = self.actor.row(view, key.clone(), Isolation::Serializable).await?;
-        let all = PageNumber::new(pages_max.0).map(|last| PageRange { first: PageNumber::FIRST, last });
-        if let (Some(mut point), Some(all)) = (point, all) {
-            point.runs = runs::union(point.runs.iter().copied().chain([all]));
+        if let Some(mut point) = point {
+            let named = if point.dropped { PageRange::gather(copied) } else { vec![run] };
+            point.runs = runs::union(point.runs.iter().copied().chain(named));
             put_row(mutations, key, &point);
         }
         Ok(())
@@ -208,7 +223,7 @@ impl Step {
                 for (begin, _) in others.drain(..) {
                     mutations.delete(self.actor.keys.line(*begin));
                 }
-                if settled.history.is_none() {
+                if settled.history.is_none_or(|history| history.lineage.is_whole()) {
                     mutations.delete(self.actor.keys.line(*begin));
                 }
             }
@@ -217,22 +232,6 @@ impl Step {
         mutations.use_room(RoomUse::Frees);
         Ok(Decision::write(mutations, Progress::Done(released)))
     }
-}
-
-/// Removes the actor's pins on the segments of others that none of the lines `left` shows. Returns these actors.
-fn release(mutations: &mut Mutations, lines: &[(Txid, Lineage)], left: &[&(Txid, Lineage)]) -> Vec<ActorId> {
-    let mut released = Vec::new();
-    for (_, line) in lines {
-        for segment in &line.below {
-            let Some(ancestor) = &segment.actor else { continue };
-            let same = |other: &Segment| (&other.actor, other.to) == (&segment.actor, segment.to);
-            if !left.iter().any(|(_, other)| other.pins == line.pins && other.below.iter().any(same)) {
-                mutations.delete(Actor::new(ancestor).keys.pin(segment.to, line.pins));
-                released.push(ancestor.clone());
-            }
-        }
-    }
-    released
 }
 
 /// Flattens the line of a txid, or that of the head, as long as `goes_on` says so. What was copied until then does
@@ -255,11 +254,11 @@ pub(crate) async fn flatten(
             }
             Progress::Done(released) => {
                 (flattened.is_new, flattened.released) = (true, released);
-                clearing::clear_below(core, actor).await?;
+                flattened.released.extend(clearing::clear_below(core, actor).await?);
                 break;
             }
             Progress::Nothing => {
-                clearing::clear_below(core, actor).await?;
+                flattened.released.extend(clearing::clear_below(core, actor).await?);
                 break;
             }
         }

@@ -4,6 +4,7 @@
 pub(crate) mod clearing;
 mod dropping;
 pub(crate) mod flatten;
+mod release;
 pub(crate) mod rows;
 mod survey;
 pub(crate) mod thin;

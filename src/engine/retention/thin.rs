@@ -12,6 +12,7 @@ use crate::engine::runtime::core::Core;
 use crate::engine::runtime::{events, metrics};
 use crate::kv::{Decision, Isolation, Mutations, ReadFn, RoomUse, TransactionFn, View};
 use crate::plan::{self, Thinning};
+use crate::planted::{self, Bug};
 use crate::types::{ActorId, Segment, Txid};
 
 use super::clearing::clear_below;
@@ -47,7 +48,11 @@ pub(crate) async fn thin(
     let (mut thinned, mut has_history) = (Thinned::default(), false);
     for _ in 0..PASSES_MAX {
         let survey = core.read(&Arc::new(Look(actor.clone()))).await?;
-        if !survey.head.keeps() || !goes_on() {
+        if !goes_on() {
+            break;
+        }
+        if !survey.head.keeps() {
+            remove_lines(core, actor, &survey, &mut thinned).await?;
             break;
         }
         has_history = true;
@@ -59,7 +64,7 @@ pub(crate) async fn thin(
             break;
         }
     }
-    clear_below(core, actor).await?;
+    thinned.released.extend(clear_below(core, actor).await?);
     if has_history {
         let took = metrics::thinned(core, begun);
         events::history::thinned(actor, thinned.dropped, thinned.steps, took);
@@ -93,7 +98,8 @@ async fn drop_unkept(
     let mut thinning = Thinning::new(survey.policy(core), now_ms, survey.held(now_ms));
     let mut gathering = Gathering { survey, next: None, points: Vec::new() };
     // What was committed since is not known to be held: it may be the head.
-    let mut to = Some(survey.head.txid);
+    let newest = if planted::has(Bug::SurveyTrusted) { Txid(u64::MAX) } else { survey.head.txid };
+    let mut to = Some(newest);
     let mut changed = false;
     while let Some(newest) = to.filter(|_| goes_on()) {
         let window = core.read(&Arc::new(Window { actor: actor.clone(), to: newest })).await?;
@@ -302,7 +308,7 @@ impl TransactionFn for Settle {
             if !self.off {
                 mutations.delete(actor.keys.history());
             }
-            if next.history.is_none() {
+            if next.history.as_ref().is_none_or(|history| history.lineage.is_whole()) {
                 mutations.clear_range(actor.keys.lines_to(Txid(u64::MAX)));
             }
             actor.put_head(&mut mutations, &next);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::codec::{Head, Lineage};
-use crate::types::Txid;
+use crate::codec::{Head, Lineage, Point};
+use crate::types::{PageNumber, Segment, Txid};
 
 use super::findings::{ActorRows, PastSummary, RowCount, RowKind};
 
@@ -11,7 +11,12 @@ use super::findings::{ActorRows, PastSummary, RowCount, RowKind};
 #[derive(Debug, Default)]
 pub(super) struct Past {
     points: BTreeSet<Txid>,
+    /// States before this one may be no points, though lines or forks build on them: the actor began a line before it
+    /// kept history.
+    since: Txid,
     pinned: BTreeSet<Txid>,
+    /// What forks show of this actor.
+    forked: BTreeSet<Txid>,
     pins: u64,
     /// Newest first.
     lines: Vec<(Txid, Lineage)>,
@@ -24,14 +29,27 @@ pub(super) struct Past {
 }
 
 impl Past {
-    pub(super) fn point(&mut self, txid: Txid, dropped: bool) {
-        if !dropped {
-            self.points.insert(txid);
+    pub(super) fn point(&mut self, txid: Txid, point: Option<&Point>) {
+        if point.is_some_and(|point| point.dropped) {
+            return;
+        }
+        self.points.insert(txid);
+        if self.points.first() == Some(&txid) {
+            // History began with it, or with one before that was dropped: which pages have a version was not known.
+            let names_all = point.is_some_and(|point| match point.runs.as_slice() {
+                [run] => run.first == PageNumber::FIRST && run.last.get() >= point.size_pages.0,
+                _ => false,
+            });
+            self.since = if names_all { txid } else { Txid::ZERO };
         }
     }
 
-    pub(super) fn pin(&mut self, txid: Txid) {
-        self.pinned.insert(txid);
+    pub(super) fn pin(&mut self, txid: Txid, of_fork: bool) {
+        if of_fork {
+            self.forked.insert(txid)
+        } else {
+            self.pinned.insert(txid)
+        };
         self.pins += 1;
     }
 
@@ -73,13 +91,16 @@ impl Past {
         for txid in self.points.iter().filter(|txid| **txid > head.txid) {
             wrong.push((RowKind::Point, *txid, format!("a point above head {}", head.txid)));
         }
-        let seen_to = self.reached.unwrap_or(head.txid);
-        for txid in self.pinned.difference(&self.points).filter(|txid| **txid <= seen_to) {
+        let (since, seen_to) = (self.since, self.reached.unwrap_or(head.txid));
+        let forked = self.forked.iter().filter(|txid| **txid >= since).copied().collect::<BTreeSet<_>>();
+        let pinned = self.pinned.union(&forked).filter(|txid| **txid <= seen_to);
+        for txid in pinned.filter(|txid| !self.points.contains(txid)) {
             wrong.push((RowKind::Pin, *txid, "the state that this pin keeps is gone".to_owned()));
         }
         let ends =
             self.lines.iter().flat_map(|(begin, line)| line.below.iter().map(move |below| (begin, below)));
-        for (begin, end) in ends.filter(|(_, below)| below.actor.is_none() && head.keeps()) {
+        let of_points = |below: &Segment| below.actor.is_none() && head.keeps() && below.to >= since;
+        for (begin, end) in ends.filter(|(_, below)| of_points(below)) {
             if end.to <= seen_to && !self.points.contains(&end.to) {
                 let detail = format!("the state {} on which this line builds is gone", end.to);
                 wrong.push((RowKind::Line, *begin, detail));

@@ -98,7 +98,9 @@ pub(crate) fn advance(head: &Head, next: &mut Head, change: Change) -> Option<Le
 fn grow(head: &Head, txid: Txid, history: &mut HeadHistory, change: &Change, left: &mut Left) {
     if change.written == Written::All {
         if !history.lineage.below.is_empty() {
-            history.lineage.below.clear();
+            // Nothing of what was before shows: whatever it pins can be let go.
+            history.lineage =
+                Lineage { floor: Txid(txid.0 - 1), below: Vec::new(), ..history.lineage.clone() };
             left.line = Some(history.lineage.clone());
         }
         return;

@@ -23,14 +23,17 @@ pub struct Dropped {
     pub moved: Vec<PageRange>,
 }
 
-/// Drops points of one line that follow each other, newest first, each with the pages that it names. `before`
-/// is the point before the oldest of them, or where the line begins. `next` are the pages that the point
+/// Points to be dropped, newest first: each with the txid above which its versions begin, and the pages that it names.
+pub type Dropping = [(Txid, Txid, Vec<PageRange>)];
+
+/// Drops points of one line that follow each other. The versions of a point begin above the point before it, or where
+/// the line begins. A point that is being dropped in parts does not count: what it has passed on, the next one has now.
+/// `next` are the pages that the point
 /// behind the newest of them names; `None` if the line ends there, so that nobody shows their versions.
-pub fn drop_points(points: &[(Txid, Vec<PageRange>)], before: Txid, next: Option<&[PageRange]>) -> Dropped {
+pub fn drop_points(points: &Dropping, next: Option<&[PageRange]>) -> Dropped {
     let mut dropped = Dropped::default();
     let mut named = next.map(<[PageRange]>::to_vec);
-    for (index, (txid, pages)) in points.iter().enumerate() {
-        let from = points.get(index + 1).map_or(before, |(older, _)| *older);
+    for (txid, from, pages) in points {
         let (cleared, moved) = match &mut named {
             None => (pages.clone(), Vec::new()),
             Some(_) if planted::has(Bug::DroppedWhole) => (pages.clone(), Vec::new()),
@@ -42,7 +45,7 @@ pub fn drop_points(points: &[(Txid, Vec<PageRange>)], before: Txid, next: Option
             }
         };
         if !cleared.is_empty() {
-            dropped.cleared.push(Versions { runs: cleared, from, to: *txid });
+            dropped.cleared.push(Versions { runs: cleared, from: *from, to: *txid });
         }
         dropped.moved.extend(moved);
     }
@@ -91,9 +94,13 @@ mod tests {
                     continue;
                 }
                 let before = if start == 0 { Txid(5) } else { points[start - 1].0 };
-                let gone: Vec<_> = points[start..end].iter().rev().cloned().collect();
+                let from = |index: usize| if index == start { before } else { points[index - 1].0 };
+                let gone: Vec<_> = (start..end)
+                    .rev()
+                    .map(|index| (points[index].0, from(index), points[index].1.clone()))
+                    .collect();
                 let next = points.get(end).map(|(_, pages)| pages.clone());
-                let Dropped { cleared, moved } = drop_points(&gone, before, next.as_deref());
+                let Dropped { cleared, moved } = drop_points(&gone, next.as_deref());
                 for Versions { runs, from, to } in cleared {
                     let pages: BTreeSet<u32> =
                         runs.iter().flat_map(|run| run.pages()).map(PageNumber::get).collect();

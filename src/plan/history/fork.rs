@@ -4,7 +4,6 @@ use crate::codec::{CommitMark, Fence, FenceState, Head, HeadHistory, Lineage, Po
 use crate::types::{ActorId, Generation, Origin, SEGMENTS_BELOW_MAX, Segment, Token, Txid};
 
 use super::super::cleanup::{PendingCleanup, pending_cleanups};
-use super::super::marks::own_mark;
 use super::segments;
 
 /// A fork, the same in all its attempts.
@@ -36,8 +35,6 @@ pub enum ForkPlan {
         /// What lies below its line. It pins each of these segments under its token.
         line: Lineage,
     },
-    /// An earlier attempt has written them, and its answer was lost.
-    Already,
     /// There is an actor of that name.
     Exists,
     /// An earlier life of the actor has left rows: this has to be done first.
@@ -46,16 +43,14 @@ pub enum ForkPlan {
     TooDeep,
 }
 
-/// Decides a fork of a point and its line onto a child with this fence and head.
+/// Decides a fork of a point and its line onto a child with this fence and head. The caller has made sure that no
+/// earlier attempt has taken effect.
 pub fn fork(
     fence: Option<&Fence>,
     head: &Head,
     (source, line): (&Point, &Lineage),
     request: &ForkRequest,
 ) -> ForkPlan {
-    if own_mark(head, request.token).is_some() {
-        return ForkPlan::Already;
-    }
     let generation = match fence {
         Some(fence) if fence.state == FenceState::Live => return ForkPlan::Exists,
         Some(fence) => fence.generation,
@@ -100,7 +95,7 @@ pub fn fork(
     next.remember(CommitMark { txid, token: request.token });
     let fence = Fence {
         generation: generation.next(),
-        owner_token: request.token,
+        owner_token: Token::NOBODY,
         state: FenceState::Live,
         origin: Origin::Native,
         created_at_ms: request.now_ms,

@@ -31,6 +31,13 @@ pub fn is_deep(head: &Head) -> bool {
     head.history.as_ref().is_some_and(|history| history.lineage.below.len() >= SEGMENTS_BELOW_DEEP)
 }
 
+/// Whether an actor that keeps no history has left something of its past that nobody shows: rows below its line, and
+/// earlier lines, which may pin states of other actors.
+pub fn is_unsettled(head: &Head) -> bool {
+    let history = head.history.as_ref().filter(|history| !history.keeps);
+    history.is_some_and(|history| history.lineage.below.is_empty() && history.lineage.floor > Txid::ZERO)
+}
+
 /// The segments that show the state at `to` on this line, to be put below a new line: those of `actor`, or
 /// the new line's own actor if it is `None`.
 fn segments(line: &Lineage, to: Txid, pages_max: PageCount, actor: Option<&ActorId>) -> Vec<Segment> {

@@ -5,7 +5,6 @@ use crate::planted::{self, Bug};
 use crate::types::{SEGMENTS_BELOW_MAX, Token, Txid};
 
 use super::super::fence::{Refusal, check_readable};
-use super::super::marks::own_mark;
 use super::segments;
 
 /// How long the state before a restore is kept, in milliseconds: 7 days.
@@ -35,16 +34,14 @@ pub enum RestorePlan {
         point: Box<Point>,
         /// What lies below the new line.
         line: Box<Lineage>,
-        /// A pin for the head before, under its txid.
-        undo: Pin,
+        /// A pin for the head before, under its txid; `None` if that was no state.
+        undo: Option<Pin>,
     },
-    /// An earlier attempt has written them, and its answer was lost.
-    Already,
     /// The line of the point has too many segments: it has to be flattened.
     TooDeep,
 }
 
-/// Decides a restore to a point and its line. A restore never goes back to the old txid: an owner from
+/// Decides a restore to a point and its line. The caller has made sure that no earlier attempt has taken effect. A restore never goes back to the old txid: an owner from
 /// before the restore, whose head has that txid, would go on as if nothing had happened.
 pub fn restore(
     fence: Option<&Fence>,
@@ -52,9 +49,6 @@ pub fn restore(
     (target, line): (&Point, &Lineage),
     request: RestoreRequest,
 ) -> Result<RestorePlan, Refusal> {
-    if own_mark(head, request.token).is_some() {
-        return Ok(RestorePlan::Already);
-    }
     let fence = check_readable(fence)?;
     let txid = if planted::has(Bug::RestoreKeepsTxid) { request.to } else { head.next_txid };
     let line = Lineage {
@@ -83,7 +77,7 @@ pub fn restore(
         ..head.clone()
     };
     next.remember(CommitMark { txid, token: request.token });
-    let fence = Fence { generation: fence.generation.next(), owner_token: request.token, ..*fence };
+    let fence = Fence { generation: fence.generation.next(), owner_token: Token::NOBODY, ..*fence };
     let point = Point {
         time_ms,
         size_pages: target.size_pages,
@@ -99,5 +93,7 @@ pub fn restore(
         expires_at_ms: request.now_ms.saturating_add(UNDO_PIN_MS),
         name: String::new(),
     };
+    // An actor that was deleted and made again has nothing to go back to yet.
+    let undo = head.has_commits().then_some(undo);
     Ok(RestorePlan::Write { fence, head: Box::new(next), point: Box::new(point), line: Box::new(line), undo })
 }

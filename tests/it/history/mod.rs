@@ -1,5 +1,6 @@
 //! History: points, pins, restores, forks, reads of the past, and what of it is dropped.
 
+mod at_once;
 mod costs;
 mod counted;
 mod damage;
