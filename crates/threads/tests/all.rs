@@ -30,6 +30,7 @@ scenarios! {
         a_leader_that_panics_leaves_nobody_waiting;
     database:
         calls_run_one_at_a_time_in_the_order_in_which_they_came,
+        calls_on_their_callers_thread_take_turns_with_the_pool,
         only_the_call_that_was_cancelled_is_interrupted,
         a_transaction_is_alone_until_it_ends_or_its_time_is_up,
         closing_lets_earlier_calls_through_and_refuses_later_ones,

@@ -94,6 +94,46 @@ pub fn calls_run_one_at_a_time_in_the_order_in_which_they_came() {
     stop_the_clock_of_waits();
 }
 
+/// Calls on their caller's own thread beside those that it has given to the pool: each one runs, alone, or is refused
+/// because one that runs SQL is in its way.
+pub fn calls_on_their_callers_thread_take_turns_with_the_pool() {
+    let [(database, journal), (other, _)] = databases(2);
+    // Both hold so much that each asks the other one to release memory.
+    let beside = thread::spawn(move || {
+        for _ in 0..3 {
+            ask(&other, DATABASE, 0, run("read")).told().expect("it runs");
+        }
+    });
+    for round in 0..2 {
+        let flushed = ask(&database, DATABASE, 0, Call::Flush);
+        let pooled = ask(&database, DATABASE, 0, run(&format!("write pooled {round}")));
+        loop {
+            match database.call_here(DATABASE, run(&format!("write here {round}"))) {
+                Ok(_) => break,
+                Err(DatabaseError::Busy(_)) => thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        flushed.told().expect("it is over soon");
+        pooled.told().expect("it runs");
+        // What is over soon is in nobody's way.
+        let soon = [Call::Flush, Call::Point, Call::CloseCursor(1), Call::Flush];
+        let soon = soon.map(|call| ask(&database, DATABASE, 0, call));
+        database.call_here(DATABASE, run(&format!("read {round}"))).expect("it waits for nothing");
+        for soon in soon {
+            soon.told().expect("it is over soon");
+        }
+    }
+    beside.join().expect("no panic");
+    let ran = ran(&journal);
+    for name in ["write pooled 0", "write here 0", "read 0", "write pooled 1", "write here 1", "read 1"] {
+        assert_eq!(ran.iter().filter(|ran| *ran == name).count(), 1, "{name}: {ran:?}");
+    }
+    ask(&database, DATABASE, 0, Call::Close).told().expect("it closes");
+    assert!(matches!(database.call_here(DATABASE, run("late")), Err(DatabaseError::Closed(_))));
+    stop_the_clock_of_waits();
+}
+
 /// Of four calls one is cancelled, before, while or after it runs.
 pub fn only_the_call_that_was_cancelled_is_interrupted() {
     let [(database, journal)] = databases(2);
