@@ -56,7 +56,7 @@ export declare class NativeDatabase {
   /** More rows of a cursor, on this thread. */
   fetchSync(scope: number, cursor: number, dispatcher?: undefined | ((...args: any[]) => unknown)): unknown
   /** Closes a cursor early, on this thread. */
-  closeCursorSync(scope: number, cursor: number): unknown
+  closeCursorSync(scope: number, cursor: number, dispatcher?: undefined | ((...args: any[]) => unknown)): unknown
   /**
    * Defines a function, on this thread. Shapes: 0 scalar, 1 aggregate, 2 window. Flags: 1 deterministic, 2 not for
    * triggers, views and the schema, 4 integers as bigints.

@@ -134,7 +134,17 @@ onEachBackend((open) => {
         expect(error).toMatchObject({ code: 'ERR_INVALID_ARG', message: expect.stringContaining('local') });
       }
       expect(await db.all('SELECT n FROM word')).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
-      // The next error is its own.
+      // The next error is its own, also that of a statement that is compiled already.
+      db.execSync('CREATE UNIQUE INDEX texts ON word (text)');
+      const add = () => db.run("INSERT INTO word VALUES ('to', 1)");
+      expect((await rejection(add())).code).toBe('SQLITE_CONSTRAINT');
+      db.aggregate('gather', {
+        start: () => [],
+        step: (all, n) => void all.push(n),
+        result: (all) => all.length,
+      });
+      expect((await rejection(db.get('SELECT gather(n) FROM word'))).code).toBe('ERR_INVALID_ARG');
+      expect((await rejection(add())).code).toBe('SQLITE_CONSTRAINT');
       expect((await rejection(db.get('SELECT nonsense'))).code).toBe('SQLITE_ERROR');
     });
 
@@ -225,6 +235,25 @@ onEachBackend((open) => {
         value("SELECT longest(text) FROM (SELECT 'a' AS text UNION ALL SELECT 'abc' UNION ALL SELECT 'ab')"),
       ).toBe('abc');
       expect(value('SELECT longest(text) FROM word WHERE 0')).toBeNull();
+    });
+
+    test('that throws after the last row that was wanted spoils no other call', async () => {
+      const error = new Error('too late');
+      db.aggregate('late', {
+        start: 0,
+        step: (sum, n) => sum + n,
+        result: (sum) => {
+          if (sum > 1) throw error;
+          return sum;
+        },
+      });
+      db.execSync('CREATE INDEX by_n ON word (n)');
+      const grouped = 'SELECT n, late(n) AS sum FROM word GROUP BY n';
+      expect(db.getSync(grouped)).toEqual({ n: 1, sum: 1 });
+      expect(thrown(() => db.getSync('SELECT nonsense'))).toMatchObject({ code: 'SQLITE_ERROR' });
+      expect((await rejection(db.get('SELECT nonsense'))).code).toBe('SQLITE_ERROR');
+      expect(thrown(() => db.allSync(grouped))).toBe(error);
+      expect((await rejection(db.get('SELECT nonsense'))).code).toBe('SQLITE_ERROR');
     });
 
     test('with an inverse is a window function', () => {

@@ -298,10 +298,11 @@ class QueuedDatabase {
   /**
    * @param {number} scope
    * @param {number} cursor
+   * @param {Dispatch} dispatch
    * @returns {undefined | Failure}
    */
-  closeCursorSync(scope, cursor) {
-    return /** @type {any} */ (this.#native.closeCursorSync(scope, cursor));
+  closeCursorSync(scope, cursor, dispatch) {
+    return /** @type {any} */ (this.#native.closeCursorSync(scope, cursor, dispatch));
   }
 
   /** @param {number} job */

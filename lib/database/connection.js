@@ -153,7 +153,7 @@ class Connection {
    */
   callSync(scope, dispatch) {
     this.refuseIfOver(scope);
-    return this.#result(dispatch(this.#native, this.syncScope(scope).id));
+    return this.#resultSync(dispatch(this.#native, this.syncScope(scope).id));
   }
 
   /**
@@ -178,9 +178,11 @@ class Connection {
       (buffer, length) => native.runSync(id, kind, sql, buffer, length, dispatch),
       (answer, writer) => {
         if (typeof answer === 'number') {
+          // What a function has thrown after the last row that was wanted is nobody's.
+          this.functions.takeThrown();
           return read(new ChunkHeader(writer.answer, writer.view), NO_CHUNKS, answer);
         }
-        const chunks = this.#result(answer);
+        const chunks = this.#resultSync(answer);
         return Array.isArray(chunks)
           ? read(new ChunkHeader(chunks[0]), chunks.slice(1), chunks[0].length)
           : read(new ChunkHeader(chunks), NO_CHUNKS, chunks.length);
@@ -219,7 +221,7 @@ class Connection {
    * @param {boolean} commit
    */
   endSync(scope, commit) {
-    this.#result(this.#native.endSync(scope.id, commit));
+    this.#resultSync(this.#native.endSync(scope.id, commit));
   }
 
   /**
@@ -229,7 +231,9 @@ class Connection {
    * @param {number} cursor
    */
   closeCursorSync(scope, cursor) {
-    if (!this.#isClosed && isFailure(this.#native.closeCursorSync(this.syncScope(scope).id, cursor))) {
+    const { dispatch } = this.functions;
+    const close = () => this.#native.closeCursorSync(this.syncScope(scope).id, cursor, dispatch);
+    if (!this.#isClosed && isFailure(this.functions.closing(close))) {
       this.closeCursor(scope, cursor);
     }
   }
@@ -336,6 +340,21 @@ class Connection {
   }
 
   /**
+   * The result of a call on this thread, in which a function may have thrown.
+   *
+   * @template T
+   * @param {T | Failure} answer
+   * @returns {Exclude<T, Failure>}
+   */
+  #resultSync(answer) {
+    const thrown = this.functions.takeThrown();
+    if (thrown && isFailure(answer)) {
+      throw thrown.error;
+    }
+    return this.#result(answer);
+  }
+
+  /**
    * @template T
    * @param {T | Failure} answer
    * @param {InstanceType<typeof Cancellation>} [cancellation]
@@ -344,10 +363,6 @@ class Connection {
   #result(answer, cancellation) {
     if (!isFailure(answer)) {
       return /** @type {Exclude<T, Failure>} */ (answer);
-    }
-    const thrown = this.functions.takeThrown();
-    if (thrown) {
-      throw thrown.error;
     }
     const error = fromFailure(answer);
     this.#fence?.hear(error);

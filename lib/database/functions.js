@@ -34,11 +34,12 @@ const I64_MAX = 2n ** 63n - 1n;
 
 /** The functions of one connection. */
 class Functions {
-  /** @type {Map<number, { name: string, run: Run }>} */
+  /** @type {Map<number, { run: Run, forget: (group: number) => void }>} */
   #defined = new Map();
   #last = 0;
   /** The first error that a function has thrown in the running call. @type {{ error: unknown } | undefined} */
   #thrown;
+  #isClosing = false;
   /** What the addon is given with each call; none as long as there are no functions. @type {Dispatch | undefined} */
   dispatch;
 
@@ -51,7 +52,9 @@ class Functions {
   add(define, name, options, fn) {
     const settings = functionOptions(name, options, fn);
     const { fn: run, name: text } = settings;
-    this.#define(define, settings, SCALAR, run.length, (_, __, args) => valueOf(text, run(...args)));
+    const call = (/** @type {unknown} */ _, /** @type {unknown} */ __, /** @type {unknown[]} */ args) =>
+      valueOf(text, run(...args));
+    this.#define(define, settings, SCALAR, run.length, call, () => {});
   }
 
   /**
@@ -67,7 +70,8 @@ class Functions {
     const begin = () => (typeof start === 'function' ? start() : start);
     const gathered = (/** @type {number} */ group) => (groups.has(group) ? groups.get(group) : begin());
     const shape = inverse === undefined ? AGGREGATE : WINDOW;
-    this.#define(define, settings, shape, Math.max(step.length - 1, 0), (part, group, args) => {
+    /** @type {Run} */
+    const run = (part, group, args) => {
       const before = gathered(group);
       if (part === VALUE || part === FINAL) {
         if (part === FINAL) {
@@ -80,7 +84,8 @@ class Functions {
       // A step that returns nothing has changed what it was given.
       groups.set(group, after === undefined ? before : after);
       return null;
-    });
+    };
+    this.#define(define, settings, shape, Math.max(step.length - 1, 0), run, (group) => groups.delete(group));
   }
 
   /**
@@ -89,25 +94,32 @@ class Functions {
    * @param {number} shape
    * @param {number} argumentCount
    * @param {Run} run
+   * @param {(group: number) => void} forget
    */
-  #define(define, { name, deterministic, directOnly, readBigInts, varargs }, shape, argumentCount, run) {
+  #define(define, settings, shape, argumentCount, run, forget) {
+    const { name, deterministic, directOnly, readBigInts, varargs } = settings;
     this.#last += 1;
     const id = this.#last;
     const flags =
       (deterministic ? DETERMINISTIC : 0) | (directOnly ? DIRECT_ONLY : 0) | (readBigInts ? BIG_INTS : 0);
     define(id, name, varargs ? -1 : argumentCount, shape, flags);
-    this.#defined.set(id, { name, run: readBigInts ? run : refusingBigInts(name, run) });
+    this.#defined.set(id, { run: readBigInts ? run : refusingBigInts(name, run), forget });
     this.dispatch ??= (number, part, group, args) => this.#dispatch(number, part, group, args);
   }
 
   /** @type {Dispatch} */
   #dispatch(id, part, group, args) {
-    try {
-      if (this.#thrown) {
-        // The statement ends with that error; SQLite only asks for what it has to throw away.
-        return false;
+    const { run, forget } = /** @type {{ run: Run, forget: (group: number) => void }} */ (
+      this.#defined.get(id)
+    );
+    if (this.#thrown || this.#isClosing) {
+      // The statement is over; SQLite only asks for what it has to throw away.
+      if (part === FINAL) {
+        forget(group);
       }
-      const { run } = /** @type {{ run: Run }} */ (this.#defined.get(id));
+      return false;
+    }
+    try {
       return /** @type {any} */ (run(part, group, args));
     } catch (error) {
       this.#thrown ??= { error };
@@ -115,7 +127,22 @@ class Functions {
     }
   }
 
-  /** The error that a function has thrown in the call that has failed. */
+  /**
+   * Ends a statement that was not stepped to its end.
+   *
+   * @template T
+   * @param {() => T} close
+   */
+  closing(close) {
+    this.#isClosing = true;
+    try {
+      return close();
+    } finally {
+      this.#isClosing = false;
+    }
+  }
+
+  /** The error that a function has thrown in the call that is over. */
   takeThrown() {
     const thrown = this.#thrown;
     this.#thrown = undefined;

@@ -61,11 +61,12 @@ impl Gate {
         self.waiting.drain(..count).map(|waiting| (waiting.gated.reply, waiting.gated.answer)).collect()
     }
 
-    /// Lets everything out: what the answers have seen is lost.
-    pub(super) fn refuse(&mut self, error: &StoreError, last_sent: u64) -> Vec<Ready> {
+    /// Lets everything out: what the answers have seen is lost. `why` is asked with the first transaction that a call
+    /// has sealed itself, if any.
+    pub(super) fn refuse(&mut self, why: impl Fn(Option<u64>) -> StoreError) -> Vec<Ready> {
         let refused = self.waiting.drain(..).map(|Waiting { first_own, gated, .. }| {
             let Gated { answer, reply, is_lasting, .. } = gated;
-            (reply, if is_lasting { answer } else { Err(verdict(error, first_own, last_sent).into()) })
+            (reply, if is_lasting { answer } else { Err(why(first_own).into()) })
         });
         refused.collect()
     }
@@ -133,7 +134,7 @@ mod tests {
         gate.push(3, Some(3), gated(3, &told, false));
         gate.push(3, Some(2), gated(4, &told, false));
         gate.push(3, None, gated(5, &told, true));
-        deliver(gate.refuse(&unknown, 2));
+        deliver(gate.refuse(|first_own| verdict(&unknown, first_own, 2)));
         let codes = |error: &DatabaseError| match error {
             DatabaseError::Store(error) => error.code(),
             other => panic!("{other:?}"),

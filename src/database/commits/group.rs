@@ -46,10 +46,22 @@ impl Lost {
 impl Lost {
     /// The error of every later call, where answers have left before what they had seen was durable.
     pub(crate) fn for_good(&self) -> StoreError {
-        StoreError::Unusable(format!(
-            "what was written since the last flushed() is lost, because its commit failed: {}; open the database again",
-            self.error
-        ))
+        for_good(&self.error)
+    }
+}
+
+fn for_good(error: &StoreError) -> StoreError {
+    let text = || {
+        format!(
+            "what was written since the last flushed() is lost, because its commit failed: {error}; open the database again"
+        )
+    };
+    match error {
+        StoreError::FenceMismatch { .. } | StoreError::NotFound { .. } | StoreError::CommitUnknown { .. } => {
+            error.clone()
+        }
+        StoreError::QuotaExceeded(_) => StoreError::QuotaExceeded(text()),
+        _ => StoreError::Unusable(text()),
     }
 }
 
@@ -238,7 +250,13 @@ impl GroupCommit {
             return Some((gated.reply, gated.answer));
         }
         if state.losses != mark.losses && !gated.is_lasting {
-            let error = state.lost.as_ref().map(|lost| verdict(&lost.error, first_own, lost.last_sent));
+            let error = state.lost.as_ref().map(|lost| {
+                if self.is_deferred() {
+                    lost.for_good()
+                } else {
+                    verdict(&lost.error, first_own, lost.last_sent)
+                }
+            });
             let answer = error.map_or(gated.answer, |error| Err(error.into()));
             return Some((gated.reply, answer));
         }
@@ -324,7 +342,7 @@ impl GroupCommit {
                 let durable = state.pending.durable();
                 (state.gate.release(durable), Self::next(&mut state, Arc::clone(self)))
             }
-            Err(error) => (state.lose(error), None),
+            Err(error) => (state.lose(error, self.is_deferred()), None),
         };
         let waiting = std::mem::take(&mut state.waiting);
         self.ends.fetch_add(1, Ordering::Release);
@@ -343,12 +361,14 @@ impl GroupCommit {
 }
 
 impl State {
-    fn lose(&mut self, error: StoreError) -> Vec<Ready> {
+    fn lose(&mut self, error: StoreError, is_deferred: bool) -> Vec<Ready> {
         let last_sent = self.pending.last_sent();
         self.pending.lose();
         self.losses += 1;
         self.is_open = planted::has(Bug::LostLayersKept);
-        let ready = self.gate.refuse(&error, last_sent);
+        let why =
+            |first_own| if is_deferred { for_good(&error) } else { verdict(&error, first_own, last_sent) };
+        let ready = self.gate.refuse(why);
         self.is_told = ready.iter().any(|(_, answer)| answer.is_err());
         self.lost = Some(Lost { error, last_sent });
         ready

@@ -180,6 +180,8 @@ impl Session {
         }
         self.signals.reset();
         self.file().take_failure();
+        // The end of a statement that has failed may have asked for a function once more.
+        self.connection.take_denied();
         if self.following.is_some() {
             return self.enter_following();
         }

@@ -109,7 +109,12 @@ impl NativeDatabase {
 
     /// Closes a cursor early, on this thread.
     #[napi(ts_return_type = "unknown")]
-    pub fn close_cursor_sync(&self, scope: u32, cursor: u32) -> NativeAnswer {
-        self.here(scope, None, Call::CloseCursor(cursor))
+    pub fn close_cursor_sync(
+        &self,
+        scope: u32,
+        cursor: u32,
+        #[napi(ts_arg_type = "undefined | ((...args: any[]) => unknown)")] dispatcher: Option<Dispatcher<'_>>,
+    ) -> NativeAnswer {
+        self.here(scope, dispatcher, Call::CloseCursor(cursor))
     }
 }

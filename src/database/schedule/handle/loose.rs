@@ -116,7 +116,7 @@ impl Database {
     /// Which acknowledged writes are lost when the database is closed now, or were lost before without anybody knowing.
     pub(crate) fn lose_at_close(&self) -> Result<(), DatabaseError> {
         if let Some(untold) = self.commits.untold_loss().filter(|_| self.commits.is_deferred()) {
-            return Err(untold.into());
+            return Err(untold.for_good().into());
         }
         let lost = match self.state().loose.stage {
             Stage::None => false,
