@@ -6,7 +6,6 @@ use std::sync::{Arc, PoisonError, Weak};
 use tracing::Span;
 
 use crate::database::call::Answer;
-use crate::database::error::DatabaseError;
 use crate::database::stats::Counters;
 use crate::engine::{Engine, StoreError, Wanted};
 use crate::planted::{self, Bug};
@@ -16,6 +15,7 @@ use crate::types::{ActorId, Generation, PageCount, PageNumber, PageSize, Txid};
 
 use super::gate::{Gate, Gated, Ready, verdict};
 use super::layer::Layer;
+use super::loss::{Lost, for_good};
 use super::pending::{Found, Landed, Mark, Pending};
 
 /// Hears how commits end. Called from any thread, without a lock.
@@ -25,44 +25,6 @@ pub(crate) trait Outcomes: Send + Sync + 'static {
 
     /// One has failed, and what was sealed is lost.
     fn lost(&self);
-}
-
-/// Why what was sealed is lost.
-#[derive(Debug, Clone)]
-pub(crate) struct Lost {
-    /// The error of the commit.
-    pub(crate) error: StoreError,
-    /// The last transaction in it.
-    last_sent: u64,
-}
-
-impl Lost {
-    /// The error of a call that has seen what is lost, and sealed none of it.
-    pub(crate) fn for_others(&self) -> StoreError {
-        verdict(&self.error, None, self.last_sent)
-    }
-}
-
-impl Lost {
-    /// The error of every later call, where answers have left before what they had seen was durable.
-    pub(crate) fn for_good(&self) -> StoreError {
-        for_good(&self.error)
-    }
-}
-
-fn for_good(error: &StoreError) -> StoreError {
-    let text = || {
-        format!(
-            "what was written since the last flushed() is lost, because its commit failed: {error}; open the database again"
-        )
-    };
-    match error {
-        StoreError::FenceMismatch { .. } | StoreError::NotFound { .. } | StoreError::CommitUnknown { .. } => {
-            error.clone()
-        }
-        StoreError::QuotaExceeded(_) => StoreError::QuotaExceeded(text()),
-        _ => StoreError::Unusable(text()),
-    }
 }
 
 struct State {
@@ -398,11 +360,5 @@ impl Drop for Flight {
 pub(crate) fn deliver(ready: impl IntoIterator<Item = Ready>) {
     for (reply, answer) in ready {
         reply(answer);
-    }
-}
-
-impl From<Lost> for DatabaseError {
-    fn from(lost: Lost) -> Self {
-        lost.for_others().into()
     }
 }

@@ -14,10 +14,12 @@ mod flight;
 mod gate;
 mod group;
 mod layer;
+mod loss;
 mod pending;
 mod way;
 
 pub(crate) use gate::Gated;
-pub(crate) use group::{GroupCommit, Lost, Outcomes, deliver};
+pub(crate) use group::{GroupCommit, Outcomes, deliver};
 pub(crate) use layer::Layer;
+pub(crate) use loss::Lost;
 pub(crate) use pending::{Found, Landed, Mark};
