@@ -228,11 +228,18 @@ fn look(directory: &Path) -> Result<DataFile, KvError> {
 
 /// Whether an empty file is beside the lock file of a store that had commits.
 fn emptied(directory: &Path, file: &File) -> Option<DataFile> {
+    let lock = File::open(directory.join(LOCK_FILE_NAME)).ok()?;
+    emptied_beside(lock, file)
+}
+
+/// The lock file is read before the length: another process may be creating the store and committing to it, and
+/// LMDB writes the data before the lock file tells of a commit. The other way round, a file that was empty a moment
+/// ago would be taken for one that was cut short.
+fn emptied_beside(mut lock: impl Read, file: &File) -> Option<DataFile> {
     let mut head = [0; 16];
-    let is_empty = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
-    let mut lock = File::open(directory.join(LOCK_FILE_NAME)).ok().filter(|_| is_empty)?;
     lock.read_exact(&mut head).ok()?;
-    data_file::emptied(&head)
+    let found = data_file::emptied(&head)?;
+    file.metadata().is_ok_and(|metadata| metadata.len() == 0).then_some(found)
 }
 
 fn accept(found: DataFile, path: &Path) -> Result<DataFile, KvError> {
@@ -341,5 +348,45 @@ pub(super) fn not_alone(directory: &Path) -> KvError {
              so that this release can convert it",
             directory.display()
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::kv::embedded::creation::own_magic;
+
+    /// A lock file in which a process notes its first commit, which it has just written to the data file.
+    struct Committing<'f>(&'f File);
+
+    impl Read for Committing<'_> {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            self.0.write_all(&[1; 512])?;
+            head_after(1).as_slice().read(bytes)
+        }
+    }
+
+    fn head_after(commits: u8) -> [u8; 16] {
+        let mut head = [0; 16];
+        head[..4].copy_from_slice(&own_magic());
+        head[if cfg!(target_endian = "little") { 8 } else { 15 }] = commits;
+        head
+    }
+
+    #[test]
+    fn a_store_that_another_process_is_creating_was_not_cut_short() {
+        let file = tempfile::tempfile().unwrap();
+        assert_eq!(emptied_beside(Committing(&file), &file), None);
+    }
+
+    #[test]
+    fn an_empty_file_beside_a_lock_file_with_commits_was_cut_short() {
+        let file = tempfile::tempfile().unwrap();
+        let found = emptied_beside(head_after(1).as_slice(), &file);
+        assert!(matches!(found, Some(DataFile::CutShort { bytes: 0, .. })), "{found:?}");
+        assert_eq!(emptied_beside(head_after(0).as_slice(), &file), None);
+        assert_eq!(emptied_beside([0; 4].as_slice(), &file), None);
     }
 }
