@@ -34,6 +34,10 @@ export declare class NativeCopying {
  * call.
  */
 export declare class NativeDatabase {
+  /** The calls of this turn of JavaScript commit together, from here until [`Self::release_commits`]. */
+  holdCommits(): void
+  /** The turn is over: what it has written is committed now. */
+  releaseCommits(): void
   /**
    * Runs SQL on this thread: [`Self::run`], and the answer at once. The parameters are the first `params` bytes of
    * `exchange`; fewer than 0 means none. An answer of one chunk that fits takes their place there, and its

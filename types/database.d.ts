@@ -79,8 +79,9 @@ export interface DatabaseOptions {
    *   {@link Database.flushed} waits for that: call it before anything leaves the process that depends on the writes.
    *   What is not durable yet is lost if the process ends. If a write can never become durable (another start has taken
    *   the actor over, the store is full or away), `flushed()` and every later call reject with the reason; open the
-   *   database again. A write waits if 8 MiB are not durable yet, and one transaction of more than 4 MiB is durable when
-   *   it returns.
+   *   database again. Synchronous writes without an `await` between them are committed together, all or none, as long as
+   *   they change no more than 8 MiB of pages. A write waits if 8 MiB are not durable yet, and one transaction of more
+   *   than 4 MiB is durable when it returns.
    *
    * @default 'full'
    */

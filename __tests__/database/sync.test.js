@@ -402,6 +402,31 @@ onEachBackend((open) => {
       expect(names(reader)).toHaveLength(501);
     });
 
+    test('commits together what is written without an await in between', async () => {
+      const { commits } = deferred.stats();
+      for (let index = 0; index < 300; index += 1) insert(`item ${index}`, deferred);
+      deferred.transactionSync(() => insert('in a transaction', deferred));
+      deferred.batchSync(["INSERT INTO items (name) VALUES ('in a batch')"]);
+      await null;
+      // The first commit is under way, and a second turn does not go along with a third one.
+      insert('second turn', deferred);
+      deferred.execSync("UPDATE items SET name = 'changed' WHERE name = 'second turn'");
+      await deferred.flushed();
+      expect(deferred.stats().commits).toBe(commits + 2);
+      expect(deferred.stats().transactions).toBe(304);
+      const reader = await store.openDatabase('a', { readOnly: true, allowBlocking: true });
+      expect(names(reader)).toHaveLength(303);
+    });
+
+    test('commits in a turn that does not end what has no room in memory', async () => {
+      const { commits } = deferred.stats();
+      // 12 MiB, each megabyte in pages of its own.
+      for (let index = 0; index < 12; index += 1) insert('x'.repeat(1 << 20), deferred);
+      expect(names(deferred)).toHaveLength(12);
+      await deferred.flushed();
+      expect(deferred.stats().commits).toBeGreaterThan(commits + 1);
+    });
+
     test('closes when all is durable', async () => {
       insert('one', deferred);
       await deferred.close();
@@ -444,6 +469,7 @@ onEachBackend((open) => {
     });
 
     test('takes a transaction of any size', async () => {
+      insert('before', deferred);
       deferred.runSync(
         'INSERT INTO items WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000) ' +
           'SELECT i, hex(randomblob(2000)) FROM n',
@@ -451,7 +477,7 @@ onEachBackend((open) => {
       insert('small', deferred);
       await deferred.flushed();
       const reader = await store.openDatabase('a', { readOnly: true, allowBlocking: true });
-      expect(names(reader)).toHaveLength(3_001);
+      expect(names(reader)).toHaveLength(3_002);
     });
 
     test('is refused where it makes no sense', async () => {

@@ -202,6 +202,14 @@ class QueuedDatabase {
 
   // The same on this thread: the answer is there when the method returns.
 
+  holdCommits() {
+    this.#native.holdCommits();
+  }
+
+  releaseCommits() {
+    this.#native.releaseCommits();
+  }
+
   /**
    * @param {number} scope
    * @param {number} kind

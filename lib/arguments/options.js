@@ -135,6 +135,7 @@ function databaseOptions(value) {
     },
     transactionTimeoutMs: timeoutMs,
     readOnly,
+    isDeferred: durability === 'deferred',
     traceparent: traceparent(options.traceparent, 'options.traceparent'),
     onFenced: /** @type {import('../../index.js').DatabaseOptions['onFenced']} */ (onFenced),
     signal: check.signal(options.signal, 'options.signal'),

@@ -5,6 +5,7 @@
 
 const { Cancellation, throwIfAborted } = require('../abort.js');
 const { BatonError, fromFailure, isFailure } = require('../error.js');
+const { CommitHold } = require('./commit-hold.js');
 const { FenceWatch } = require('./fence-watch.js');
 const { Functions } = require('./functions.js');
 const { refuseIfWaiting, waitsForItself } = require('./inside.js');
@@ -32,15 +33,16 @@ const NO_CHUNKS = [];
 
 /** @typedef {{ signal?: AbortSignal | undefined, timeoutMs?: number | undefined, traceparent?: string | undefined }} Limits */
 
-/** @typedef {{ transactionTimeoutMs: number, readOnly: boolean, onFenced: ((error: import('./fence-watch.js').FenceError) => void) | undefined }} Settings */
+/** @typedef {{ transactionTimeoutMs: number, readOnly: boolean, isDeferred: boolean, onFenced: ((error: import('./fence-watch.js').FenceError) => void) | undefined }} Settings */
 
 class Connection {
   #native;
+  /** Only of a deferred database. @type {CommitHold | undefined} */
+  #hold;
   /** Notices that the actor is lost; none if it is not owned. */
   #fence;
   #jobs = 0;
   #callsUnderWay = 0;
-  /** Those of them that run no SQL. */
   /**
    * The open transactions, and when the addon will roll them back.
    *
@@ -70,10 +72,11 @@ class Connection {
    * @param {NativeDatabase} native
    * @param {Settings} settings
    */
-  constructor(actorId, native, { transactionTimeoutMs, readOnly, onFenced }) {
+  constructor(actorId, native, { transactionTimeoutMs, readOnly, isDeferred, onFenced }) {
     this.actorId = actorId;
     this.transactionTimeoutMs = transactionTimeoutMs;
     this.#native = native;
+    this.#hold = isDeferred ? new CommitHold(native) : undefined;
     this.#fence = readOnly ? undefined : new FenceWatch(native, onFenced);
     const { won, meta, preloadedPages } = native.startup();
     /** @type {import('../../index.js').DatabaseStartup} */
@@ -153,6 +156,7 @@ class Connection {
    */
   callSync(scope, dispatch) {
     this.refuseIfOver(scope);
+    this.#hold?.hold();
     return this.#resultSync(dispatch(this.#native, this.syncScope(scope).id));
   }
 
@@ -170,6 +174,7 @@ class Connection {
    */
   runSync(scope, kind, sql, params, read) {
     this.refuseIfOver(scope);
+    this.#hold?.hold();
     const { id } = this.syncScope(scope);
     const native = this.#native;
     const { dispatch } = this.functions;
@@ -221,6 +226,7 @@ class Connection {
    * @param {boolean} commit
    */
   endSync(scope, commit) {
+    this.#hold?.hold();
     this.#resultSync(this.#native.endSync(scope.id, commit));
   }
 

@@ -40,6 +40,8 @@ struct State {
     /// The call whose caller does not want it any more.
     cancelled: Option<u32>,
     abandoned: bool,
+    /// Whether the caller is going to write more, so that no commit begins by itself.
+    is_held: bool,
     /// Where the first transaction that gathers was sealed.
     span: Span,
     /// Who waits for the end of the commit in flight.
@@ -81,6 +83,7 @@ impl GroupCommit {
                 is_open: true,
                 cancelled: None,
                 abandoned: false,
+                is_held: false,
                 span: Span::none(),
                 waiting: Vec::new(),
             }),
@@ -248,7 +251,19 @@ impl GroupCommit {
 
     /// Nobody wants any of the calls any more.
     pub(crate) fn abandon(&self) {
-        self.state().abandoned = true;
+        let mut state = self.state();
+        (state.abandoned, state.is_held) = (true, false);
+    }
+
+    /// From here on, what is sealed gathers for one commit, unless it needs more room or somebody has to wait for it.
+    pub(crate) fn hold(&self) {
+        self.state().is_held = self.is_deferred();
+    }
+
+    /// What was held may go, and does with the commit that is returned, or behind the one under way.
+    pub(crate) fn release(&self) -> Option<Flight> {
+        self.state().is_held = false;
+        self.begin()
     }
 
     fn is_wanted(&self) -> bool {
@@ -269,7 +284,17 @@ impl GroupCommit {
         Self::next(&mut state, itself)
     }
 
+    /// The same, also of what is held: the caller cannot go on before it is durable.
+    pub(crate) fn begin_now(&self) -> Option<Flight> {
+        let itself = self.itself.upgrade()?;
+        Self::next_of_all(&mut self.state(), itself)
+    }
+
     fn next(state: &mut State, itself: Arc<Self>) -> Option<Flight> {
+        if state.is_held { None } else { Self::next_of_all(state, itself) }
+    }
+
+    fn next_of_all(state: &mut State, itself: Arc<Self>) -> Option<Flight> {
         let layer = state.pending.begin()?;
         let span = std::mem::replace(&mut state.span, Span::none());
         Some(Flight { commits: itself, layer: Some(layer), head: state.pending.head, span })

@@ -16,6 +16,18 @@ impl NativeDatabase {
 
 #[napi]
 impl NativeDatabase {
+    /// The calls of this turn of JavaScript commit together, from here until [`Self::release_commits`].
+    #[napi]
+    pub fn hold_commits(&self) {
+        self.database.hold_commits();
+    }
+
+    /// The turn is over: what it has written is committed now.
+    #[napi]
+    pub fn release_commits(&self) {
+        self.database.release_commits();
+    }
+
     /// Runs SQL on this thread: [`Self::run`], and the answer at once. The parameters are the first `params` bytes of
     /// `exchange`; fewer than 0 means none. An answer of one chunk that fits takes their place there, and its
     /// length is returned: an array of its own for each answer costs more than a short query. `dispatcher` runs the

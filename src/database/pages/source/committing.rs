@@ -78,7 +78,7 @@ impl Source {
                 Ok(()) => return Ok(()),
                 Err(refused) => layer = refused,
             }
-            if let Some(flight) = self.commits.begin() {
+            if let Some(flight) = self.commits.begin_now() {
                 flight.set_off_elsewhere();
             } else {
                 self.wait_for_flight();
@@ -90,7 +90,7 @@ impl Source {
     pub(crate) fn settle(&mut self) -> Result<(), StoreError> {
         loop {
             self.refuse_loss()?;
-            if let Some(flight) = self.commits.begin() {
+            if let Some(flight) = self.commits.begin_now() {
                 self.engine.wait(flight.fly());
             } else if !self.wait_for_flight() {
                 return self.refuse_loss();

@@ -33,6 +33,21 @@ impl Database {
         self.end_here(mark, answer, waits_for_all)
     }
 
+    /// The thread of the caller is going to make more calls: from here on, what deferred calls write gathers for one
+    /// commit, so that all of it is stored or nothing. Each hold is followed by [`Self::release_commits`]. Until then
+    /// only what has no room any more (8 MiB of pages), and what is too large for a commit in memory, goes ahead.
+    pub fn hold_commits(&self) {
+        self.commits.hold();
+    }
+
+    /// The commit of what was held begins, or follows the one under way.
+    pub fn release_commits(&self) {
+        if let Some(flight) = self.commits.release() {
+            let _entered = self.shared.pool.runtime().enter();
+            flight.set_off_elsewhere();
+        }
+    }
+
     /// Takes the turn, or says why it cannot be had now.
     fn begin_here(&self, scope: u32) -> Result<CallNumber, DatabaseError> {
         if self.shared.engine.is_remote() && !self.settings.may_block {
