@@ -472,7 +472,7 @@ onEachBackend((open) => {
       insert('before', deferred);
       deferred.runSync(
         'INSERT INTO items WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000) ' +
-          'SELECT i, hex(randomblob(2000)) FROM n',
+          'SELECT i + 1, hex(randomblob(2000)) FROM n',
       );
       insert('small', deferred);
       await deferred.flushed();

@@ -37,7 +37,7 @@ const NO_CHUNKS = [];
 
 class Connection {
   #native;
-  /** Only of a deferred database. @type {CommitHold | undefined} */
+  /** Only of a deferred database. @type {InstanceType<typeof CommitHold> | undefined} */
   #hold;
   /** Notices that the actor is lost; none if it is not owned. */
   #fence;
