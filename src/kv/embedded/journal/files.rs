@@ -10,7 +10,7 @@ use super::record::BLOCK_BYTES;
 use super::slot::{Checkpoint, SLOT_BYTES, Slots};
 use crate::kv::embedded::content::StoreId;
 use crate::kv::embedded::locks::files::Making;
-use crate::kv::embedded::positioned::{read_at, write_at};
+use crate::kv::embedded::positioned::{length, read_at, write_at};
 
 pub(in crate::kv::embedded) const CHECKPOINT_NAME: &str = "checkpoint";
 pub(in crate::kv::embedded) const SEGMENT_NAMES: [&str; 2] = ["journal-0", "journal-1"];
@@ -83,7 +83,7 @@ impl Files {
 
     /// The length of one of the two files of segments.
     pub(in crate::kv::embedded) fn segment_bytes(&self, file: usize) -> io::Result<u64> {
-        Ok(self.segments[file].metadata()?.len())
+        length(&self.segments[file])
     }
 
     /// Reads from one of the two files of segments, as many bytes as there are.
