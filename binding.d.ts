@@ -324,18 +324,6 @@ export interface NativeClusterStatus {
   json: string
 }
 
-/** A column of a result. */
-export interface NativeColumn {
-  /** Its name in the result. */
-  name: string
-  /** The column of the table that it shows. */
-  column?: string
-  /** That table. */
-  table?: string
-  /** The type declared there. */
-  type?: string
-}
-
 /** What a commit builds on, and the size of the database afterwards. */
 export interface NativeCommitBase {
   /** The generation held. */
@@ -428,16 +416,6 @@ export interface NativeDatabaseStats {
   queued: number
   /** Bytes of SQLite's page cache. */
   memoryBytes: number
-}
-
-/** A statement's parameters and columns. */
-export interface NativeDescription {
-  /** The columns of its rows. */
-  columns: Array<NativeColumn>
-  /** The names of its parameters with their prefix; null for one without a name. */
-  parameters: Array<string | null>
-  /** Whether the statement is read-only. */
-  readonly: boolean
 }
 
 /** An extension of SQLite. */

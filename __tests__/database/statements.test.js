@@ -29,6 +29,19 @@ onEachBackend((open) => {
       expect(insert.columns()).toEqual([]);
     });
 
+    test('says the same of statements that are the same, whatever became of the first answer', async () => {
+      const sql = 'SELECT name AS "na\u00efve \\ \u{1f600}" FROM items WHERE id = :id';
+      const first = await db.prepare(sql);
+      first.parameters.push('changed');
+      first.columns()[0].name = 'changed';
+      first.columns().length = 0;
+      for (const statement of [await db.prepare(sql), db.prepareSync(sql)]) {
+        expect(statement.parameters).toEqual([':id']);
+        const [column] = statement.columns();
+        expect(column).toEqual({ name: 'na\u00efve \\ \u{1f600}', column: 'name', table: 'items', type: 'TEXT' });
+      }
+    });
+
     test('is run, got, listed and iterated as often as one likes', async () => {
       const insert = await db.prepare('INSERT INTO items (name) VALUES (?)');
       for (const name of ['a', 'b', 'c']) {

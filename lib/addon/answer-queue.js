@@ -99,7 +99,7 @@ class QueuedDatabase {
    * @param {number} scope
    * @param {number} job
    * @param {string} sql
-   * @returns {Promise<import('../../binding.js').NativeDescription | Failure>}
+   * @returns {Promise<string | Failure>}
    */
   describe(scope, job, sql) {
     return ask((call) => this.#native.describe(call, scope, job, sql));
@@ -226,7 +226,7 @@ class QueuedDatabase {
   /**
    * @param {number} scope
    * @param {string} sql
-   * @returns {import('../../binding.js').NativeDescription | Failure}
+   * @returns {string | Failure}
    */
   describeSync(scope, sql) {
     return /** @type {any} */ (this.#native.describeSync(scope, sql));

@@ -12,6 +12,7 @@ const { INSIDE } = require('./scripts.js');
 const { encodeParams, encodeParamsList } = require('../arguments/parameters.js');
 const { ChunkHeader } = require('../results/rows.js');
 const { allRows, batchResults, firstRow, runResult } = require('../results/results.js');
+const { described } = require('../results/description.js');
 const { Statement } = require('./statement.js');
 const { SyncQueries, syncCalls } = require('./sync-queries.js');
 
@@ -32,6 +33,8 @@ const OPERATIONS = ['exec', 'run', 'get', 'all'];
 class Queries extends SyncQueries {
   #connection;
   #scope;
+  /** @type {(import('./statement.js').Calls & import('./statement.js').SyncCalls) | undefined} */
+  #calls;
 
   static {
     Object.defineProperty(this.prototype, INSIDE, {
@@ -138,36 +141,36 @@ class Queries extends SyncQueries {
   async prepare(sql, options) {
     const limits = limitOptions(options);
     const text = sqlText(sql);
-    return new Statement(this.#statementCalls(text), text, await this.#describe(text, limits));
+    return new Statement(this.#statementCalls(), text, await this.#describe(text, limits));
   }
 
   /** @param {string} sql */
   prepareSync(sql) {
     const text = sqlText(sql);
-    const calls = this.#statementCalls(text);
-    return new Statement(calls, text, calls.describeSync());
+    const calls = this.#statementCalls();
+    return new Statement(calls, text, calls.describeSync(text));
   }
 
   /**
-   * What a statement needs of the object that has prepared it.
+   * What statements need of the object that has prepared them: one object for all of them.
    *
-   * @param {string} text
    * @returns {import('./statement.js').Calls & import('./statement.js').SyncCalls}
    */
-  #statementCalls(text) {
-    return {
-      ...syncCalls(this, text),
+  #statementCalls() {
+    this.#calls ??= {
+      ...syncCalls(this),
       /** @type {import('./statement.js').Calls['describe']} */
-      describe: (within) => this.#describe(text, within),
+      describe: (text, limits) => this.#describe(text, limits),
       /** @type {import('./statement.js').Calls['run']} */
-      run: (params, query) => this.run(text, params, query),
+      run: (text, params, query) => this.run(text, params, query),
       /** @type {import('./statement.js').Calls['get']} */
-      get: (params, query, seen) => this.#get(text, params, query, seen),
+      get: (text, params, query, seen) => this.#get(text, params, query, seen),
       /** @type {import('./statement.js').Calls['all']} */
-      all: (params, query, seen) => this.#all(text, params, query, seen),
+      all: (text, params, query, seen) => this.#all(text, params, query, seen),
       /** @type {import('./statement.js').Calls['iterate']} */
-      iterate: (params, query, seen) => this.#iterate(text, params, query, seen),
+      iterate: (text, params, query, seen) => this.#iterate(text, params, query, seen),
     };
+    return this.#calls;
   }
 
   /**
@@ -176,8 +179,10 @@ class Queries extends SyncQueries {
    */
   async #describe(sql, limits) {
     const connection = this.#connection;
-    return await observed({ connection, operation: 'prepare', sql }, () =>
-      connection.call(this.#scope, (native, scope, job) => native.describe(scope, job, sql), limits),
+    return described(
+      await observed({ connection, operation: 'prepare', sql }, () =>
+        connection.call(this.#scope, (native, scope, job) => native.describe(scope, job, sql), limits),
+      ),
     );
   }
 

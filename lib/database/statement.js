@@ -8,33 +8,34 @@
 /** @typedef {import('../../index.js').SyncQueryOptions} SyncQueryOptions */
 /** @typedef {import('../../index.js').ColumnInfo} ColumnInfo */
 /** @typedef {import('../results/results.js').Seen} Seen */
-/** @typedef {import('../../binding.js').NativeDescription} Description */
+/** @typedef {import('../results/description.js').Description} Description */
 /**
- * The methods of the object that has prepared a statement, for its SQL.
+ * The methods of the object that has prepared a statement.
  *
  * @typedef {object} Calls
- * @property {(limits: import('./connection.js').Limits) => Promise<Description>} describe
- * @property {(params?: Params, options?: QueryOptions) => Promise<import('../../index.js').RunResult>} run
- * @property {(params: Params | undefined, options: QueryOptions | undefined, seen: Seen) => Promise<any>} get
- * @property {(params: Params | undefined, options: QueryOptions | undefined, seen: Seen) => Promise<any[]>} all
- * @property {(params: Params | undefined, options: QueryOptions | undefined, seen: Seen) => AsyncGenerator<any, void, void>} iterate
+ * @property {(sql: string, limits: import('./connection.js').Limits) => Promise<Description>} describe
+ * @property {(sql: string, params?: Params, options?: QueryOptions) => Promise<import('../../index.js').RunResult>} run
+ * @property {(sql: string, params: Params | undefined, options: QueryOptions | undefined, seen: Seen) => Promise<any>} get
+ * @property {(sql: string, params: Params | undefined, options: QueryOptions | undefined, seen: Seen) => Promise<any[]>} all
+ * @property {(sql: string, params: Params | undefined, options: QueryOptions | undefined, seen: Seen) => AsyncGenerator<any, void, void>} iterate
  */
 
 /**
  * The same on the calling thread.
  *
  * @typedef {object} SyncCalls
- * @property {() => Description} describeSync
- * @property {(params?: Params, options?: SyncQueryOptions) => import('../../index.js').RunResult} runSync
- * @property {(params: Params | undefined, options: SyncQueryOptions | undefined, seen: Seen) => any} getSync
- * @property {(params: Params | undefined, options: SyncQueryOptions | undefined, seen: Seen) => any[]} allSync
- * @property {(params: Params | undefined, options: SyncQueryOptions | undefined, seen: Seen) => Generator<any, void, void>} iterateSync
+ * @property {(sql: string) => Description} describeSync
+ * @property {(sql: string, params?: Params, options?: SyncQueryOptions) => import('../../index.js').RunResult} runSync
+ * @property {(sql: string, params: Params | undefined, options: SyncQueryOptions | undefined, seen: Seen) => any} getSync
+ * @property {(sql: string, params: Params | undefined, options: SyncQueryOptions | undefined, seen: Seen) => any[]} allSync
+ * @property {(sql: string, params: Params | undefined, options: SyncQueryOptions | undefined, seen: Seen) => Generator<any, void, void>} iterateSync
  */
 
 class Statement {
   /** @type {Calls & SyncCalls} */
   #calls;
-  /** @type {ColumnInfo[]} */
+  #sql;
+  /** @type {readonly ColumnInfo[]} */
   #columns;
   /** Whether an answer had other columns because the schema has changed. */
   #isStale = false;
@@ -46,9 +47,10 @@ class Statement {
    */
   constructor(calls, sql, { columns, parameters, readonly }) {
     this.#calls = calls;
-    this.#columns = columns.map(toColumn);
+    this.#columns = columns;
+    this.#sql = sql;
     this.sql = sql;
-    this.parameters = parameters.map((name) => name ?? null);
+    this.parameters = parameters.slice();
     this.readonly = readonly;
   }
 
@@ -61,7 +63,7 @@ class Statement {
    * @param {QueryOptions} [options]
    */
   async run(params, options) {
-    return await this.#calls.run(params, options);
+    return await this.#calls.run(this.#sql, params, options);
   }
 
   /**
@@ -70,7 +72,7 @@ class Statement {
    * @returns {Promise<any>}
    */
   async get(params, options) {
-    const row = await this.#calls.get(params, options, this.#seen);
+    const row = await this.#calls.get(this.#sql, params, options, this.#seen);
     await this.#catchUp(options);
     return row;
   }
@@ -81,7 +83,7 @@ class Statement {
    * @returns {Promise<any[]>}
    */
   async all(params, options) {
-    const rows = await this.#calls.all(params, options, this.#seen);
+    const rows = await this.#calls.all(this.#sql, params, options, this.#seen);
     await this.#catchUp(options);
     return rows;
   }
@@ -92,7 +94,7 @@ class Statement {
    * @returns {AsyncGenerator<any, void, void>}
    */
   iterate(params, options) {
-    return this.#calls.iterate(params, options, (names) => {
+    return this.#calls.iterate(this.#sql, params, options, (names) => {
       this.#seen(names);
       // The rows do not wait for it.
       this.#catchUp();
@@ -104,7 +106,7 @@ class Statement {
    * @param {SyncQueryOptions} [options]
    */
   runSync(params, options) {
-    return this.#calls.runSync(params, options);
+    return this.#calls.runSync(this.#sql, params, options);
   }
 
   /**
@@ -113,7 +115,7 @@ class Statement {
    * @returns {any}
    */
   getSync(params, options) {
-    const row = this.#calls.getSync(params, options, this.#seen);
+    const row = this.#calls.getSync(this.#sql, params, options, this.#seen);
     this.#catchUpSync();
     return row;
   }
@@ -124,7 +126,7 @@ class Statement {
    * @returns {any[]}
    */
   allSync(params, options) {
-    const rows = this.#calls.allSync(params, options, this.#seen);
+    const rows = this.#calls.allSync(this.#sql, params, options, this.#seen);
     this.#catchUpSync();
     return rows;
   }
@@ -135,7 +137,7 @@ class Statement {
    * @returns {Generator<any, void, void>}
    */
   iterateSync(params, options) {
-    return this.#calls.iterateSync(params, options, (names) => {
+    return this.#calls.iterateSync(this.#sql, params, options, (names) => {
       this.#seen(names);
       this.#catchUpSync();
     });
@@ -156,9 +158,9 @@ class Statement {
    */
   async #catchUp({ signal, timeoutMs } = {}) {
     if (this.#isStale) {
-      const description = await this.#calls.describe({ signal, timeoutMs }).catch(() => undefined);
+      const description = await this.#calls.describe(this.#sql, { signal, timeoutMs }).catch(() => undefined);
       this.#isStale = description === undefined;
-      this.#columns = description?.columns.map(toColumn) ?? this.#columns;
+      this.#columns = description?.columns ?? this.#columns;
     }
   }
 
@@ -166,21 +168,13 @@ class Statement {
   #catchUpSync() {
     if (this.#isStale) {
       try {
-        this.#columns = this.#calls.describeSync().columns.map(toColumn);
+        this.#columns = this.#calls.describeSync(this.#sql).columns;
         this.#isStale = false;
       } catch {
         // The next call tries again.
       }
     }
   }
-}
-
-/**
- * @param {Description['columns'][number]} column
- * @returns {ColumnInfo}
- */
-function toColumn({ name, column, table, type }) {
-  return { name, column: column ?? null, table: table ?? null, type: type ?? null };
 }
 
 module.exports = { Statement };

@@ -15,6 +15,7 @@ const {
 const { encodeParamsList, ownParams } = require('../arguments/parameters.js');
 const { allRowsSync, batchResultsSync, firstRow, runResult } = require('../results/results.js');
 const { isObserved, observedSync } = require('../observe/channels.js');
+const { described } = require('../results/description.js');
 const { ChunkHeader } = require('../results/rows.js');
 const { iterateRowsSync } = require('./sync-cursor.js');
 
@@ -32,7 +33,7 @@ const OPERATIONS = ['exec', 'run', 'get', 'all'];
 /** @typedef {import('../../index.js').SqlParams | object} Params Checked when they are encoded. */
 /** @typedef {import('../../index.js').SyncQueryOptions} SyncQueryOptions */
 
-/** @type {(queries: SyncQueries, sql: string) => import('./statement.js').SyncCalls} */
+/** @type {(queries: SyncQueries) => import('./statement.js').SyncCalls} */
 let statementCalls;
 
 class SyncQueries {
@@ -40,7 +41,7 @@ class SyncQueries {
   #scope;
 
   static {
-    statementCalls = (queries, sql) => queries.#statementCalls(sql);
+    statementCalls = (queries) => queries.#statementCalls();
   }
 
   /**
@@ -162,25 +163,24 @@ class SyncQueries {
     return value;
   }
 
-  /**
-   * @param {string} sql
-   * @returns {import('./statement.js').SyncCalls}
-   */
-  #statementCalls(sql) {
+  /** @returns {import('./statement.js').SyncCalls} */
+  #statementCalls() {
     return {
-      describeSync: () => this.#describe(sql),
-      runSync: (params, options) => this.runSync(sql, params, options),
-      getSync: (params, options, seen) => this.#get(sql, params, options, seen),
-      allSync: (params, options, seen) => this.#all(sql, params, options, seen),
-      iterateSync: (params, options, seen) => this.#iterate(sql, params, options, seen),
+      describeSync: (sql) => this.#describe(sql),
+      runSync: (sql, params, options) => this.runSync(sql, params, options),
+      getSync: (sql, params, options, seen) => this.#get(sql, params, options, seen),
+      allSync: (sql, params, options, seen) => this.#all(sql, params, options, seen),
+      iterateSync: (sql, params, options, seen) => this.#iterate(sql, params, options, seen),
     };
   }
 
   /** @param {string} sql */
   #describe(sql) {
     const connection = this.#connection;
-    return observedSync({ connection, operation: 'prepare', sql }, () =>
-      connection.callSync(this.#scope, (native, scope) => native.describeSync(scope, sql)),
+    return described(
+      observedSync({ connection, operation: 'prepare', sql }, () =>
+        connection.callSync(this.#scope, (native, scope) => native.describeSync(scope, sql)),
+      ),
     );
   }
 
@@ -260,13 +260,12 @@ function isAsyncFunction(fn) {
 }
 
 /**
- * What a statement needs of the object that has prepared it, for calls on this thread.
+ * What statements need of the object that has prepared them, for calls on this thread.
  *
  * @param {SyncQueries} queries
- * @param {string} sql
  */
-function syncCalls(queries, sql) {
-  return statementCalls(queries, sql);
+function syncCalls(queries) {
+  return statementCalls(queries);
 }
 
 module.exports = { SyncQueries, syncCalls };

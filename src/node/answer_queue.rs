@@ -8,21 +8,21 @@
 use std::sync::Arc;
 
 use napi::Status;
-use napi::bindgen_prelude::{Either, Either6, Env, Function, Null, Uint8Array};
+use napi::bindgen_prelude::{Either, Either6, Env, Function, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
 use super::error::Failure;
 use super::tenants::Tenants;
 use super::wake_queue::WakeQueue;
-use crate::database::{Answer, DatabaseError, Description};
+use crate::database::{Answer, Column, DatabaseError, Description};
 
 /// Weak: a queue does not keep the process alive; `lib/addon/answer-queue.js` does so while calls are
 /// running.
 type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 
 /// An answer as a JavaScript value.
-pub(super) type NativeAnswer = Either6<Uint8Array, Vec<Uint8Array>, NativeDescription, u32, (), Failure>;
+pub(super) type NativeAnswer = Either6<Uint8Array, Vec<Uint8Array>, String, u32, (), Failure>;
 
 /// The answers that wait for one JavaScript environment.
 pub(super) struct AnswerQueue {
@@ -92,50 +92,19 @@ pub(super) fn native(answer: Result<Answer, DatabaseError>) -> NativeAnswer {
         Ok(Answer::Rows(chunks) | Answer::Batch(chunks)) => {
             Either6::B(chunks.into_iter().map(Uint8Array::from).collect())
         }
-        Ok(Answer::Description(description)) => Either6::C(description.into()),
+        Ok(Answer::Description(description)) => Either6::C(json(description)),
         Ok(Answer::Scope(scope)) => Either6::D(scope),
         Ok(Answer::Done) => Either6::E(()),
         Err(error) => Either6::F(error.into()),
     }
 }
 
-/// A column of a result.
-#[napi(object, object_from_js = false)]
-pub struct NativeColumn {
-    /// Its name in the result.
-    pub name: String,
-    /// The column of the table that it shows.
-    pub column: Option<String>,
-    /// That table.
-    pub table: Option<String>,
-    /// The type declared there.
-    pub r#type: Option<String>,
-}
-
-/// A statement's parameters and columns.
-#[napi(object, object_from_js = false)]
-pub struct NativeDescription {
-    /// The columns of its rows.
-    pub columns: Vec<NativeColumn>,
-    /// The names of its parameters with their prefix; null for one without a name.
-    pub parameters: Vec<Either<String, Null>>,
-    /// Whether the statement is read-only.
-    pub readonly: bool,
-}
-
-impl From<Description> for NativeDescription {
-    fn from(description: Description) -> Self {
-        let columns = description.columns.into_iter().map(|column| NativeColumn {
-            name: column.name,
-            column: column.column,
-            table: column.table,
-            r#type: column.declared_type,
-        });
-        let name = |name: Option<String>| name.map_or(Either::B(Null), Either::A);
-        Self {
-            columns: columns.collect(),
-            parameters: description.parameters.into_iter().map(name).collect(),
-            readonly: description.is_readonly,
-        }
-    }
+/// A statement's columns (the name in the result, the column of the table that it shows, that table, the type declared
+/// there), the names of its parameters with their prefix, and whether it is read-only. `lib/results/description.js`
+/// reads it.
+fn json(Description { columns, parameters, is_readonly }: Description) -> String {
+    let column = |Column { name, column, table, declared_type }| (name, column, table, declared_type);
+    let columns: Vec<_> = columns.into_iter().map(column).collect();
+    let described = (columns, parameters, is_readonly);
+    serde_json::to_string(&described).expect("texts and a boolean have no form that JSON lacks")
 }
