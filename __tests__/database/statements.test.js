@@ -38,7 +38,12 @@ onEachBackend((open) => {
       for (const statement of [await db.prepare(sql), db.prepareSync(sql)]) {
         expect(statement.parameters).toEqual([':id']);
         const [column] = statement.columns();
-        expect(column).toEqual({ name: 'na\u00efve \\ \u{1f600}', column: 'name', table: 'items', type: 'TEXT' });
+        expect(column).toEqual({
+          name: 'na\u00efve \\ \u{1f600}',
+          column: 'name',
+          table: 'items',
+          type: 'TEXT',
+        });
       }
     });
 
