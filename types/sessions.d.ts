@@ -1,3 +1,4 @@
+/// <reference types="node" />
 /// <reference lib="esnext.disposable" />
 
 // Sessions, which record the rows that change, and changesets, which carry them to another database.

@@ -258,7 +258,10 @@ class Connection {
    * @param {number} session
    */
   stopRecording(session) {
-    if (!this.#isClosed && isFailure(this.#native.stopRecordingSync(this.syncScope(this.scope).id, session))) {
+    if (
+      !this.#isClosed &&
+      isFailure(this.#native.stopRecordingSync(this.syncScope(this.scope).id, session))
+    ) {
       this.#answer(this.#native.stopRecording(this.scope.id, session));
     }
   }

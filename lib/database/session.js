@@ -50,7 +50,10 @@ class Session {
    */
   constructor(key, connection, scope, id) {
     if (key !== KEY) {
-      throw new BatonError('ERR_INVALID_ARG', 'A session is made by db.createSession(), not by new Session()');
+      throw new BatonError(
+        'ERR_INVALID_ARG',
+        'A session is made by db.createSession(), not by new Session()',
+      );
     }
     this.#connection = connection;
     this.#scope = scope;
@@ -132,9 +135,7 @@ function applyChangeset(connection, scope, changeset, options) {
   const run = (part, _, [given]) =>
     part === FILTER ? taken(filter?.(given)) : resolved(Number(given), onConflict?.(given));
   const applied = connection.functions.lending(run, (callbacks, dispatch) =>
-    connection.callSync(scope, (native, inner) =>
-      native.applySync(inner, bytes, callbacks, which, dispatch),
-    ),
+    connection.callSync(scope, (native, inner) => native.applySync(inner, bytes, callbacks, which, dispatch)),
   );
   return applied === 1;
 }
