@@ -188,7 +188,7 @@ impl Connection {
         if let Some(stopped) = applying.stopped {
             return Err(stopped);
         }
-        if self.is_autocommit() {
+        if self.is_autocommit() && matches!(code & 0xFF, ffi::SQLITE_OK | ffi::SQLITE_CONSTRAINT) {
             return Err(NotApplied::RolledBack);
         }
         if code == ffi::SQLITE_OK { Ok(()) } else { Err(NotApplied::Failed(error)) }
