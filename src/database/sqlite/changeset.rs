@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use libsqlite3_sys as ffi;
 
-use super::connection::Connection;
+use super::connection::{Connection, Context};
 use super::error::SqlError;
 use super::function::NotRun;
 use super::handle::{Handle, c_string};
@@ -72,8 +72,9 @@ pub(crate) enum NotApplied {
 /// Records the rows that change on a connection, from its beginning until it is dropped.
 pub(crate) struct Recording {
     session: NonNull<ffi::sqlite3_session>,
-    /// The connection outlives what records it.
+    /// The connection, and the context of its callbacks: both outlive what records it.
     handle: Arc<Handle>,
+    _context: Arc<Context>,
 }
 
 // SAFETY: see `Handle`: one thread at a time uses the session of ours that owns the recording.
@@ -153,7 +154,8 @@ impl Connection {
         // SAFETY: the connection is open, and SQLite copies the name.
         let code = unsafe { ffi::sqlite3session_create(self.db(), database.as_ptr(), &raw mut session) };
         let Some(session) = NonNull::new(session) else { return Err(self.error(code)) };
-        let recording = Recording { session, handle: Arc::clone(self.handle()) };
+        let (handle, context) = (Arc::clone(self.handle()), Arc::clone(self.context()));
+        let recording = Recording { session, handle, _context: context };
         let table = table.as_ref().map_or(null(), |table| table.as_ptr());
         // SAFETY: the recording is open; the name is null, for all tables, or a C string that SQLite copies.
         let code = unsafe { ffi::sqlite3session_attach(session.as_ptr(), table) };
