@@ -180,9 +180,10 @@ export interface SyncQueries {
    *
    * @example
    * ```ts
-   * using session = db.createSession({ table: 'users' });
-   * db.runSync('UPDATE users SET name = ? WHERE id = ?', ['Ada', 7]);
-   * copy.applyChangeset(session.changeset());
+   * const session = db.createSession({ table: 'users' });
+   * await db.run('UPDATE users SET name = ? WHERE id = ?', ['Ada', 7]);
+   * const changeset = session.changeset(); // another database applies it: other.applyChangeset(changeset)
+   * session.close();
    * ```
    * @throws {BatonError} `ERR_INVALID_ARG`: an option is of the wrong type, or there is no database `db`.
    */
@@ -197,6 +198,13 @@ export interface SyncQueries {
    * and constraints hold. The bytes may come from outside: whatever they are, they are applied as a whole or refused.
    * They are copied, and have at most 2 GiB.
    *
+   * @example
+   * ```ts
+   * async function receive(request: Request) {
+   *   const changeset = new Uint8Array(await request.arrayBuffer());
+   *   return db.applyChangeset(changeset, { filter: (table) => table === 'users' });
+   * }
+   * ```
    * @throws {BatonError} `ERR_INVALID_ARG`: the bytes are no changeset, a callback returns nonsense, or an argument is of
    * the wrong type. `SQLITE_CONSTRAINT`: the changes violate a foreign key, and `onConflict` does not leave it so.
    * `SQLITE_READONLY`: the database is read-only. What a callback throws. In all these cases nothing was applied.
