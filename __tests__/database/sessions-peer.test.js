@@ -62,7 +62,7 @@ class OfNode {
     return this.#db.prepare(`SELECT * FROM ${table}`).all().map(Object.values);
   }
 
-  createSession(options) {
+  createSession(options = {}) {
     return this.#db.createSession(options);
   }
 
@@ -90,7 +90,7 @@ class OfBaton {
     return this.#db.allSync(`SELECT * FROM ${table}`, [], { rowMode: 'array' });
   }
 
-  createSession(options) {
+  createSession(options = {}) {
     return this.#db.createSession(options);
   }
 
