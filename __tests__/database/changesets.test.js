@@ -123,6 +123,7 @@ onEachBackend((open) => {
       ]) {
         expect(thrown(call)).toMatchObject({
           code: 'SQLITE_CONSTRAINT',
+          extendedCode: 'SQLITE_CONSTRAINT_FOREIGNKEY',
           message: expect.stringContaining('foreign key'),
         });
         expect(content()).toEqual(before);

@@ -115,8 +115,10 @@ impl Session {
     fn explained(&self, error: SqlError, bytes: &[u8]) -> DatabaseError {
         let failed = self.failed(error);
         let DatabaseError::Sql(error) = failed else { return failed };
+        let is_foreign_key = error.code == ffi::SQLITE_CONSTRAINT;
+        let code = if is_foreign_key { ffi::SQLITE_CONSTRAINT_FOREIGNKEY } else { error.code };
         let message = match error.code & 0xFF {
-            ffi::SQLITE_CORRUPT if !is_changeset(bytes) => {
+            ffi::SQLITE_CORRUPT | ffi::SQLITE_ERROR | ffi::SQLITE_MISMATCH if !is_changeset(bytes) => {
                 return DatabaseError::Invalid(format!(
                     "The \"changeset\" argument must be a whole changeset or patchset. Received {} bytes that are not \
                      one; nothing was applied",
@@ -124,9 +126,10 @@ impl Session {
                 ));
             }
             ffi::SQLITE_CORRUPT => "the changeset has values missing, or the database is damaged",
-            ffi::SQLITE_CONSTRAINT => "the changes violate a foreign key; nothing was applied",
+            _ if is_foreign_key => "the changes violate a foreign key; nothing was applied",
+            ffi::SQLITE_ERROR | ffi::SQLITE_MISMATCH => "a change cannot be made; nothing was applied",
             _ => return error.into(),
         };
-        SqlError { message: format!("{} ({message})", error.message), ..error }.into()
+        SqlError { code, message: format!("{} ({message})", error.message), ..error }.into()
     }
 }

@@ -211,13 +211,13 @@ unsafe extern "C" fn on_filter(pointer: *mut c_void, table: *const c_char) -> c_
     if applying.stopped.is_some() {
         return 0;
     }
-    match applying.decide.takes(&table.to_string_lossy()) {
-        Ok(takes) => c_int::from(takes),
-        Err(_) => {
+    applying.decide.takes(&table.to_string_lossy()).map_or_else(
+        |_| {
             applying.stopped = Some(NotApplied::Thrown);
             0
-        }
-    }
+        },
+        c_int::from,
+    )
 }
 
 unsafe extern "C" fn on_conflict(

@@ -86,8 +86,12 @@ impl Database {
         let Stage::Lost { .. } = state.loose.stage else { return Ok(()) };
         let ending = match call {
             Call::Run(_, (sql, _)) | Call::Script(_, (sql, _)) | Call::Each(sql) => keywords::ending(sql),
-            Call::Batch(_) | Call::Begin(..) | Call::Serialize | Call::Point | Call::Flush => None,
-            Call::Changes(Changes::Recorded(..) | Changes::Apply(..)) => None,
+            Call::Batch(_)
+            | Call::Begin(..)
+            | Call::Serialize
+            | Call::Point
+            | Call::Flush
+            | Call::Changes(Changes::Recorded(..) | Changes::Apply(..)) => None,
             // The cursor ended with the transaction, and the others take no part in one.
             Call::EachOn(..)
             | Call::Describe(_)
