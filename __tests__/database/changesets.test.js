@@ -1,5 +1,7 @@
 'use strict';
 
+const diagnostics = require('node:diagnostics_channel');
+
 const { Store, constants, isBatonError } = require('../..');
 const { expectBytes, onEachBackend } = require('../helpers.js');
 
@@ -494,6 +496,23 @@ onEachBackend((open) => {
     expect(found.map(({ body }) => body)).toEqual(['another world', 'third world']);
     db.runSync("INSERT INTO doc(doc, rank) VALUES ('integrity-check', 1)");
   });
+});
+
+test('it is told on the diagnostics channel, as other writes are', async () => {
+  const store = await Store.open({ memory: true });
+  const db = await store.openDatabase('a');
+  const told = [];
+  const hear = ({ operation, sql, error }) => told.push([operation, sql, error?.code]);
+  const channel = 'tracing:batondb:sql:asyncEnd';
+  diagnostics.subscribe(channel, hear);
+  db.applyChangeset(new Uint8Array(0));
+  thrown(() => db.applyChangeset(new Uint8Array([1])));
+  diagnostics.unsubscribe(channel, hear);
+  expect(told).toEqual([
+    ['applyChangeset', '', undefined],
+    ['applyChangeset', '', 'ERR_INVALID_ARG'],
+  ]);
+  await store.close();
 });
 
 test('the constants are those of SQLite', () => {

@@ -6,6 +6,7 @@ const check = require('../arguments/check.js');
 const { BatonError } = require('../error.js');
 const { applyOptions, changesetBytes } = require('../arguments/session-options.js');
 const { constants } = require('./constants.js');
+const { observedSync } = require('../observe/channels.js');
 
 // The parts of callbacks; see src/node/database/changes.rs.
 const FILTER = 5;
@@ -134,8 +135,12 @@ function applyChangeset(connection, scope, changeset, options) {
   /** @type {(part: number, group: number, args: unknown[]) => unknown} */
   const run = (part, _, [given]) =>
     part === FILTER ? taken(filter?.(given)) : resolved(Number(given), onConflict?.(given));
-  const applied = connection.functions.lending(run, (callbacks, dispatch) =>
-    connection.callSync(scope, (native, inner) => native.applySync(inner, bytes, callbacks, which, dispatch)),
+  const applied = observedSync({ connection, operation: 'applyChangeset', sql: '' }, () =>
+    connection.functions.lending(run, (callbacks, dispatch) =>
+      connection.callSync(scope, (native, inner) =>
+        native.applySync(inner, bytes, callbacks, which, dispatch),
+      ),
+    ),
   );
   return applied === 1;
 }
