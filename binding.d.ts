@@ -38,6 +38,19 @@ export declare class NativeDatabase {
   holdCommits(): void
   /** The turn is over: what it has written is committed now. */
   releaseCommits(): void
+  /** Begins a session, on this thread, and returns its number. */
+  recordSync(scope: number, database: string, table?: string | undefined | null): unknown
+  /** What a session has recorded, on this thread. */
+  recordedSync(scope: number, session: number, patchset: boolean, dispatcher?: undefined | ((...args: any[]) => unknown)): unknown
+  /**
+   * Applies a changeset, on this thread, and returns whether it was applied: 0 or 1. `callbacks` is the number of
+   * the callbacks, of which there are these: 1 filter, 2 conflict.
+   */
+  applySync(scope: number, changeset: Uint8Array, callbacks: number, which: number, dispatcher?: undefined | ((...args: any[]) => unknown)): unknown
+  /** Ends a session, on this thread. */
+  stopRecordingSync(scope: number, session: number): unknown
+  /** Ends a session when its turn comes. */
+  stopRecording(call: number, scope: number, session: number): void
   /**
    * Runs SQL on this thread: [`Self::run`], and the answer at once. The parameters are the first `params` bytes of
    * `exchange`; fewer than 0 means none. An answer of one chunk that fits takes their place there, and its

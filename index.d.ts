@@ -126,6 +126,9 @@ export {
   type SyncTransactionOptions,
 } from './types/sync.js';
 
+// Sessions and changesets.
+export { type ApplyChangesetOptions, Session, type SessionOptions, constants } from './types/sessions.js';
+
 // Errors: one class, stable codes.
 export {
   BatonError,

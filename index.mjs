@@ -5,9 +5,11 @@ export {
   BatonError,
   Database,
   PageSet,
+  Session,
   Statement,
   Store,
   Transaction,
+  constants,
   isBatonError,
   setLogger,
 } from './index.js';

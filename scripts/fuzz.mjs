@@ -19,6 +19,7 @@ const TARGETS = {
   // With short inputs, hardly anything happens to the file or database.
   vfs: ['-max_len=1024', '-len_control=0'],
   sql: ['-max_len=2048', '-len_control=0'],
+  changesets: ['-max_len=1024', '-len_control=0'],
 };
 /** Not a libFuzzer target: `fuzz/arguments.mjs`, on the addon that was built last. */
 const NODE = 'node';

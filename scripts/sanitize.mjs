@@ -28,6 +28,7 @@ const RUST_TESTS = [
   'plans',
   'arguments',
   'vfs',
+  'changesets',
 ];
 /** These measure memory and address space, of which the sanitizer takes very much for itself. */
 const SKIPPED = ['too_little_address_space_is_explained', 'the_memory_of_a_transaction_is_bounded'];

@@ -93,8 +93,18 @@ export interface SqlEvent {
   readonly actorId: string;
   readonly generation: bigint;
   readonly operation:
-    'exec' | 'run' | 'get' | 'all' | 'iterate' | 'batch' | 'prepare' | 'begin' | 'commit' | 'rollback';
-  /** The SQL as it was passed. The statements of a batch are joined by `;` and a line break. */
+    | 'exec'
+    | 'run'
+    | 'get'
+    | 'all'
+    | 'iterate'
+    | 'batch'
+    | 'prepare'
+    | 'begin'
+    | 'commit'
+    | 'rollback'
+    | 'applyChangeset';
+  /** The SQL as it was passed; of a changeset nothing. The statements of a batch are joined by `;` and a line break. */
   readonly sql: string;
   /** `asyncEnd`: the number of rows returned, for calls that return rows. */
   readonly rowCount?: number;

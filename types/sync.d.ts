@@ -13,6 +13,7 @@ import type {
   UncheckedParamsFor,
 } from './queries.js';
 import type { DatabaseOptions, Statement } from './database.js';
+import type { ApplyChangesetOptions, Session, SessionOptions } from './sessions.js';
 
 /** Options of a synchronous call. It takes no `signal` and no time limit: nothing else runs on its thread meanwhile. */
 export interface SyncQueryOptions {
@@ -171,4 +172,42 @@ export interface SyncQueries {
    * ```
    */
   transactionSync<T>(fn: () => T, options?: SyncTransactionOptions): T;
+
+  /**
+   * Begins to record which rows change, as `createSession()` of `node:sqlite` does. The session belongs to the database,
+   * and outlives the transaction in which it was made. One that is made in a transaction counts from there: if the
+   * transaction is rolled back, that is a change, too. Database objects that were opened elsewhere are not recorded.
+   *
+   * @example
+   * ```ts
+   * const session = db.createSession({ table: 'users' });
+   * await db.run('UPDATE users SET name = ? WHERE id = ?', ['Ada', 7]);
+   * const changeset = session.changeset(); // another database applies it: other.applyChangeset(changeset)
+   * session.close();
+   * ```
+   * @throws {BatonError} `ERR_INVALID_ARG`: an option is of the wrong type, or there is no database `db`.
+   */
+  createSession(options?: SessionOptions): Session;
+
+  /**
+   * Applies a changeset or a patchset of {@link Session}, of whatever SQLite, to the main database, as
+   * `applyChangeset()` of `node:sqlite` does: as one transaction, or as a savepoint of the one that is open. Returns
+   * whether it was applied. `false`: a change conflicts, and nothing was applied.
+   *
+   * Changes of a table that is not there, or has fewer columns or another primary key, are passed over. Triggers run,
+   * and constraints hold. The bytes may come from outside: whatever they are, they are applied as a whole or refused.
+   * They are copied, and have at most 2 GiB.
+   *
+   * @example
+   * ```ts
+   * async function receive(request: Request) {
+   *   const changeset = new Uint8Array(await request.arrayBuffer());
+   *   return db.applyChangeset(changeset, { filter: (table) => table === 'users' });
+   * }
+   * ```
+   * @throws {BatonError} `ERR_INVALID_ARG`: the bytes are no changeset, a callback returns nonsense, or an argument is of
+   * the wrong type. `SQLITE_CONSTRAINT`: the changes violate a foreign key, and `onConflict` does not leave it so.
+   * `SQLITE_READONLY`: the database is read-only. What a callback throws. In all these cases nothing was applied.
+   */
+  applyChangeset(changeset: Uint8Array, options?: ApplyChangesetOptions): boolean;
 }

@@ -141,7 +141,9 @@ onEachBackend((open) => {
       'ENABLE_GEOPOLY',
       'ENABLE_MATH_FUNCTIONS',
       'ENABLE_PERCENTILE',
+      'ENABLE_PREUPDATE_HOOK',
       'ENABLE_RTREE',
+      'ENABLE_SESSION',
       'ENABLE_STAT4',
       'SOUNDEX',
     ]) {

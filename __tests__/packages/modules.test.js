@@ -10,9 +10,11 @@ const NAMES = [
   'BatonError',
   'Database',
   'PageSet',
+  'Session',
   'Statement',
   'Store',
   'Transaction',
+  'constants',
   'isBatonError',
   'setLogger',
 ];

@@ -4,13 +4,16 @@ import {
   BatonError,
   Database,
   PageSet,
+  Session,
   Statement,
   Store,
   Transaction,
+  constants,
   isBatonError,
   setLogger,
 } from 'batondb';
 import type {
+  ApplyChangesetOptions,
   BatchResult,
   BatonErrorFields,
   ColumnInfo,
@@ -26,6 +29,7 @@ import type {
   Preload,
   Queries,
   RunResult,
+  SessionOptions,
   SqlEvent,
   SqlParams,
   SqlRow,
@@ -469,4 +473,28 @@ export async function observability(event: SqlEvent) {
   await db.all('SELECT 1', [], { traceparent });
   await db.exec('SELECT 1', { traceparent });
   await db.transaction(() => {}, { traceparent });
+}
+
+export function sessions(db: Database, tx: Transaction) {
+  using session = db.createSession({ table: 'person', db: 'main' });
+  same<typeof session, Session>();
+  same<ReturnType<Session['changeset']>, Buffer>();
+  const bytes: Uint8Array = session.patchset();
+  const whole: SessionOptions = {};
+  tx.createSession(whole).close();
+  const onConflict = (kind: number) =>
+    kind === constants.SQLITE_CHANGESET_DATA
+      ? constants.SQLITE_CHANGESET_REPLACE
+      : constants.SQLITE_CHANGESET_OMIT;
+  const options: ApplyChangesetOptions = { filter: (table) => table !== 'log', onConflict };
+  same<ReturnType<typeof db.applyChangeset>, boolean>();
+  tx.applyChangeset(bytes, options);
+  // @ts-expect-error it takes no time
+  db.createSession({ timeoutMs: 5 });
+  // @ts-expect-error a promise decides nothing
+  db.applyChangeset(bytes, { onConflict: async () => 0 });
+  // @ts-expect-error nor does it filter
+  db.applyChangeset(bytes, { filter: async () => true });
+  // @ts-expect-error they are made by createSession
+  new Session();
 }

@@ -186,6 +186,15 @@ class QueuedDatabase {
     return ask((call) => this.#native.closeCursor(call, scope, cursor));
   }
 
+  /**
+   * @param {number} scope
+   * @param {number} session
+   * @returns {Promise<undefined | Failure>}
+   */
+  stopRecording(scope, session) {
+    return ask((call) => this.#native.stopRecording(call, scope, session));
+  }
+
   /** @returns {Promise<undefined | Failure>} */
   close() {
     return ask((call) => this.#native.close(call));
@@ -301,6 +310,48 @@ class QueuedDatabase {
    */
   defineSync(scope, id, name, argumentCount, shape, flags) {
     return /** @type {any} */ (this.#native.defineSync(scope, id, name, argumentCount, shape, flags));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {string} database
+   * @param {string | undefined} table
+   * @returns {number | Failure}
+   */
+  recordSync(scope, database, table) {
+    return /** @type {any} */ (this.#native.recordSync(scope, database, table));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {number} session
+   * @param {boolean} patchset
+   * @param {Dispatch} dispatch
+   * @returns {Uint8Array | Failure}
+   */
+  recordedSync(scope, session, patchset, dispatch) {
+    return /** @type {any} */ (this.#native.recordedSync(scope, session, patchset, dispatch));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {Uint8Array} changeset
+   * @param {number} callbacks
+   * @param {number} which
+   * @param {Dispatch} dispatch
+   * @returns {number | Failure}
+   */
+  applySync(scope, changeset, callbacks, which, dispatch) {
+    return /** @type {any} */ (this.#native.applySync(scope, changeset, callbacks, which, dispatch));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {number} session
+   * @returns {undefined | Failure}
+   */
+  stopRecordingSync(scope, session) {
+    return /** @type {any} */ (this.#native.stopRecordingSync(scope, session));
   }
 
   /**

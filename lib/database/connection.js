@@ -258,6 +258,20 @@ class Connection {
     }
   }
 
+  /**
+   * Ends a session now, or as soon as the calls before are done. It ends with the database in any case.
+   *
+   * @param {number} session
+   */
+  stopRecording(session) {
+    if (
+      !this.#isClosed &&
+      isFailure(this.#native.stopRecordingSync(this.syncScope(this.scope).id, session))
+    ) {
+      this.#answer(this.#native.stopRecording(this.scope.id, session));
+    }
+  }
+
   /** @param {Scope} scope */
   refuseIfOver(scope) {
     if (scope.isOver) {

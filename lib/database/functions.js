@@ -104,7 +104,30 @@ class Functions {
       (deterministic ? DETERMINISTIC : 0) | (directOnly ? DIRECT_ONLY : 0) | (readBigInts ? BIG_INTS : 0);
     define(id, name, varargs ? -1 : argumentCount, shape, flags);
     this.#defined.set(id, { run: readBigInts ? run : refusingBigInts(name, run), forget });
+    this.#dispatcher();
+  }
+
+  #dispatcher() {
     this.dispatch ??= (number, part, group, args) => this.#dispatch(number, part, group, args);
+    return this.dispatch;
+  }
+
+  /**
+   * Makes a call with callbacks that no SQL can name.
+   *
+   * @template T
+   * @param {Run} run
+   * @param {(id: number, dispatch: Dispatch) => T} call
+   */
+  lending(run, call) {
+    this.#last += 1;
+    const id = this.#last;
+    this.#defined.set(id, { run, forget: () => {} });
+    try {
+      return call(id, this.#dispatcher());
+    } finally {
+      this.#defined.delete(id);
+    }
   }
 
   /** @type {Dispatch} */

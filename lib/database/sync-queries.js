@@ -13,10 +13,12 @@ const {
   syncTransactionOptions,
 } = require('../arguments/query-options.js');
 const { encodeParamsList, ownParams } = require('../arguments/parameters.js');
+const { sessionOptions } = require('../arguments/session-options.js');
 const { allRowsSync, batchResultsSync, firstRow, runResult } = require('../results/results.js');
 const { isObserved, observedSync } = require('../observe/channels.js');
 const { described } = require('../results/description.js');
 const { ChunkHeader } = require('../results/rows.js');
+const { applyChangeset, createSession } = require('./session.js');
 const { iterateRowsSync } = require('./sync-cursor.js');
 
 const EXEC = 0;
@@ -161,6 +163,19 @@ class SyncQueries {
     connection.leaveSync(scope);
     observe('commit', () => connection.endSync(scope, true));
     return value;
+  }
+
+  /** @param {import('../../index.js').SessionOptions} [options] */
+  createSession(options) {
+    return createSession(this.#connection, this.#scope, sessionOptions(options));
+  }
+
+  /**
+   * @param {Uint8Array} changeset
+   * @param {import('../../index.js').ApplyChangesetOptions} [options]
+   */
+  applyChangeset(changeset, options) {
+    return applyChangeset(this.#connection, this.#scope, changeset, options);
   }
 
   /** @returns {import('./statement.js').SyncCalls} */

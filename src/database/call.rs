@@ -1,7 +1,7 @@
 //! The calls that a database accepts, and their answers.
 
 use crate::database::error::DatabaseError;
-use crate::database::sqlite::{Extension, Function};
+use crate::database::sqlite::{ChangeForm, Decide, Extension, Function};
 
 /// How a statement is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,8 @@ pub enum Call {
     Define(Box<Function>),
     /// Add an extension of SQLite.
     Extend(Extension),
+    /// Record what changes, or apply what was recorded.
+    Changes(Changes),
     /// Wait until all that was written before is durable.
     Flush,
     /// Begin a transaction, which is rolled back if it has not ended after this many milliseconds.
@@ -84,6 +86,19 @@ pub enum Call {
     Close,
 }
 
+/// The calls about recordings of changes, which are known by number.
+#[derive(Debug)]
+pub enum Changes {
+    /// Begin to record what changes in a database of the connection, of one table or of all.
+    Record(String, Option<String>),
+    /// Return what was recorded so far.
+    Recorded(u32, ChangeForm),
+    /// Stop recording. A recording that is gone already is not an error.
+    Stop(u32),
+    /// Apply a changeset or a patchset, or nothing of it.
+    Apply(Vec<u8>, Box<dyn Decide>),
+}
+
 impl Call {
     /// Whether its answer leaves only when all that was written before is durable, however the database is opened.
     pub(crate) fn waits_for_all(&self) -> bool {
@@ -92,7 +107,12 @@ impl Call {
 
     /// Whether it runs no SQL and its turn is over soon, so that a call on its caller's thread may wait for that.
     pub(crate) fn is_brief(&self) -> bool {
-        matches!(self, Self::Flush | Self::Point | Self::CloseCursor(_))
+        matches!(self, Self::Flush | Self::Point | Self::CloseCursor(_) | Self::Changes(Changes::Stop(_)))
+    }
+
+    /// Whether it makes room for others, and is admitted when the queue is full.
+    pub(crate) fn makes_room(&self) -> bool {
+        matches!(self, Self::End(_) | Self::Close | Self::Changes(Changes::Stop(_)))
     }
 
     /// Whether it runs the caller's statements.
@@ -107,6 +127,7 @@ impl Call {
                 | Self::Serialize
                 | Self::Point
                 | Self::Fetch(_)
+                | Self::Changes(Changes::Recorded(..) | Changes::Apply(..))
         )
     }
 
@@ -120,6 +141,8 @@ impl Call {
             Self::Serialize => "a serialization".to_owned(),
             Self::Define(_) => "the definition of a function".to_owned(),
             Self::Extend(_) => "the loading of an extension".to_owned(),
+            Self::Changes(Changes::Apply(..)) => "the application of a changeset".to_owned(),
+            Self::Changes(_) => "a session".to_owned(),
             Self::Flush => "a wait for what was written".to_owned(),
             Self::Point => "a question for the point".to_owned(),
             Self::Batch(statements) => {
@@ -180,6 +203,10 @@ pub enum Answer {
     Description(Description),
     /// The scope of the transaction that has begun.
     Scope(u32),
+    /// The number of the recording that has begun.
+    Recording(u32),
+    /// Whether the changeset was applied.
+    Applied(bool),
     /// The call is done and returns nothing.
     Done,
 }

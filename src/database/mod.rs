@@ -23,7 +23,7 @@ mod sqlite;
 mod stats;
 mod vfs;
 
-pub use call::{Answer, Behavior, Call, Column, Description, Kind, ScriptKind};
+pub use call::{Answer, Behavior, Call, Changes, Column, Description, Kind, ScriptKind};
 pub use error::DatabaseError;
 pub use keywords::is_blank;
 pub use open::{DatabaseOptions, Databases, ReadOnlyOptions, WriteDurability};
@@ -31,7 +31,10 @@ pub use pages::cache::PageCache;
 pub use recover::recover;
 pub use schedule::handle::Database;
 pub use schedule::pool::Pool;
-pub use sqlite::{Code, Extension, Function, NotRun, Part, Returned, Shape, SqlError, Value, is_complete};
+pub use sqlite::{
+    ChangeForm, Code, Conflict, Decide, Extension, Function, NotRun, Part, Resolution, Returned, Shape,
+    SqlError, Value, is_complete,
+};
 pub use stats::DatabaseStats;
 #[cfg(feature = "testing")]
 pub use vfs::testing;

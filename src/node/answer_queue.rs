@@ -93,7 +93,8 @@ pub(super) fn native(answer: Result<Answer, DatabaseError>) -> NativeAnswer {
             Either6::B(chunks.into_iter().map(Uint8Array::from).collect())
         }
         Ok(Answer::Description(description)) => Either6::C(json(description)),
-        Ok(Answer::Scope(scope)) => Either6::D(scope),
+        Ok(Answer::Scope(number) | Answer::Recording(number)) => Either6::D(number),
+        Ok(Answer::Applied(applied)) => Either6::D(u32::from(applied)),
         Ok(Answer::Done) => Either6::E(()),
         Err(error) => Either6::F(error.into()),
     }

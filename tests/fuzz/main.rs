@@ -71,3 +71,8 @@ fn vfs() {
 fn sql() {
     replay("sql", targets::sql::run, 200);
 }
+
+#[test]
+fn changesets() {
+    replay("changesets", targets::changesets::run, 200);
+}

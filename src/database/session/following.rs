@@ -56,6 +56,7 @@ impl Session {
         if self.following.as_ref().is_some_and(|following| following.text_encoding != encoding) {
             // A connection keeps its text encoding for good.
             let (connection, name) = connect(&self.file, &self.signals, &self.interrupt, true)?;
+            self.recordings.clear();
             // The previous connection is closed under the name by which it was opened.
             self.connection = connection;
             self.name = name;

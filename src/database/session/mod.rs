@@ -1,6 +1,7 @@
 //! A connection and what is open on it: compiled statements, cursors, transactions. Its methods run on one
 //! worker at a time and block until the store answers.
 
+mod changes;
 mod each;
 mod following;
 mod limited;
@@ -22,7 +23,9 @@ use crate::database::error::DatabaseError;
 use crate::database::interrupt::Interrupt;
 use crate::database::keywords;
 use crate::database::pages::source::Source;
-use crate::database::sqlite::{Asked, Connection, Denied, Extension, Function, Hooks, SqlError, Statement};
+use crate::database::sqlite::{
+    Asked, Connection, Denied, Extension, Function, Hooks, Recording, SqlError, Statement,
+};
 use crate::database::vfs::{self, Announced, MainFile, Signals};
 use crate::engine::StoreError;
 use crate::types::PageRange;
@@ -85,17 +88,22 @@ struct Cursor {
 }
 
 /// A connection and everything that is open on it.
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub(crate) struct Session {
     // Cursors and statements are finalized before the connection is closed.
     cursors: HashMap<u32, Cursor>,
     /// Scripts that run statement by statement. They share the numbers of cursors.
     scripts: HashMap<u32, RunningScript>,
+    /// What records changes. They share the numbers of cursors, too.
+    recordings: HashMap<u32, Recording>,
     next_cursor: u32,
     statements: StatementCache,
     connection: Connection,
     ready: bool,
     /// How many failures of the store were handled.
     failures_seen: u64,
+    /// Whether virtual tables may hold what is not so, or statements that tell no recording what they do.
+    has_old_schema: bool,
     /// Whether SQLite has read what is not so, and not read the database again since: a commit that it
     /// considered failed has taken place, or transactions that it considered committed are lost.
     is_stale: bool,
@@ -144,11 +152,13 @@ impl Session {
         Ok(Self {
             cursors: HashMap::new(),
             scripts: HashMap::new(),
+            recordings: HashMap::new(),
             next_cursor: 1,
             statements: StatementCache::default(),
             connection,
             ready: false,
             failures_seen: 0,
+            has_old_schema: false,
             is_stale: false,
             lost_cursors: HashMap::new(),
             is_nested: false,
@@ -206,11 +216,12 @@ impl Session {
 
     /// After a failure of the store SQLite has rolled back, but virtual tables may hold incomplete data: FTS5
     /// takes its document counts for zero, and writes that with its next change. So they are created again,
-    /// together with the schema.
+    /// together with the schema. The same where a changeset has written their rows.
     fn forget_what_failed(&mut self) -> Result<(), DatabaseError> {
         let failures = self.file().failures();
-        if self.failures_seen != failures && self.is_autocommit() {
+        if (self.failures_seen != failures || self.has_old_schema) && self.is_autocommit() {
             self.failures_seen = failures;
+            self.has_old_schema = false;
             self.statements.clear();
             self.connection.execute("PRAGMA writable_schema = RESET").map_err(|error| self.failed(error))?;
         }

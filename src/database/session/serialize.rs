@@ -49,7 +49,7 @@ impl Session {
         })
     }
 
-    fn number(&mut self, pragma: &str) -> Result<i64, DatabaseError> {
+    pub(super) fn number(&mut self, pragma: &str) -> Result<i64, DatabaseError> {
         let (statement, _) = self.connection.prepare(pragma, false).map_err(|error| self.failed(error))?;
         let Some(mut statement) = statement else { return Ok(0) };
         statement.step().map_err(|error| self.failed(error))?;

@@ -56,6 +56,8 @@ pub(super) struct Context {
     denied: Mutex<Option<Denied>>,
     /// Whether [`Connection::prepare`] is running.
     preparing: AtomicBool,
+    /// Whether a changeset is being applied, of which nothing may be committed by itself.
+    applying: AtomicBool,
 }
 
 impl Context {
@@ -133,6 +135,7 @@ impl Connection {
             handle: Arc::downgrade(&handle),
             denied: Mutex::new(None),
             preparing: AtomicBool::new(false),
+            applying: AtomicBool::new(false),
         });
         let pointer = Arc::as_ptr(&context).cast::<c_void>().cast_mut();
         // SAFETY: the context is in an Arc that every holder of the handle also holds (see `Statement`), so
@@ -147,6 +150,15 @@ impl Connection {
 
     pub(super) fn db(&self) -> *mut ffi::sqlite3 {
         self.handle.as_ptr()
+    }
+
+    pub(super) fn handle(&self) -> &Arc<Handle> {
+        &self.handle
+    }
+
+    /// Makes every commit a rollback, or no longer.
+    pub(super) fn refuse_commits(&self, refuse: bool) {
+        self.context.applying.store(refuse, Ordering::Relaxed);
     }
 
     pub(super) fn context(&self) -> &Arc<Context> {
@@ -315,7 +327,11 @@ unsafe extern "C" fn on_progress(pointer: *mut c_void) -> c_int {
 
 unsafe extern "C" fn on_commit(pointer: *mut c_void) -> c_int {
     // SAFETY: SQLite passes back the pointer that it was given.
-    unsafe { context(pointer) }.hooks.before_commit();
+    let context = unsafe { context(pointer) };
+    if context.applying.load(Ordering::Relaxed) {
+        return 1;
+    }
+    context.hooks.before_commit();
     0
 }
 

@@ -4,6 +4,7 @@
 //! It is not `rusqlite`, because a statement here outlives the call that made it (a cursor is stepped by
 //! many calls) and its rows are written straight into an answer; see docs/dependencies.md.
 
+mod changeset;
 mod complete;
 mod connection;
 mod error;
@@ -12,6 +13,8 @@ mod function;
 mod handle;
 mod statement;
 
+pub use changeset::{ChangeForm, Conflict, Decide, Resolution};
+pub(crate) use changeset::{NotApplied, Recording, is_changeset};
 pub use complete::is_complete;
 pub(crate) use connection::{Asked, Connection, Denied, Hooks, Script};
 pub use error::SqlError;

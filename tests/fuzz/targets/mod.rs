@@ -2,6 +2,7 @@
 //! from `fuzz/`, with bytes that libFuzzer makes up; the tests beside replay its corpora.
 
 pub mod arguments;
+pub mod changesets;
 pub mod decoders;
 pub mod host;
 pub mod input;

@@ -16,6 +16,7 @@ mod line;
 mod metrics;
 mod model;
 mod read_only;
+mod sessions;
 mod statements;
 pub mod support;
 mod values;

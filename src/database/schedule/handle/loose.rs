@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures::future::{FutureExt, abortable};
 
-use crate::database::call::{Behavior, Call};
+use crate::database::call::{Behavior, Call, Changes};
 use crate::database::error::DatabaseError;
 use crate::database::keywords::{self, Ending};
 use crate::database::session::Session;
@@ -86,12 +86,18 @@ impl Database {
         let Stage::Lost { .. } = state.loose.stage else { return Ok(()) };
         let ending = match call {
             Call::Run(_, (sql, _)) | Call::Script(_, (sql, _)) | Call::Each(sql) => keywords::ending(sql),
-            Call::Batch(_) | Call::Begin(..) | Call::Serialize | Call::Point | Call::Flush => None,
+            Call::Batch(_)
+            | Call::Begin(..)
+            | Call::Serialize
+            | Call::Point
+            | Call::Flush
+            | Call::Changes(Changes::Recorded(..) | Changes::Apply(..)) => None,
             // The cursor ended with the transaction, and the others take no part in one.
             Call::EachOn(..)
             | Call::Describe(_)
             | Call::Define(_)
             | Call::Extend(_)
+            | Call::Changes(Changes::Record(..) | Changes::Stop(_))
             | Call::End(_)
             | Call::Fetch(_)
             | Call::CloseCursor(_)

@@ -128,9 +128,8 @@ impl Database {
             Some(DatabaseError::Closed("the database is closed".to_owned()))
         } else if !state.queue.is_open(scope) {
             Some(state.ended.why(scope))
-        } else if waiting >= self.settings.queue_max && !matches!(call, Call::End(_) | Call::Close) {
+        } else if waiting >= self.settings.queue_max && !call.makes_room() {
             self.shared.engine.metrics().sql_overloaded();
-            // A call that ends something is admitted: it makes room.
             Some(DatabaseError::Overloaded { waiting })
         } else {
             None

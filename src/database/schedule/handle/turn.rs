@@ -142,6 +142,7 @@ impl Database {
             Call::Extend(extension) => {
                 self.on_session(|session| session.extend(&extension)).map(|()| Answer::Done)
             }
+            Call::Changes(call) => self.on_session(|session| session.changes(call, depth)),
             Call::Flush => self.on_session(|session| session.check_alive()).map(|()| Answer::Done),
             Call::Point => self.on_session(Session::point).map(|bytes| Answer::Rows(vec![bytes])),
             Call::Serialize => self.on_session(Session::serialize).map(|bytes| Answer::Rows(vec![bytes])),
