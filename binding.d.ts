@@ -34,6 +34,10 @@ export declare class NativeCopying {
  * call.
  */
 export declare class NativeDatabase {
+  /** Defines a collation, on this thread. */
+  collateSync(scope: number, id: number, name: string): unknown
+  /** Removes a collation, on this thread. */
+  dropCollationSync(scope: number, name: string): unknown
   /**
    * Runs SQL on this thread: [`Self::run`], and the answer at once. The parameters are the first `params` bytes of
    * `exchange`; fewer than 0 means none. An answer of one chunk that fits takes their place there, and its
@@ -46,7 +50,7 @@ export declare class NativeDatabase {
   /** Continues a script that runs statement by statement, on this thread. */
   eachOnSync(scope: number, script: number, skip: boolean, dispatcher?: undefined | ((...args: any[]) => unknown)): unknown
   /** Describes a statement, on this thread. */
-  describeSync(scope: number, sql: string): unknown
+  describeSync(scope: number, sql: string, dispatcher?: undefined | ((...args: any[]) => unknown)): unknown
   /** Returns the bytes of the database's file, read on this thread. */
   serializeSync(scope: number): unknown
   /** Begins a transaction without a deadline, on this thread, and returns its scope. */

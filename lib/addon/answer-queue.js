@@ -218,10 +218,11 @@ class QueuedDatabase {
   /**
    * @param {number} scope
    * @param {string} sql
+   * @param {Dispatch} dispatch
    * @returns {import('../../binding.js').NativeDescription | Failure}
    */
-  describeSync(scope, sql) {
-    return /** @type {any} */ (this.#native.describeSync(scope, sql));
+  describeSync(scope, sql, dispatch) {
+    return /** @type {any} */ (this.#native.describeSync(scope, sql, dispatch));
   }
 
   /**
@@ -293,6 +294,25 @@ class QueuedDatabase {
    */
   defineSync(scope, id, name, argumentCount, shape, flags) {
     return /** @type {any} */ (this.#native.defineSync(scope, id, name, argumentCount, shape, flags));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {number} id
+   * @param {string} name
+   * @returns {undefined | Failure}
+   */
+  collateSync(scope, id, name) {
+    return /** @type {any} */ (this.#native.collateSync(scope, id, name));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {string} name
+   * @returns {undefined | Failure}
+   */
+  dropCollationSync(scope, name) {
+    return /** @type {any} */ (this.#native.dropCollationSync(scope, name));
   }
 
   /**

@@ -1,4 +1,4 @@
-// Checks the definitions of functions.
+// Checks the definitions of functions and collations.
 
 'use strict';
 
@@ -7,6 +7,9 @@ const check = require('./check.js');
 /** SQLite's own limits. */
 const NAME_BYTES_MAX = 255;
 const ARGUMENTS_MAX = 127;
+
+/** SQLite's own collations, on which its indexes without COLLATE rely. */
+const BUILT_IN = ['BINARY', 'NOCASE', 'RTRIM'];
 
 const OPTIONS = ['deterministic', 'directOnly', 'readBigInts', 'varargs'];
 
@@ -104,4 +107,25 @@ function aggregateOptions(name, value) {
   };
 }
 
-module.exports = { aggregateOptions, functionOptions };
+/**
+ * @param {unknown} value
+ * @param {unknown} compare Or null, to remove the collation.
+ */
+function collationOptions(value, compare) {
+  const name = functionName(value);
+  if (BUILT_IN.includes(asciiUpperCase(name))) {
+    throw check.invalid('name', `a name other than ${BUILT_IN.join(', ')}, which SQLite has itself`, value);
+  }
+  return { name, compare: compare === null ? null : synchronous(compare, 'compare') };
+}
+
+/**
+ * As SQLite compares names.
+ *
+ * @param {string} name
+ */
+function asciiUpperCase(name) {
+  return name.replace(/[a-z]+/g, (letters) => letters.toUpperCase());
+}
+
+module.exports = { aggregateOptions, asciiUpperCase, collationOptions, functionOptions };

@@ -1,11 +1,16 @@
-// Functions that SQL calls. They run within a synchronous call, on its thread. The addon knows them by number and
+// Functions and collations that SQL calls. They run within a synchronous call, on its thread. The addon knows them by number and
 // runs them by way of the dispatcher.
 
 'use strict';
 
 const check = require('../arguments/check.js');
 const { BatonError } = require('../error.js');
-const { aggregateOptions, functionOptions } = require('../arguments/function-options.js');
+const {
+  aggregateOptions,
+  asciiUpperCase,
+  collationOptions,
+  functionOptions,
+} = require('../arguments/function-options.js');
 
 // The parts of a function; see `Part` in src/database/sqlite/function.rs.
 const STEP = 1;
@@ -32,10 +37,18 @@ const I64_MAX = 2n ** 63n - 1n;
  * @typedef {(id: number, name: string, argumentCount: number, shape: number, flags: number) => void} Define
  */
 
-/** The functions of one connection. */
+/**
+ * Asks the addon to define a collation; without an id, to remove it.
+ *
+ * @typedef {(id: number | undefined, name: string) => void} Collate
+ */
+
+/** The functions and collations of one connection. */
 class Functions {
   /** @type {Map<number, { run: Run, forget: (group: number) => void }>} */
   #defined = new Map();
+  /** The numbers of the collations. @type {Map<string, number>} */
+  #collations = new Map();
   #last = 0;
   /** The first error that a function has thrown in the running call. @type {{ error: unknown } | undefined} */
   #thrown;
@@ -98,12 +111,52 @@ class Functions {
    */
   #define(define, settings, shape, argumentCount, run, forget) {
     const { name, deterministic, directOnly, readBigInts, varargs } = settings;
-    this.#last += 1;
-    const id = this.#last;
+    const id = this.#newId();
     const flags =
       (deterministic ? DETERMINISTIC : 0) | (directOnly ? DIRECT_ONLY : 0) | (readBigInts ? BIG_INTS : 0);
     define(id, name, varargs ? -1 : argumentCount, shape, flags);
-    this.#defined.set(id, { run: readBigInts ? run : refusingBigInts(name, run), forget });
+    this.#keep(id, readBigInts ? run : refusingBigInts(name, run), forget);
+  }
+
+  /**
+   * @param {Collate} collate
+   * @param {unknown} value
+   * @param {unknown} order
+   */
+  addCollation(collate, value, order) {
+    const { name, compare } = collationOptions(value, order);
+    const key = asciiUpperCase(name);
+    const before = this.#collations.get(key);
+    if (compare === null) {
+      collate(undefined, name);
+      this.#collations.delete(key);
+    } else {
+      const id = this.#newId();
+      collate(id, name);
+      this.#collations.set(key, id);
+      this.#keep(
+        id,
+        (_, __, args) => orderOf(name, compare(args[0], args[1])),
+        () => {},
+      );
+    }
+    if (before !== undefined) {
+      this.#defined.delete(before);
+    }
+  }
+
+  #newId() {
+    this.#last += 1;
+    return this.#last;
+  }
+
+  /**
+   * @param {number} id
+   * @param {Run} run
+   * @param {(group: number) => void} forget
+   */
+  #keep(id, run, forget) {
+    this.#defined.set(id, { run, forget });
     this.dispatch ??= (number, part, group, args) => this.#dispatch(number, part, group, args);
   }
 
@@ -169,6 +222,19 @@ function refusingBigInts(name, run) {
     }
     return run(part, group, args);
   };
+}
+
+/**
+ * What SQL gets of what a comparison has returned.
+ *
+ * @param {string} name
+ * @param {unknown} value
+ */
+function orderOf(name, value) {
+  if (typeof value !== 'number' || Number.isNaN(value)) {
+    throw check.invalid(`return value of the collation ${name}`, 'a number: negative, 0 or positive', value);
+  }
+  return Math.sign(value);
 }
 
 /**

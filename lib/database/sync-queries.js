@@ -180,7 +180,9 @@ class SyncQueries {
   #describe(sql) {
     const connection = this.#connection;
     return observedSync({ connection, operation: 'prepare', sql }, () =>
-      connection.callSync(this.#scope, (native, scope) => native.describeSync(scope, sql)),
+      connection.callSync(this.#scope, (native, scope) =>
+        native.describeSync(scope, sql, connection.functions.dispatch),
+      ),
     );
   }
 

@@ -1,7 +1,7 @@
 //! The calls that a database accepts, and their answers.
 
 use crate::database::error::DatabaseError;
-use crate::database::sqlite::{Extension, Function};
+use crate::database::sqlite::{Collation, Extension, Function};
 
 /// How a statement is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,10 @@ pub enum Call {
     Describe(String),
     /// Define a function that SQL can call.
     Define(Box<Function>),
+    /// Define a collation that SQL can use.
+    Collate(Collation),
+    /// Remove the collation of this name.
+    DropCollation(String),
     /// Add an extension of SQLite.
     Extend(Extension),
     /// Wait until all that was written before is durable.
@@ -119,6 +123,7 @@ impl Call {
             Self::EachOn(..) => "a script".to_owned(),
             Self::Serialize => "a serialization".to_owned(),
             Self::Define(_) => "the definition of a function".to_owned(),
+            Self::Collate(_) | Self::DropCollation(_) => "the definition of a collation".to_owned(),
             Self::Extend(_) => "the loading of an extension".to_owned(),
             Self::Flush => "a wait for what was written".to_owned(),
             Self::Point => "a question for the point".to_owned(),

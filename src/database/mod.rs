@@ -31,7 +31,9 @@ pub use pages::cache::PageCache;
 pub use recover::recover;
 pub use schedule::handle::Database;
 pub use schedule::pool::Pool;
-pub use sqlite::{Code, Extension, Function, NotRun, Part, Returned, Shape, SqlError, Value, is_complete};
+pub use sqlite::{
+    Code, Collation, Extension, Function, NotRun, Order, Part, Returned, Shape, SqlError, Value, is_complete,
+};
 pub use stats::DatabaseStats;
 #[cfg(feature = "testing")]
 pub use vfs::testing;

@@ -1,6 +1,7 @@
 //! A connection and what is open on it: compiled statements, cursors, transactions. Its methods run on one
 //! worker at a time and block until the store answers.
 
+mod collations;
 mod each;
 mod following;
 mod limited;
@@ -27,6 +28,7 @@ use crate::database::vfs::{self, Announced, MainFile, Signals};
 use crate::engine::StoreError;
 use crate::types::PageRange;
 
+use self::collations::Collations;
 use self::running_script::RunningScript;
 use self::statements::StatementCache;
 
@@ -93,6 +95,7 @@ pub(crate) struct Session {
     next_cursor: u32,
     statements: StatementCache,
     connection: Connection,
+    collations: Collations,
     ready: bool,
     /// How many failures of the store were handled.
     failures_seen: u64,
@@ -147,6 +150,7 @@ impl Session {
             next_cursor: 1,
             statements: StatementCache::default(),
             connection,
+            collations: Collations::default(),
             ready: false,
             failures_seen: 0,
             is_stale: false,
@@ -182,6 +186,7 @@ impl Session {
         self.file().take_failure();
         // The end of a statement that has failed may have asked for a function once more.
         self.connection.take_denied();
+        self.place_collations()?;
         if self.following.is_some() {
             return self.enter_following();
         }
@@ -236,15 +241,14 @@ impl Session {
                 );
                 SqlError { message, ..error }.into()
             }
-            Some(Denied::Function(name)) => DatabaseError::Invalid(format!(
-                "the function {name} is defined in JavaScript and runs on its own thread only, and nothing was done; \
-                 use a synchronous call: getSync, allSync, runSync, execSync or iterateSync"
-            )),
+            Some(Denied::Function(name)) => only_here("function", &name),
+            Some(Denied::Collation(name)) => only_here("collation", &name),
+            None if let Some(name) = self.collations.missed(&error) => only_here("collation", &name),
             Some(Denied::Pragma(name)) if error.code & 0xFF == ffi::SQLITE_AUTH => {
                 refused_pragma(&name).into()
             }
             _ if error.code & 0xFF == ffi::SQLITE_INTERRUPT && self.interrupt.is_set() => interrupted(),
-            _ if error.code & 0xFF == ffi::SQLITE_LOCKED && !self.cursors.is_empty() => {
+            _ if matches!(error.code & 0xFF, ffi::SQLITE_LOCKED | ffi::SQLITE_BUSY) && !self.cursors.is_empty() => {
                 let why = "an iteration is under way: leave its loop, or call return() of an iterator that is stepped by hand";
                 SqlError { message: format!("{} ({why})", error.message), ..error }.into()
             }
@@ -355,6 +359,14 @@ fn refused_pragma(name: &str) -> SqlError {
          before the transaction begins, or put the checks off to its end with PRAGMA defer_foreign_keys = ON"
     );
     SqlError::new(ffi::SQLITE_ERROR, message)
+}
+
+/// The error of what runs on another thread.
+fn only_here(what: &str, name: &str) -> DatabaseError {
+    DatabaseError::Invalid(format!(
+        "the {what} {name} is defined in JavaScript and runs on its own thread only, and nothing was done; use a \
+         synchronous call: getSync, allSync, runSync, execSync or iterateSync"
+    ))
 }
 
 fn interrupted() -> DatabaseError {

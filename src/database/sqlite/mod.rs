@@ -4,16 +4,20 @@
 //! It is not `rusqlite`, because a statement here outlives the call that made it (a cursor is stepped by
 //! many calls) and its rows are written straight into an answer; see docs/dependencies.md.
 
+mod collation;
 mod complete;
 mod connection;
+mod context;
 mod error;
 mod extension;
 mod function;
 mod handle;
 mod statement;
 
+pub use collation::{Collation, Order};
 pub use complete::is_complete;
-pub(crate) use connection::{Asked, Connection, Denied, Hooks, Script};
+pub(crate) use connection::{Connection, Script};
+pub(crate) use context::{Asked, Denied, Hooks};
 pub use error::SqlError;
 pub use extension::Extension;
 pub use function::{Code, Function, NotRun, Part, Returned, Shape};

@@ -6,6 +6,7 @@
     reason = "an object instead would be one more thing to read of JavaScript"
 )]
 
+mod collations;
 mod direct;
 mod functions;
 mod options;

@@ -91,6 +91,8 @@ impl Database {
             Call::EachOn(..)
             | Call::Describe(_)
             | Call::Define(_)
+            | Call::Collate(_)
+            | Call::DropCollation(_)
             | Call::Extend(_)
             | Call::End(_)
             | Call::Fetch(_)

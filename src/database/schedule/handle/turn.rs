@@ -139,6 +139,12 @@ impl Database {
             Call::Define(function) => {
                 self.on_session(|session| session.define(*function)).map(|()| Answer::Done)
             }
+            Call::Collate(collation) => {
+                self.on_session(|session| session.collate(collation)).map(|()| Answer::Done)
+            }
+            Call::DropCollation(name) => {
+                self.on_session(|session| session.drop_collation(&name)).map(|()| Answer::Done)
+            }
             Call::Extend(extension) => {
                 self.on_session(|session| session.extend(&extension)).map(|()| Answer::Done)
             }
