@@ -58,13 +58,11 @@ impl Session {
             let (connection, name) = connect(&self.file, &self.signals, &self.interrupt, true)?;
             // The previous connection is closed under the name by which it was opened.
             self.connection = connection;
-            self.collations.are_out();
-            self.place_collations()?;
             self.name = name;
             if let Some(following) = &mut self.following {
                 following.text_encoding = encoding;
             }
-            return Ok(());
+            return self.define_again();
         }
         self.connection
             .reset_cache()

@@ -1,7 +1,7 @@
 //! A connection and what is open on it: compiled statements, cursors, transactions. Its methods run on one
 //! worker at a time and block until the store answers.
 
-mod collations;
+mod definitions;
 mod each;
 mod following;
 mod limited;
@@ -23,12 +23,12 @@ use crate::database::error::DatabaseError;
 use crate::database::interrupt::Interrupt;
 use crate::database::keywords;
 use crate::database::pages::source::Source;
-use crate::database::sqlite::{Asked, Connection, Denied, Extension, Function, Hooks, SqlError, Statement};
+use crate::database::sqlite::{Asked, Connection, Denied, Hooks, SqlError, Statement};
 use crate::database::vfs::{self, Announced, MainFile, Signals};
 use crate::engine::StoreError;
 use crate::types::PageRange;
 
-use self::collations::Collations;
+use self::definitions::Definitions;
 use self::running_script::RunningScript;
 use self::statements::StatementCache;
 
@@ -95,7 +95,7 @@ pub(crate) struct Session {
     next_cursor: u32,
     statements: StatementCache,
     connection: Connection,
-    collations: Collations,
+    definitions: Definitions,
     ready: bool,
     /// How many failures of the store were handled.
     failures_seen: u64,
@@ -150,7 +150,7 @@ impl Session {
             next_cursor: 1,
             statements: StatementCache::default(),
             connection,
-            collations: Collations::default(),
+            definitions: Definitions::default(),
             ready: false,
             failures_seen: 0,
             is_stale: false,
@@ -243,29 +243,21 @@ impl Session {
             }
             Some(Denied::Function(name)) => only_here("function", &name),
             Some(Denied::Collation(name)) => only_here("collation", &name),
-            None if let Some(name) = self.collations.missed(&error) => only_here("collation", &name),
+            None if let Some(name) = self.definitions.missed_collation(&error) => {
+                only_here("collation", &name)
+            }
             Some(Denied::Pragma(name)) if error.code & 0xFF == ffi::SQLITE_AUTH => {
                 refused_pragma(&name).into()
             }
             _ if error.code & 0xFF == ffi::SQLITE_INTERRUPT && self.interrupt.is_set() => interrupted(),
-            _ if matches!(error.code & 0xFF, ffi::SQLITE_LOCKED | ffi::SQLITE_BUSY) && !self.cursors.is_empty() => {
+            _ if matches!(error.code & 0xFF, ffi::SQLITE_LOCKED | ffi::SQLITE_BUSY)
+                && !self.cursors.is_empty() =>
+            {
                 let why = "an iteration is under way: leave its loop, or call return() of an iterator that is stepped by hand";
                 SqlError { message: format!("{} ({why})", error.message), ..error }.into()
             }
             _ => error.into(),
         }
-    }
-
-    /// Defines a function that SQL can call.
-    pub(crate) fn define(&mut self, function: Function) -> Result<(), DatabaseError> {
-        self.enter()?;
-        self.connection.define(function).map_err(|error| self.failed(error))
-    }
-
-    /// Adds an extension of SQLite.
-    pub(crate) fn extend(&mut self, extension: &Extension) -> Result<(), DatabaseError> {
-        self.enter()?;
-        self.connection.extend(extension).map_err(|error| self.failed(error))
     }
 
     /// Called between statements, which may be many and each too short to be interrupted itself.

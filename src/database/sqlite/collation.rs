@@ -6,7 +6,7 @@
 //! [`Statement::step`]: super::Statement::step
 
 use std::cmp::Ordering;
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::fmt;
 use std::ptr::null_mut;
 use std::sync::{Arc, Weak};
@@ -97,6 +97,12 @@ impl Connection {
         if code == ffi::SQLITE_OK { Ok(()) } else { Err(self.error(code)) }
     }
 
+    /// Has every collation that is missing order by bytes, for statements that need one and compare nothing.
+    pub(crate) fn stand_in_for_collations(&self) {
+        // SAFETY: the connection is open; the callback needs no argument.
+        unsafe { ffi::sqlite3_collation_needed(self.db(), null_mut(), Some(on_needed)) };
+    }
+
     /// Keeps SQLite from sorting on threads of its own if a collation has been defined, whatever `PRAGMA threads` says.
     pub(crate) fn sort_here(&self) {
         if self.context().has_collations() {
@@ -133,6 +139,23 @@ unsafe extern "C" fn on_compare(
             0
         }
     }
+}
+
+unsafe extern "C" fn on_needed(_: *mut c_void, db: *mut ffi::sqlite3, encoding: c_int, name: *const c_char) {
+    // SAFETY: SQLite passes the connection, and the name as a C string. The comparison needs no argument. If this
+    // fails, the collation goes on missing.
+    unsafe { ffi::sqlite3_create_collation_v2(db, name, encoding, null_mut(), Some(on_compare_bytes), None) };
+}
+
+unsafe extern "C" fn on_compare_bytes(
+    _: *mut c_void,
+    left_bytes: c_int,
+    left: *const c_void,
+    right_bytes: c_int,
+    right: *const c_void,
+) -> c_int {
+    // SAFETY: the texts live for the call.
+    unsafe { bytes_of(left.cast(), left_bytes).cmp(bytes_of(right.cast(), right_bytes)) as c_int }
 }
 
 unsafe extern "C" fn on_destroy(defined: *mut c_void) {

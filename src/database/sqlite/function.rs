@@ -71,6 +71,7 @@ pub enum Shape {
 }
 
 /// A function to be defined.
+#[derive(Clone)]
 pub struct Function {
     /// Its name in SQL, at most 255 bytes.
     pub name: String,

@@ -146,7 +146,7 @@ impl Database {
                 self.on_session(|session| session.drop_collation(&name)).map(|()| Answer::Done)
             }
             Call::Extend(extension) => {
-                self.on_session(|session| session.extend(&extension)).map(|()| Answer::Done)
+                self.on_session(|session| session.extend(extension)).map(|()| Answer::Done)
             }
             Call::Flush => self.on_session(|session| session.check_alive()).map(|()| Answer::Done),
             Call::Point => self.on_session(Session::point).map(|bytes| Answer::Rows(vec![bytes])),
