@@ -1,12 +1,6 @@
 //! What a session adds to SQLite: functions, collations and extensions.
-//!
-//! Collations run on one thread, and SQLite has them only while a call runs there: a call on another thread finds the
-//! database as a process does that has never defined them.
 
-use crate::database::error::DatabaseError;
 use crate::database::sqlite::{Collation, Extension, Function, SqlError};
-
-use super::Session;
 
 /// How SQLite's message begins, wherever it stands in a longer one.
 const MISSING: &str = "no such collation sequence: ";
@@ -14,101 +8,39 @@ const MISSING: &str = "no such collation sequence: ";
 /// All of it, for the connection that may take the place of the first.
 #[derive(Default)]
 pub(super) struct Definitions {
-    functions: Vec<Function>,
-    extensions: Vec<Extension>,
-    collations: Vec<Collation>,
+    pub(super) functions: Vec<Function>,
+    pub(super) extensions: Vec<Extension>,
+    pub(super) collations: Vec<Collation>,
     /// Whether SQLite has the collations.
-    are_in: bool,
+    pub(super) are_in: bool,
 }
 
 impl Definitions {
+    pub(super) fn keep_function(&mut self, function: Function) {
+        self.functions.retain(|other| {
+            !other.name.eq_ignore_ascii_case(&function.name) || other.arguments != function.arguments
+        });
+        self.functions.push(function);
+    }
+
+    pub(super) fn keep_collation(&mut self, collation: Collation) {
+        self.forget_collation(&collation.name);
+        self.collations.push(collation);
+        self.are_in = true;
+    }
+
+    pub(super) fn forget_collation(&mut self, name: &str) {
+        self.collations.retain(|collation| !collation.name.eq_ignore_ascii_case(name));
+    }
+
+    pub(super) fn has_collation(&self, name: &str) -> bool {
+        self.collations.iter().any(|collation| collation.name.eq_ignore_ascii_case(name))
+    }
+
     /// The collation that an error is about, if that is only because this is another thread.
     pub(super) fn missed_collation(&self, error: &SqlError) -> Option<String> {
         let (_, name) = error.message.split_once(MISSING).filter(|_| !self.are_in)?;
         let found = self.collations.iter().find(|collation| collation.name.eq_ignore_ascii_case(name))?;
         Some(found.name.clone())
-    }
-}
-
-impl Session {
-    /// Defines a function that SQL can call, in place of one with the same name and number of arguments.
-    pub(crate) fn define(&mut self, function: Function) -> Result<(), DatabaseError> {
-        self.enter()?;
-        self.connection.define(function.clone()).map_err(|error| self.failed(error))?;
-        let functions = &mut self.definitions.functions;
-        functions.retain(|other| {
-            !other.name.eq_ignore_ascii_case(&function.name) || other.arguments != function.arguments
-        });
-        functions.push(function);
-        Ok(())
-    }
-
-    /// Adds an extension of SQLite.
-    pub(crate) fn extend(&mut self, extension: Extension) -> Result<(), DatabaseError> {
-        self.enter()?;
-        self.connection.extend(&extension).map_err(|error| self.failed(error))?;
-        self.definitions.extensions.push(extension);
-        Ok(())
-    }
-
-    /// Adds to a new connection what the last one had.
-    pub(super) fn define_again(&mut self) -> Result<(), DatabaseError> {
-        let Definitions { functions, extensions, are_in, .. } = &mut self.definitions;
-        *are_in = false;
-        let connection = &self.connection;
-        extensions
-            .iter()
-            .try_for_each(|extension| connection.extend(extension))
-            .and_then(|()| functions.iter().try_for_each(|function| connection.define(function.clone())))
-            .map_err(|error| self.failed(error))?;
-        self.place_collations()
-    }
-
-    /// Defines a collation, in place of one with the same name.
-    pub(crate) fn collate(&mut self, collation: Collation) -> Result<(), DatabaseError> {
-        self.enter()?;
-        self.connection.collate(collation.clone()).map_err(|error| self.failed(error))?;
-        let Definitions { collations, are_in, .. } = &mut self.definitions;
-        collations.retain(|other| !other.name.eq_ignore_ascii_case(&collation.name));
-        collations.push(collation);
-        *are_in = true;
-        Ok(())
-    }
-
-    /// Removes a collation. One that was not defined is no error.
-    pub(crate) fn drop_collation(&mut self, name: &str) -> Result<(), DatabaseError> {
-        self.enter()?;
-        let is_it = |collation: &Collation| collation.name.eq_ignore_ascii_case(name);
-        if self.definitions.collations.iter().any(is_it) {
-            self.connection.drop_collation(name).map_err(|error| self.failed(error))?;
-            self.definitions.collations.retain(|collation| !is_it(collation));
-        }
-        Ok(())
-    }
-
-    /// Gives SQLite the collations if they can run on this thread, and takes them away otherwise.
-    pub(super) fn place_collations(&mut self) -> Result<(), DatabaseError> {
-        let Definitions { collations, are_in, .. } = &self.definitions;
-        let Some(first) = collations.first() else { return Ok(()) };
-        self.connection.sort_here();
-        let is_here = first.order.is_here();
-        if is_here == *are_in {
-            return Ok(());
-        }
-        for collation in collations {
-            let placed = if is_here {
-                self.connection.collate(collation.clone())
-            } else {
-                self.connection.drop_collation(&collation.name)
-            };
-            match placed {
-                Ok(()) => {}
-                // While an iteration is under way SQLite keeps them all. Each refuses to be run on another thread.
-                Err(error) if error.name() == "SQLITE_BUSY" => return Ok(()),
-                Err(error) => return Err(self.failed(error)),
-            }
-        }
-        self.definitions.are_in = is_here;
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! A connection and what is open on it: compiled statements, cursors, transactions. Its methods run on one
 //! worker at a time and block until the store answers.
 
+mod defining;
 mod definitions;
 mod each;
 mod following;
