@@ -20,6 +20,7 @@ const OPTIONS = ['deterministic', 'directOnly', 'readBigInts', 'varargs'];
  * @property {boolean} directOnly
  * @property {boolean} readBigInts
  * @property {boolean} varargs
+ * @property {number} argumentCount
  */
 
 /** @typedef {(...args: any[]) => unknown} AnyFunction */
@@ -55,10 +56,12 @@ function synchronous(value, name) {
 function settings(name, options, argumentCount) {
   const flag = (/** @type {string} */ option) => check.boolean(options[option] ?? false, `options.${option}`);
   const varargs = flag('varargs');
-  if (!varargs && argumentCount > ARGUMENTS_MAX) {
+  // Its length is a property like others, which anything may have been made of.
+  const isCount = Number.isInteger(argumentCount) && argumentCount >= 0 && argumentCount <= ARGUMENTS_MAX;
+  if (!varargs && !isCount) {
     throw check.invalid(
       'fn',
-      `a function of at most ${ARGUMENTS_MAX} parameters, or varargs: true`,
+      `a function whose length is from 0 to ${ARGUMENTS_MAX} parameters, or varargs: true`,
       argumentCount,
     );
   }
@@ -68,7 +71,17 @@ function settings(name, options, argumentCount) {
     directOnly: flag('directOnly'),
     readBigInts: flag('readBigInts'),
     varargs,
+    argumentCount,
   };
+}
+
+/**
+ * How many arguments a step takes: the first of its parameters is the state. One without parameters takes none.
+ *
+ * @param {AnyFunction} step
+ */
+function parametersAfterFirst({ length }) {
+  return length === 0 ? 0 : typeof length === 'number' ? length - 1 : length;
 }
 
 /**
@@ -99,7 +112,7 @@ function aggregateOptions(name, value) {
     synchronous(start, 'options.start');
   }
   return {
-    ...settings(text, options, Math.max(step.length - 1, 0)),
+    ...settings(text, options, parametersAfterFirst(step)),
     start,
     step,
     inverse: optional('inverse'),

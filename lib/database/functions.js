@@ -3,6 +3,8 @@
 
 'use strict';
 
+const { isPromise } = require('node:util/types');
+
 const check = require('../arguments/check.js');
 const { BatonError } = require('../error.js');
 const {
@@ -67,7 +69,7 @@ class Functions {
     const { fn: run, name: text } = settings;
     const call = (/** @type {unknown} */ _, /** @type {unknown} */ __, /** @type {unknown[]} */ args) =>
       valueOf(text, run(...args));
-    this.#define(define, settings, SCALAR, run.length, call, () => {});
+    this.#define(define, settings, SCALAR, call, () => {});
   }
 
   /**
@@ -80,7 +82,8 @@ class Functions {
     const { start, step, inverse, result, name: text } = settings;
     /** What each group has gathered. @type {Map<number, unknown>} */
     const groups = new Map();
-    const begin = () => (typeof start === 'function' ? start() : start);
+    const state = (/** @type {unknown} */ value) => notPromise(`state of the aggregate ${text}`, value);
+    const begin = () => (typeof start === 'function' ? state(start()) : start);
     const gathered = (/** @type {number} */ group) => (groups.has(group) ? groups.get(group) : begin());
     const shape = inverse === undefined ? AGGREGATE : WINDOW;
     /** @type {Run} */
@@ -93,24 +96,23 @@ class Functions {
         return valueOf(text, result === undefined ? before : result(before));
       }
       const take = part === INVERSE ? /** @type {typeof step} */ (inverse) : step;
-      const after = take(before, ...args);
+      const after = state(take(before, ...args));
       // A step that returns nothing has changed what it was given.
       groups.set(group, after === undefined ? before : after);
       return null;
     };
-    this.#define(define, settings, shape, Math.max(step.length - 1, 0), run, (group) => groups.delete(group));
+    this.#define(define, settings, shape, run, (group) => groups.delete(group));
   }
 
   /**
    * @param {Define} define
    * @param {FunctionSettings} settings
    * @param {number} shape
-   * @param {number} argumentCount
    * @param {Run} run
    * @param {(group: number) => void} forget
    */
-  #define(define, settings, shape, argumentCount, run, forget) {
-    const { name, deterministic, directOnly, readBigInts, varargs } = settings;
+  #define(define, settings, shape, run, forget) {
+    const { name, argumentCount, deterministic, directOnly, readBigInts, varargs } = settings;
     const id = this.#newId();
     const flags =
       (deterministic ? DETERMINISTIC : 0) | (directOnly ? DIRECT_ONLY : 0) | (readBigInts ? BIG_INTS : 0);
@@ -232,7 +234,8 @@ function refusingBigInts(name, run) {
  */
 function orderOf(name, value) {
   if (typeof value !== 'number' || Number.isNaN(value)) {
-    throw check.invalid(`return value of the collation ${name}`, 'a number: negative, 0 or positive', value);
+    const what = `return value of the collation ${name}`;
+    throw check.invalid(what, 'a number: negative, 0 or positive', notPromise(what, value));
   }
   return Math.sign(value);
 }
@@ -270,7 +273,25 @@ function valueOf(name, value) {
   if (ArrayBuffer.isView(value)) {
     return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   }
-  throw check.invalid(what, 'null, a number, a bigint, a string, a boolean or a Uint8Array', value);
+  throw check.invalid(
+    what,
+    'null, a number, a bigint, a string, a boolean or a Uint8Array',
+    notPromise(what, value),
+  );
+}
+
+/**
+ * Refuses a promise. What it does later is no part of the call, and its errors are nobody's.
+ *
+ * @param {string} what
+ * @param {unknown} value
+ */
+function notPromise(what, value) {
+  if (isPromise(value)) {
+    Promise.resolve(value).catch(() => {});
+    throw check.invalid(what, 'no promise: SQL does not wait for it', value);
+  }
+  return value;
 }
 
 module.exports = { Functions };
