@@ -90,6 +90,8 @@ export class Hostile {
     if (buffer.resizable && draw.oneIn(2)) {
       // A view that is out of bounds, or follows its buffer's length.
       buffer.resize(draw.of([0, bytes >> 1, bytes]));
+    } else if (draw.oneIn(6)) {
+      damage(view, draw);
     }
     return view;
   }

@@ -155,6 +155,12 @@ export function query(draw) {
   ])();
 }
 
+/** A query of many rows, of which a part is fetched at a time. */
+export function rowAfterRow(draw) {
+  const columns = `printf('%0999d', i), ${called(draw, 'i').replace('v', '7')}, i || 'a' < 'b' COLLATE ${draw.of(COLLATIONS)}`;
+  return `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT ${columns} FROM n`;
+}
+
 /** The statement without parameters, for methods that take none. */
 export function rendered({ sql, params }) {
   let index = 0;

@@ -4,7 +4,17 @@ import { Store } from '../../index.js';
 import { Hostile } from '../hostile.mjs';
 import { mutated } from '../mutated.mjs';
 import { Callbacks } from './callbacks.mjs';
-import { AGGREGATES, COLLATIONS, FUNCTIONS, Model, SCHEMA, query, rendered, write } from './model.mjs';
+import {
+  AGGREGATES,
+  COLLATIONS,
+  FUNCTIONS,
+  Model,
+  SCHEMA,
+  query,
+  rendered,
+  rowAfterRow,
+  write,
+} from './model.mjs';
 
 /** Names that mean something to SQLite, and some that nobody would choose. */
 const NAMES = [
@@ -52,6 +62,8 @@ export class Round {
   #callbacks;
   #model = new Model();
   #deferred;
+  /** An iteration that goes on while other calls run. */
+  #rows;
 
   constructor(draw, fail) {
     this.#draw = draw;
@@ -92,7 +104,7 @@ export class Round {
   async step() {
     await this.#renew();
     const draw = this.#draw;
-    switch (draw.below(8)) {
+    switch (draw.below(9)) {
       case 0:
       case 1:
         return this.#tried('a definition', () => this.#redefine());
@@ -102,6 +114,8 @@ export class Round {
         return this.#tried('a query', () => this.#ask(this.#db));
       case 4:
         return this.#asynchronous();
+      case 5:
+        return this.#tried('an iteration', () => this.#iterate());
       default:
         return this.#tried('a write', () => this.#write());
     }
@@ -185,6 +199,17 @@ export class Round {
   #next(model) {
     this.writes.tried += 1;
     return write(this.#draw, model);
+  }
+
+  #iterate() {
+    const draw = this.#draw;
+    const rows = this.#rows ?? this.#db.iterateSync(rowAfterRow(draw));
+    this.#rows = undefined;
+    for (let count = draw.below(300); count > 0; count -= 1) {
+      if (rows.next().done) return;
+    }
+    if (draw.oneIn(3)) rows.return();
+    else this.#rows = rows;
   }
 
   /** What follows from a write that has succeeded. */
@@ -276,6 +301,8 @@ export class Round {
     // Calls that callbacks have made come first.
     await this.#db.get('SELECT 1').catch(() => {});
     await this.#renew();
+    this.#tried('the end of an iteration', () => this.#rows?.return());
+    this.#rows = undefined;
     const db = this.#db;
     if (db.isTransaction) this.#fail('a transaction is open', undefined);
     this.#define(db);

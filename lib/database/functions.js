@@ -3,9 +3,6 @@
 
 'use strict';
 
-const { isPromise } = require('node:util/types');
-
-const check = require('../arguments/check.js');
 const { BatonError } = require('../error.js');
 const {
   aggregateOptions,
@@ -13,6 +10,7 @@ const {
   collationOptions,
   functionOptions,
 } = require('../arguments/function-options.js');
+const { notPromise, orderOf, valueOf } = require('./returned-values.js');
 
 // The parts of a function; see `Part` in src/database/sqlite/function.rs.
 const STEP = 1;
@@ -27,9 +25,6 @@ const WINDOW = 2;
 const DETERMINISTIC = 1;
 const DIRECT_ONLY = 2;
 const BIG_INTS = 4;
-
-const I64_MIN = -(2n ** 63n);
-const I64_MAX = 2n ** 63n - 1n;
 
 /** @typedef {(part: number, group: number, args: unknown[]) => unknown} Run */
 /** @typedef {import('../arguments/function-options.js').FunctionSettings} FunctionSettings */
@@ -224,74 +219,6 @@ function refusingBigInts(name, run) {
     }
     return run(part, group, args);
   };
-}
-
-/**
- * What SQL gets of what a comparison has returned.
- *
- * @param {string} name
- * @param {unknown} value
- */
-function orderOf(name, value) {
-  if (typeof value !== 'number' || Number.isNaN(value)) {
-    const what = `return value of the collation ${name}`;
-    throw check.invalid(what, 'a number: negative, 0 or positive', notPromise(what, value));
-  }
-  return Math.sign(value);
-}
-
-/**
- * What SQL gets of what a function has returned.
- *
- * @param {string} name
- * @param {unknown} value
- */
-function valueOf(name, value) {
-  const what = `return value of the function ${name}`;
-  switch (typeof value) {
-    case 'undefined':
-      return null;
-    case 'number':
-      // As SQLite itself does.
-      return Number.isNaN(value) ? null : value;
-    case 'string':
-      if (!value.isWellFormed()) {
-        throw check.invalid(what, 'well-formed Unicode, without lone surrogates', value);
-      }
-      return value;
-    case 'bigint':
-      if (value < I64_MIN || value > I64_MAX) {
-        throw check.outOfRange(what, `from ${I64_MIN}n to ${I64_MAX}n`, value);
-      }
-      return value;
-    case 'boolean':
-      return value ? 1 : 0;
-  }
-  if (value === null) {
-    return null;
-  }
-  if (ArrayBuffer.isView(value)) {
-    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  }
-  throw check.invalid(
-    what,
-    'null, a number, a bigint, a string, a boolean or a Uint8Array',
-    notPromise(what, value),
-  );
-}
-
-/**
- * Refuses a promise. What it does later is no part of the call, and its errors are nobody's.
- *
- * @param {string} what
- * @param {unknown} value
- */
-function notPromise(what, value) {
-  if (isPromise(value)) {
-    Promise.resolve(value).catch(() => {});
-    throw check.invalid(what, 'no promise: SQL does not wait for it', value);
-  }
-  return value;
 }
 
 module.exports = { Functions };
