@@ -1,9 +1,8 @@
 // A round with one database: definitions, statements in every context, hostile arguments, and checks against the model.
 
 import { Store } from '../../index.js';
-import { Hostile } from '../hostile.mjs';
-import { mutated } from '../mutated.mjs';
 import { Callbacks } from './callbacks.mjs';
+import { METHODS, OF_STATEMENT, SYNC, hostileCall } from './hostile-calls.mjs';
 import {
   AGGREGATES,
   COLLATIONS,
@@ -30,27 +29,6 @@ const NAMES = [
   'x'.repeat(255),
   'noCase',
 ];
-/** A write whose row cannot be read has taken effect, so every integer can. */
-const SYNC = { rowMode: 'array', readBigInts: true };
-
-/** The synchronous methods, each with arguments that are right. */
-const METHODS = {
-  execSync: ['SELECT 1'],
-  runSync: ['INSERT INTO noise VALUES (?, ?)', [1, 'two'], SYNC],
-  getSync: ['SELECT ?, ?', [1, 'two'], SYNC],
-  allSync: ['SELECT :a', { a: 1 }, SYNC],
-  iterateSync: ['SELECT ?, ?', [1, 'two'], SYNC],
-  prepareSync: ['SELECT ?'],
-  batchSync: [['SELECT 1', { sql: 'SELECT ?', params: [1] }], SYNC],
-  transactionSync: [() => 1, { behavior: 'immediate' }],
-  serializeSync: [],
-  function: ['g', { deterministic: true, directOnly: false, readBigInts: true, varargs: true }, () => 1],
-  aggregate: [
-    'g',
-    { start: 0, step: (sum, n) => sum + n, inverse: (sum, n) => sum - n, result: (sum) => sum },
-  ],
-  collation: ['g', () => 0],
-};
 
 export class Round {
   writes = { tried: 0, done: 0 };
@@ -157,24 +135,23 @@ export class Round {
     }
   }
 
+  /** One method with arguments that are wrong, of the database, a statement, or a transaction. */
   #hostile() {
     const draw = this.#draw;
     const db = this.#db;
-    const look = () => this.#tried('a call inside a getter', () => db.getSync('SELECT 1'));
-    const hostile = new Hostile(draw, look);
-    const method = draw.of(Object.keys(METHODS));
-    const args = [...METHODS[method]];
-    for (let count = draw.of([1, 1, 2]); count > 0; count -= 1) {
-      const index = draw.below(args.length + 1);
-      args[index] =
-        index < METHODS[method].length ? mutated(METHODS[method][index], hostile, draw) : hostile.value();
+    switch (draw.below(6)) {
+      case 0:
+        return this.#called(db.prepareSync('SELECT ?'), OF_STATEMENT);
+      case 1:
+        return db.transactionSync(() => this.#called(db, METHODS));
+      default:
+        return this.#called(db, METHODS);
     }
-    if (draw.oneIn(3) && typeof args.at(-1) === 'function') {
-      this.#tried('a property', () =>
-        Object.defineProperty(args.at(-1), 'length', { value: hostile.value(0) }),
-      );
-    }
-    return method === 'iterateSync' ? [...db.iterateSync(...args)] : db[method](...args);
+  }
+
+  #called(object, methods) {
+    const look = () => this.#tried('a call inside a getter', () => this.#db.getSync('SELECT 1'));
+    return hostileCall(this.#draw, object, methods, look);
   }
 
   #ask(queries) {
