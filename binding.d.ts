@@ -34,10 +34,6 @@ export declare class NativeCopying {
  * call.
  */
 export declare class NativeDatabase {
-  /** The calls of this turn of JavaScript commit together, from here until [`Self::release_commits`]. */
-  holdCommits(): void
-  /** The turn is over: what it has written is committed now. */
-  releaseCommits(): void
   /** Begins a session, on this thread, and returns its number. */
   recordSync(scope: number, database: string, table?: string | undefined | null): unknown
   /** What a session has recorded, on this thread. */
@@ -51,6 +47,14 @@ export declare class NativeDatabase {
   stopRecordingSync(scope: number, session: number): unknown
   /** Ends a session when its turn comes. */
   stopRecording(call: number, scope: number, session: number): void
+  /** Defines a collation, on this thread. */
+  collateSync(scope: number, id: number, name: string): unknown
+  /** Removes a collation, on this thread. */
+  dropCollationSync(scope: number, name: string): unknown
+  /** The calls of this turn of JavaScript commit together, from here until [`Self::release_commits`]. */
+  holdCommits(): void
+  /** The turn is over: what it has written is committed now. */
+  releaseCommits(): void
   /**
    * Runs SQL on this thread: [`Self::run`], and the answer at once. The parameters are the first `params` bytes of
    * `exchange`; fewer than 0 means none. An answer of one chunk that fits takes their place there, and its
@@ -63,7 +67,7 @@ export declare class NativeDatabase {
   /** Continues a script that runs statement by statement, on this thread. */
   eachOnSync(scope: number, script: number, skip: boolean, dispatcher?: undefined | ((...args: any[]) => unknown)): unknown
   /** Describes a statement, on this thread. */
-  describeSync(scope: number, sql: string): unknown
+  describeSync(scope: number, sql: string, dispatcher?: undefined | ((...args: any[]) => unknown)): unknown
   /** Returns the bytes of the database's file, read on this thread. */
   serializeSync(scope: number): unknown
   /** Begins a transaction without a deadline, on this thread, and returns its scope. */

@@ -9,27 +9,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { Store, isBatonError } from '../index.js';
-import { Draw, Hostile, Marker, mutated } from './hostile.mjs';
+import { Store } from '../index.js';
+import { Draw } from './draw.mjs';
+import { Hostile } from './hostile.mjs';
+import { mutated } from './mutated.mjs';
+import { isAllowed } from './outcomes.mjs';
 
 const HANG_MS = 30_000;
-const CODES = new Set([
-  'ERR_FENCE_MISMATCH',
-  'ERR_CONCURRENT_TAKEOVER',
-  'ERR_MIGRATION_INCOMPLETE',
-  'ERR_NOT_FOUND',
-  'ERR_INVALID_ARG',
-  'ERR_OUT_OF_RANGE',
-  'ERR_TOO_LARGE',
-  'ERR_QUOTA_EXCEEDED',
-  'ERR_COMMIT_UNKNOWN',
-  'ERR_UNAVAILABLE',
-  'ERR_CORRUPT',
-  'ERR_CLOSED',
-  'ERR_ABORTED',
-  'ERR_OVERLOADED',
-  'ERR_DEADLOCK',
-]);
 const SQL = [
   'SELECT 1',
   'SELECT ?',
@@ -91,22 +77,6 @@ function fail(what, error) {
 
 process.on('unhandledRejection', (error) => fail('a rejection that nobody handles', error));
 process.on('uncaughtException', (error) => fail('an exception that nobody catches', error));
-
-/** Whether a call may end in this. */
-function isAllowed(error) {
-  if (error instanceof Marker) {
-    return true;
-  }
-  if (isBatonError(error)) {
-    return CODES.has(error.code) || (/^SQLITE_[A-Z]+$/.test(error.code) && typeof error.rawCode === 'number');
-  }
-  // What JavaScript itself says of a revoked proxy, of a proxy that breaks the rules of its target, and of a class that
-  // is to run as a transaction.
-  return (
-    error instanceof TypeError &&
-    /revoked|proxy|^Class constructor|'(ownKeys|get|has|getOwnPropertyDescriptor)' on/.test(error.message)
-  );
-}
 
 /** Waits for a call; it may fail, but not in any way, and not for ever. */
 async function settled(call) {

@@ -1,183 +1,12 @@
 // Values that no caller means: of every kind, nested, with getters and proxies that throw or answer differently each
 // time, with buffers that are detached, resized or shared. All of it follows from a seed.
 
+import { BIGINTS, KEYS, NUMBERS, STRINGS, VIEWS } from './values.mjs';
+
 /** What hostile code throws. A call may pass it on, as it may any error of its caller's own code. */
 export class Marker extends Error {
   name = 'Marker';
 }
-
-/** mulberry32: the same choices for the same seed. */
-export class Draw {
-  #state;
-
-  /** @param {number} seed */
-  constructor(seed) {
-    this.#state = seed >>> 0;
-  }
-
-  /** A number from 0 up to and without `bound`. */
-  below(bound) {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  }
-
-  oneIn(times) {
-    return this.below(times) === 0;
-  }
-
-  of(list) {
-    return list[this.below(list.length)];
-  }
-
-  /** Another source of choices, for code that runs at times which this one must not depend on. */
-  fork() {
-    return new Draw(this.below(2 ** 32));
-  }
-}
-
-const NUMBERS = [
-  0,
-  -0,
-  1,
-  -1,
-  2,
-  3,
-  7,
-  255,
-  256,
-  511,
-  512,
-  4096,
-  65536,
-  0.5,
-  -0.5,
-  1e-320,
-  1e21,
-  1e308,
-  2 ** 31 - 1,
-  2 ** 31,
-  2 ** 32 - 1,
-  2 ** 32,
-  2 ** 53 - 1,
-  2 ** 53,
-  -(2 ** 53),
-  NaN,
-  Infinity,
-  -Infinity,
-];
-const BIGINTS = [
-  0n,
-  1n,
-  -1n,
-  2n,
-  7n,
-  2n ** 31n,
-  2n ** 32n,
-  2n ** 53n,
-  2n ** 63n - 1n,
-  2n ** 63n,
-  -(2n ** 63n),
-  -(2n ** 63n) - 1n,
-  2n ** 64n - 1n,
-  2n ** 64n,
-  -(2n ** 64n),
-  2n ** 200n,
-];
-const STRINGS = [
-  '',
-  'a',
-  'b',
-  'actor',
-  '\0',
-  'a\0b',
-  '\ud800',
-  'x\udfff',
-  '\ud83e\udd80',
-  'é'.repeat(128),
-  'é'.repeat(129),
-  'x'.repeat(257),
-  'x'.repeat(100_000),
-  'SELECT 1',
-  'constructor',
-  '__proto__',
-  'then',
-  '1',
-  '../up',
-  '/',
-  '.',
-  '%s',
-  'null',
-  'rm',
-  ';',
-  "'",
-  '"',
-  '\u2028',
-  '\ufeff',
-];
-
-/** Names that arguments have somewhere, so that hostile objects are taken for the right ones. */
-const KEYS = [
-  'generation',
-  'headTxid',
-  'sizePages',
-  'pages',
-  'page',
-  'data',
-  'signal',
-  'preload',
-  'ranges',
-  'start',
-  'end',
-  'hints',
-  'maxBytes',
-  'prefix',
-  'after',
-  'limit',
-  'replace',
-  'sql',
-  'params',
-  'rowMode',
-  'readBigInts',
-  'timeoutMs',
-  'behavior',
-  'onFenced',
-  'readAhead',
-  'maxQueuedCalls',
-  'transactionTimeoutMs',
-  'path',
-  'memory',
-  'durability',
-  'cacheBytes',
-  'maxSizeBytes',
-  'foundationdb',
-  'length',
-  'constructor',
-  'then',
-  'aborted',
-  'addEventListener',
-  'toString',
-  'valueOf',
-  'toJSON',
-  'a',
-  '$a',
-  ':a',
-  '__proto__',
-  '',
-];
-
-const VIEWS = [
-  Uint8Array,
-  Int8Array,
-  Uint16Array,
-  Uint32Array,
-  Float64Array,
-  BigInt64Array,
-  DataView,
-  Buffer,
-];
 
 export class Hostile {
   #draw;
@@ -261,6 +90,8 @@ export class Hostile {
     if (buffer.resizable && draw.oneIn(2)) {
       // A view that is out of bounds, or follows its buffer's length.
       buffer.resize(draw.of([0, bytes >> 1, bytes]));
+    } else if (draw.oneIn(6)) {
+      damage(view, draw);
     }
     return view;
   }
@@ -436,33 +267,4 @@ function damage(value, draw) {
       structuredClone(buffer, { transfer: [buffer] });
     }
   }
-}
-
-/** The value with one place in it replaced, somewhere down to `depth`. */
-export function mutated(value, hostile, draw, depth = 3) {
-  const isList = Array.isArray(value);
-  const isPlain =
-    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-  if (depth === 0 || (!isList && !isPlain) || draw.oneIn(3)) {
-    return hostile.value();
-  }
-  const copy = isList ? [...value] : { ...value };
-  const keys = Object.keys(copy);
-  if (isList && (keys.length === 0 || draw.oneIn(5))) {
-    copy.push(hostile.value());
-  } else if (!isList && (keys.length === 0 || draw.oneIn(5))) {
-    Object.defineProperty(copy, draw.of(KEYS), {
-      value: hostile.value(),
-      enumerable: true,
-      configurable: true,
-    });
-  } else {
-    const key = draw.of(keys);
-    if (isList && draw.oneIn(5)) {
-      delete copy[key];
-    } else {
-      copy[key] = mutated(copy[key], hostile, draw, depth - 1);
-    }
-  }
-  return copy;
 }

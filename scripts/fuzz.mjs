@@ -1,4 +1,4 @@
-// Fuzzing: each target of `fuzz/` with libFuzzer, and the addon's arguments from Node.
+// Fuzzing: each target of `fuzz/` with libFuzzer, and the addon's arguments and callbacks from Node.
 //
 //   npm run fuzz -- [target...] [--seconds N]
 //
@@ -21,15 +21,15 @@ const TARGETS = {
   sql: ['-max_len=2048', '-len_control=0'],
   changesets: ['-max_len=1024', '-len_control=0'],
 };
-/** Not a libFuzzer target: `fuzz/arguments.mjs`, on the addon that was built last. */
-const NODE = 'node';
+/** Not targets of libFuzzer: they run on the addon that was built last. */
+const OF_NODE = { node: 'fuzz/arguments.mjs', callbacks: 'fuzz/callbacks.mjs' };
 
 const { values: options, positionals } = parseArgs({
   options: { seconds: { type: 'string', default: '60' } },
   allowPositionals: true,
 });
 const seconds = Number(options.seconds);
-const known = [...Object.keys(TARGETS), NODE];
+const known = [...Object.keys(TARGETS), ...Object.keys(OF_NODE)];
 const chosen = positionals.length > 0 ? positionals : known;
 
 /** @param {string} message @returns {never} */
@@ -55,7 +55,7 @@ const unknown = chosen.find((target) => !known.includes(target));
 if (unknown !== undefined || !(seconds > 0)) {
   stop(`npm run fuzz -- [target...] [--seconds N], where a target is one of ${known.join(', ')}`);
 }
-const ofLibFuzzer = chosen.filter((target) => target !== NODE);
+const ofLibFuzzer = chosen.filter((target) => target in TARGETS);
 if (ofLibFuzzer.length > 0) {
   if (!works('+nightly', '--version')) {
     stop('libFuzzer needs a nightly compiler: rustup toolchain install nightly --profile minimal');
@@ -64,7 +64,7 @@ if (ofLibFuzzer.length > 0) {
     stop('cargo-fuzz is missing: cargo install cargo-fuzz --locked');
   }
 }
-if (chosen.includes(NODE) && !existsSync(`${root}/node_modules`)) {
+if (chosen.some((target) => target in OF_NODE) && !existsSync(`${root}/node_modules`)) {
   stop('The addon is not built: npm run build:debug');
 }
 
@@ -78,18 +78,23 @@ function fuzz(target) {
   return run('cargo', [...args, ...TARGETS[target]]);
 }
 
+/** @param {string} file */
+function fuzzNode(file) {
+  return run(process.execPath, [file, '--calls', '1000000000', '--seconds', String(seconds)]);
+}
+
 const failed = chosen.filter((target) => {
   const passed =
-    target === NODE
-      ? run(process.execPath, ['fuzz/arguments.mjs', '--calls', '1000000000', '--seconds', String(seconds)])
-      : fuzz(/** @type {keyof typeof TARGETS} */ (target));
+    target in TARGETS
+      ? fuzz(/** @type {keyof typeof TARGETS} */ (target))
+      : fuzzNode(OF_NODE[/** @type {keyof typeof OF_NODE} */ (target)]);
   return !passed;
 });
 console.log();
 for (const target of chosen) {
   console.log(`${failed.includes(target) ? 'FAILED' : 'passed'}  ${target}`);
 }
-if (failed.some((target) => target !== NODE)) {
+if (failed.some((target) => target in TARGETS)) {
   console.log('A failing input is in fuzz/artifacts; cargo +nightly fuzz run TARGET FILE runs it again.');
 }
 process.exitCode = failed.length > 0 ? 1 : 0;

@@ -242,7 +242,8 @@ export declare class Database implements AsyncDisposable {
    * db.function('slug', { deterministic: true }, (title: string) => title.toLowerCase().replaceAll(' ', '-'));
    * db.getSync('SELECT slug(title) FROM article');
    * ```
-   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_BUSY`, `ERR_CLOSED`, `ERR_WOULD_BLOCK`.
+   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_BUSY`, `ERR_CLOSED`, `ERR_WOULD_BLOCK`; `SQLITE_BUSY` while an iteration
+   * is under way and there is such a function.
    */
   function(name: string, fn: (...args: any[]) => unknown): this;
   function(name: string, options: FunctionOptions, fn: (...args: any[]) => unknown): this;
@@ -260,6 +261,28 @@ export declare class Database implements AsyncDisposable {
    * ```
    */
   aggregate<State = any>(name: string, options: AggregateOptions<State>): this;
+
+  /**
+   * Defines a collation, in place of one with the same name, or removes it with `null`. `compare` returns a number: below
+   * 0 if `left` comes first, 0 if both are the same, above 0 if `right` comes first. It must always give the same answer
+   * for the same texts. An index is ordered by what `compare` has answered when it was written: after a change of the
+   * order, run `REINDEX name`.
+   *
+   * It runs on this thread, and therefore in synchronous calls only: an asynchronous call that needs it rejects with
+   * `ERR_INVALID_ARG`, and has done nothing. So does a write to a table with an index in this order. What `compare`
+   * throws, the call throws; a write in a transaction then rolls back the whole transaction. Inside `compare`, calls on
+   * the same database throw `ERR_BUSY`. The collation lasts as long as this database object.
+   *
+   * @example
+   * ```ts
+   * db.collation('german', new Intl.Collator('de').compare);
+   * db.allSync('SELECT name FROM person ORDER BY name COLLATE german');
+   * ```
+   * @param name From 1 to 255 bytes, in any case of letters. `BINARY`, `NOCASE` and `RTRIM` are SQLite's own.
+   * @throws {BatonError} `ERR_INVALID_ARG`, `ERR_BUSY`, `ERR_CLOSED`, `ERR_WOULD_BLOCK`; `SQLITE_BUSY` while an iteration
+   * is under way.
+   */
+  collation(name: string, compare: ((left: string, right: string) => number) | null): this;
 
   /** {@link Database.serialize} on the calling thread; see {@link SyncQueries}. */
   serializeSync(): Uint8Array;

@@ -12,6 +12,11 @@ function thrown(fn) {
   throw new Error('expected an error');
 }
 
+/** A function whose length says this. */
+function ofLength(value) {
+  return Object.defineProperty(() => 1, 'length', { value });
+}
+
 onEachBackend((open) => {
   let db;
   beforeEach(async () => {
@@ -114,6 +119,33 @@ onEachBackend((open) => {
       });
     });
 
+    test.each([
+      ['a promise that is rejected', () => Promise.reject(new Error('later'))],
+      [
+        'bytes that are detached',
+        () => {
+          const bytes = new Uint8Array(8);
+          structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+          return bytes;
+        },
+      ],
+    ])('that returns %s is refused, and nothing is left unhandled', async (_, fn) => {
+      const unhandled = jest.fn();
+      process.on('unhandledRejection', unhandled);
+      const refused = { code: 'ERR_INVALID_ARG', message: expect.stringContaining('wrong') };
+      db.function('wrong', fn);
+      expect(thrown(() => db.getSync('SELECT wrong()'))).toMatchObject(refused);
+      db.collation('wrong', fn);
+      expect(thrown(() => db.getSync("SELECT 'a' < 'b' COLLATE wrong"))).toMatchObject(refused);
+      db.aggregate('wrong', { start: fn, step: (all) => all });
+      expect(thrown(() => db.getSync('SELECT wrong() FROM word'))).toMatchObject(refused);
+      db.aggregate('wrong', { step: () => fn() });
+      expect(thrown(() => db.getSync('SELECT wrong() FROM word'))).toMatchObject(refused);
+      await new Promise(setImmediate);
+      process.off('unhandledRejection', unhandled);
+      expect(unhandled).not.toHaveBeenCalled();
+    });
+
     test('that returns, or is given, an integer out of range is refused', () => {
       db.function('huge', () => 2n ** 64n);
       db.function('take', (n) => n);
@@ -192,6 +224,10 @@ onEachBackend((open) => {
 
     test.each([
       ['no name', () => db.function('', () => 1)],
+      ['a length that is no number', () => db.function('f', ofLength('three'))],
+      ['a length that is no count', () => db.function('f', ofLength(-1))],
+      ['a length that is a symbol', () => db.aggregate('f', { step: ofLength(Symbol('x')) })],
+      ['too many parameters', () => db.function('f', ofLength(128))],
       ['a long name', () => db.function('x'.repeat(256), () => 1)],
       ['a null byte', () => db.function('a\0b', () => 1)],
       ['no function', () => db.function('f', {})],

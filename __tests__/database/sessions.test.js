@@ -384,6 +384,45 @@ onEachBackend((open) => {
     });
   });
 
+  test('keys in the order of a collation are found by it, and nothing is applied where it fails', async () => {
+    const upside = (a, b) =>
+      a.toLowerCase() < b.toLowerCase() ? 1 : Number(a.toLowerCase() > b.toLowerCase()) * -1;
+    for (const each of [db, copy]) {
+      each.collation('upside', upside);
+      each.execSync('CREATE TABLE word(text TEXT COLLATE upside PRIMARY KEY, n) WITHOUT ROWID');
+      for (const word of ['a', 'b', 'c', 'd']) each.runSync('INSERT INTO word VALUES (?, 0)', [word]);
+    }
+    const session = db.createSession({ table: 'word' });
+    db.execSync(
+      "UPDATE word SET n = 1 WHERE text = 'B'; DELETE FROM word WHERE text = 'C'; INSERT INTO word VALUES ('e', 2)",
+    );
+    const changeset = session.changeset();
+    session.close();
+    const words = () => copy.allSync('SELECT text, n FROM word', [], { rowMode: 'array' });
+    const before = words();
+    for (let fails = 1; fails <= 5; fails += 1) {
+      let compared = 0;
+      copy.collation('upside', (a, b) => {
+        compared += 1;
+        if (compared === fails) throw new TypeError('no order');
+        return upside(a, b);
+      });
+      expect(() => copy.applyChangeset(changeset)).toThrow(new TypeError('no order'));
+      copy.collation('upside', upside);
+      expect(words()).toEqual(before);
+      expect(await rejection(copy.run("INSERT INTO word VALUES ('x', 0)"))).toMatchObject({
+        message: expect.stringContaining('upside'),
+      });
+    }
+    expect(copy.applyChangeset(changeset)).toBe(true);
+    expect(words()).toEqual([
+      ['e', 2],
+      ['d', 0],
+      ['b', 1],
+      ['a', 0],
+    ]);
+  });
+
   test('a fork is synchronized back', async () => {
     add(1, 'one');
     await store.fork('a', 'trial');

@@ -235,10 +235,11 @@ class QueuedDatabase {
   /**
    * @param {number} scope
    * @param {string} sql
+   * @param {Dispatch} dispatch
    * @returns {string | Failure}
    */
-  describeSync(scope, sql) {
-    return /** @type {any} */ (this.#native.describeSync(scope, sql));
+  describeSync(scope, sql, dispatch) {
+    return /** @type {any} */ (this.#native.describeSync(scope, sql, dispatch));
   }
 
   /**
@@ -352,6 +353,25 @@ class QueuedDatabase {
    */
   stopRecordingSync(scope, session) {
     return /** @type {any} */ (this.#native.stopRecordingSync(scope, session));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {number} id
+   * @param {string} name
+   * @returns {undefined | Failure}
+   */
+  collateSync(scope, id, name) {
+    return /** @type {any} */ (this.#native.collateSync(scope, id, name));
+  }
+
+  /**
+   * @param {number} scope
+   * @param {string} name
+   * @returns {undefined | Failure}
+   */
+  dropCollationSync(scope, name) {
+    return /** @type {any} */ (this.#native.dropCollationSync(scope, name));
   }
 
   /**

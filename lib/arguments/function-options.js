@@ -1,4 +1,4 @@
-// Checks the definitions of functions.
+// Checks the definitions of functions and collations.
 
 'use strict';
 
@@ -7,6 +7,9 @@ const check = require('./check.js');
 /** SQLite's own limits. */
 const NAME_BYTES_MAX = 255;
 const ARGUMENTS_MAX = 127;
+
+/** SQLite's own collations, on which its indexes without COLLATE rely. */
+const BUILT_IN = ['BINARY', 'NOCASE', 'RTRIM'];
 
 const OPTIONS = ['deterministic', 'directOnly', 'readBigInts', 'varargs'];
 
@@ -17,6 +20,7 @@ const OPTIONS = ['deterministic', 'directOnly', 'readBigInts', 'varargs'];
  * @property {boolean} directOnly
  * @property {boolean} readBigInts
  * @property {boolean} varargs
+ * @property {number} argumentCount
  */
 
 /** @typedef {(...args: any[]) => unknown} AnyFunction */
@@ -52,10 +56,12 @@ function synchronous(value, name) {
 function settings(name, options, argumentCount) {
   const flag = (/** @type {string} */ option) => check.boolean(options[option] ?? false, `options.${option}`);
   const varargs = flag('varargs');
-  if (!varargs && argumentCount > ARGUMENTS_MAX) {
+  // Its length is a property like others, which anything may have been made of.
+  const isCount = Number.isInteger(argumentCount) && argumentCount >= 0 && argumentCount <= ARGUMENTS_MAX;
+  if (!varargs && !isCount) {
     throw check.invalid(
       'fn',
-      `a function of at most ${ARGUMENTS_MAX} parameters, or varargs: true`,
+      `a function whose length is from 0 to ${ARGUMENTS_MAX} parameters, or varargs: true`,
       argumentCount,
     );
   }
@@ -65,7 +71,17 @@ function settings(name, options, argumentCount) {
     directOnly: flag('directOnly'),
     readBigInts: flag('readBigInts'),
     varargs,
+    argumentCount,
   };
+}
+
+/**
+ * How many arguments a step takes: the first of its parameters is the state. One without parameters takes none.
+ *
+ * @param {AnyFunction} step
+ */
+function parametersAfterFirst({ length }) {
+  return length === 0 ? 0 : typeof length === 'number' ? length - 1 : length;
 }
 
 /**
@@ -96,7 +112,7 @@ function aggregateOptions(name, value) {
     synchronous(start, 'options.start');
   }
   return {
-    ...settings(text, options, Math.max(step.length - 1, 0)),
+    ...settings(text, options, parametersAfterFirst(step)),
     start,
     step,
     inverse: optional('inverse'),
@@ -104,4 +120,25 @@ function aggregateOptions(name, value) {
   };
 }
 
-module.exports = { aggregateOptions, functionOptions };
+/**
+ * @param {unknown} value
+ * @param {unknown} compare Or null, to remove the collation.
+ */
+function collationOptions(value, compare) {
+  const name = functionName(value);
+  if (BUILT_IN.includes(asciiUpperCase(name))) {
+    throw check.invalid('name', `a name other than ${BUILT_IN.join(', ')}, which SQLite has itself`, value);
+  }
+  return { name, compare: compare === null ? null : synchronous(compare, 'compare') };
+}
+
+/**
+ * As SQLite compares names.
+ *
+ * @param {string} name
+ */
+function asciiUpperCase(name) {
+  return name.replace(/[a-z]+/g, (letters) => letters.toUpperCase());
+}
+
+module.exports = { aggregateOptions, asciiUpperCase, collationOptions, functionOptions };

@@ -101,6 +101,22 @@ class Database extends Queries {
     return this;
   }
 
+  /**
+   * @param {string} name
+   * @param {((left: string, right: string) => number) | null} compare
+   */
+  collation(name, compare) {
+    this.#connection.functions.addCollation(this.#collate, name, compare);
+    return this;
+  }
+
+  /** @type {import('./functions.js').Collate} */
+  #collate = (id, name) => {
+    this.#connection.callSync(this.#connection.scope, (native, scope) =>
+      id === undefined ? native.dropCollationSync(scope, name) : native.collateSync(scope, id, name),
+    );
+  };
+
   /** @type {import('./functions.js').Define} */
   #define = (id, name, argumentCount, shape, flags) => {
     this.#connection.callSync(this.#connection.scope, (native, scope) =>

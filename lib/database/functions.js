@@ -1,11 +1,16 @@
-// Functions that SQL calls. They run within a synchronous call, on its thread. The addon knows them by number and
+// Functions and collations that SQL calls. They run within a synchronous call, on its thread. The addon knows them by number and
 // runs them by way of the dispatcher.
 
 'use strict';
 
-const check = require('../arguments/check.js');
 const { BatonError } = require('../error.js');
-const { aggregateOptions, functionOptions } = require('../arguments/function-options.js');
+const {
+  aggregateOptions,
+  asciiUpperCase,
+  collationOptions,
+  functionOptions,
+} = require('../arguments/function-options.js');
+const { notPromise, orderOf, valueOf } = require('./returned-values.js');
 
 // The parts of a function; see `Part` in src/database/sqlite/function.rs.
 const STEP = 1;
@@ -21,9 +26,6 @@ const DETERMINISTIC = 1;
 const DIRECT_ONLY = 2;
 const BIG_INTS = 4;
 
-const I64_MIN = -(2n ** 63n);
-const I64_MAX = 2n ** 63n - 1n;
-
 /** @typedef {(part: number, group: number, args: unknown[]) => unknown} Run */
 /** @typedef {import('../arguments/function-options.js').FunctionSettings} FunctionSettings */
 /**
@@ -32,10 +34,18 @@ const I64_MAX = 2n ** 63n - 1n;
  * @typedef {(id: number, name: string, argumentCount: number, shape: number, flags: number) => void} Define
  */
 
-/** The functions of one connection. */
+/**
+ * Asks the addon to define a collation; without an id, to remove it.
+ *
+ * @typedef {(id: number | undefined, name: string) => void} Collate
+ */
+
+/** The functions and collations of one connection. */
 class Functions {
   /** @type {Map<number, { run: Run, forget: (group: number) => void }>} */
   #defined = new Map();
+  /** The numbers of the collations. @type {Map<string, number>} */
+  #collations = new Map();
   #last = 0;
   /** The first error that a function has thrown in the running call. @type {{ error: unknown } | undefined} */
   #thrown;
@@ -54,7 +64,7 @@ class Functions {
     const { fn: run, name: text } = settings;
     const call = (/** @type {unknown} */ _, /** @type {unknown} */ __, /** @type {unknown[]} */ args) =>
       valueOf(text, run(...args));
-    this.#define(define, settings, SCALAR, run.length, call, () => {});
+    this.#define(define, settings, SCALAR, call, () => {});
   }
 
   /**
@@ -67,7 +77,8 @@ class Functions {
     const { start, step, inverse, result, name: text } = settings;
     /** What each group has gathered. @type {Map<number, unknown>} */
     const groups = new Map();
-    const begin = () => (typeof start === 'function' ? start() : start);
+    const state = (/** @type {unknown} */ value) => notPromise(`state of the aggregate ${text}`, value);
+    const begin = () => (typeof start === 'function' ? state(start()) : start);
     const gathered = (/** @type {number} */ group) => (groups.has(group) ? groups.get(group) : begin());
     const shape = inverse === undefined ? AGGREGATE : WINDOW;
     /** @type {Run} */
@@ -80,30 +91,69 @@ class Functions {
         return valueOf(text, result === undefined ? before : result(before));
       }
       const take = part === INVERSE ? /** @type {typeof step} */ (inverse) : step;
-      const after = take(before, ...args);
+      const after = state(take(before, ...args));
       // A step that returns nothing has changed what it was given.
       groups.set(group, after === undefined ? before : after);
       return null;
     };
-    this.#define(define, settings, shape, Math.max(step.length - 1, 0), run, (group) => groups.delete(group));
+    this.#define(define, settings, shape, run, (group) => groups.delete(group));
   }
 
   /**
    * @param {Define} define
    * @param {FunctionSettings} settings
    * @param {number} shape
-   * @param {number} argumentCount
    * @param {Run} run
    * @param {(group: number) => void} forget
    */
-  #define(define, settings, shape, argumentCount, run, forget) {
-    const { name, deterministic, directOnly, readBigInts, varargs } = settings;
-    this.#last += 1;
-    const id = this.#last;
+  #define(define, settings, shape, run, forget) {
+    const { name, argumentCount, deterministic, directOnly, readBigInts, varargs } = settings;
+    const id = this.#newId();
     const flags =
       (deterministic ? DETERMINISTIC : 0) | (directOnly ? DIRECT_ONLY : 0) | (readBigInts ? BIG_INTS : 0);
     define(id, name, varargs ? -1 : argumentCount, shape, flags);
-    this.#defined.set(id, { run: readBigInts ? run : refusingBigInts(name, run), forget });
+    this.#keep(id, readBigInts ? run : refusingBigInts(name, run), forget);
+  }
+
+  /**
+   * @param {Collate} collate
+   * @param {unknown} value
+   * @param {unknown} order
+   */
+  addCollation(collate, value, order) {
+    const { name, compare } = collationOptions(value, order);
+    const key = asciiUpperCase(name);
+    const before = this.#collations.get(key);
+    if (compare === null) {
+      collate(undefined, name);
+      this.#collations.delete(key);
+    } else {
+      const id = this.#newId();
+      collate(id, name);
+      this.#collations.set(key, id);
+      this.#keep(
+        id,
+        (_, __, args) => orderOf(name, compare(args[0], args[1])),
+        () => {},
+      );
+    }
+    if (before !== undefined) {
+      this.#defined.delete(before);
+    }
+  }
+
+  #newId() {
+    this.#last += 1;
+    return this.#last;
+  }
+
+  /**
+   * @param {number} id
+   * @param {Run} run
+   * @param {(group: number) => void} forget
+   */
+  #keep(id, run, forget) {
+    this.#defined.set(id, { run, forget });
     this.#dispatcher();
   }
 
@@ -120,9 +170,8 @@ class Functions {
    * @param {(id: number, dispatch: Dispatch) => T} call
    */
   lending(run, call) {
-    this.#last += 1;
-    const id = this.#last;
-    this.#defined.set(id, { run, forget: () => {} });
+    const id = this.#newId();
+    this.#keep(id, run, () => {});
     try {
       return call(id, this.#dispatcher());
     } finally {
@@ -192,42 +241,6 @@ function refusingBigInts(name, run) {
     }
     return run(part, group, args);
   };
-}
-
-/**
- * What SQL gets of what a function has returned.
- *
- * @param {string} name
- * @param {unknown} value
- */
-function valueOf(name, value) {
-  const what = `return value of the function ${name}`;
-  switch (typeof value) {
-    case 'undefined':
-      return null;
-    case 'number':
-      // As SQLite itself does.
-      return Number.isNaN(value) ? null : value;
-    case 'string':
-      if (!value.isWellFormed()) {
-        throw check.invalid(what, 'well-formed Unicode, without lone surrogates', value);
-      }
-      return value;
-    case 'bigint':
-      if (value < I64_MIN || value > I64_MAX) {
-        throw check.outOfRange(what, `from ${I64_MIN}n to ${I64_MAX}n`, value);
-      }
-      return value;
-    case 'boolean':
-      return value ? 1 : 0;
-  }
-  if (value === null) {
-    return null;
-  }
-  if (ArrayBuffer.isView(value)) {
-    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  }
-  throw check.invalid(what, 'null, a number, a bigint, a string, a boolean or a Uint8Array', value);
 }
 
 module.exports = { Functions };

@@ -194,7 +194,9 @@ class SyncQueries {
     const connection = this.#connection;
     return described(
       observedSync({ connection, operation: 'prepare', sql }, () =>
-        connection.callSync(this.#scope, (native, scope) => native.describeSync(scope, sql)),
+        connection.callSync(this.#scope, (native, scope) =>
+          native.describeSync(scope, sql, connection.functions.dispatch),
+        ),
       ),
     );
   }

@@ -4,10 +4,9 @@
 
 const { throwIfAborted } = require('../abort.js');
 const { isBatonError, result } = require('../error.js');
+const { checkIntegrity } = require('./integrity.js');
 
 const MAGIC = 'SQLite format 3\0';
-/** The maximum number of findings of one `PRAGMA integrity_check`: SQLite's own default. */
-const FINDINGS_MAX = 100;
 /** The maximum number of problems in a report; further ones are only counted. */
 const PROBLEMS_MAX = 10_000;
 const ATTEMPTS_MAX = 4;
@@ -158,8 +157,9 @@ async function checkAt(store, actorId, at, tell) {
     }
     const database = await store.openDatabase(actorId, { readOnly: true, at });
     try {
-      const rows = await database.all(`PRAGMA integrity_check(${FINDINGS_MAX})`, [], { rowMode: 'array' });
-      rows.filter(([row]) => row !== 'ok').forEach(([row]) => finding(String(row)));
+      const { damage, unchecked } = await checkIntegrity(database);
+      damage.forEach(finding);
+      unchecked.forEach((detail) => tell({ actorId, kind: 'integrity', severity: 'warning', detail }));
     } finally {
       await database.close();
     }

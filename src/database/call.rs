@@ -1,7 +1,7 @@
 //! The calls that a database accepts, and their answers.
 
 use crate::database::error::DatabaseError;
-use crate::database::sqlite::{ChangeForm, Decide, Extension, Function};
+use crate::database::sqlite::{ChangeForm, Collation, Decide, Extension, Function};
 
 /// How a statement is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,10 @@ pub enum Call {
     Describe(String),
     /// Define a function that SQL can call.
     Define(Box<Function>),
+    /// Define a collation that SQL can use.
+    Collate(Collation),
+    /// Remove the collation of this name.
+    DropCollation(String),
     /// Add an extension of SQLite.
     Extend(Extension),
     /// Record what changes, or apply what was recorded.
@@ -140,6 +144,7 @@ impl Call {
             Self::EachOn(..) => "a script".to_owned(),
             Self::Serialize => "a serialization".to_owned(),
             Self::Define(_) => "the definition of a function".to_owned(),
+            Self::Collate(_) | Self::DropCollation(_) => "the definition of a collation".to_owned(),
             Self::Extend(_) => "the loading of an extension".to_owned(),
             Self::Changes(Changes::Apply(..)) => "the application of a changeset".to_owned(),
             Self::Changes(_) => "a session".to_owned(),

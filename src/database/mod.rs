@@ -32,8 +32,8 @@ pub use recover::recover;
 pub use schedule::handle::Database;
 pub use schedule::pool::Pool;
 pub use sqlite::{
-    ChangeForm, Code, Conflict, Decide, Extension, Function, NotRun, Part, Resolution, Returned, Shape,
-    SqlError, Value, is_complete,
+    ChangeForm, Code, Collation, Conflict, Decide, Extension, Function, NotRun, Order, Part, Resolution,
+    Returned, Shape, SqlError, Value, is_complete,
 };
 pub use stats::DatabaseStats;
 #[cfg(feature = "testing")]

@@ -39,7 +39,7 @@ impl Session {
         // A DELETE of all rows that was compiled before would empty its table without telling anybody. Virtual tables
         // keep such statements as well.
         self.statements.clear();
-        self.has_old_schema = true;
+        self.has_old_schema.set(true);
         let recording = self.connection.record(database, table).map_err(|error| self.failed(error))?;
         let id = self.new_cursor();
         self.recordings.insert(id, recording);
@@ -87,7 +87,7 @@ impl Session {
         match applied {
             Ok(()) => {
                 // Rows of virtual tables may have changed behind their back.
-                self.has_old_schema = true;
+                self.has_old_schema.set(true);
                 ended.map(|()| true)
             }
             // The reason is the better answer; even if the rollback fails too, nothing is left behind.

@@ -63,7 +63,7 @@ impl Session {
             if let Some(following) = &mut self.following {
                 following.text_encoding = encoding;
             }
-            return Ok(());
+            return self.define_again();
         }
         self.connection
             .reset_cache()

@@ -2,6 +2,8 @@
 //! worker at a time and block until the store answers.
 
 mod changes;
+mod defining;
+mod definitions;
 mod each;
 mod following;
 mod limited;
@@ -14,6 +16,7 @@ pub(crate) mod statements;
 mod transactions;
 pub(crate) mod wire;
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,13 +26,12 @@ use crate::database::error::DatabaseError;
 use crate::database::interrupt::Interrupt;
 use crate::database::keywords;
 use crate::database::pages::source::Source;
-use crate::database::sqlite::{
-    Asked, Connection, Denied, Extension, Function, Hooks, Recording, SqlError, Statement,
-};
+use crate::database::sqlite::{Asked, Connection, Denied, Hooks, Recording, SqlError, Statement};
 use crate::database::vfs::{self, Announced, MainFile, Signals};
 use crate::engine::StoreError;
 use crate::types::PageRange;
 
+use self::definitions::Definitions;
 use self::running_script::RunningScript;
 use self::statements::StatementCache;
 
@@ -99,11 +101,13 @@ pub(crate) struct Session {
     next_cursor: u32,
     statements: StatementCache,
     connection: Connection,
+    definitions: Definitions,
     ready: bool,
     /// How many failures of the store were handled.
     failures_seen: u64,
-    /// Whether virtual tables may hold what is not so, or statements that tell no recording what they do.
-    has_old_schema: bool,
+    /// Whether virtual tables may hold what is not so, statements tell no recording what they do, or indexes are not used
+    /// that could be.
+    has_old_schema: Cell<bool>,
     /// Whether SQLite has read what is not so, and not read the database again since: a commit that it
     /// considered failed has taken place, or transactions that it considered committed are lost.
     is_stale: bool,
@@ -156,9 +160,10 @@ impl Session {
             next_cursor: 1,
             statements: StatementCache::default(),
             connection,
+            definitions: Definitions::default(),
             ready: false,
             failures_seen: 0,
-            has_old_schema: false,
+            has_old_schema: Cell::new(false),
             is_stale: false,
             lost_cursors: HashMap::new(),
             is_nested: false,
@@ -192,7 +197,9 @@ impl Session {
         self.file().take_failure();
         // The end of a statement that has failed may have asked for a function once more.
         self.connection.take_denied();
+        self.place_collations()?;
         if self.following.is_some() {
+            self.is_stale |= self.has_old_schema.take();
             return self.enter_following();
         }
         if self.is_autocommit() {
@@ -219,9 +226,9 @@ impl Session {
     /// together with the schema. The same where a changeset has written their rows.
     fn forget_what_failed(&mut self) -> Result<(), DatabaseError> {
         let failures = self.file().failures();
-        if (self.failures_seen != failures || self.has_old_schema) && self.is_autocommit() {
+        if (self.failures_seen != failures || self.has_old_schema.get()) && self.is_autocommit() {
             self.failures_seen = failures;
-            self.has_old_schema = false;
+            self.has_old_schema.set(false);
             self.statements.clear();
             self.connection.execute("PRAGMA writable_schema = RESET").map_err(|error| self.failed(error))?;
         }
@@ -247,32 +254,26 @@ impl Session {
                 );
                 SqlError { message, ..error }.into()
             }
-            Some(Denied::Function(name)) => DatabaseError::Invalid(format!(
-                "the function {name} is defined in JavaScript and runs on its own thread only, and nothing was done; \
-                 use a synchronous call: getSync, allSync, runSync, execSync or iterateSync"
-            )),
+            Some(Denied::Function(name)) => only_here("function", &name),
+            Some(Denied::Collation(name)) => only_here("collation", &name),
+            None if let Some(name) = self.definitions.missed_collation(&error) => {
+                // SQLite uses no index any more whose collation it has missed, and then cannot read a table WITHOUT
+                // ROWID at all.
+                self.has_old_schema.set(true);
+                only_here("collation", &name)
+            }
             Some(Denied::Pragma(name)) if error.code & 0xFF == ffi::SQLITE_AUTH => {
                 refused_pragma(&name).into()
             }
             _ if error.code & 0xFF == ffi::SQLITE_INTERRUPT && self.interrupt.is_set() => interrupted(),
-            _ if error.code & 0xFF == ffi::SQLITE_LOCKED && !self.cursors.is_empty() => {
+            _ if matches!(error.code & 0xFF, ffi::SQLITE_LOCKED | ffi::SQLITE_BUSY)
+                && !self.cursors.is_empty() =>
+            {
                 let why = "an iteration is under way: leave its loop, or call return() of an iterator that is stepped by hand";
                 SqlError { message: format!("{} ({why})", error.message), ..error }.into()
             }
             _ => error.into(),
         }
-    }
-
-    /// Defines a function that SQL can call.
-    pub(crate) fn define(&mut self, function: Function) -> Result<(), DatabaseError> {
-        self.enter()?;
-        self.connection.define(function).map_err(|error| self.failed(error))
-    }
-
-    /// Adds an extension of SQLite.
-    pub(crate) fn extend(&mut self, extension: &Extension) -> Result<(), DatabaseError> {
-        self.enter()?;
-        self.connection.extend(extension).map_err(|error| self.failed(error))
     }
 
     /// Called between statements, which may be many and each too short to be interrupted itself.
@@ -366,6 +367,14 @@ fn refused_pragma(name: &str) -> SqlError {
          before the transaction begins, or put the checks off to its end with PRAGMA defer_foreign_keys = ON"
     );
     SqlError::new(ffi::SQLITE_ERROR, message)
+}
+
+/// The error of what runs on another thread.
+fn only_here(what: &str, name: &str) -> DatabaseError {
+    DatabaseError::Invalid(format!(
+        "the {what} {name} is defined in JavaScript and runs on its own thread only, and nothing was done; use a \
+         synchronous call: getSync, allSync, runSync, execSync or iterateSync"
+    ))
 }
 
 fn interrupted() -> DatabaseError {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use libsqlite3_sys as ffi;
 
-use super::connection::{Connection, Context};
+use super::connection::Connection;
+use super::context::Context;
 use super::error::SqlError;
 use super::function::NotRun;
 use super::handle::{Handle, c_string};
@@ -74,7 +75,7 @@ pub(crate) struct Recording {
     session: NonNull<ffi::sqlite3_session>,
     /// The connection, and the context of its callbacks: both outlive what records it.
     handle: Arc<Handle>,
-    _context: Arc<Context>,
+    context: Arc<Context>,
 }
 
 // SAFETY: see `Handle`: one thread at a time uses the session of ours that owns the recording.
@@ -83,6 +84,12 @@ unsafe impl Send for Recording {}
 impl Recording {
     /// What has changed so far.
     pub(crate) fn changes(&self, form: ChangeForm) -> Result<Vec<u8>, SqlError> {
+        let taken = self.take(form);
+        self.context.unless_spoiled()?;
+        taken
+    }
+
+    fn take(&self, form: ChangeForm) -> Result<Vec<u8>, SqlError> {
         let take = match form {
             ChangeForm::Changeset => ffi::sqlite3session_changeset,
             ChangeForm::Patchset => ffi::sqlite3session_patchset,
@@ -155,7 +162,7 @@ impl Connection {
         let code = unsafe { ffi::sqlite3session_create(self.db(), database.as_ptr(), &raw mut session) };
         let Some(session) = NonNull::new(session) else { return Err(self.error(code)) };
         let (handle, context) = (Arc::clone(self.handle()), Arc::clone(self.context()));
-        let recording = Recording { session, handle, _context: context };
+        let recording = Recording { session, handle, context };
         let table = table.as_ref().map_or(null(), |table| table.as_ptr());
         // SAFETY: the recording is open; the name is null, for all tables, or a C string that SQLite copies.
         let code = unsafe { ffi::sqlite3session_attach(session.as_ptr(), table) };
@@ -187,6 +194,8 @@ impl Connection {
         };
         let error = self.error(code);
         self.refuse_commits(false);
+        // Rows may have been found, or missed, by a comparison that had no answer.
+        self.context().unless_spoiled().map_err(NotApplied::Failed)?;
         if let Some(stopped) = applying.stopped {
             return Err(stopped);
         }

@@ -1,82 +1,15 @@
 //! A connection: one SQLite database open in one session.
 
-use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::ptr::{NonNull, null, null_mut};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use libsqlite3_sys as ffi;
 
+use super::context::{Context, Denied, Hooks};
 use super::error::SqlError;
 use super::handle::Handle;
 use super::statement::Statement;
-
-/// Virtual machine instructions between two checks of [`Hooks::is_interrupted`]: some microseconds.
-const INSTRUCTIONS_A_LOOK: c_int = 1_000;
-
-/// What a connection asks and reports while it runs.
-pub(crate) trait Hooks: Send + Sync + 'static {
-    /// Whether the running statement should stop.
-    fn is_interrupted(&self) -> bool;
-    /// A transaction that has written is about to commit.
-    fn before_commit(&self);
-    /// Whether a database file of this name may be attached; `None` if the name is computed. `by_statement`
-    /// says whether a statement wants it, or SQLite itself while it runs one.
-    fn may_attach(&self, file: Option<&str>, by_statement: bool) -> bool;
-    /// Whether a statement may run this pragma.
-    fn may_ask(&self, asked: &Asked<'_>) -> bool;
-}
-
-/// A pragma that a statement runs, and the state of the connection.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) argument: Option<&'a str>,
-    pub(crate) in_transaction: bool,
-    /// Whether foreign keys are enforced.
-    pub(crate) foreign_keys: bool,
-}
-
-/// What was refused when the last statement was compiled or run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Denied {
-    /// Attaching a file.
-    Attach(Option<String>),
-    /// This pragma.
-    Pragma(String),
-    /// A user's function, which runs on another thread.
-    Function(String),
-}
-
-/// The context of a connection's hooks. SQLite knows its address.
-pub(super) struct Context {
-    hooks: Arc<dyn Hooks>,
-    /// Weak, since statements hold both the handle and this context.
-    handle: Weak<Handle>,
-    denied: Mutex<Option<Denied>>,
-    /// Whether [`Connection::prepare`] is running.
-    preparing: AtomicBool,
-    /// Whether a changeset is being applied, of which nothing may be committed by itself.
-    applying: AtomicBool,
-}
-
-impl Context {
-    /// Notes why the running statement fails.
-    pub(super) fn deny(&self, denied: Denied) {
-        *self.denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(denied);
-    }
-
-    fn may_ask(&self, name: &str, argument: Option<&str>) -> bool {
-        let Some(handle) = self.handle.upgrade() else { return true };
-        let asked = Asked {
-            name,
-            argument,
-            in_transaction: !handle.is_autocommit(),
-            foreign_keys: handle.has_foreign_keys(),
-        };
-        self.hooks.may_ask(&asked)
-    }
-}
 
 /// SQL of several statements, with a NUL at its end, so that SQLite can read it in place. Without the NUL it
 /// would copy the rest of the text for each statement.
@@ -130,21 +63,7 @@ impl Connection {
             // SAFETY: `db` is what the call above has opened, if only to carry the error.
             return Err(unsafe { SqlError::last(db, code) });
         }
-        let context = Arc::new(Context {
-            hooks,
-            handle: Arc::downgrade(&handle),
-            denied: Mutex::new(None),
-            preparing: AtomicBool::new(false),
-            applying: AtomicBool::new(false),
-        });
-        let pointer = Arc::as_ptr(&context).cast::<c_void>().cast_mut();
-        // SAFETY: the context is in an Arc that every holder of the handle also holds (see `Statement`), so
-        // the pointer is valid for as long as the connection can call back.
-        unsafe {
-            ffi::sqlite3_progress_handler(db, INSTRUCTIONS_A_LOOK, Some(on_progress), pointer);
-            ffi::sqlite3_commit_hook(db, Some(on_commit), pointer);
-            ffi::sqlite3_set_authorizer(db, Some(on_authorize), pointer);
-        }
+        let context = Context::attach(&handle, hooks);
         Ok(Self { handle, context })
     }
 
@@ -158,7 +77,7 @@ impl Connection {
 
     /// Makes every commit a rollback, or no longer.
     pub(super) fn refuse_commits(&self, refuse: bool) {
-        self.context.applying.store(refuse, Ordering::Relaxed);
+        self.context.refuse_commits(refuse);
     }
 
     pub(super) fn context(&self) -> &Arc<Context> {
@@ -185,23 +104,27 @@ impl Connection {
     fn compile(&self, sql: &[u8], flags: c_uint) -> Result<(Option<Statement>, usize), SqlError> {
         let too_long = || SqlError::new(ffi::SQLITE_TOOBIG, "string or blob too big");
         let length = c_int::try_from(sql.len()).map_err(|_| too_long())?;
-        self.denied().take();
+        self.context.take_denied();
+        self.sort_here();
         let mut statement = null_mut();
         let mut tail: *const c_char = null();
         let text = sql.as_ptr().cast::<c_char>();
-        self.context.preparing.store(true, Ordering::Relaxed);
+        self.context.is_preparing(true);
         // SAFETY: `text` has `length` bytes, and SQLite reads no further; if the last byte is a NUL, it reads
         // up to that. It keeps a copy.
         let code = unsafe {
             ffi::sqlite3_prepare_v3(self.db(), text, length, flags, &raw mut statement, &raw mut tail)
         };
-        self.context.preparing.store(false, Ordering::Relaxed);
+        self.context.is_preparing(false);
+        // The planner compares samples of an index with what the statement looks for.
+        let spoiled = self.context.unless_spoiled();
         if code != ffi::SQLITE_OK {
             return Err(self.error(code));
         }
         let rest = (tail as usize).saturating_sub(text as usize).min(sql.len());
-        let keep_alive = (Arc::clone(&self.handle), Arc::clone(&self.context) as Arc<dyn Send + Sync>);
+        let keep_alive = (Arc::clone(&self.handle), Arc::clone(&self.context));
         let statement = NonNull::new(statement).map(|statement| Statement::new(statement, keep_alive));
+        spoiled?;
         Ok((statement, rest))
     }
 
@@ -251,11 +174,7 @@ impl Connection {
 
     /// What the hooks refused while the last statement was compiled.
     pub(crate) fn take_denied(&self) -> Option<Denied> {
-        self.denied().take()
-    }
-
-    fn denied(&self) -> std::sync::MutexGuard<'_, Option<Denied>> {
-        self.context.denied.lock().unwrap_or_else(PoisonError::into_inner)
+        self.context.take_denied()
     }
 
     /// Whether no transaction is open.
@@ -310,59 +229,4 @@ impl Connection {
         unsafe { ffi::sqlite3_db_status(self.db(), what, &raw mut current, &raw mut highest, 0) };
         usize::try_from(current).unwrap_or(0)
     }
-}
-
-/// # Safety
-///
-/// `context` is the pointer that [`Connection::open`] passed to SQLite.
-unsafe fn context<'a>(context: *mut c_void) -> &'a Context {
-    // SAFETY: it points into an Arc that lives as long as the connection.
-    unsafe { &*context.cast::<Context>() }
-}
-
-unsafe extern "C" fn on_progress(pointer: *mut c_void) -> c_int {
-    // SAFETY: SQLite passes back the pointer that it was given.
-    c_int::from(unsafe { context(pointer) }.hooks.is_interrupted())
-}
-
-unsafe extern "C" fn on_commit(pointer: *mut c_void) -> c_int {
-    // SAFETY: SQLite passes back the pointer that it was given.
-    let context = unsafe { context(pointer) };
-    if context.applying.load(Ordering::Relaxed) {
-        return 1;
-    }
-    context.hooks.before_commit();
-    0
-}
-
-unsafe extern "C" fn on_authorize(
-    pointer: *mut c_void,
-    action: c_int,
-    first: *const c_char,
-    second: *const c_char,
-    _: *const c_char,
-    _: *const c_char,
-) -> c_int {
-    if action != ffi::SQLITE_ATTACH && action != ffi::SQLITE_PRAGMA {
-        return ffi::SQLITE_OK;
-    }
-    // SAFETY: SQLite passes back the pointer that it was given.
-    let context = unsafe { context(pointer) };
-    let text = |text: *const c_char| {
-        // SAFETY: the arguments of an authorizer are null or C strings that live for the call.
-        (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
-    };
-    let first = text(first);
-    let by_statement = context.preparing.load(Ordering::Relaxed);
-    let denied = match (action, first) {
-        (ffi::SQLITE_PRAGMA, Some(name)) if !context.may_ask(&name, text(second).as_deref()) => {
-            Denied::Pragma(name)
-        }
-        (ffi::SQLITE_ATTACH, file) if !context.hooks.may_attach(file.as_deref(), by_statement) => {
-            Denied::Attach(file)
-        }
-        _ => return ffi::SQLITE_OK,
-    };
-    context.deny(denied);
-    ffi::SQLITE_DENY
 }

@@ -8,7 +8,8 @@ use std::sync::{Arc, Weak};
 
 use libsqlite3_sys as ffi;
 
-use super::connection::{Connection, Context, Denied};
+use super::connection::Connection;
+use super::context::{Context, Denied};
 use super::error::SqlError;
 use super::handle::c_string;
 use super::statement::{Value, bytes_of};
@@ -70,6 +71,7 @@ pub enum Shape {
 }
 
 /// A function to be defined.
+#[derive(Clone)]
 pub struct Function {
     /// Its name in SQL, at most 255 bytes.
     pub name: String,

@@ -5,8 +5,10 @@
 //! many calls) and its rows are written straight into an answer; see docs/dependencies.md.
 
 mod changeset;
+mod collation;
 mod complete;
 mod connection;
+mod context;
 mod error;
 mod extension;
 mod function;
@@ -15,8 +17,10 @@ mod statement;
 
 pub use changeset::{ChangeForm, Conflict, Decide, Resolution};
 pub(crate) use changeset::{NotApplied, Recording, is_changeset};
+pub use collation::{Collation, Order};
 pub use complete::is_complete;
-pub(crate) use connection::{Asked, Connection, Denied, Hooks, Script};
+pub(crate) use connection::{Connection, Script};
+pub(crate) use context::{Asked, Denied, Hooks};
 pub use error::SqlError;
 pub use extension::Extension;
 pub use function::{Code, Function, NotRun, Part, Returned, Shape};

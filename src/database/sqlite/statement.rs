@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_int};
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null_mut};
 use std::slice;
 use std::sync::Arc;
 
 use libsqlite3_sys as ffi;
 
+use super::context::Context;
 use super::error::SqlError;
 use super::handle::{Handle, c_string};
 
@@ -40,7 +41,7 @@ pub(crate) struct Statement {
     raw: NonNull<ffi::sqlite3_stmt>,
     /// The connection, and the context of its callbacks: both outlive the statement.
     handle: Arc<Handle>,
-    _context: Arc<dyn Send + Sync>,
+    context: Arc<Context>,
 }
 
 // SAFETY: see `Handle`: one thread at a time uses the session that owns the statement.
@@ -49,9 +50,9 @@ unsafe impl Send for Statement {}
 impl Statement {
     pub(super) fn new(
         raw: NonNull<ffi::sqlite3_stmt>,
-        (handle, context): (Arc<Handle>, Arc<dyn Send + Sync>),
+        (handle, context): (Arc<Handle>, Arc<Context>),
     ) -> Self {
-        Self { raw, handle, _context: context }
+        Self { raw, handle, context }
     }
 
     fn raw(&self) -> *mut ffi::sqlite3_stmt {
@@ -121,12 +122,32 @@ impl Statement {
     /// Runs to the next row or to the end.
     pub(crate) fn step(&mut self) -> Result<Step, SqlError> {
         // SAFETY: the statement is alive.
-        match unsafe { ffi::sqlite3_step(self.raw()) } {
+        let code = unsafe { ffi::sqlite3_step(self.raw()) };
+        if self.context.is_spoiled() {
+            self.undo()?;
+        }
+        match code {
             ffi::SQLITE_ROW => Ok(Step::Row),
             ffi::SQLITE_DONE => Ok(Step::Done),
             // SAFETY: the connection is open as long as `handle` lives.
             code => Err(unsafe { SqlError::last(self.handle.as_ptr(), code) }),
         }
+    }
+
+    /// Undoes what a statement has written whose comparisons had no answer. Of a transaction nothing can be kept, as when
+    /// a statement that writes is interrupted.
+    fn undo(&mut self) -> Result<(), SqlError> {
+        // SAFETY: the statement is alive. It may have returned a row first: a commit of what it has written by itself is
+        // refused by the hook.
+        unsafe { ffi::sqlite3_reset(self.raw()) };
+        // From here on nothing is interrupted, which a ROLLBACK would be, too.
+        let spoiled = self.context.unless_spoiled();
+        if !self.handle.is_autocommit() && !self.is_readonly() {
+            let (db, sql) = (self.handle.as_ptr(), c"ROLLBACK".as_ptr());
+            // SAFETY: the connection is open as long as `handle` lives, and the SQL is a C string.
+            unsafe { ffi::sqlite3_exec(db, sql, None, null_mut(), null_mut()) };
+        }
+        spoiled
     }
 
     /// Ends a run. A statement that has written without a transaction commits here at the latest, so the

@@ -4,7 +4,7 @@ use napi::bindgen_prelude::Uint8ArraySlice;
 use napi_derive::napi;
 
 use super::NativeDatabase;
-use super::functions::{Argument, Dispatcher, dispatched};
+use super::functions::{Argument, Dispatcher, dispatch, returned};
 use crate::database::{Call, ChangeForm, Changes, Conflict, Decide, NotRun, Resolution, Returned};
 use crate::node::answer_queue::NativeAnswer;
 
@@ -25,7 +25,7 @@ impl Decide for JsDecide {
         if !self.filters {
             return Ok(true);
         }
-        let answer = dispatched(self.id, FILTER, 0.0, vec![Argument::D(table.to_owned())])?;
+        let answer = returned(dispatch(self.id, FILTER, 0.0, vec![Argument::D(table.to_owned())])?)?;
         Ok(answer == Returned::Integer(1))
     }
 
@@ -40,7 +40,7 @@ impl Decide for JsDecide {
             Conflict::Constraint => 4.0,
             Conflict::ForeignKey => 5.0,
         };
-        match dispatched(self.id, CONFLICT, 0.0, vec![Argument::B(number)])? {
+        match returned(dispatch(self.id, CONFLICT, 0.0, vec![Argument::B(number)])?)? {
             Returned::Integer(0) => Ok(Resolution::Omit),
             Returned::Integer(1) => Ok(Resolution::Replace),
             _ => Ok(Resolution::Abort),

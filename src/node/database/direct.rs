@@ -86,8 +86,13 @@ impl NativeDatabase {
 
     /// Describes a statement, on this thread.
     #[napi(ts_return_type = "unknown")]
-    pub fn describe_sync(&self, scope: u32, sql: String) -> NativeAnswer {
-        self.here(scope, None, Call::Describe(sql))
+    pub fn describe_sync(
+        &self,
+        scope: u32,
+        sql: String,
+        #[napi(ts_arg_type = "undefined | ((...args: any[]) => unknown)")] dispatcher: Option<Dispatcher<'_>>,
+    ) -> NativeAnswer {
+        self.here(scope, dispatcher, Call::Describe(sql))
     }
 
     /// Returns the bytes of the database's file, read on this thread.

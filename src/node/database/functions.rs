@@ -17,7 +17,7 @@ use crate::node::answer_queue::NativeAnswer;
 /// An argument of a function.
 pub(super) type Argument = Either5<Null, f64, BigInt, String, Uint8Array>;
 /// Its value; a boolean if it has thrown.
-type Answer = Either6<Null, f64, BigInt, String, Uint8Array, bool>;
+pub(super) type Answer = Either6<Null, f64, BigInt, String, Uint8Array, bool>;
 /// Runs a part of the function with this number, for a group: see `lib/database/functions.js`.
 pub(super) type Dispatcher<'scope> = Function<'scope, FnArgs<(u32, u32, f64, Vec<Argument>)>, Answer>;
 
@@ -56,10 +56,15 @@ impl JsCode {
                 _ => Argument::C(value.into()),
             },
             Value::Real(value) => Argument::B(value),
-            Value::Text(text) => Argument::D(String::from_utf8_lossy(text).into_owned()),
+            Value::Text(bytes) => text(bytes),
             Value::Blob(bytes) => Argument::E(bytes.to_vec().into()),
         }
     }
+}
+
+/// A text. As in rows, bytes that are no UTF-8 become U+FFFD.
+pub(super) fn text(bytes: &[u8]) -> Argument {
+    Argument::D(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// The integer as a number, if that is exact.
@@ -69,30 +74,8 @@ fn number(value: i64) -> Option<f64> {
     (value.unsigned_abs() <= SAFE_MAX).then_some(value as f64)
 }
 
-impl Code for JsCode {
-    fn run(&self, part: Part, group: u64, arguments: &[Value<'_>]) -> Result<Returned, NotRun> {
-        DISPATCHER.get().ok_or(NotRun::Elsewhere)?;
-        let part = match part {
-            Part::Call => 0,
-            Part::Step => 1,
-            Part::Inverse => 2,
-            Part::Value => 3,
-            Part::Final => 4,
-        };
-        #[expect(clippy::cast_precision_loss, reason = "no connection counts up to 2^53 groups")]
-        let group = group as f64;
-        let arguments = arguments.iter().map(|value| self.argument(*value)).collect();
-        dispatched(self.id, part, group, arguments)
-    }
-}
-
-/// Runs a part of the function with this number.
-pub(super) fn dispatched(
-    id: u32,
-    part: u32,
-    group: f64,
-    arguments: Vec<Argument>,
-) -> Result<Returned, NotRun> {
+/// Runs a part of what JavaScript knows by this number.
+pub(super) fn dispatch(id: u32, part: u32, group: f64, arguments: Vec<Argument>) -> Result<Answer, NotRun> {
     let (env, function) = DISPATCHER.get().ok_or(NotRun::Elsewhere)?;
     // A statement may run a function very often: what a call needs of JavaScript is free when it has returned.
     let scope = HandleScope::create(&Env::from_raw(env)).map_err(|_| NotRun::Thrown)?;
@@ -103,10 +86,27 @@ pub(super) fn dispatched(
     let answer =
         unsafe { scope.close(dispatcher, |dispatcher| dispatcher.call((id, part, group, arguments).into())) };
     // An error here is the end of the environment, which can run nothing more.
-    returned(answer.map_err(|_| NotRun::Thrown)?)
+    answer.map_err(|_| NotRun::Thrown)
 }
 
-fn returned(answer: Answer) -> Result<Returned, NotRun> {
+impl Code for JsCode {
+    fn run(&self, part: Part, group: u64, arguments: &[Value<'_>]) -> Result<Returned, NotRun> {
+        let part = match part {
+            Part::Call => 0,
+            Part::Step => 1,
+            Part::Inverse => 2,
+            Part::Value => 3,
+            Part::Final => 4,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "no connection counts up to 2^53 groups")]
+        let group = group as f64;
+        let arguments = arguments.iter().map(|value| self.argument(*value)).collect();
+        returned(dispatch(self.id, part, group, arguments)?)
+    }
+}
+
+/// What a part has returned, for SQL.
+pub(super) fn returned(answer: Answer) -> Result<Returned, NotRun> {
     Ok(match answer {
         Answer::A(_) => Returned::Null,
         Answer::B(number) => {

@@ -7,6 +7,7 @@
 )]
 
 mod changes;
+mod collations;
 mod direct;
 mod functions;
 mod options;

@@ -96,6 +96,8 @@ impl Database {
             Call::EachOn(..)
             | Call::Describe(_)
             | Call::Define(_)
+            | Call::Collate(_)
+            | Call::DropCollation(_)
             | Call::Extend(_)
             | Call::Changes(Changes::Record(..) | Changes::Stop(_))
             | Call::End(_)

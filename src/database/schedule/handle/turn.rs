@@ -139,8 +139,14 @@ impl Database {
             Call::Define(function) => {
                 self.on_session(|session| session.define(*function)).map(|()| Answer::Done)
             }
+            Call::Collate(collation) => {
+                self.on_session(|session| session.collate(collation)).map(|()| Answer::Done)
+            }
+            Call::DropCollation(name) => {
+                self.on_session(|session| session.drop_collation(&name)).map(|()| Answer::Done)
+            }
             Call::Extend(extension) => {
-                self.on_session(|session| session.extend(&extension)).map(|()| Answer::Done)
+                self.on_session(|session| session.extend(extension)).map(|()| Answer::Done)
             }
             Call::Changes(call) => self.on_session(|session| session.changes(call, depth)),
             Call::Flush => self.on_session(|session| session.check_alive()).map(|()| Answer::Done),
