@@ -154,6 +154,12 @@ impl GroupCommit {
         self.state().is_told = true;
     }
 
+    /// The error of a call that has seen what is lost, and sealed none of it. Where answers have left before, it is
+    /// that of every later call, too.
+    pub(crate) fn why(&self, lost: &Lost) -> StoreError {
+        if self.is_deferred() { lost.for_good() } else { lost.for_others() }
+    }
+
     /// The last loss, if nobody was told of it.
     pub(crate) fn untold_loss(&self) -> Option<Lost> {
         let state = self.state();
@@ -219,6 +225,7 @@ impl GroupCommit {
                     verdict(&lost.error, first_own, lost.last_sent)
                 }
             });
+            state.is_told |= error.is_some();
             let answer = error.map_or(gated.answer, |error| Err(error.into()));
             return Some((gated.reply, answer));
         }

@@ -190,7 +190,7 @@ impl MainFile {
             return Ok(());
         }
         if let Some(lost) = self.source.loss() {
-            self.failure = Some(lost.for_others());
+            self.failure = Some(self.source.commits().why(lost));
         }
         Err(Code(code))
     }

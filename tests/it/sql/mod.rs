@@ -3,6 +3,7 @@
 
 mod costs;
 mod crash;
+mod deferred;
 mod direct;
 mod doubt;
 mod faults;
