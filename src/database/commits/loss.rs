@@ -33,8 +33,12 @@ pub(super) fn for_good(error: &StoreError) -> StoreError {
         )
     };
     match error {
-        StoreError::FenceMismatch { .. } | StoreError::NotFound { .. } | StoreError::CommitUnknown { .. } => {
-            error.clone()
+        StoreError::FenceMismatch { .. } | StoreError::NotFound { .. } => error.clone(),
+        StoreError::CommitUnknown { actor, detail, token } => {
+            let detail = format!(
+                "{detail}; what was written since the last flushed() may be lost: open the database again and look"
+            );
+            StoreError::CommitUnknown { actor: actor.clone(), detail, token: *token }
         }
         StoreError::QuotaExceeded(_) => StoreError::QuotaExceeded(text()),
         _ => StoreError::Unusable(text()),

@@ -108,8 +108,9 @@ impl MainFile {
             StoreError::CommitUnknown { token, .. } => token.is_none(),
             _ => false,
         };
-        if is_final || self.source.commits().is_deferred() {
-            self.dead.get_or_insert_with(|| if is_final { lost.error.clone() } else { lost.for_good() });
+        let is_deferred = self.source.commits().is_deferred();
+        if is_final || is_deferred {
+            self.dead.get_or_insert_with(|| if is_deferred { lost.for_good() } else { lost.error.clone() });
         }
         self.failures += u64::from(!self.broken);
         self.broken = true;
