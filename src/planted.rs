@@ -83,6 +83,16 @@ pub enum Bug {
     LinesClearedAlone,
     /// A restore whose answer was lost tells the head that its first attempt has found.
     UndoOfFirstAttempt,
+    /// A gate opens when all but the last transaction that it covers is durable.
+    GateMissesLast,
+    /// A deferred database goes on when a commit has failed.
+    WritesAfterLoss,
+    /// A deferred database goes on when the outcome of a commit is unknown.
+    GateForgetsDoubt,
+    /// Who closes a deferred database is not told of a loss that nobody has heard of.
+    LossUntold,
+    /// What gathers above a failed commit is kept, and committed later.
+    KeptAboveLoss,
 }
 
 #[cfg(feature = "testing")]
@@ -111,6 +121,15 @@ impl Bug {
         Self::OlderImageMerged,
         Self::LostLayersKept,
         Self::StagedOverPending,
+    ];
+
+    /// Those of deferred databases, which the simulation finds, too.
+    pub const OF_DEFERRED: [Self; 5] = [
+        Self::GateMissesLast,
+        Self::WritesAfterLoss,
+        Self::GateForgetsDoubt,
+        Self::LossUntold,
+        Self::KeptAboveLoss,
     ];
 
     /// Those of history, which its oracle finds (`tests/it/history/oracle.rs`).

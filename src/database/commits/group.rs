@@ -163,7 +163,7 @@ impl GroupCommit {
     /// The last loss, if nobody was told of it.
     pub(crate) fn untold_loss(&self) -> Option<Lost> {
         let state = self.state();
-        state.lost.clone().filter(|_| !state.is_told)
+        state.lost.clone().filter(|_| !state.is_told && !planted::has(Bug::LossUntold))
     }
 
     /// SQLite has forgotten what was lost.
@@ -236,7 +236,8 @@ impl GroupCommit {
         if sealed <= durable || passes {
             return Some((gated.reply, gated.answer));
         }
-        state.gate.push(sealed, first_own, gated);
+        let is_early = planted::has(Bug::GateMissesLast) && gated.waits_for_all;
+        state.gate.push(sealed - u64::from(is_early), first_own, gated);
         None
     }
 
