@@ -5,6 +5,8 @@
 
 #[cfg(feature = "testing")]
 use std::cell::Cell;
+#[cfg(feature = "testing")]
+use std::sync::OnceLock;
 
 /// A bug that can be planted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +163,9 @@ thread_local! {
     static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
 }
 
+#[cfg(feature = "testing")]
+static EVERYWHERE: OnceLock<Bug> = OnceLock::new();
+
 /// Plants a bug on this thread, in place of the one that was there.
 #[cfg(feature = "testing")]
 pub fn plant(bug: Option<Bug>) {
@@ -171,10 +176,17 @@ pub fn plant(bug: Option<Bug>) {
     PLANTED.set(bug);
 }
 
+/// Plants a bug on all threads of this process, for good.
+#[cfg(feature = "testing")]
+pub fn plant_everywhere(bug: Bug) {
+    // The first one stays.
+    let _ = EVERYWHERE.set(bug);
+}
+
 /// Whether the bug is planted on this thread.
 #[cfg(feature = "testing")]
 pub(crate) fn has(bug: Bug) -> bool {
-    PLANTED.get() == Some(bug)
+    PLANTED.get() == Some(bug) || EVERYWHERE.get() == Some(&bug)
 }
 
 /// Whether the bug is planted: it cannot be.

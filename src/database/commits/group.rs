@@ -230,14 +230,15 @@ impl GroupCommit {
             return Some((gated.reply, answer));
         }
         let is_deferred = self.is_deferred() && !gated.waits_for_all;
+        let misses_last = planted::has(Bug::GateMissesLast) && gated.waits_for_all;
+        let sealed = sealed.saturating_sub(u64::from(misses_last));
         let passes = is_deferred
             || planted::has(Bug::AnsweredBeforeDurable) && first_own.is_some()
             || planted::has(Bug::ReadsPassTheGate) && first_own.is_none();
         if sealed <= durable || passes {
             return Some((gated.reply, gated.answer));
         }
-        let is_early = planted::has(Bug::GateMissesLast) && gated.waits_for_all;
-        state.gate.push(sealed - u64::from(is_early), first_own, gated);
+        state.gate.push(sealed, first_own, gated);
         None
     }
 

@@ -11,8 +11,8 @@ use batondb::env::SystemEnv;
 use batondb::kv::Kv;
 use batondb::kv::faulty::{Fault, FaultyKv};
 
-use super::support::{Db, Host, NO_DEADLINE_MS, Value, run, store_error};
-use crate::support::{Place, first_page, on_every_backend};
+use super::support::{Db, Host, Value, options, run, store_error};
+use crate::support::{Place, on_every_backend};
 
 on_every_backend!(
     a_commit_that_took_place_unheard_ends_a_deferred_database,
@@ -47,15 +47,8 @@ struct Store {
     hold: Arc<AtomicBool>,
 }
 
-fn options() -> DatabaseOptions {
-    DatabaseOptions {
-        preload: first_page(),
-        read_ahead: true,
-        queue_max: 1_000,
-        transaction_timeout_ms: NO_DEADLINE_MS,
-        may_block: true,
-        durability: WriteDurability::Deferred,
-    }
+fn deferred() -> DatabaseOptions {
+    DatabaseOptions { may_block: true, durability: WriteDurability::Deferred, ..options() }
 }
 
 impl Store {
@@ -80,7 +73,7 @@ impl Store {
             (operation.writes && holds.swap(false, Ordering::SeqCst)).then_some(Fault::HoldBefore)
         }));
         let host = Host::new(Arc::clone(&gate) as Arc<dyn Kv>, 1 << 20).await;
-        let db = host.open_with("a", &options()).await.unwrap();
+        let db = host.open_with("a", &deferred()).await.unwrap();
         db.exec("CREATE TABLE t(n INTEGER PRIMARY KEY, body BLOB)").await.unwrap();
         for n in 1..=3 {
             db.call(insert(n)).await.unwrap();
@@ -147,7 +140,7 @@ impl Store {
 
     /// The rows that the next owner finds, who can write.
     async fn rows_afterwards(&self) -> Vec<i64> {
-        let next = self.host.open_with("a", &options()).await.unwrap();
+        let next = self.host.open_with("a", &deferred()).await.unwrap();
         let rows = next.all("SELECT n FROM t ORDER BY n", &[]).await.unwrap().rows;
         next.call(insert(1_000)).await.unwrap();
         next.call(Call::Flush).await.unwrap();
