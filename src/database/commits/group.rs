@@ -14,6 +14,7 @@ use crate::sync::{Mutex, MutexGuard, oneshot};
 use crate::types::{ActorId, Generation, PageCount, PageNumber, PageSize, Txid};
 
 use super::gate::{Gate, Gated, Ready, verdict};
+use super::hurry::Hurry;
 use super::layer::Layer;
 use super::loss::{Lost, for_good};
 use super::pending::{Found, Landed, Mark, Pending};
@@ -55,6 +56,7 @@ pub(crate) struct GroupCommit {
     state: Mutex<State>,
     /// Whether answers do not wait for what they have seen: `Call::Flush` does.
     is_deferred: AtomicBool,
+    hurry: Hurry,
     /// Counts ends of commits, for those who only want to know whether there is something new.
     ends: AtomicU64,
     outcomes: Mutex<Option<Weak<dyn Outcomes>>>,
@@ -85,6 +87,7 @@ impl GroupCommit {
                 waiting: Vec::new(),
             }),
             is_deferred: AtomicBool::new(false),
+            hurry: Hurry::default(),
             ends: AtomicU64::new(0),
             outcomes: Mutex::new(None),
             itself: Weak::clone(itself),
@@ -268,7 +271,16 @@ impl GroupCommit {
 
     pub(super) fn wanted(&self) -> Wanted {
         let itself = Weak::clone(&self.itself);
-        Arc::new(move || itself.upgrade().is_none_or(|commits| commits.is_wanted()))
+        Arc::new(move |waited| {
+            // Nobody waits for the commits of a deferred database, and they may have answered others.
+            let stays = |commits: &Self| commits.is_deferred() || commits.hurry.stays(waited);
+            itself.upgrade().is_none_or(|commits| commits.is_wanted() && stays(&commits))
+        })
+    }
+
+    /// Whether a call waits for other processes.
+    pub(crate) fn hurry(&self) -> &Hurry {
+        &self.hurry
     }
 
     /// The next commit, if something has gathered and none is under way. Whoever asks sets it off.

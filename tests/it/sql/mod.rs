@@ -11,6 +11,7 @@ mod fencing;
 mod files;
 mod group_commit;
 mod hints;
+mod hurry;
 mod large;
 mod leading;
 mod line;

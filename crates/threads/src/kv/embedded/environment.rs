@@ -151,7 +151,7 @@ impl Store {
         Ok(Self { disk, tables: Tables, pace, closing, closed: watch::Sender::new(()) })
     }
 
-    pub(super) fn write_txn(&self, _: &dyn Fn() -> bool) -> Result<WriteTxn<'_>, KvError> {
+    pub(super) fn write_txn(&self, _: &dyn Fn(Duration) -> bool) -> Result<WriteTxn<'_>, KvError> {
         point();
         let rows = self.disk.with(|disk| {
             assert!(disk.is_open, "a closed directory is used");
