@@ -85,8 +85,6 @@ impl Inner {
                 self.ops[id].answered.insert(*index);
             }
             (Asked::Write(index), Err(_)) if loss.is_none() || told.after_loss => self.refuse(id, *index)?,
-            // Together with those that were lost it may be there.
-            (Asked::Write(_), Err(_)) => {}
             (Asked::Read, Ok(_)) => {
                 let read = text(&told.answer).map_err(|error| error.to_string())?.unwrap_or_default();
                 let expected = burst.table_with(&self.ops[id].answered);
@@ -98,6 +96,7 @@ impl Inner {
                 let from_gate = knowledge.lost.as_ref().is_some_and(|(_, from_gate)| *from_gate);
                 ensure!(loss.is_some() && !from_gate, "told at close: {told:?}, known {knowledge:?}");
             }
+            // A write that has heard of a loss may be there, together with those that were lost.
             _ => {}
         }
         let op = &self.ops[id];
@@ -105,7 +104,7 @@ impl Inner {
             has_no_gap(&op.durable, &op.answered),
             "later transactions are there, and earlier ones are not: {op:?}"
         );
-        self.note_loss(id, knowledge, told)?;
+        self.note_loss(id, knowledge, told);
         match &told.answer {
             Ok(_) | Err(DatabaseError::Busy(_)) => Ok(()),
             Err(DatabaseError::Store(StoreError::CommitUnknown { .. })) => {
@@ -133,19 +132,16 @@ impl Inner {
         Ok(())
     }
 
-    fn note_loss(&mut self, id: OpId, knowledge: &mut Knowledge, told: &Told) -> Result<(), String> {
-        let Some(loss) = loss_of(&told.answer) else { return Ok(()) };
+    fn note_loss(&mut self, id: OpId, knowledge: &mut Knowledge, told: &Told) {
+        let Some(loss) = loss_of(&told.answer) else { return };
         let is_gate = matches!(told.asked, Asked::Flush | Asked::Close);
         knowledge.lost_in_turn |= !is_gate;
-        match &mut knowledge.lost {
-            Some((_, from_gate)) => *from_gate |= is_gate,
-            None => {
-                self.tally.entry("losses").and_modify(|count| *count += 1).or_insert(1);
-                knowledge.lost = Some((loss.clone(), is_gate));
-            }
+        if knowledge.lost.is_none() {
+            *self.tally.entry("losses").or_default() += 1;
         }
+        let (_, from_gate) = knowledge.lost.get_or_insert_with(|| (loss.clone(), false));
+        *from_gate |= is_gate;
         // A commit that has failed for sure does not take place later.
         self.ops[id].ruled_out |= !matches!(loss, StoreError::CommitUnknown { .. });
-        Ok(())
     }
 }
