@@ -5,6 +5,8 @@
 
 #[cfg(feature = "testing")]
 use std::cell::Cell;
+#[cfg(feature = "testing")]
+use std::sync::OnceLock;
 
 /// A bug that can be planted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,16 @@ pub enum Bug {
     LinesClearedAlone,
     /// A restore whose answer was lost tells the head that its first attempt has found.
     UndoOfFirstAttempt,
+    /// A gate opens when all but the last transaction that it covers is durable.
+    GateMissesLast,
+    /// A deferred database goes on when a commit has failed.
+    WritesAfterLoss,
+    /// A deferred database goes on when the outcome of a commit is unknown.
+    GateForgetsDoubt,
+    /// Who closes a deferred database is not told of a loss that nobody has heard of.
+    LossUntold,
+    /// What gathers above a failed commit is kept, and committed later.
+    KeptAboveLoss,
 }
 
 #[cfg(feature = "testing")]
@@ -111,6 +123,15 @@ impl Bug {
         Self::OlderImageMerged,
         Self::LostLayersKept,
         Self::StagedOverPending,
+    ];
+
+    /// Those of deferred databases, which the simulation finds, too.
+    pub const OF_DEFERRED: [Self; 5] = [
+        Self::GateMissesLast,
+        Self::WritesAfterLoss,
+        Self::GateForgetsDoubt,
+        Self::LossUntold,
+        Self::KeptAboveLoss,
     ];
 
     /// Those of history, which its oracle finds (`tests/it/history/oracle.rs`).
@@ -142,6 +163,9 @@ thread_local! {
     static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
 }
 
+#[cfg(feature = "testing")]
+static EVERYWHERE: OnceLock<Bug> = OnceLock::new();
+
 /// Plants a bug on this thread, in place of the one that was there.
 #[cfg(feature = "testing")]
 pub fn plant(bug: Option<Bug>) {
@@ -152,10 +176,17 @@ pub fn plant(bug: Option<Bug>) {
     PLANTED.set(bug);
 }
 
+/// Plants a bug on all threads of this process, for good.
+#[cfg(feature = "testing")]
+pub fn plant_everywhere(bug: Bug) {
+    // The first one stays.
+    let _ = EVERYWHERE.set(bug);
+}
+
 /// Whether the bug is planted on this thread.
 #[cfg(feature = "testing")]
 pub(crate) fn has(bug: Bug) -> bool {
-    PLANTED.get() == Some(bug)
+    PLANTED.get() == Some(bug) || EVERYWHERE.get() == Some(&bug)
 }
 
 /// Whether the bug is planted: it cannot be.

@@ -98,7 +98,9 @@ export interface DatabaseOptions {
   extensions?: readonly ('vec' | { path: string | URL; entryPoint?: string })[];
   /**
    * Whether synchronous calls (see {@link SyncQueries}) may stop the thread for round trips to FoundationDB. Without it
-   * they throw `ERR_WOULD_BLOCK` there. It has no effect on the other backends.
+   * they throw `ERR_WOULD_BLOCK` there. On the embedded engine, whether a synchronous write waits up to 10 seconds for
+   * another process that has the turn to write, as an asynchronous one does. Without it, it waits for 100 ms, and then
+   * throws `ERR_WOULD_BLOCK`, which is retryable; its transaction is undone.
    *
    * @default false
    */

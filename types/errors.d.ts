@@ -23,7 +23,7 @@
  * | `ERR_ABORTED` | the caller's signal was aborted, or its time was up | no |
  * | `ERR_DEADLOCK` | a call in a transaction function would wait for that transaction to end | no |
  * | `ERR_BUSY` | a synchronous call cannot run now: another call of the database waits or runs | yes |
- * | `ERR_WOULD_BLOCK` | a synchronous call would wait for the network | no |
+ * | `ERR_WOULD_BLOCK` | a synchronous call would wait for the network (not retryable), or for another process (retryable) | see `retryable` |
  * | `ERR_OVERLOADED` | too many calls of a database are already waiting | yes |
  * | `SQLITE_...` | SQLite's own: `SQLITE_ERROR`, `SQLITE_CONSTRAINT` and the other primary result codes | no |
  */

@@ -65,7 +65,8 @@ export interface SyncTransactionOptions {
  * - `ERR_BUSY`, retryable: an asynchronous call of the database waits or runs, its write is not durable yet, or a
  *   transaction of another object is open. Nothing was done.
  * - `ERR_WOULD_BLOCK`: on FoundationDB each page that is not in memory and each commit is a round trip, which would stop
- *   the event loop. Nothing was done. See {@link DatabaseOptions.allowBlocking}.
+ *   the event loop. Nothing was done. Retryable: another process has had the turn to write to the directory for 100 ms,
+ *   and the transaction was undone. See {@link DatabaseOptions.allowBlocking}.
  */
 export interface SyncQueries {
   /** {@link Queries.exec} on the calling thread. */

@@ -307,6 +307,86 @@ onEachBackend((open) => {
     });
   });
 
+  describe.each(['full', 'deferred'])(
+    'a fence that a call in the middle of transactionSync finds (%s)',
+    (durability) => {
+      let next;
+      beforeEach(async () => {
+        db.runSync(
+          'INSERT INTO items WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000) ' +
+            'SELECT i, hex(zeroblob(100)) FROM n',
+        );
+        await db.close();
+        // Of its pages the first one is in memory.
+        const options = {
+          durability,
+          allowBlocking: true,
+          readAhead: false,
+          preload: { hints: false, maxBytes: 0 },
+        };
+        db = await store.openDatabase('a', options);
+        next = await store.openDatabase('a', { allowBlocking: true });
+      });
+
+      const isOver = async () => {
+        expect(db.isTransaction).toBe(false);
+        for (const call of [
+          () => db.getSync('SELECT 1'),
+          () => insert('too late'),
+          () => db.transactionSync(() => 1),
+          () => db.flushed(),
+          () => db.run('DELETE FROM items'),
+        ]) {
+          expect((await rejection((async () => call())())).code).toBe('ERR_FENCE_MISMATCH');
+        }
+        expect(db.fencedBy).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
+        expect(next.getSync('SELECT count(*) AS n FROM items')).toEqual({ n: 5_000 });
+        await db.close();
+      };
+
+      test('is thrown by that call, and by transactionSync', async () => {
+        let inside;
+        const error = thrown(() =>
+          db.transactionSync(() => {
+            inside = thrown(() => insert('lost'));
+            throw inside;
+          }),
+        );
+        expect(inside.code).toBe('ERR_FENCE_MISMATCH');
+        expect(error).toBe(inside);
+        await isOver();
+      });
+
+      test('is thrown by transactionSync although its function has caught it', async () => {
+        const codes = [];
+        const error = thrown(() =>
+          db.transactionSync(() => {
+            for (let call = 0; call < 3; call += 1) codes.push(thrown(() => insert('lost')).code);
+            return 'all is well';
+          }),
+        );
+        expect([...codes, error.code]).toEqual(Array(4).fill('ERR_FENCE_MISMATCH'));
+        await isOver();
+      });
+
+      test('is told to every later call of an asynchronous transaction, too', async () => {
+        const codes = [];
+        const transaction = db.transaction(async (tx) => {
+          for (const call of [
+            () => tx.run('DELETE FROM items'),
+            () => tx.get('SELECT 1'),
+            () => insert('lost', tx),
+          ]) {
+            codes.push((await rejection((async () => call())())).code);
+          }
+        });
+        codes.push((await rejection(transaction)).code);
+        expect(codes).toEqual(Array(4).fill('ERR_FENCE_MISMATCH'));
+        await isOver();
+      });
+    },
+  );
+
   describe('a busy database', () => {
     test('refuses synchronous calls until the asynchronous one is answered', async () => {
       const long = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200000)';

@@ -79,6 +79,13 @@ pub(crate) fn gather(lead: impl FnOnce()) {
     }
 }
 
+/// Wakes tasks that cannot wait until the lead has been given up: they are not kept.
+pub(crate) fn apart(wake: impl FnOnce()) {
+    let kept = KEPT.with(|kept| kept.borrow_mut().take());
+    wake();
+    KEPT.with(|now| *now.borrow_mut() = kept);
+}
+
 /// Keeps a task that is woken on a thread that leads. Anywhere else it is returned.
 pub(crate) fn keep(task: Arc<dyn Woken>) -> Result<(), Arc<dyn Woken>> {
     KEPT.with(|kept| match &mut *kept.borrow_mut() {

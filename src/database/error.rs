@@ -38,6 +38,12 @@ pub enum DatabaseError {
          asynchronous method, or open the database with allowBlocking: true"
     )]
     WouldBlock,
+    /// A call on its caller's own thread would wait for another process, and its transaction was undone.
+    #[error(
+        "a synchronous call would block the thread while another process writes to the store, and its transaction was \
+         undone: {0}; call again later, use the asynchronous method, or open the database with allowBlocking: true"
+    )]
+    WouldWait(String),
     /// The call was cancelled, before or while it ran. A statement that was interrupted has had no effect.
     #[error("{0}")]
     Aborted(String),

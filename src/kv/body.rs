@@ -1,6 +1,7 @@
 //! Transactions and reads as values. A backend runs them without knowing the types of their answers.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 
@@ -30,7 +31,7 @@ impl<T> Decision<T> {
 
 /// Whether the caller of a transaction still wants it; see [`TransactionFn::is_wanted`]. May be called from
 /// any thread.
-pub type Wanted = Arc<dyn Fn() -> bool + Send + Sync>;
+pub type Wanted = Arc<dyn Fn(Duration) -> bool + Send + Sync>;
 
 /// A transaction function: reads that end in a decision. It may be executed again from the start.
 pub trait TransactionFn: Send + Sync + 'static {
@@ -50,9 +51,10 @@ pub trait TransactionFn: Send + Sync + 'static {
         false
     }
 
-    /// Whether its caller still wants it. Where transactions queue, one that is cancelled before its turn is
-    /// not begun, and returns [`KvError::Unavailable`].
-    fn is_wanted(&self) -> bool {
+    /// Whether its caller still wants it, although other processes have kept the store from beginning one for so
+    /// long. Where transactions queue, one that is not wanted any more before its turn is not begun, and returns
+    /// [`KvError::Unavailable`].
+    fn is_wanted(&self, _waited: Duration) -> bool {
         true
     }
 }
@@ -79,7 +81,7 @@ pub trait TransactionRunner: Send + Sync {
     }
 
     /// See [`TransactionFn::is_wanted`].
-    fn is_wanted(&self) -> bool {
+    fn is_wanted(&self, _waited: Duration) -> bool {
         true
     }
 }
@@ -116,8 +118,8 @@ impl<B: TransactionFn> TransactionRunner for Attempt<B, B::Output, B::Error> {
         self.body.may_begin_on_a_recent_state()
     }
 
-    fn is_wanted(&self) -> bool {
-        self.body.is_wanted()
+    fn is_wanted(&self, waited: Duration) -> bool {
+        self.body.is_wanted(waited)
     }
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {

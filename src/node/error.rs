@@ -79,6 +79,7 @@ impl From<DatabaseError> for Failure {
             }
             DatabaseError::Busy(_) => Self { retryable: true, ..Self::new("ERR_BUSY", message) },
             DatabaseError::WouldBlock => Self::new("ERR_WOULD_BLOCK", message),
+            DatabaseError::WouldWait(_) => Self { retryable: true, ..Self::new("ERR_WOULD_BLOCK", message) },
             DatabaseError::Aborted(_) => Self::new("ERR_ABORTED", message),
             DatabaseError::Closed(_) | DatabaseError::Expired { .. } => Self::new("ERR_CLOSED", message),
         }

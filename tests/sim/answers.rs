@@ -303,6 +303,11 @@ impl Inner {
             StoreError::Corrupt { actor, .. } => actor.is_some() && self.is_damaged(id),
             StoreError::NotRetained { .. } | StoreError::Exists { .. } => self.is_history_so(id, error),
             StoreError::Closed => self.closed.contains(&op.owner),
+            StoreError::Unusable(message) => {
+                let is_loss = message.contains("since the last flushed()");
+                let has_cause = op.faults > 0 || self.is_damaged(id) || self.closed.contains(&op.owner);
+                is_loss && has_cause && matches!(&op.what, What::Burst(burst) if burst.is_deferred)
+            }
             _ => false,
         };
         ensure!(fits, "{error} ({error:?}) is not true or has no cause; {op:?} in {:?}", self.window(id));

@@ -25,6 +25,8 @@ pub struct Burst {
     /// The head that the first of their commits extends.
     pub base: u64,
     pub before: Table,
+    /// Whether they are answered before they are durable.
+    pub is_deferred: bool,
     /// Each with the value of its mark.
     pub transactions: Vec<(i64, Changes)>,
 }
@@ -128,7 +130,7 @@ impl Inner {
 }
 
 /// `key:value,key:value`
-fn parsed(read: &str) -> Result<Table, String> {
+pub fn parsed(read: &str) -> Result<Table, String> {
     let pairs = read.split(',').filter(|pair| !pair.is_empty());
     let pairs = pairs.map(|pair| {
         let (key, value) = pair.split_once(':').ok_or("not a pair")?;

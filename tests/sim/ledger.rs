@@ -9,6 +9,7 @@ use batondb::types::{Origin, Token};
 
 use crate::audit::{By, FenceStep, HeadStep, Raised, cleanups_are_noted, ensure, fence_step, head_step};
 use crate::burst::{self, Burst};
+use crate::stream;
 use crate::world::{Inner, Op, OpId, State, Version, What};
 
 /// Whoever raises a fence for nobody is known by the commit that comes with it.
@@ -257,6 +258,10 @@ impl Inner {
             "head {txid} has parts of transactions: {table:?} of {op:?}"
         );
         ensure!(durable.is_superset(&op.durable), "transactions vanished: {durable:?} of {op:?}");
+        ensure!(
+            !burst.is_deferred || stream::has_no_gap(&durable, &op.answered),
+            "later transactions are there, and earlier ones are not: {durable:?} of {op:?}"
+        );
         ensure!(
             durable.is_disjoint(&op.refused),
             "transactions that were refused are there: {durable:?} of {op:?}"

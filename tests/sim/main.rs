@@ -21,4 +21,5 @@ mod scheduler;
 mod shadow;
 mod simulation;
 mod sql_client;
+mod stream;
 mod world;

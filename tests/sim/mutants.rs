@@ -17,7 +17,7 @@ fn past(bug: Bug, seed: u64) -> PastSetting {
         Bug::FlattenedOnward => PastSetting::of(seed, [Restores, Flattening]),
         Bug::LinesPassed | Bug::UndoOfFirstAttempt => PastSetting::of(seed, [Restores, Thinning]),
         Bug::PinsPassed => PastSetting::of(seed, [Pins, Thinning]),
-        _ if Bug::ALL.contains(&bug) => PastSetting::default(),
+        _ if Bug::ALL.contains(&bug) || Bug::OF_DEFERRED.contains(&bug) => PastSetting::default(),
         _ => PastSetting::some(seed),
     }
 }
@@ -27,7 +27,8 @@ fn find(bug: Bug) -> Option<(u64, String)> {
     let directory = tempfile::tempdir().unwrap();
     (1..=SEEDS).find_map(|seed| {
         plant(Some(bug));
-        let report = simulate_with(past(bug, seed), seed, directory.path());
+        let deferred = if Bug::OF_DEFERRED.contains(&bug) { 800 } else { 0 };
+        let report = simulate_with(past(bug, seed), deferred, seed, directory.path());
         plant(None);
         Some((seed, report.violation?))
     })
@@ -35,8 +36,8 @@ fn find(bug: Bug) -> Option<(u64, String)> {
 
 #[test]
 fn each_planted_bug_is_found() {
-    let bugs = Bug::ALL.into_iter().chain(Bug::OF_HISTORY).chain(Bug::OF_HISTORY_AT_ONCE);
-    find_all(&bugs.collect::<Vec<_>>());
+    let bugs = Bug::ALL.into_iter().chain(Bug::OF_DEFERRED).chain(Bug::OF_HISTORY);
+    find_all(&bugs.chain(Bug::OF_HISTORY_AT_ONCE).collect::<Vec<_>>());
 }
 
 #[test]

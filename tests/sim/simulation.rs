@@ -35,6 +35,8 @@ pub struct Setting {
     actors: u32,
     /// Whether there is one more, with SQL.
     sql: bool,
+    /// How many of a thousand of its openings are deferred.
+    deferred: u64,
     processes: u32,
     clients: u32,
     habits: Habits,
@@ -55,6 +57,7 @@ impl Setting {
             concurrency: if serial { Concurrency::Serial } else { Concurrency::Optimistic },
             actors,
             sql: draw.in_1000(400),
+            deferred: 0,
             processes: draw.between(2, 4),
             clients: draw.between(1, 2),
             habits: Habits {
@@ -120,15 +123,21 @@ pub struct Report {
     pub steps: u64,
 }
 
-/// Runs the simulation of a seed. Files lie in `directory` while they are imported.
-pub fn simulate(seed: u64, directory: &std::path::Path) -> Report {
-    simulate_with(PastSetting::new(seed), seed, directory)
+/// How many of a thousand databases of a seed are opened with deferred durability: none, in half of them. Other draws
+/// do not depend on it.
+fn deferred_share(seed: u64) -> u64 {
+    Draw::new(seed.rotate_left(32)).of(&[0, 0, 300, 800])
 }
 
-/// Runs the simulation of a seed with this much history.
-pub fn simulate_with(past: PastSetting, seed: u64, directory: &std::path::Path) -> Report {
+/// Runs the simulation of a seed. Files lie in `directory` while they are imported.
+pub fn simulate(seed: u64, directory: &std::path::Path) -> Report {
+    simulate_with(PastSetting::new(seed), deferred_share(seed), seed, directory)
+}
+
+/// Runs the simulation of a seed with this much history, and this share of deferred databases.
+pub fn simulate_with(past: PastSetting, deferred: u64, seed: u64, directory: &std::path::Path) -> Report {
     let mut draw = Draw::new(seed);
-    let mut setting = Setting::new(&mut draw);
+    let mut setting = Setting { deferred, ..Setting::new(&mut draw) };
     let scheduler = Scheduler::new(draw.fork());
     let names = ["a", "a\0", "b"].into_iter().take(setting.actors as usize);
     let names = names.chain(["fork", "fork/2"].into_iter().take(past.forks as usize));
@@ -277,7 +286,8 @@ impl Simulation {
     /// A caller with SQL, of the last actor.
     fn sql_client(&self, parts: (&Arc<Engine>, &Arc<ProcessEnv>, &World), draw: Draw) -> SqlClient {
         let last = self.actors.len() - 1;
-        SqlClient::new(parts, draw, (last, &self.actors[last]), self.runtime.handle().clone())
+        let runtime = self.runtime.handle().clone();
+        SqlClient::new(parts, draw, (last, &self.actors[last]), self.setting.deferred, runtime)
     }
 
     /// What happens to processes from outside.

@@ -1,6 +1,8 @@
 //! A caller with SQL: opens an actor's database, writes rows in transactions of one or several calls, reads
 //! them, closes it, opens it again, and knows what each read has to show.
 
+mod deferred;
+
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +36,7 @@ struct Open {
     doubt: Option<(OpId, Table)>,
     /// Transactions of which only the store knows which have taken place.
     burst: Option<OpId>,
+    is_deferred: bool,
 }
 
 pub struct SqlClient {
@@ -44,6 +47,8 @@ pub struct SqlClient {
     actor: usize,
     name: ActorId,
     databases: Databases,
+    /// How many of a thousand openings are deferred.
+    deferred: u64,
     open: Option<Open>,
 }
 
@@ -55,6 +60,7 @@ impl SqlClient {
         (engine, env, world): (&Arc<Engine>, &Arc<ProcessEnv>, &World),
         mut draw: Draw,
         (actor, name): (usize, &ActorId),
+        deferred: u64,
         runtime: tokio::runtime::Handle,
     ) -> Self {
         let (client, thread_env, threads) = (current_task(), Arc::clone(env), world.clone());
@@ -80,6 +86,7 @@ impl SqlClient {
             actor,
             name: name.clone(),
             databases,
+            deferred,
             open: None,
         }
     }
@@ -88,6 +95,7 @@ impl SqlClient {
         for _ in 0..operations {
             match (self.open.take(), self.draw.below(100)) {
                 (None, _) => self.open().await,
+                (Some(open), 0..80) if open.is_deferred => self.stream(open).await,
                 (Some(open), 0..30) => self.write(open).await,
                 (Some(open), 30..50) => self.burst(open).await,
                 (Some(open), 50..80) => self.read(open).await,
@@ -104,6 +112,7 @@ impl SqlClient {
 
     /// Opens, reads and checks everything.
     pub async fn take_stock(mut self) -> Result<(), String> {
+        self.deferred = 0;
         self.open().await;
         let Some(open) = self.open.take() else { return Err("the database does not open".to_owned()) };
         let checked = text(&call(&open.database, 0, sql("PRAGMA integrity_check")).await);
@@ -117,6 +126,16 @@ impl SqlClient {
     }
 
     async fn open(&mut self) {
+        let is_deferred = self.deferred > 0 && self.draw.in_1000(self.deferred);
+        self.open_as(if is_deferred { WriteDurability::Deferred } else { WriteDurability::Full }).await;
+        if let Some(empty) = self.open.take_if(|open| open.is_deferred && open.table.is_none()) {
+            // The table is made by one that waits.
+            self.close(empty).await;
+            self.open_as(WriteDurability::Full).await;
+        }
+    }
+
+    async fn open_as(&mut self, durability: WriteDurability) {
         let id = self.world.begin(self.env.owner, self.actor, What::Start);
         let hints = self.draw.in_1000(300);
         let bytes_max = self.draw.of(&[4_096, 1 << 20]);
@@ -125,8 +144,8 @@ impl SqlClient {
             read_ahead: self.draw.in_1000(500),
             queue_max: 100,
             transaction_timeout_ms: 3_600_000,
-            may_block: false,
-            durability: WriteDurability::Full,
+            may_block: true,
+            durability,
         };
         let answer = self.databases.open(&self.name, &options).await;
         let told = answer.as_ref().map(|database| (database.opened().outcome, database.opened().meta));
@@ -144,6 +163,7 @@ impl SqlClient {
                         table: version.table,
                         doubt: None,
                         burst: None,
+                        is_deferred: durability == WriteDurability::Deferred,
                     });
                 })
             }
@@ -280,7 +300,7 @@ impl SqlClient {
             }
         }
         let (generation, base) = (open.generation, open.head);
-        let burst = Burst { generation, base, before, transactions };
+        let burst = Burst { generation, base, before, is_deferred: false, transactions };
         let id = self.world.begin(self.env.owner, self.actor, What::Burst(burst.clone()));
         let told: Vec<_> =
             calls.into_iter().map(|(index, call)| (index, submit(&open.database, 0, call))).collect();

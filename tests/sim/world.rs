@@ -126,6 +126,8 @@ pub struct Op {
     /// Of a burst: the transactions that are durable, and those of which their callers were told that they are not.
     pub durable: BTreeSet<usize>,
     pub refused: BTreeSet<usize>,
+    /// And, where they may be answered before they are durable, those that were.
+    pub answered: BTreeSet<usize>,
 }
 
 pub struct Inner {
@@ -264,6 +266,7 @@ impl World {
             ruled_out: false,
             durable: BTreeSet::new(),
             refused: BTreeSet::new(),
+            answered: BTreeSet::new(),
         });
         id
     }

@@ -24,6 +24,7 @@ scenarios! {
         whoever_closes_last_finds_the_directory_closed,
         closing_waits_for_what_its_handle_has_queued,
         a_caller_that_is_alone_leads,
+        who_is_in_a_hurry_leaves_and_takes_nobody_along,
         what_an_abandoned_caller_has_queued_takes_effect,
         a_batch_that_waits_for_others_hears_that_they_have_come,
         a_batch_that_waits_for_others_begins_when_they_have_come_or_time_is_up,

@@ -14,6 +14,7 @@ use crate::sync::{Mutex, MutexGuard, oneshot};
 use crate::types::{ActorId, Generation, PageCount, PageNumber, PageSize, Txid};
 
 use super::gate::{Gate, Gated, Ready, verdict};
+use super::hurry::Hurry;
 use super::layer::Layer;
 use super::loss::{Lost, for_good};
 use super::pending::{Found, Landed, Mark, Pending};
@@ -57,6 +58,7 @@ pub(crate) struct GroupCommit {
     state: Mutex<State>,
     /// Whether answers do not wait for what they have seen: `Call::Flush` does.
     is_deferred: AtomicBool,
+    hurry: Hurry,
     /// Counts ends of commits, for those who only want to know whether there is something new.
     ends: AtomicU64,
     outcomes: Mutex<Option<Weak<dyn Outcomes>>>,
@@ -88,6 +90,7 @@ impl GroupCommit {
                 waiting: Vec::new(),
             }),
             is_deferred: AtomicBool::new(false),
+            hurry: Hurry::default(),
             ends: AtomicU64::new(0),
             outcomes: Mutex::new(None),
             itself: Weak::clone(itself),
@@ -157,10 +160,16 @@ impl GroupCommit {
         self.state().is_told = true;
     }
 
+    /// The error of a call that has seen what is lost, and sealed none of it. Where answers have left before, it is
+    /// that of every later call, too.
+    pub(crate) fn why(&self, lost: &Lost) -> StoreError {
+        if self.is_deferred() { lost.for_good() } else { lost.for_others() }
+    }
+
     /// The last loss, if nobody was told of it.
     pub(crate) fn untold_loss(&self) -> Option<Lost> {
         let state = self.state();
-        state.lost.clone().filter(|_| !state.is_told)
+        state.lost.clone().filter(|_| !state.is_told && !planted::has(Bug::LossUntold))
     }
 
     /// SQLite has forgotten what was lost.
@@ -222,10 +231,13 @@ impl GroupCommit {
                     verdict(&lost.error, first_own, lost.last_sent)
                 }
             });
+            state.is_told |= error.is_some();
             let answer = error.map_or(gated.answer, |error| Err(error.into()));
             return Some((gated.reply, answer));
         }
         let is_deferred = self.is_deferred() && !gated.waits_for_all;
+        let misses_last = planted::has(Bug::GateMissesLast) && gated.waits_for_all;
+        let sealed = sealed.saturating_sub(u64::from(misses_last));
         let passes = is_deferred
             || planted::has(Bug::AnsweredBeforeDurable) && first_own.is_some()
             || planted::has(Bug::ReadsPassTheGate) && first_own.is_none();
@@ -274,7 +286,16 @@ impl GroupCommit {
 
     pub(super) fn wanted(&self) -> Wanted {
         let itself = Weak::clone(&self.itself);
-        Arc::new(move || itself.upgrade().is_none_or(|commits| commits.is_wanted()))
+        Arc::new(move |waited| {
+            // Nobody waits for the commits of a deferred database, and they may have answered others.
+            let stays = |commits: &Self| commits.is_deferred() || commits.hurry.stays(waited);
+            itself.upgrade().is_none_or(|commits| commits.is_wanted() && stays(&commits))
+        })
+    }
+
+    /// Whether a call waits for other processes.
+    pub(crate) fn hurry(&self) -> &Hurry {
+        &self.hurry
     }
 
     /// The next commit, if something has gathered and none is under way. Whoever asks sets it off.

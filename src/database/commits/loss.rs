@@ -1,6 +1,5 @@
 //! What it means for calls that a commit has failed.
 
-use crate::database::error::DatabaseError;
 use crate::engine::StoreError;
 
 use super::gate::verdict;
@@ -19,9 +18,7 @@ impl Lost {
     pub(crate) fn for_others(&self) -> StoreError {
         verdict(&self.error, None, self.last_sent)
     }
-}
 
-impl Lost {
     /// The error of every later call, where answers have left before what they had seen was durable.
     pub(crate) fn for_good(&self) -> StoreError {
         for_good(&self.error)
@@ -36,16 +33,14 @@ pub(super) fn for_good(error: &StoreError) -> StoreError {
         )
     };
     match error {
-        StoreError::FenceMismatch { .. } | StoreError::NotFound { .. } | StoreError::CommitUnknown { .. } => {
-            error.clone()
+        StoreError::FenceMismatch { .. } | StoreError::NotFound { .. } => error.clone(),
+        StoreError::CommitUnknown { actor, detail, token } => {
+            let detail = format!(
+                "{detail}; what was written since the last flushed() may be lost: open the database again and look"
+            );
+            StoreError::CommitUnknown { actor: actor.clone(), detail, token: *token }
         }
         StoreError::QuotaExceeded(_) => StoreError::QuotaExceeded(text()),
         _ => StoreError::Unusable(text()),
-    }
-}
-
-impl From<Lost> for DatabaseError {
-    fn from(lost: Lost) -> Self {
-        lost.for_others().into()
     }
 }

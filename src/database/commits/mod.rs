@@ -13,6 +13,7 @@
 mod flight;
 mod gate;
 mod group;
+mod hurry;
 mod layer;
 mod loss;
 mod pending;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::planted::{self, Bug};
 use crate::types::{PageCount, PageNumber, PageSize, Txid};
 
 use super::layer::Layer;
@@ -183,7 +184,8 @@ impl Pending {
     /// The commit in flight has not taken place, or nobody knows: what was sealed above it is lost with it.
     pub(super) fn lose(&mut self) {
         let in_flight = self.in_flight.take().map(Arc::unwrap_or_clone);
-        let gathering = self.gathering.take();
+        let is_kept = planted::has(Bug::KeptAboveLoss);
+        let gathering = if is_kept { None } else { self.gathering.take() };
         self.lost = match (in_flight, gathering) {
             (Some(mut lost), Some(later)) => {
                 lost.merge(later);

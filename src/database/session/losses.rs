@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::database::commits::{GroupCommit, Lost};
+use crate::database::commits::GroupCommit;
 use crate::database::error::DatabaseError;
 use crate::engine::StoreError;
 
@@ -36,7 +36,9 @@ impl Session {
 
     /// Why transactions are lost that SQLite considers committed, if it has not undone what is open above them.
     pub(super) fn loss(&self) -> Option<StoreError> {
-        self.file().source().loss().map(Lost::for_others)
+        let mut file = self.file();
+        let source = file.source();
+        source.loss().map(|lost| source.commits().why(lost))
     }
 
     /// Undoes what is open above lost transactions: cursors, scripts, and the transaction. Returns why. Before the

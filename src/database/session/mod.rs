@@ -146,7 +146,8 @@ impl Session {
     pub(crate) fn open(mut source: Source, interrupt: Arc<Interrupt>) -> Result<Self, DatabaseError> {
         vfs::register()?;
         let running = Arc::clone(&interrupt);
-        source.commit_while(Arc::new(move || !running.is_set()));
+        let commits = Arc::clone(source.commits());
+        source.commit_while(Arc::new(move |waited| !running.is_set() && commits.hurry().stays(waited)));
         let read_only = source.is_following();
         let signals = Arc::new(Signals::default());
         let file = MainFile::new(source, Arc::clone(&signals));

@@ -16,6 +16,7 @@ use libsqlite3_sys as ffi;
 
 use crate::database::pages::source::Source;
 use crate::engine::{LargeCommitWriter, StoreError};
+use crate::planted::{self, Bug};
 use crate::types::{PageCount, PageNumber, PageSize};
 
 use super::file::Code;
@@ -108,8 +109,13 @@ impl MainFile {
             StoreError::CommitUnknown { token, .. } => token.is_none(),
             _ => false,
         };
-        if is_final || self.source.commits().is_deferred() {
-            self.dead.get_or_insert_with(|| if is_final { lost.error.clone() } else { lost.for_good() });
+        let forgets = match &lost.error {
+            StoreError::CommitUnknown { .. } => planted::has(Bug::GateForgetsDoubt),
+            _ => planted::has(Bug::WritesAfterLoss),
+        };
+        let is_deferred = self.source.commits().is_deferred() && !forgets;
+        if is_final || is_deferred {
+            self.dead.get_or_insert_with(|| if is_deferred { lost.for_good() } else { lost.error.clone() });
         }
         self.failures += u64::from(!self.broken);
         self.broken = true;
@@ -190,7 +196,7 @@ impl MainFile {
             return Ok(());
         }
         if let Some(lost) = self.source.loss() {
-            self.failure = Some(lost.for_others());
+            self.failure = Some(self.source.commits().why(lost));
         }
         Err(Code(code))
     }

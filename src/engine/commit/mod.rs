@@ -11,6 +11,7 @@ pub(crate) mod verdict;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 
@@ -50,8 +51,8 @@ impl TransactionFn for SmallCommit {
         true
     }
 
-    fn is_wanted(&self) -> bool {
-        self.actor.is_wanted()
+    fn is_wanted(&self, waited: Duration) -> bool {
+        self.actor.is_wanted(waited)
     }
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {

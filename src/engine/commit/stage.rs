@@ -42,8 +42,8 @@ impl TransactionFn for Open {
     type Output = Result<OpenStage, PendingCleanup>;
     type Error = Failure;
 
-    fn is_wanted(&self) -> bool {
-        self.actor.is_wanted()
+    fn is_wanted(&self, waited: Duration) -> bool {
+        self.actor.is_wanted(waited)
     }
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Self::Output>, Failure>> {
@@ -76,8 +76,8 @@ impl TransactionFn for Part {
     type Output = ();
     type Error = Failure;
 
-    fn is_wanted(&self) -> bool {
-        self.actor.is_wanted()
+    fn is_wanted(&self, waited: Duration) -> bool {
+        self.actor.is_wanted(waited)
     }
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<()>, Failure>> {
@@ -122,8 +122,8 @@ impl TransactionFn for Finalize {
     type Output = Committed;
     type Error = Failure;
 
-    fn is_wanted(&self) -> bool {
-        self.actor.is_wanted()
+    fn is_wanted(&self, waited: Duration) -> bool {
+        self.actor.is_wanted(waited)
     }
 
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Decision<Committed>, Failure>> {

@@ -1,5 +1,7 @@
 //! An actor as an operation sees it: its keys, its fence and head, and what a refusal means for the caller.
 
+use std::time::Duration;
+
 use futures::future::try_join;
 
 use crate::codec::{self, ActorKeys, Fence, Head, Row};
@@ -27,8 +29,8 @@ impl Actor {
     }
 
     /// Whether the operation is still wanted; see [`TransactionFn::is_wanted`](crate::kv::TransactionFn::is_wanted).
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.wanted.as_ref().is_none_or(|wanted| wanted())
+    pub(crate) fn is_wanted(&self, waited: Duration) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted(waited))
     }
 
     pub(crate) async fn fence(

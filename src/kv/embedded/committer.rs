@@ -13,12 +13,15 @@
 //!   transaction that its caller has cancelled, which is something else, is not begun.
 //! - Other processes write, too. While one of them has the write turn, jobs wait, but not for ever: if that
 //!   process is stopped, they fail with an error that names it.
+//!   Jobs whose callers are in more of a hurry leave before.
 //! - If all of this panics, the store commits nothing any more: nobody knows what is left of it.
 //! - The thread ends when nobody can add to the queue, nobody leads, and the queue is empty.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::environment::{Room, Store, WriteTxn};
 use super::queue::{Job, Lead, Leader, Queue};
@@ -96,7 +99,7 @@ pub(super) fn commit_batch(store: &Store, lead: Lead, leader: Leader) {
         while let Some(first) = lead.next() {
             if first.body.is_some() {
                 store.pace.begin();
-                let jobs = run_batch(store, first, &lead);
+                let jobs = run_batch(store, first, &lead, leader);
                 if store.pace.end(leader, jobs) {
                     store.clear_stale_readers();
                     store.tell_of_old_reads();
@@ -114,11 +117,15 @@ pub(super) fn commit_batch(store: &Store, lead: Lead, leader: Leader) {
 }
 
 /// Returns how many jobs were in it.
-fn run_batch(store: &Store, first: Job, lead: &Lead) -> usize {
-    let txn = match begin(store, &first) {
+fn run_batch(store: &Store, first: Job, lead: &Lead, leader: Leader) -> usize {
+    let txn = match begin(store, &first, Some((lead, leader))) {
         Ok(txn) => txn,
-        Err(error) => {
-            refuse(first, &error, lead);
+        Err(not_begun) => {
+            match not_begun {
+                NotBegun::Failed(error) => refuse(first, &error, lead),
+                NotBegun::Left(error) => answer(first, Err(error)),
+                NotBegun::Wanted(_) => lead.put_back(first),
+            }
             return 0;
         }
     };
@@ -148,22 +155,44 @@ fn run_batch(store: &Store, first: Job, lead: &Lead) -> usize {
     jobs
 }
 
-/// Answers a job whose transaction could not begin. If that took time, the jobs behind it have waited, too.
+/// Answers a job whose transaction could not begin. The jobs behind it have waited, too.
 fn refuse(first: Job, error: &KvError, lead: &Lead) {
-    let is_left = !first.is_wanted();
     answer(first, Err(error.clone()));
-    while !is_left && let Some(job) = lead.next() {
+    while let Some(job) = lead.next() {
         let outcome = if job.body.is_some() { Err(error.clone()) } else { Ok(()) };
         answer(job, outcome);
     }
 }
 
-/// Begins a transaction for a job, if it is still wanted when its turn has come.
-fn begin<'s>(store: &'s Store, job: &Job) -> Result<WriteTxn<'s>, KvError> {
-    if !job.is_wanted() {
-        return Err(left());
+/// Why a transaction was not begun.
+enum NotBegun {
+    Failed(KvError),
+    /// Its caller does not want it any more.
+    Left(KvError),
+    /// The thread that leads may not wait for other processes any longer: another one has to.
+    Wanted(KvError),
+}
+
+/// Begins a transaction for a job, if it is still wanted when its turn has come. While other processes have the write
+/// turn, those behind it may leave, and one of them may be the caller whose thread leads.
+fn begin<'s>(store: &'s Store, job: &Job, lead: Option<(&Lead, Leader)>) -> Result<WriteTxn<'s>, NotBegun> {
+    if !job.is_wanted(Duration::ZERO) {
+        return Err(NotBegun::Left(left()));
     }
-    store.write_txn(&|| job.is_wanted())
+    let (is_left, is_led) = (Cell::new(false), Cell::new(true));
+    let begun = store.write_txn(&|waited| {
+        for unwanted in lead.map(|(lead, _)| lead.take_unwanted(waited)).into_iter().flatten() {
+            leading::apart(|| answer(unwanted, Err(left())));
+            is_led.set(lead.is_none_or(|(_, leader)| leader == Leader::Thread));
+        }
+        is_left.set(!job.is_wanted(waited));
+        !is_left.get() && is_led.get()
+    });
+    begun.map_err(|error| match (is_left.get(), is_led.get()) {
+        (true, _) => NotBegun::Left(error),
+        (false, false) => NotBegun::Wanted(error),
+        (false, true) => NotBegun::Failed(error),
+    })
 }
 
 /// The error of a job that was not begun because nobody waited for it any more.
@@ -182,7 +211,7 @@ fn run_job(
     job: &Job,
 ) -> Result<Result<Wrote, KvError>, KvError> {
     let Some(body) = &job.body else { return Ok(Ok(Wrote::default())) };
-    if !job.is_wanted() {
+    if !job.is_wanted(Duration::ZERO) {
         return Ok(Err(left()));
     }
     let decided = catch_unwind(AssertUnwindSafe(|| block_on(body.run(view))));
@@ -250,9 +279,11 @@ fn undo(store: &Store, earlier: Vec<Ran>, last: Job, error: KvError) {
 }
 
 fn run_alone(store: &Store, job: Job) {
-    let txn = match begin(store, &job) {
+    let txn = match begin(store, &job, None) {
         Ok(txn) => txn,
-        Err(error) => return answer(job, Err(error)),
+        Err(NotBegun::Failed(error) | NotBegun::Left(error) | NotBegun::Wanted(error)) => {
+            return answer(job, Err(error));
+        }
     };
     let mut view = TxnView::new(store.tables, txn);
     let mut batch = Batch::new(store.room());

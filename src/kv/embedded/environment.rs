@@ -4,7 +4,7 @@
 //! database holds the format version and the two databases of [`Tables`], all created in one transaction.
 //! Anything else found there belongs to somebody else and is left alone, byte for byte.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,7 +24,7 @@ use super::pace::Pace;
 use super::place::Place;
 pub(super) use super::room::Room;
 use super::told::{LONG_TURN, Told};
-pub(super) use super::transactions::{ReadTxn, WriteTxn};
+pub(super) use super::transactions::{ReadTxn, Waits, WriteTxn};
 use super::values::Tables;
 use super::{clock, directory_sync, map, probe};
 use crate::kv::KvError;
@@ -196,9 +196,9 @@ impl Store {
         File::open(&data).and_then(Unlocked::begin).map_err(|error| unavailable(&data, &error))
     }
 
-    /// Begins a write transaction, taking turns with the other processes. Waits as long as `is_wanted` says
-    /// that somebody needs the result, but not for ever.
-    pub(super) fn write_txn(&self, is_wanted: &dyn Fn() -> bool) -> Result<WriteTxn<'_>, KvError> {
+    /// Begins a write transaction, taking turns with the other processes. Waits for them as long as `is_wanted` says
+    /// that somebody needs the result, after so much waiting, but not for ever.
+    pub(super) fn write_txn(&self, is_wanted: &Waits) -> Result<WriteTxn<'_>, KvError> {
         let locks = self.locks.as_ref().filter(|_| !self.settings.read_only).ok_or(KvError::ReadOnly)?;
         self.place.check()?;
         let turn = self.take_turn(locks, is_wanted)?;
@@ -219,16 +219,16 @@ impl Store {
         Ok(WriteTxn { txn, record, _turn: is_kept.then_some(turn) })
     }
 
-    fn take_turn<'l>(&self, locks: &'l Locks, is_wanted: &dyn Fn() -> bool) -> Result<Turn<'l>, KvError> {
-        let began = clock::now();
-        let is_told = Cell::new(false);
+    fn take_turn<'l>(&self, locks: &'l Locks, goes_on: &Waits) -> Result<Turn<'l>, KvError> {
+        let (began, is_told) = (OnceCell::new(), Cell::new(false));
         let taken = locks.take_turn(TURN_WAIT_MAX, &|| {
             self.told.waits_for_turn.store(true, Ordering::Relaxed);
-            let waited = clock::now().duration_since(began);
+            // Only now it is known that another process has it.
+            let waited = clock::now().duration_since(*began.get_or_init(clock::now));
             if waited >= LONG_TURN && !is_told.replace(true) {
                 self.tell_of_long_turn(waited);
             }
-            is_wanted()
+            goes_on(waited)
         });
         self.told.waits_for_turn.store(false, Ordering::Relaxed);
         taken.map_err(no_turn)

@@ -20,9 +20,10 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Whether its caller still wants it. A job that has not begun can still be dropped.
-    pub(super) fn is_wanted(&self) -> bool {
-        self.body.as_ref().is_some_and(|body| body.is_wanted())
+    /// Whether its caller still wants it after other processes have kept it waiting for so long. A job that has not
+    /// begun can still be dropped.
+    pub(super) fn is_wanted(&self, waited: Duration) -> bool {
+        self.body.as_ref().is_some_and(|body| body.is_wanted(waited))
     }
 }
 
@@ -129,6 +130,23 @@ impl Lead {
     /// The next job.
     pub(super) fn next(&self) -> Option<Job> {
         self.queue.state().jobs.pop_front()
+    }
+
+    /// Puts the last one back that was next.
+    pub(super) fn put_back(&self, job: Job) {
+        self.queue.state().jobs.push_front(job);
+    }
+
+    /// The jobs that nobody wants any more after so much waiting for other processes.
+    pub(super) fn take_unwanted(&self, waited: Duration) -> Vec<Job> {
+        let mut state = self.queue.state();
+        let is_left = |job: &Job| job.body.is_some() && !job.is_wanted(waited);
+        if !state.jobs.iter().any(is_left) {
+            return Vec::new();
+        }
+        let (left, jobs): (Vec<_>, Vec<_>) = state.jobs.drain(..).partition(is_left);
+        state.jobs = jobs.into();
+        left
     }
 
     /// Waits for so many jobs, at most for this time.

@@ -203,7 +203,7 @@ impl Store {
     /// the first checkpoint gives the commit room, and the second one covers it.
     fn age(&self) -> Result<(), KvError> {
         self.checkpoint()?;
-        let mut txn = self.write_txn(&|| true)?;
+        let mut txn = self.write_txn(&|_| true)?;
         txn.rewrite_format().map_err(kv_error)?;
         self.commit(txn)?;
         self.checkpoint()

@@ -1,6 +1,7 @@
 //! The transactions of an open store.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use super::content;
 use super::journal::Record;
@@ -22,6 +23,9 @@ impl<'e> Deref for ReadTxn<'e> {
         &self.txn
     }
 }
+
+/// Whether who wants a write transaction goes on to wait for other processes, after so much waiting.
+pub(super) type Waits<'a> = dyn Fn(Duration) -> bool + 'a;
 
 /// A write transaction. Only one runs at a time, over all processes: it holds the write turn until it ends.
 pub(super) struct WriteTxn<'e> {

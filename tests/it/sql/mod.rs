@@ -3,6 +3,7 @@
 
 mod costs;
 mod crash;
+mod deferred;
 mod direct;
 mod doubt;
 mod faults;
@@ -10,6 +11,7 @@ mod fencing;
 mod files;
 mod group_commit;
 mod hints;
+mod hurry;
 mod large;
 mod leading;
 mod line;

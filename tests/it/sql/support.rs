@@ -21,6 +21,18 @@ use crate::support::{Place, first_page, id};
 /// No test waits for a deadline that it does not set itself.
 pub const NO_DEADLINE_MS: u64 = 3_600_000;
 
+/// How tests open databases, if they do not say.
+pub fn options() -> DatabaseOptions {
+    DatabaseOptions {
+        preload: first_page(),
+        read_ahead: true,
+        queue_max: 1_000,
+        transaction_timeout_ms: NO_DEADLINE_MS,
+        may_block: false,
+        durability: WriteDurability::Full,
+    }
+}
+
 /// Opens databases on one store, as one process does.
 pub struct Host {
     pub engine: Arc<Engine>,
@@ -66,15 +78,7 @@ impl Host {
     }
 
     pub async fn try_open(&self, actor: &str) -> Result<Db, DatabaseError> {
-        let options = DatabaseOptions {
-            preload: first_page(),
-            read_ahead: true,
-            queue_max: 1_000,
-            transaction_timeout_ms: NO_DEADLINE_MS,
-            may_block: false,
-            durability: WriteDurability::Full,
-        };
-        self.open_with(actor, &options).await
+        self.open_with(actor, &options()).await
     }
 
     pub async fn open_with(&self, actor: &str, options: &DatabaseOptions) -> Result<Db, DatabaseError> {

@@ -206,6 +206,10 @@ impl Session {
         Ok(())
     }
 
+    pub(crate) fn dead(&self) -> Option<StoreError> {
+        None
+    }
+
     pub(crate) fn point(&mut self) -> Result<Vec<u8>, DatabaseError> {
         self.stay(Event::Ran("point".to_owned())).map(|()| Vec::new())
     }

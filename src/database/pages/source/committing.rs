@@ -108,7 +108,7 @@ impl Source {
 
     fn refuse_loss(&mut self) -> Result<(), StoreError> {
         self.catch_up();
-        self.loss.as_ref().map_or(Ok(()), |lost| Err(lost.for_others()))
+        self.loss.as_ref().map_or(Ok(()), |lost| Err(self.commits.why(lost)))
     }
 
     /// Reads pages that no pending transaction has written. A commit under way may move the head at any moment,

@@ -12,11 +12,23 @@ use crate::database::commits::{Gated, Mark, deliver};
 use crate::database::error::DatabaseError;
 use crate::database::interrupt::CallNumber;
 use crate::database::schedule::queue::DATABASE;
+use crate::engine::StoreError;
 use crate::sync::{MutexGuard, oneshot};
 
 use super::Database;
 use super::state::{Abandoned, State};
 use super::turn::{Thread, Work};
+
+/// The error of a call that has not waited for other processes as long as it would have taken.
+fn would_wait(error: DatabaseError) -> DatabaseError {
+    match error {
+        DatabaseError::Store(StoreError::Unavailable(why)) => DatabaseError::WouldWait(why),
+        DatabaseError::Batch { error, index } => {
+            DatabaseError::Batch { error: Box::new(would_wait(*error)), index }
+        }
+        error => error,
+    }
+}
 
 impl Database {
     /// Runs a call on this thread, which must not be one that runs tasks of an async runtime. Returns its answer when
@@ -24,6 +36,16 @@ impl Database {
     pub fn call_here(&self, scope: u32, call: Call) -> Result<Answer, DatabaseError> {
         let number = self.begin_here(scope)?;
         let _entered = self.shared.pool.runtime().enter();
+        if self.settings.may_block {
+            return self.run_here(number, scope, call);
+        }
+        self.commits.hurry().begin();
+        let answer = self.run_here(number, scope, call);
+        let has_left = self.commits.hurry().end();
+        answer.map_err(|error| if has_left { would_wait(error) } else { error })
+    }
+
+    fn run_here(&self, number: CallNumber, scope: u32, call: Call) -> Result<Answer, DatabaseError> {
         let (mark, waits_for_all) = (self.commits.mark(), call.waits_for_all());
         self.interrupt.begin(number);
         let answer = self.run_counted(call, scope);

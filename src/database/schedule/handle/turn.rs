@@ -185,9 +185,11 @@ impl Database {
         }
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         if session.as_ref().is_none_or(Session::is_autocommit) {
+            let dead = session.as_ref().and_then(Session::dead);
             drop(session);
             let message = "the transaction is over: a statement or an error has rolled it back";
-            self.close_scopes(0, &DatabaseError::Closed(message.to_owned()));
+            let why = dead.map_or_else(|| DatabaseError::Closed(message.to_owned()), DatabaseError::from);
+            self.close_scopes(0, &why);
         }
     }
 

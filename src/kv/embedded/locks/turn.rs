@@ -32,12 +32,14 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::super::clock;
 use super::files::Making;
 use super::processes::{Process, Processes};
-use super::waiting::Waiting;
+use super::waiting::{PAUSE_MAX, Waiting};
 
 /// The names of the files inside a store's directory.
 pub(super) const GATE_NAME: &str = "turnstile";
@@ -101,13 +103,21 @@ impl Turns {
         limit: Duration,
         goes_on: &dyn Fn() -> bool,
     ) -> Result<Turn<'t>, NoTurn> {
-        let thread = self.threads.take();
+        let began = clock::now();
+        let Some(thread) = self.threads.take(goes_on) else {
+            return Err(NoTurn::Waited { waited: clock::now().duration_since(began), holder: holder(notes) });
+        };
         let waiting = Waiting::at_most(limit);
         let over = || NoTurn::Waited { waited: waiting.elapsed(), holder: holder(notes) };
-        if !waiting.lock(&self.gate, goes_on).map_err(NoTurn::Failed)? {
+        let goes_on = || {
+            thread.waits_for_others();
+            goes_on()
+        };
+        if !waiting.lock(&self.gate, &goes_on).map_err(NoTurn::Failed)? {
             return Err(over());
         }
-        let taken = waiting.lock(&self.turn, goes_on);
+        let taken = waiting.lock(&self.turn, &goes_on);
+        thread.waits_no_more();
         // A gate that cannot be released would stop every writer; dropping the turn releases it.
         let turn = match taken {
             Ok(true) => Ok(Turn { file: &self.turn, notes, _thread: thread }),
@@ -128,22 +138,43 @@ impl Turns {
 struct Threads {
     is_taken: Mutex<bool>,
     given_back: Condvar,
+    /// Whether the one that has it waits for other processes.
+    waits_for_others: AtomicBool,
 }
 
 impl Threads {
-    fn take(&self) -> ThreadTurn<'_> {
-        let taken = self.is_taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = self.given_back.wait_while(taken, |is_taken| *is_taken);
-        *free.unwrap_or_else(PoisonError::into_inner) = true;
-        ThreadTurn(self)
+    /// Waits until no other thread has it. While that one waits for other processes, this one does, too, and `goes_on`
+    /// is asked.
+    fn take(&self, goes_on: &dyn Fn() -> bool) -> Option<ThreadTurn<'_>> {
+        let mut is_taken = self.is_taken.lock().unwrap_or_else(PoisonError::into_inner);
+        while *is_taken {
+            let waited = self.given_back.wait_timeout(is_taken, PAUSE_MAX);
+            is_taken = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if *is_taken && self.waits_for_others.load(Ordering::Relaxed) && !goes_on() {
+                return None;
+            }
+        }
+        *is_taken = true;
+        Some(ThreadTurn(self))
     }
 }
 
 /// This thread's turn, until it is dropped, by whichever thread.
 struct ThreadTurn<'t>(&'t Threads);
 
+impl ThreadTurn<'_> {
+    fn waits_for_others(&self) {
+        self.0.waits_for_others.store(true, Ordering::Relaxed);
+    }
+
+    fn waits_no_more(&self) {
+        self.0.waits_for_others.store(false, Ordering::Relaxed);
+    }
+}
+
 impl Drop for ThreadTurn<'_> {
     fn drop(&mut self) {
+        self.waits_no_more();
         *self.0.is_taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
         self.0.given_back.notify_one();
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::super::clock;
 
 const PAUSE_MIN: Duration = Duration::from_micros(20);
-const PAUSE_MAX: Duration = Duration::from_millis(5);
+pub(super) const PAUSE_MAX: Duration = Duration::from_millis(5);
 /// A pause is this fraction of the time already waited.
 const PAUSE_SHARE: u32 = 16;
 

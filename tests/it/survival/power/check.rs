@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use crate::sql::support::Host;
 use crate::support::{child_arguments, content, first_page, id, page, rows, tell_parent};
 use crate::survival::power::model;
-use crate::survival::power::model::{RAW_ACTORS, SQL_ACTOR};
+use crate::survival::power::model::{DEFERRED_ACTOR, RAW_ACTORS, SQL_ACTOR};
 
 /// Seconds after which the check of a disk is taken to hang.
 const CHECK_SECONDS_MAX: u32 = 120;
@@ -104,9 +104,14 @@ async fn check(directory: &Path, actors: &BTreeMap<&str, Expected>) -> Result<()
         let expected = actors.get(name).copied().unwrap_or_default();
         check_raw(&engine, number, name, expected).await.map_err(|found| format!("{name}: {found}"))?;
     }
-    let expected = actors.get(SQL_ACTOR).copied().unwrap_or_default();
     let copy = directory.with_extension("sqlite");
-    check_sql(Arc::clone(&engine), &copy, expected).await.map_err(|found| format!("{SQL_ACTOR}: {found}"))?;
+    for name in [SQL_ACTOR, DEFERRED_ACTOR] {
+        let expected = actors.get(name).copied().unwrap_or_default();
+        let checked = check_sql(Arc::clone(&engine), name, &copy, expected).await;
+        checked.map_err(|found| format!("{name}: {found}"))?;
+        // The next export makes it anew.
+        let _gone = std::fs::remove_file(&copy);
+    }
     engine.idle().await;
     engine.close().await;
     Ok(())
@@ -138,8 +143,8 @@ async fn check_raw(engine: &Engine, number: u64, name: &str, expected: Expected)
     }
 }
 
-async fn check_sql(engine: Arc<Engine>, copy: &Path, expected: Expected) -> Result<(), String> {
-    let actor = id(SQL_ACTOR);
+async fn check_sql(engine: Arc<Engine>, name: &str, copy: &Path, expected: Expected) -> Result<(), String> {
+    let actor = id(name);
     let is_there = engine.stat(&actor).await.map_err(|error| error.to_string())?;
     let Some(meta) = is_there.filter(|meta| meta.size_pages.0 > 0) else {
         let lost = expected.acknowledged > 0 || (is_there.is_none() && expected.generation > 0);
@@ -155,7 +160,7 @@ async fn check_sql(engine: Arc<Engine>, copy: &Path, expected: Expected) -> Resu
     };
     let tag = read().await?;
     check_tag(tag, expected)?;
-    let db = Host::on(Arc::clone(&engine), 1 << 20).try_open(SQL_ACTOR).await;
+    let db = Host::on(Arc::clone(&engine), 1 << 20).try_open(name).await;
     let db = db.map_err(|error| error.to_string())?;
     let statements = model::sql_change(i64::try_from(tag).unwrap() + 1);
     let statements: Vec<_> = statements.iter().map(|sql| (sql.as_str(), &[][..])).collect();

@@ -19,7 +19,7 @@ use crate::support::Child;
 use crate::survival::disk::record::{Op, Recording};
 use crate::survival::disk::states::{Chance, Disk, Loss, disk};
 use crate::survival::disk::{Control, Watched, is_here};
-use crate::survival::power::model::{RAW_ACTORS, SQL_ACTOR};
+use crate::survival::power::model::{DEFERRED_ACTOR, RAW_ACTORS, SQL_ACTOR};
 use crate::survival::power::workload::Part;
 
 const STATES: u64 = 300;
@@ -44,26 +44,21 @@ fn record(durability: &str, commits: u64, faults: u64) -> (Watched, Recording) {
 
 /// A recording with a bug planted.
 fn record_with(bug: Option<JournalBug>, durability: &str, commits: u64, faults: u64) -> (Watched, Recording) {
-    record_of(&[(Part::All, durability)], bug, commits, faults)
+    record_of(&[(Part::All, durability)], &name_of(bug), commits, faults)
 }
 
 /// A recording of two processes that commit at the same time, the second one with this durability.
 fn record_two(bug: Option<JournalBug>, second: &str, faults: u64) -> (Watched, Recording) {
-    record_of(&[(Part::First, "strict"), (Part::Second, second)], bug, COMMITS, faults)
+    record_of(&[(Part::First, "strict"), (Part::Second, second)], &name_of(bug), COMMITS, faults)
 }
 
 /// A recording of one process for each part.
-fn record_of(
-    parts: &[(Part, &str)],
-    bug: Option<JournalBug>,
-    commits: u64,
-    faults: u64,
-) -> (Watched, Recording) {
+fn record_of(parts: &[(Part, &str)], bug: &str, commits: u64, faults: u64) -> (Watched, Recording) {
     let disk = Watched::new();
     let child = "survival::power::workload::a_child_that_commits_on_a_recorded_disk";
     let (commits, faults) = (commits.to_string(), faults.to_string());
     let start = |(part, durability): &(Part, &str)| {
-        disk.start(child, true, &[durability, &commits, &faults, &name_of(bug), &format!("{part:?}")])
+        disk.start(child, true, &[durability, &commits, &faults, bug, &format!("{part:?}")])
     };
     let children: Vec<Child> = parts.iter().map(start).collect();
     children.into_iter().for_each(Child::finish);
@@ -282,7 +277,8 @@ fn a_disk_that_fails_now_and_then_and_loses_power_loses_nothing_that_was_acknowl
 
 /// How often a commit of one of two processes was begun right after one of the other.
 fn turns(recording: &Recording) -> usize {
-    let is_second = |mark: &str| [RAW_ACTORS[2], SQL_ACTOR].contains(&mark.split(' ').nth(1).unwrap());
+    let is_second =
+        |mark: &str| [RAW_ACTORS[2], SQL_ACTOR, DEFERRED_ACTOR].contains(&mark.split(' ').nth(1).unwrap());
     let begun = recording.marks(recording.ops.len()).filter(|mark| mark.starts_with("begin"));
     let processes: Vec<bool> = begun.map(is_second).collect();
     processes.windows(2).filter(|two| two[0] != two[1]).count()
@@ -420,6 +416,19 @@ fn a_planted_bug_of_the_journal_is_found() {
         println!("with {bug:?}: {findings:?}");
         assert_eq!(findings.len(), 1, "nothing was found with {bug:?}");
     }
+}
+
+/// What a gate of a deferred database covers is there, and this is looked at.
+#[test]
+fn a_gate_that_opens_early_is_found() {
+    if !is_here("survival::power::a_gate_that_opens_early_is_found") {
+        return;
+    }
+    let (_disk, recording) = record_of(&[(Part::All, "strict")], workload::EARLY_GATE, COMMITS, 0);
+    let findings = Search::new(&recording, 7).find(0..STATES, 1);
+    println!("{findings:?}");
+    assert_eq!(findings.len(), 1, "nothing was found");
+    assert!(findings[0].contains(&format!("{DEFERRED_ACTOR}: it is at commit")), "{findings:?}");
 }
 
 /// Without a flush at each commit the newest ones are lost, and the store is whole.

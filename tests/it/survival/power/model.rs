@@ -12,6 +12,8 @@ use crate::support::{content, page};
 pub const RAW_ACTORS: [&str; 3] = ["one", "two", "three"];
 /// The actor with the SQL database.
 pub const SQL_ACTOR: &str = "sql";
+/// One with a SQL database that answers before it is durable.
+pub const DEFERRED_ACTOR: &str = "deferred";
 /// So many pages take a stage of two parts.
 const LARGE_PAGES: u32 = 520;
 const COMMITS_PER_LARGE: u64 = 13;

@@ -5,21 +5,25 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use batondb::database::{Call, DatabaseOptions, WriteDurability};
 use batondb::engine::Engine;
 use batondb::env::SystemEnv;
 use batondb::kv::embedded::planted::{JournalBug, plant_in_journal};
 use batondb::kv::embedded::{Durability, EmbeddedKv, EmbeddedOptions};
+use batondb::planted::{Bug, plant_everywhere};
 
-use crate::sql::support::{Host, Value};
+use crate::sql::support::{Db, Host, Value, options};
 use crate::support::{child_arguments, first_page, id, tell_parent};
 use crate::survival::disk::record::Marks;
 use crate::survival::disk::states::Chance;
 use crate::survival::disk::{Control, Controls};
 use crate::survival::power::model;
-use crate::survival::power::model::{RAW_ACTORS, SQL_ACTOR, SQL_TABLES};
+use crate::survival::power::model::{DEFERRED_ACTOR, RAW_ACTORS, SQL_ACTOR, SQL_TABLES};
 
 /// The store's directory below the disk's. It is made by the store, one in another.
 pub const DIRECTORY: &str = "made/by/baton";
+/// The name of a bug: the gate of a deferred database opens early.
+pub const EARLY_GATE: &str = "GateMissesLast";
 /// So often the store may be opened again.
 const OPENINGS_MAX: u32 = 200;
 
@@ -109,6 +113,8 @@ async fn a_child_that_commits_on_a_recorded_disk() {
     };
     if let Some(bug) = JournalBug::named(bug) {
         plant_in_journal(bug);
+    } else if bug == EARLY_GATE {
+        plant_everywhere(Bug::GateMissesLast);
     }
     let controls = Controls::open(&Path::new(log).with_file_name("control"));
     controls.set(Control::ErrorNumber, u32::try_from(libc::EIO).unwrap());
@@ -156,6 +162,8 @@ async fn pass(options: &EmbeddedOptions, part: Part, until: u64, notes: &Arc<Not
     if part != Part::First {
         let (sql_host, sql_notes) = (Arc::clone(&host), Arc::clone(notes));
         tasks.spawn(async move { run_sql(&sql_host, until, &sql_notes).await });
+        let (sql_host, sql_notes) = (Arc::clone(&host), Arc::clone(notes));
+        tasks.spawn(async move { run_deferred(&sql_host, until, &sql_notes).await });
     }
     let mut all_well = true;
     while let Some(ended) = tasks.join_next().await {
@@ -189,18 +197,23 @@ async fn run_raw(
     Ok(())
 }
 
-async fn run_sql(host: &Host, until: u64, (said, _): &Notes) -> Result<(), Failed> {
-    let db = host.try_open(SQL_ACTOR).await?;
-    said.own(SQL_ACTOR, db.database.opened().meta.generation);
+/// Makes the tables if there are none. Returns the transaction that the database is at.
+async fn prepare(db: &Db) -> Result<i64, Failed> {
     if db.value("SELECT count(*) FROM sqlite_schema").await? == 0.into() {
         let tx = db.begin().await?;
         tx.exec(SQL_TABLES).await?;
         tx.commit().await?;
     }
-    let mut tag = match db.value("SELECT tag FROM slot WHERE n = 0").await? {
-        Value::Integer(tag) => tag,
-        other => return Err(format!("{other:?}").into()),
-    };
+    match db.value("SELECT tag FROM slot WHERE n = 0").await? {
+        Value::Integer(tag) => Ok(tag),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+async fn run_sql(host: &Host, until: u64, (said, _): &Notes) -> Result<(), Failed> {
+    let db = host.try_open(SQL_ACTOR).await?;
+    said.own(SQL_ACTOR, db.database.opened().meta.generation);
+    let mut tag = prepare(&db).await?;
     while u64::try_from(tag).unwrap() < until {
         tag += 1;
         said.begin(SQL_ACTOR, tag);
@@ -208,6 +221,41 @@ async fn run_sql(host: &Host, until: u64, (said, _): &Notes) -> Result<(), Faile
         let statements: Vec<_> = statements.iter().map(|sql| (sql.as_str(), &[][..])).collect();
         db.batch(&statements).await?;
         said.acknowledged(SQL_ACTOR, tag);
+    }
+    db.close().await;
+    Ok(())
+}
+
+/// Transactions that are answered at once, on this thread and through the queue; some wait for no answer of the one
+/// before. What the gate covers is acknowledged.
+async fn run_deferred(host: &Host, until: u64, (said, _): &Notes) -> Result<(), Failed> {
+    let options = DatabaseOptions { durability: WriteDurability::Deferred, ..options() };
+    let db = host.open_with(DEFERRED_ACTOR, &options).await?;
+    said.own(DEFERRED_ACTOR, db.database.opened().meta.generation);
+    let mut tag = prepare(&db).await?;
+    db.call(Call::Flush).await?;
+    let mut told = Vec::new();
+    while u64::try_from(tag).unwrap() < until {
+        for _ in 0..=tag % 5 {
+            tag += 1;
+            said.begin(DEFERRED_ACTOR, tag);
+            let statements = model::sql_change(tag).map(|statement| (statement, None));
+            let batch = Call::Batch(statements.into());
+            if tag % 3 == 0 {
+                told.push(db.submit(0, batch));
+                continue;
+            }
+            for told in told.drain(..) {
+                told.await??;
+            }
+            let database = Arc::clone(&db.database);
+            tokio::task::spawn_blocking(move || database.call_here(0, batch)).await??;
+        }
+        db.call(Call::Flush).await?;
+        for told in told.drain(..) {
+            told.await??;
+        }
+        said.acknowledged(DEFERRED_ACTOR, tag);
     }
     db.close().await;
     Ok(())

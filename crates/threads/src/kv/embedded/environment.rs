@@ -38,6 +38,8 @@ struct State {
     rows: Rows,
     /// Of the next commits; those after them take place.
     fates: Vec<Fate>,
+    /// So often another process still has the turn when it is asked for.
+    held: u32,
     /// For how many transactions a batch waits.
     expected: Option<usize>,
     /// The batches of callers, and those of the store's thread.
@@ -100,6 +102,16 @@ impl Disk {
     }
 }
 
+impl Disk {
+    /// Another process has the turn, and keeps it while it is asked for so often.
+    pub(crate) fn is_held(&self, times: u32) {
+        self.with(|disk| disk.held = times);
+    }
+}
+
+/// How much longer each question takes a caller.
+pub(crate) const WAITED: Duration = Duration::from_millis(40);
+
 /// By which a thread waits for the end of an environment.
 #[derive(Clone)]
 pub(crate) struct Closing(Arc<(Mutex<bool>, Condvar)>);
@@ -151,8 +163,17 @@ impl Store {
         Ok(Self { disk, tables: Tables, pace, closing, closed: watch::Sender::new(()) })
     }
 
-    pub(super) fn write_txn(&self, _: &dyn Fn() -> bool) -> Result<WriteTxn<'_>, KvError> {
+    pub(super) fn write_txn(&self, is_wanted: &dyn Fn(Duration) -> bool) -> Result<WriteTxn<'_>, KvError> {
         point();
+        let mut waited = Duration::ZERO;
+        while self.disk.with(|disk| disk.held > 0) {
+            self.disk.with(|disk| disk.held -= 1);
+            waited += WAITED;
+            if !is_wanted(waited) {
+                return Err(KvError::Unavailable { detail: "another process has the turn".into() });
+            }
+            point();
+        }
         let rows = self.disk.with(|disk| {
             assert!(disk.is_open, "a closed directory is used");
             assert!(!disk.is_writing, "two write transactions run at once");

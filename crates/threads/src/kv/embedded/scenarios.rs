@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use shuttle::rand::Rng;
 use shuttle::thread;
 
-use super::environment::{Disk, Fate};
+use super::environment::{Disk, Fate, WAITED};
 use super::handle::Handle;
 use super::options::Settings;
 use super::registry::Directories;
@@ -20,6 +21,19 @@ const COUNT_KEY: &[u8] = b"count";
 
 /// Counts one up, and leaves a key of its own.
 struct Count(Vec<u8>);
+
+/// The same for a caller who does not wait long for other processes.
+struct InAHurry(Count);
+
+impl TransactionRunner for InAHurry {
+    fn is_wanted(&self, waited: Duration) -> bool {
+        waited < 2 * WAITED
+    }
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
+        self.0.run(view)
+    }
+}
 
 impl TransactionRunner for Count {
     fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
@@ -48,7 +62,11 @@ fn open(directories: &Directories) -> Arc<Handle> {
 
 /// Runs a transaction as a thread that may lead does, or as one that may not.
 fn count_as(may_lead: bool, handle: &Handle, key: &[u8]) -> Result<(), KvError> {
-    let mut run = Box::pin(handle.run(Arc::new(Count(key.to_vec()))));
+    run_as(may_lead, handle, Arc::new(Count(key.to_vec())))
+}
+
+fn run_as(may_lead: bool, handle: &Handle, body: Arc<dyn TransactionRunner>) -> Result<(), KvError> {
+    let mut run = Box::pin(handle.run(body));
     let mut early = None;
     if may_lead {
         leading::allow(|| early = run.as_mut().now_or_never());
@@ -235,6 +253,42 @@ pub fn a_caller_that_is_alone_leads() {
     block_on(handle.close());
     assert_eq!(disk.led(), (2, 1));
     assert!(!disk.is_open());
+}
+
+/// Another process has the turn for a while. Some callers leave then, whoever leads; the others wait, and nobody leads
+/// for them who has left.
+pub fn who_is_in_a_hurry_leaves_and_takes_nobody_along() {
+    let (directories, disk) = (Directories::default(), Disk::of(&directory()));
+    let handle = open(&directories);
+    disk.is_held(shuttle::rand::thread_rng().gen_range(0..9));
+    let callers: Vec<_> = (0..3u8)
+        .map(|caller| {
+            let (handle, disk) = (Arc::clone(&handle), disk.clone());
+            thread::spawn(move || {
+                for call in 0..2 {
+                    let [may_lead, hurries] = [0, 1].map(|_| shuttle::rand::thread_rng().gen_bool(0.5));
+                    let (key, count) = (vec![caller, call], Count(vec![caller, call]));
+                    let told = if hurries {
+                        run_as(may_lead, &handle, Arc::new(InAHurry(count)))
+                    } else {
+                        run_as(may_lead, &handle, Arc::new(count))
+                    };
+                    let is_stored = disk.get(&key).is_some();
+                    match told {
+                        Ok(()) => assert!(is_stored, "acknowledged and lost"),
+                        Err(KvError::Unavailable { .. }) => assert!(hurries && !is_stored, "{hurries}"),
+                        Err(error) => panic!("{error:?}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.join().expect("no panic");
+    }
+    block_on(handle.close());
+    assert!(!disk.is_open());
+    stop_the_clock_of_waits();
 }
 
 /// Callers come and go while others lead. Some do not wait for their answer.
