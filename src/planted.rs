@@ -83,6 +83,8 @@ pub enum Bug {
     LinesClearedAlone,
     /// A restore whose answer was lost tells the head that its first attempt has found.
     UndoOfFirstAttempt,
+    /// A flattening leaves the copy of a page that its owner has rewritten in the meantime.
+    CopiesLeft,
 }
 
 #[cfg(feature = "testing")]
@@ -133,8 +135,13 @@ impl Bug {
     ];
 
     /// Those of them that take it many seeds.
-    pub const RARE: [Self; 4] =
-        [Self::PartsForgotten, Self::LinesPassed, Self::UndoOfFirstAttempt, Self::LinesClearedAlone];
+    pub const RARE: [Self; 5] = [
+        Self::PartsForgotten,
+        Self::LinesPassed,
+        Self::UndoOfFirstAttempt,
+        Self::LinesClearedAlone,
+        Self::CopiesLeft,
+    ];
 }
 
 #[cfg(feature = "testing")]
