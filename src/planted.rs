@@ -85,6 +85,10 @@ pub enum Bug {
     UndoOfFirstAttempt,
     /// A flattening leaves the copy of a page that its owner has rewritten in the meantime.
     CopiesLeft,
+    /// A database that is opened in the past goes on to the head.
+    PastFollowed,
+    /// A database that was opened in the past holds its state when it is closed.
+    ReaderStays,
 }
 
 #[cfg(feature = "testing")]
@@ -126,12 +130,14 @@ impl Bug {
     ];
 
     /// Those that need two of history's operations at once, or a lost answer: the simulation finds them.
-    pub const OF_HISTORY_AT_ONCE: [Self; 5] = [
+    pub const OF_HISTORY_AT_ONCE: [Self; 7] = [
         Self::LostToNobody,
         Self::SurveyTrusted,
         Self::FlattenedOnward,
         Self::ForkPassesDeletion,
         Self::PinsPassed,
+        Self::PastFollowed,
+        Self::ReaderStays,
     ];
 
     /// Those of them that take it many seeds.

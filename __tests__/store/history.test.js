@@ -117,6 +117,26 @@ onEachBackend((openStore) => {
     await owner.close();
   });
 
+  test('a reader of the past lets go of its state when it is closed', async () => {
+    const owner = await openWith('a', ['one']);
+    await store.setHistory('a', { keepAll: 0 });
+    const point = await owner.point();
+    const pins = async () => (await store.stat('a', { history: true })).history.pins;
+    const readers = [];
+    for (const _ of [1, 2]) readers.push(await store.openDatabase('a', { readOnly: true, at: point }));
+    expect(await pins()).toBe(2);
+    await owner.run("INSERT INTO notes VALUES ('two')");
+    await readers[0].close();
+    expect(await pins()).toBe(1);
+    expect(await texts(readers[1])).toEqual(['one']);
+    await readers[1].close();
+    expect(await pins()).toBe(0);
+    // Nor does one hold anything that could not be opened.
+    await expect(store.openDatabase('a', { readOnly: true, at: 'nothing' })).rejects.toThrow();
+    expect(await pins()).toBe(0);
+    await owner.close();
+  });
+
   test('a fork shares what it has not changed, and both go their own ways', async () => {
     const owner = await openWith('live', ['one']);
     const { generation, point } = await store.fork('live', 'trial');

@@ -1,6 +1,8 @@
 //! A caller with SQL: opens an actor's database, writes rows in transactions of one or several calls, reads
 //! them, closes it, opens it again, and knows what each read has to show.
 
+mod past;
+
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +47,9 @@ pub struct SqlClient {
     name: ActorId,
     databases: Databases,
     open: Option<Open>,
+    /// A state of the past, where there is history.
+    past: Option<past::Past>,
+    has_past: bool,
 }
 
 type Called<T> = Result<T, DatabaseError>;
@@ -81,11 +86,18 @@ impl SqlClient {
             name: name.clone(),
             databases,
             open: None,
+            past: None,
+            has_past: world.lock().has_past,
         }
     }
 
     pub async fn run(mut self, operations: u32) {
         for _ in 0..operations {
+            // The draw is left out where there is no history.
+            if self.has_past && self.draw.in_1000(250) {
+                self.look_back().await;
+                continue;
+            }
             match (self.open.take(), self.draw.below(100)) {
                 (None, _) => self.open().await,
                 (Some(open), 0..30) => self.write(open).await,
@@ -96,6 +108,9 @@ impl SqlClient {
             }
             let pause = self.draw.of(&[0, 0, 1, 10, 300]);
             self.env.sleep(Duration::from_millis(pause)).await;
+        }
+        if let Some(past) = self.past.take() {
+            self.close_past(past).await;
         }
         if let Some(open) = self.open.take() {
             self.close(open).await;

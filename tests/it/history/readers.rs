@@ -12,6 +12,7 @@ use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv};
 use batondb::types::{ActorId, Generation, HistoryPolicy, PageCount, PageNumber, Token, Txid};
 
+use super::world::Clock;
 use crate::support::{Place, commit, content, id, on_every_backend, start};
 
 on_every_backend!(
@@ -22,6 +23,7 @@ on_every_backend!(
     an_owner_that_commits_all_the_time_is_streamed,
     an_owner_that_commits_all_the_time_is_verified,
     an_owner_commits_while_another_handle_thins,
+    a_reader_that_was_killed_holds_its_state_for_a_minute,
     a_restore_comes_between_two_steps_of_a_flattening,
     a_fork_and_the_deletion_of_its_source_meet,
 );
@@ -56,6 +58,26 @@ async fn a_reader_keeps_its_point_while_another_handle_thins(place: Place) {
         matches!(gone, StoreError::NotRetained { oldest: Some(oldest), .. } if oldest == head),
         "{gone:?}"
     );
+}
+
+/// It does not renew its pin any more, and whoever thins the actor next removes it.
+async fn a_reader_that_was_killed_holds_its_state_for_a_minute(place: Place) {
+    let clock = Clock::at(1_000_000);
+    let engine = Engine::open(place.kv(), Arc::new(clock.clone())).await.unwrap();
+    let actor = id("a");
+    let generation = start(&engine, &actor).await.meta.generation;
+    let first = commit(&engine, &actor, generation, Txid(0), 1..=3, 1).await.unwrap();
+    engine.set_history(&actor, Some(Some(HistoryPolicy { keep_all_ms: 0, then: vec![] }))).await.unwrap();
+    engine.hold_for_reader(&actor, PointRef::Head, Token([9; 16])).await.unwrap();
+    commit(&engine, &actor, generation, first, 1..=3, 2).await.unwrap();
+    let mut held = Vec::new();
+    for ms in [0, 59_999, 1] {
+        clock.advance(ms);
+        engine.thin(&actor).await.unwrap();
+        let rows = engine.inspect(&actor).await.unwrap().unwrap();
+        held.push((rows.past.pins, rows.rows.superseded.rows));
+    }
+    assert_eq!(held, [(1, 3), (1, 3), (0, 0)]);
 }
 
 /// Also where no state of the store lasts as long as the export: its head is a point.

@@ -12,7 +12,8 @@ use crate::world::{Inner, OpId, What};
 type Verdict = Result<(), String>;
 
 impl Inner {
-    fn moments(&self, id: OpId) -> std::ops::RangeInclusive<u64> {
+    /// While an operation runs.
+    pub fn moments(&self, id: OpId) -> std::ops::RangeInclusive<u64> {
         self.ops[id].begun_at..=self.moment
     }
 

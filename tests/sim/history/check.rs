@@ -167,14 +167,16 @@ impl Inner {
     /// Pins of users end when a user says so, with the actor, or by themselves.
     fn check_who_let_go(&self, op: Option<OpId>, changes: &Changes) -> Result<(), String> {
         let soon = self.now_ms() + SKEW_MS_MAX;
-        for (actor, txid, pin) in changes.pins_gone.iter().filter(|(_, _, pin)| pin.holds_at(soon)) {
+        for (actor, txid, token, pin) in changes.pins_gone.iter().filter(|(_, _, _, pin)| pin.holds_at(soon))
+        {
             let may = op.is_some_and(|op| match self.ops[op].what {
                 What::Unpin | What::Delete => self.ops[op].actor == *actor,
                 _ => false,
             });
             let of_fork = matches!(pin.kind, PinKind::Fork(_));
+            let lets_go = self.tokens.get(token).is_some_and(|reader| self.ops[*reader].lets_go);
             ensure!(
-                may || of_fork,
+                may || of_fork || lets_go,
                 "operation {op:?} has removed the pin {pin:?} of {txid} of actor {actor}"
             );
         }
