@@ -120,7 +120,7 @@ impl SqlClient {
             let is_held = pins.keys().any(|(_, token)| world.tokens.get(token) == Some(&past.opened_by));
             let may_be = world.ops[id].faults > 0
                 || world.is_damaged(id)
-                || self.env.elapsed() - begun >= Duration::from_secs(5);
+                || self.env.elapsed().saturating_sub(begun) >= Duration::from_secs(5);
             match closed {
                 Err(error) => Err(format!("{error:?}")),
                 Ok(_) if is_held && !may_be => {
