@@ -95,6 +95,12 @@ pub enum Bug {
     LossUntold,
     /// What gathers above a failed commit is kept, and committed later.
     KeptAboveLoss,
+    /// A flattening leaves the copy of a page that its owner has rewritten in the meantime.
+    CopiesLeft,
+    /// A database that is opened in the past goes on to the head.
+    PastFollowed,
+    /// A database that was opened in the past holds its state when it is closed.
+    ReaderStays,
 }
 
 #[cfg(feature = "testing")]
@@ -145,17 +151,24 @@ impl Bug {
     ];
 
     /// Those that need two of history's operations at once, or a lost answer: the simulation finds them.
-    pub const OF_HISTORY_AT_ONCE: [Self; 5] = [
+    pub const OF_HISTORY_AT_ONCE: [Self; 7] = [
         Self::LostToNobody,
         Self::SurveyTrusted,
         Self::FlattenedOnward,
         Self::ForkPassesDeletion,
         Self::PinsPassed,
+        Self::PastFollowed,
+        Self::ReaderStays,
     ];
 
     /// Those of them that take it many seeds.
-    pub const RARE: [Self; 4] =
-        [Self::PartsForgotten, Self::LinesPassed, Self::UndoOfFirstAttempt, Self::LinesClearedAlone];
+    pub const RARE: [Self; 5] = [
+        Self::PartsForgotten,
+        Self::LinesPassed,
+        Self::UndoOfFirstAttempt,
+        Self::LinesClearedAlone,
+        Self::CopiesLeft,
+    ];
 }
 
 #[cfg(feature = "testing")]

@@ -115,7 +115,8 @@ export interface History {
   setHistory(actorId: string, policy?: HistoryPolicy | false): Promise<void>;
 
   /**
-   * Iterates over the states that are kept, newest first.
+   * Iterates over the states that are kept, newest first. Of an actor that was deleted these are the ones that a user
+   * has pinned, also once there is a new actor of that id; what only its forks show is not among them.
    *
    * @throws {BatonError} `ERR_NOT_FOUND`, `ERR_INVALID_ARG`, `ERR_UNAVAILABLE`, `ERR_CORRUPT`, `ERR_CLOSED`.
    */

@@ -240,10 +240,17 @@ export interface HistoryUsage {
   rows: number;
   /** The bytes of their keys and values. */
   bytes: number;
+  /** The bytes of the rows of the current states of the actors with history, as far as they are their own. */
+  ownBytes: number;
+  /**
+   * The bytes of the rows of other actors that their current states show: what flattening all of them would copy. What
+   * several forks share counts for each of them.
+   */
+  sharedBytes: number;
   /** When the oldest state was committed. */
   oldestTime?: Date;
   /** The actors whose past holds most: at most 10, the largest first. */
-  largest: { actorId: string; points: number; bytes: number }[];
+  largest: { actorId: string; points: number; bytes: number; sharedBytes: number }[];
 }
 
 /** The number and size of the rows of one kind. */

@@ -234,10 +234,10 @@ export declare class Store implements AsyncDisposable {
    * a file with {@link Store.importFrom} and do not change it, the export is identical byte for byte.
    *
    * A stream is written as fast as it accepts bytes, and then ended. If the export fails, the stream is destroyed or
-   * aborted. Some backends keep no older states (FoundationDB, memory). On these, a commit by the actor's owner during
-   * an export to a stream ends the export with `ERR_UNAVAILABLE`, unless everything fits in one read (4 MiB). An export
-   * to a file starts over instead. If the actor keeps history ({@link History}), a state is pinned and exported, whatever
-   * its owner commits.
+   * aborted. Some backends keep no older states (FoundationDB, memory). If the actor keeps history ({@link History}),
+   * its state is pinned there until it is read, whatever its owner commits. Without history, what fits in one read
+   * (4 MiB) is exported all the same; of more, a commit by the owner during an export to a stream ends the export with
+   * `ERR_UNAVAILABLE`, and an export to a file starts over, up to eight times.
    *
    * @param file The path of the file to write, as a string or a `file:` URL, or a stream. Until the file is complete
    * and on disk it has the suffix `.baton-partial`, and only this user can read it. If the process is killed, the next

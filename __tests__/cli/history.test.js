@@ -70,12 +70,17 @@ test('what the past holds is told of a store and of an actor', async () => {
   const told = await succeed(['stat', path, '--history']);
   expect(told).toMatch(/^history +2 of 3 actors, \d+ states, \d+ pins?$/m);
   expect(told).toMatch(/^held for it +\d+ rows beyond the current states, [\d.]+ (Ki)?B$/m);
+  expect(told).toMatch(
+    /^current states +[\d.]+ (Ki)?B as stored; forks show [\d.]+ (Ki)?B of other actors$/m,
+  );
+  expect(told).toMatch(/^ +trial: [\d.]+ (Ki)?B, 1 state, shows [\d.]+ (Ki)?B of others$/m);
   expect(told).toMatch(/^oldest state +\d{4}-/m);
   expect(told).toMatch(/^largest +a: [\d.]+ (Ki)?B, \d+ states$/m);
   const { history } = await jsonOf(['stat', path, '--history']);
   expect(history).toMatchObject({
     actors: 3,
     withHistory: 2,
+    sharedBytes: expect.any(Number),
     largest: [{ actorId: 'a' }, { actorId: 'trial' }],
   });
   expect((await jsonOf(['stat', path, '--history', '--prefix', 'tr'])).history).toMatchObject({

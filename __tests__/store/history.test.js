@@ -117,6 +117,26 @@ onEachBackend((openStore) => {
     await owner.close();
   });
 
+  test('a reader of the past lets go of its state when it is closed', async () => {
+    const owner = await openWith('a', ['one']);
+    await store.setHistory('a', { keepAll: 0 });
+    const point = await owner.point();
+    const pins = async () => (await store.stat('a', { history: true })).history.pins;
+    const readers = [];
+    for (const _ of [1, 2]) readers.push(await store.openDatabase('a', { readOnly: true, at: point }));
+    expect(await pins()).toBe(2);
+    await owner.run("INSERT INTO notes VALUES ('two')");
+    await readers[0].close();
+    expect(await pins()).toBe(1);
+    expect(await texts(readers[1])).toEqual(['one']);
+    await readers[1].close();
+    expect(await pins()).toBe(0);
+    // Nor does one hold anything that could not be opened.
+    await expect(store.openDatabase('a', { readOnly: true, at: 'nothing' })).rejects.toThrow();
+    expect(await pins()).toBe(0);
+    await owner.close();
+  });
+
   test('a fork shares what it has not changed, and both go their own ways', async () => {
     const owner = await openWith('live', ['one']);
     const { generation, point } = await store.fork('live', 'trial');
@@ -207,10 +227,12 @@ onEachBackend((openStore) => {
       pins: own.pins + fork.pins,
       rows: own.rows + fork.rows,
       bytes: own.bytes + fork.bytes,
+      ownBytes: own.ownBytes + fork.ownBytes,
+      sharedBytes: 0,
       oldestTime: own.oldestTime,
       largest: [
-        { actorId: 'a', points: own.points, bytes: own.bytes },
-        { actorId: 'trial', points: fork.points, bytes: fork.bytes },
+        { actorId: 'a', points: own.points, bytes: own.bytes, sharedBytes: 0 },
+        { actorId: 'trial', points: fork.points, bytes: fork.bytes, sharedBytes: 0 },
       ],
     });
     expect(seen.at(-1)).toMatchObject({ actors: 3, withHistory: 2 });
@@ -228,9 +250,54 @@ onEachBackend((openStore) => {
       pins: 0,
       rows: 0,
       bytes: 0,
+      ownBytes: 0,
+      sharedBytes: 0,
       largest: [],
     });
+
+    // What two forks share counts for each: flattening would copy it twice.
+    await store.fork('a', 'shares/one');
+    await store.fork('a', 'shares/two');
+    const sharing = await store.historyUsage({ prefix: 'shares/' });
+    const { sharedBytes } = (await store.stat('shares/one', { history: true })).history;
+    expect(sharedBytes).toBe(own.ownBytes);
+    expect(sharing).toMatchObject({ withHistory: 2, ownBytes: 0, sharedBytes: 2 * sharedBytes });
+    expect(sharing.largest.map((actor) => actor.sharedBytes)).toEqual([sharedBytes, sharedBytes]);
     await owner.close();
+  });
+
+  test('what only a fork shows of a deleted actor is nobody else’s business', async () => {
+    const owner = await openWith('a', ['one']);
+    const { point: first } = await store.pin('a', { name: 'mine' });
+    await owner.run("INSERT INTO notes VALUES ('two')");
+    const { point: second } = await store.fork('a', 'trial');
+    await store.delete('a');
+    const listed = async () => (await collect(store.points('a'))).map(({ point }) => point);
+    expect(await listed()).toEqual([first]);
+    const isGone = async () => {
+      for (const call of [
+        () => store.openDatabase('a', { readOnly: true, at: second }),
+        () => store.fork('a', 'another', { at: second }),
+        () => store.pin('a', { at: second }),
+        () => store.exportTo('a', join(directory, 'gone.sqlite'), { at: second }),
+      ]) {
+        await expect(call()).rejects.toMatchObject({ code: 'ERR_NOT_RETAINED', oldest: first });
+      }
+    };
+    await isGone();
+    // Nor under the new actor of that id, which may go back to what was pinned.
+    const again = await openWith('a', ['three']);
+    expect((await listed()).at(-1)).toBe(first);
+    expect(await listed()).not.toContain(second);
+    await isGone();
+    await expect(store.restore('a', { to: second })).rejects.toMatchObject({ code: 'ERR_NOT_RETAINED' });
+    await again.close();
+    await store.restore('a', { to: 'mine' });
+    const back = await store.openDatabase('a');
+    expect(await back.all('SELECT * FROM notes')).toEqual([{ text: 'one' }]);
+    const trial = await store.openDatabase('trial');
+    expect(await trial.all('SELECT * FROM notes')).toEqual([{ text: 'one' }, { text: 'two' }]);
+    await Promise.all([back.close(), trial.close()]);
   });
 
   test('what counts the past can be stopped, and refuses what it does not know', async () => {

@@ -101,19 +101,34 @@ async function ofHistory(store, prefix, progress, signal) {
  */
 function storeHistory(usage) {
   if (!usage) return [];
-  const { actors, withHistory, points, pins, rows, bytes, oldestTime, largest } = usage;
+  const { actors, withHistory, points, pins, rows, bytes, ownBytes, sharedBytes, oldestTime, largest } =
+    usage;
   return [
     [
       'history',
       `${count(withHistory)} of ${plural(actors, 'actor')}, ${plural(points, 'state')}, ${plural(pins, 'pin')}`,
     ],
     ['held for it', `${plural(rows, 'row')} beyond the current states, ${size(bytes)}`],
+    ...(withHistory > 0
+      ? [/** @type {[string, string]} */ (['current states', currentStates(ownBytes, sharedBytes)])]
+      : []),
     ...(oldestTime ? [/** @type {[string, string]} */ (['oldest state', oldestTime.toISOString()])] : []),
-    ...largest.map(({ actorId, points: states, bytes: held }, index) => {
-      const line = `${plain(actorId)}: ${size(held)}, ${plural(states, 'state')}`;
+    ...largest.map(({ actorId, points: states, bytes: held, sharedBytes: shared }, index) => {
+      const others = shared > 0 ? `, shows ${size(shared)} of others` : '';
+      const line = `${plain(actorId)}: ${size(held)}, ${plural(states, 'state')}${others}`;
       return /** @type {[string, string]} */ ([index === 0 ? 'largest' : '', line]);
     }),
   ];
+}
+
+/**
+ * Of the actors with history.
+ *
+ * @param {number} own
+ * @param {number} shared
+ */
+function currentStates(own, shared) {
+  return `${size(own)} as stored${shared > 0 ? `; forks show ${size(shared)} of other actors` : ''}`;
 }
 
 /**

@@ -42,7 +42,17 @@ async function stat(calls, id, { history, signal }) {
 async function historyUsage(calls, { prefix, signal, onProgress }) {
   const survey = await calls.call(async (native) => native.historySurvey(prefix), signal);
   /** @type {import('../../index.js').HistoryUsage} */
-  const usage = { actors: 0, withHistory: 0, points: 0, pins: 0, rows: 0, bytes: 0, largest: [] };
+  const usage = {
+    actors: 0,
+    withHistory: 0,
+    points: 0,
+    pins: 0,
+    rows: 0,
+    bytes: 0,
+    ownBytes: 0,
+    sharedBytes: 0,
+    largest: [],
+  };
   let rowsRead = 0;
   let bytesRead = 0;
   for (;;) {
@@ -61,16 +71,18 @@ async function historyUsage(calls, { prefix, signal, onProgress }) {
  * @param {string} actorId
  * @param {import('../../index.js').ActorHistory} history
  */
-function add(usage, actorId, { points, pins, rows, bytes, oldestTime }) {
+function add(usage, actorId, { points, pins, rows, bytes, ownBytes, sharedBytes, oldestTime }) {
   // What is left of a policy that is off is no history.
-  if (points === 0 && bytes === 0) return;
+  if (points === 0 && bytes === 0 && sharedBytes === 0) return;
   usage.withHistory += 1;
   usage.points += points;
   usage.pins += pins;
   usage.rows += rows;
   usage.bytes += bytes;
+  usage.ownBytes += ownBytes;
+  usage.sharedBytes += sharedBytes;
   if (oldestTime && !(usage.oldestTime && usage.oldestTime <= oldestTime)) usage.oldestTime = oldestTime;
-  usage.largest.push({ actorId, points, bytes });
+  usage.largest.push({ actorId, points, bytes, sharedBytes });
   usage.largest.sort((one, other) => other.bytes - one.bytes);
   usage.largest.length = Math.min(usage.largest.length, LARGEST);
 }

@@ -44,6 +44,9 @@ pub struct HeadHistory {
     pub time_ms: u64,
     /// Pages above this one have no row in any segment.
     pub rows_to: PageCount,
+    /// States up to this one are of an earlier life of the actor: only those that a user has pinned are its own
+    /// business still. The others are there for its forks.
+    pub born: Txid,
     /// Where its pages come from.
     pub lineage: Lineage,
 }
@@ -98,6 +101,11 @@ impl Head {
         self.history.as_ref().map_or(Txid::ZERO, |history| history.lineage.floor)
     }
 
+    /// The last txid of the actor's earlier lives.
+    pub fn born(&self) -> Txid {
+        self.history.as_ref().map_or(Txid::ZERO, |history| history.born)
+    }
+
     /// The actors of which it shows something, nearest first.
     pub fn ancestors(&self) -> Vec<ActorId> {
         let below = self.history.iter().flat_map(|history| &history.lineage.below);
@@ -131,10 +139,14 @@ const OFF: u8 = 2;
 
 impl Row for Head {
     const NAME: &'static str = "head";
-    const VERSION_MAX: u8 = 2;
+    const VERSION_MAX: u8 = 3;
 
     fn version(&self) -> u8 {
-        if self.history.is_some() { 2 } else { 1 }
+        match &self.history {
+            None => 1,
+            Some(history) if history.born == Txid::ZERO => 2,
+            Some(_) => 3,
+        }
     }
 
     fn write(&self, body: &mut Vec<u8>) {
@@ -166,6 +178,9 @@ impl Row for Head {
             body.push(flag(history.keeps, KEEPS) | flag(history.off, OFF));
             body.extend(history.time_ms.to_be_bytes());
             body.extend(history.rows_to.0.to_be_bytes());
+            if history.born > Txid::ZERO {
+                body.extend(history.born.0.to_be_bytes());
+            }
             lineage::write(&history.lineage, body);
         }
     }
@@ -217,6 +232,7 @@ fn read_history(body: &mut Reader<'_>) -> Result<HeadHistory, DecodeError> {
         off: flags & OFF != 0,
         time_ms: body.u64()?,
         rows_to: PageCount(body.u32()?),
+        born: if body.version() >= 3 { Txid(body.u64()?) } else { Txid::ZERO },
         lineage: lineage::read(body)?,
     })
 }
@@ -251,7 +267,9 @@ mod tests {
         fn a_head_comes_back_and_damage_does_not_pass(
             txid in 0..u64::MAX, size: u32, log2 in 9u8..=16, staged: Option<bool>, unswept: bool,
             untrimmed: Option<u32>, recent in 0..=8u64,
-            history in prop::option::of((any::<bool>(), any::<bool>(), any::<u64>(), any::<u32>(), lineages())),
+            history in prop::option::of((
+                (any::<bool>(), any::<bool>()), any::<u64>(), any::<u32>(), 0..3u64, lineages(),
+            )),
         ) {
             check_row(&Head {
                 txid: Txid(txid),
@@ -262,8 +280,9 @@ mod tests {
                 unswept,
                 untrimmed_above: untrimmed.map(PageCount),
                 recent: (0..recent).map(mark).collect(),
-                history: history.map(|(keeps, off, time_ms, rows_to, lineage)| {
-                    Box::new(HeadHistory { keeps, off, time_ms, rows_to: PageCount(rows_to), lineage })
+                history: history.map(|((keeps, off), time_ms, rows_to, born, lineage)| {
+                    let (rows_to, born) = (PageCount(rows_to), Txid(born));
+                    Box::new(HeadHistory { keeps, off, time_ms, rows_to, born, lineage })
                 }),
             });
         }

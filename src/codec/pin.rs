@@ -35,6 +35,11 @@ pub struct Pin {
 }
 
 impl Pin {
+    /// Whether its point is shown to whoever asks for it: that of a fork keeps what the fork alone may show.
+    pub fn shows(&self) -> bool {
+        !matches!(self.kind, PinKind::Fork(_))
+    }
+
     /// Whether it still keeps its point.
     pub fn holds_at(&self, now_ms: u64) -> bool {
         self.expires_at_ms == 0 || now_ms < self.expires_at_ms

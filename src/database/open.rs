@@ -1,26 +1,23 @@
 //! Opens databases, and holds what all databases of a store share.
 
-use std::sync::{Arc, Weak};
-use std::time::Duration;
-
-use futures::future::FutureExt;
+use std::sync::Arc;
 
 use crate::database::error::DatabaseError;
 use crate::database::interrupt::Interrupt;
 use crate::database::pages::cache::PageCache;
-use crate::database::pages::source::following::Reading;
 use crate::database::pages::source::{ReadPolicy, Source};
 use crate::database::schedule::handle::{Database, Settings};
 use crate::database::schedule::memory_budget::MemoryBudget;
 use crate::database::schedule::metrics::OpenDatabases;
 use crate::database::schedule::pool::Pool;
+use crate::database::schedule::reader::Reader;
 use crate::database::schedule::shared::{Opened, Shared};
 use crate::database::session::Session;
 use crate::database::stats::Counters;
 use crate::engine::{Engine, Outcome, Peek, PointRef, Preload};
 use crate::env::Env;
 use crate::metrics::{Family, Now};
-use crate::types::{ActorId, Meta, PageCount, PageNumber, Token, Txid};
+use crate::types::{ActorId, Meta, PageCount, PageNumber, Txid};
 
 /// How long after a start pages are recorded as hints for the next one.
 const LEARNING_MS: u64 = 10_000;
@@ -64,27 +61,6 @@ pub struct ReadOnlyOptions {
     pub transaction_timeout_ms: u64,
     /// Whether [`Database::call_here`] may wait for a store that is reached over a network.
     pub may_block: bool,
-}
-
-/// How often a reader of the past renews what keeps its point.
-const RENEWAL: Duration = Duration::from_secs(20);
-
-/// Keeps a point as long as somebody reads it.
-fn keep(shared: Arc<Shared>, actor: ActorId, (point, reader): (Txid, Token), held: Weak<()>) {
-    let env = Arc::clone(&shared.env);
-    let task = async move {
-        loop {
-            shared.env.sleep(RENEWAL).await;
-            if held.strong_count() == 0 {
-                // It ends by itself if this fails.
-                let _ = shared.engine.release_reader(&actor, point, reader).await;
-                return;
-            }
-            // If the store is away for a minute, the point may go; a read then says so.
-            let _ = shared.engine.hold_for_reader(&actor, PointRef::Txid(point), reader).await;
-        }
-    };
-    env.spawn(task.boxed());
 }
 
 /// Opens the databases of one store.
@@ -150,7 +126,7 @@ impl Databases {
         let shared = Arc::clone(&self.shared);
         let &DatabaseOptions { queue_max, transaction_timeout_ms, may_block, .. } = options;
         let settings = Settings { queue_max, transaction_timeout_ms, may_block };
-        Ok(Database::new(shared, opened, session, (interrupt, counters), settings))
+        Ok(Database::new(shared, opened, session, (interrupt, counters), (settings, None)))
     }
 
     /// Opens SQLite on a point of an actor's past for reading. The point is kept until the database is closed.
@@ -163,10 +139,9 @@ impl Databases {
         let shared = Arc::clone(&self.shared);
         let (engine, token) = (Arc::clone(&shared.engine), shared.env.token());
         let point = engine.hold_for_reader(actor, at, token).await?;
-        let held = Arc::new(());
-        keep(Arc::clone(&shared), actor.clone(), (point, token), Arc::downgrade(&held));
+        let reader = Reader::keep(&shared, actor, (point, token));
         let seen = engine.peek_at(actor, point, &[PageNumber::FIRST]).await?;
-        self.read(actor, seen, options, Some(Reading { point, _held: held }))
+        self.read(actor, seen, options, Some((point, reader)))
     }
 
     /// Opens SQLite on an actor's pages for reading, whoever owns the actor. Nothing is written, not even
@@ -185,7 +160,7 @@ impl Databases {
         actor: &ActorId,
         seen: Peek,
         options: &ReadOnlyOptions,
-        past: Option<Reading>,
+        past: Option<(Txid, Reader)>,
     ) -> Result<Arc<Database>, DatabaseError> {
         let shared = Arc::clone(&self.shared);
         let opened = Opened {
@@ -198,10 +173,11 @@ impl Databases {
         };
         let (interrupt, counters) = (Arc::new(Interrupt::default()), Arc::new(Counters::default()));
         let of_store = (Arc::clone(&shared.engine), Arc::clone(&shared.cache), Arc::clone(&counters));
-        let source = Source::following(of_store, actor.clone(), seen, (options.read_ahead, past));
+        let (point, reader) = past.unzip();
+        let source = Source::following(of_store, actor.clone(), seen, (options.read_ahead, point));
         let session = Session::open(source, Arc::clone(&interrupt))?;
         let &ReadOnlyOptions { queue_max, transaction_timeout_ms, may_block, .. } = options;
         let settings = Settings { queue_max, transaction_timeout_ms, may_block };
-        Ok(Database::new(shared, opened, session, (interrupt, counters), settings))
+        Ok(Database::new(shared, opened, session, (interrupt, counters), (settings, reader)))
     }
 }

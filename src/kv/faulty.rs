@@ -41,6 +41,9 @@ pub enum Fault {
     DelayAfter(Duration),
     /// The operation begins once [`FaultyKv::release`] is called.
     HoldBefore,
+    /// The transaction function runs, and its writes wait until [`FaultyKv::release`] is called. A read waits before
+    /// it begins. Only for a backend on which others commit meanwhile.
+    HoldWrites,
 }
 
 /// Which operation is about to run.
@@ -61,9 +64,21 @@ pub struct FaultyKv {
     env: Arc<dyn Env>,
     script: Box<Script>,
     operations: AtomicU64,
+    holds: Arc<Holds>,
+}
+
+/// What is held.
+struct Holds {
     /// How many operations were held so far.
     held: watch::Sender<u64>,
     released: Semaphore,
+}
+
+impl Holds {
+    async fn wait(&self) {
+        self.held.send_modify(|held| *held += 1);
+        self.released.acquire().await.expect("the semaphore is never closed").forget();
+    }
 }
 
 impl FaultyKv {
@@ -78,20 +93,19 @@ impl FaultyKv {
             env,
             script: Box::new(script),
             operations: AtomicU64::new(0),
-            held: watch::Sender::new(0),
-            released: Semaphore::new(0),
+            holds: Arc::new(Holds { held: watch::Sender::new(0), released: Semaphore::new(0) }),
         }
     }
 
     /// Waits until `count` operations were held, now or before.
     pub async fn held(&self, count: u64) {
-        let mut held = self.held.subscribe();
+        let mut held = self.holds.held.subscribe();
         held.wait_for(|held| *held >= count).await.expect("this backend owns the other end");
     }
 
     /// Lets one held operation begin.
     pub fn release(&self) {
-        self.released.add_permits(1);
+        self.holds.released.add_permits(1);
     }
 
     /// How many operations have begun.
@@ -114,8 +128,7 @@ impl FaultyKv {
                 Ok(None)
             }
             Some(Fault::HoldBefore) => {
-                self.held.send_modify(|held| *held += 1);
-                self.released.acquire().await.expect("the semaphore is never closed").forget();
+                self.holds.wait().await;
                 Ok(None)
             }
             other => Ok(other),
@@ -131,6 +144,20 @@ impl TransactionRunner for WithoutWrites {
         async move {
             self.0.run(view).await;
             Mutations::new()
+        }
+        .boxed()
+    }
+}
+
+/// Runs a transaction function and holds its writes.
+struct HeldWrites(Arc<dyn TransactionRunner>, Arc<Holds>);
+
+impl TransactionRunner for HeldWrites {
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Mutations> {
+        async move {
+            let mutations = self.0.run(view).await;
+            self.1.wait().await;
+            mutations
         }
         .boxed()
     }
@@ -173,6 +200,9 @@ impl Kv for FaultyKv {
                     self.inner.run(body).await?;
                     Err(lost())
                 }
+                Some(Fault::HoldWrites) => {
+                    self.inner.run(Arc::new(HeldWrites(body, Arc::clone(&self.holds)))).await
+                }
                 Some(Fault::DelayAfter(pause)) => {
                     let answer = self.inner.run(body).await;
                     self.env.sleep(pause).await;
@@ -194,6 +224,9 @@ impl Kv for FaultyKv {
     fn read(&self, body: Arc<dyn ReadRunner>) -> BoxFuture<'_, Result<(), KvError>> {
         async move {
             let fault = self.begin(false).await?;
+            if fault == Some(Fault::HoldWrites) {
+                self.holds.wait().await;
+            }
             let answer = self.inner.read(body).await;
             if let Some(Fault::DelayAfter(pause)) = fault {
                 self.env.sleep(pause).await;

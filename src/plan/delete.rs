@@ -84,11 +84,11 @@ fn emptied(head: &Head) -> Head {
 
 /// The head of an actor of which others still show states. Its next life begins above all of its rows.
 fn hidden(head: &Head) -> Head {
-    let lineage = Lineage { floor: Txid(head.next_txid.0 - 1), ..Lineage::default() };
-    let history = head
-        .history
-        .clone()
-        .map(|history| Box::new(HeadHistory { off: false, rows_to: PageCount(0), lineage, ..*history }));
+    let born = Txid(head.next_txid.0 - 1);
+    let lineage = Lineage { floor: born, ..Lineage::default() };
+    let history = head.history.clone().map(|history| {
+        Box::new(HeadHistory { off: false, rows_to: PageCount(0), born, lineage, ..*history })
+    });
     Head { size_pages: PageCount(0), history, ..head.clone() }
 }
 

@@ -1,14 +1,16 @@
 //! How much of what is stored for an actor is its history.
 
+use std::collections::BTreeSet;
+
 use super::audit::RowCount;
 use super::shown::Shown;
-use crate::codec::{self, ActorKeys, DecodeError, Head, Place, Point};
+use crate::codec::{self, ActorKeys, DecodeError, Head, Pin, Place, Point};
 use crate::types::{ActorId, Txid};
 
 /// What an actor's history holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HistoryUsage {
-    /// The states that are kept, the current one included.
+    /// The states that are kept, the current one included. What only forks hold of an actor that was deleted is none.
     pub points: u64,
     /// The oldest of them, and its time in milliseconds since 1970-01-01 UTC.
     pub oldest: Option<(Txid, u64)>,
@@ -32,6 +34,9 @@ pub struct HistoryTally {
     keys: ActorKeys,
     shown: Shown,
     head: Head,
+    /// The states of earlier lives, with their times, and those that pins show.
+    earlier: Vec<(Txid, u64)>,
+    pinned: BTreeSet<Txid>,
     usage: HistoryUsage,
 }
 
@@ -44,6 +49,8 @@ impl HistoryTally {
             keys: ActorKeys::new(actor),
             shown: Shown::default(),
             head: Head::empty(),
+            earlier: Vec::new(),
+            pinned: BTreeSet::new(),
             usage,
         }
     }
@@ -69,15 +76,20 @@ impl HistoryTally {
             Place::Point(txid) => {
                 usage.held.add(key, value);
                 let point: Point = codec::decode(key, value)?;
-                if !point.dropped {
+                if !point.dropped && txid <= head.born() {
+                    self.earlier.push((txid, point.time_ms));
+                } else if !point.dropped {
                     usage.points += 1;
                     // The newest comes first.
                     usage.oldest = Some((txid, point.time_ms));
                 }
             }
-            Place::Pin(..) => {
+            Place::Pin(txid, _) => {
                 usage.held.add(key, value);
                 usage.pins += 1;
+                if txid <= head.born() && codec::decode::<Pin>(key, value)?.shows() {
+                    self.pinned.insert(txid);
+                }
             }
             Place::Page(..) | Place::Stage(..) | Place::History | Place::Line(_) => {
                 usage.held.add(key, value);
@@ -95,7 +107,13 @@ impl HistoryTally {
     }
 
     /// The result.
-    pub fn usage(&self) -> &HistoryUsage {
-        &self.usage
+    pub fn usage(&self) -> HistoryUsage {
+        let mut usage = self.usage.clone();
+        // Newest first, too, and older than the others.
+        for (txid, time_ms) in self.earlier.iter().filter(|(txid, _)| self.pinned.contains(txid)) {
+            usage.points += 1;
+            usage.oldest = Some((*txid, *time_ms));
+        }
+        usage
     }
 }

@@ -16,6 +16,8 @@ fn past(bug: Bug, seed: u64) -> PastSetting {
         Bug::ForkPassesDeletion => PastSetting::of(seed, [Forks, Deletions]),
         Bug::FlattenedOnward => PastSetting::of(seed, [Restores, Flattening]),
         Bug::LinesPassed | Bug::UndoOfFirstAttempt => PastSetting::of(seed, [Restores, Thinning]),
+        // Of actors that keep nothing.
+        Bug::CopiesLeft => PastSetting { policy: None, ..PastSetting::of(seed, [Forks, Flattening]) },
         Bug::PinsPassed => PastSetting::of(seed, [Pins, Thinning]),
         _ if Bug::ALL.contains(&bug) || Bug::OF_DEFERRED.contains(&bug) => PastSetting::default(),
         _ => PastSetting::some(seed),

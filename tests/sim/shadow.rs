@@ -50,7 +50,7 @@ pub struct Changes {
     /// The actors of which a line came, went or changed.
     pub lines: BTreeSet<usize>,
     pub pins_set: Vec<(usize, u64, [u8; 16])>,
-    pub pins_gone: Vec<(usize, u64, Pin)>,
+    pub pins_gone: Vec<(usize, u64, [u8; 16], Pin)>,
 }
 
 impl Rows {
@@ -190,7 +190,7 @@ impl Shadow {
             }
             Kind::Pin(txid, token) => {
                 let pin = rows.past.pins.remove(&(txid, token));
-                changes.pins_gone.extend(pin.map(|pin| (actor, txid, pin)));
+                changes.pins_gone.extend(pin.map(|pin| (actor, txid, token, pin)));
             }
             Kind::Line(begin) => {
                 rows.past.lines.remove(&begin);

@@ -2,6 +2,7 @@
 //! them, closes it, opens it again, and knows what each read has to show.
 
 mod deferred;
+mod past;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -50,6 +51,9 @@ pub struct SqlClient {
     /// How many of a thousand openings are deferred.
     deferred: u64,
     open: Option<Open>,
+    /// A state of the past, where there is history.
+    past: Option<past::Past>,
+    has_past: bool,
 }
 
 type Called<T> = Result<T, DatabaseError>;
@@ -88,11 +92,18 @@ impl SqlClient {
             databases,
             deferred,
             open: None,
+            past: None,
+            has_past: world.lock().has_past,
         }
     }
 
     pub async fn run(mut self, operations: u32) {
         for _ in 0..operations {
+            // The draw is left out where there is no history.
+            if self.has_past && self.draw.in_1000(250) {
+                self.look_back().await;
+                continue;
+            }
             match (self.open.take(), self.draw.below(100)) {
                 (None, _) => self.open().await,
                 (Some(open), 0..80) if open.is_deferred => self.stream(open).await,
@@ -104,6 +115,9 @@ impl SqlClient {
             }
             let pause = self.draw.of(&[0, 0, 1, 10, 300]);
             self.env.sleep(Duration::from_millis(pause)).await;
+        }
+        if let Some(past) = self.past.take() {
+            self.close_past(past).await;
         }
         if let Some(open) = self.open.take() {
             self.close(open).await;

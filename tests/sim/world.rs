@@ -116,6 +116,8 @@ pub struct Op {
     pub pinned: BTreeSet<u64>,
     /// How many pins it has removed.
     pub unpinned: usize,
+    /// Of a reader: it does not need its pin any more.
+    pub lets_go: bool,
     /// Backend operations that failed, and those among them whose outcome is unknown.
     pub faults: u32,
     pub unknown: u32,
@@ -260,6 +262,7 @@ impl World {
             head_before: 0,
             pinned: BTreeSet::new(),
             unpinned: 0,
+            lets_go: false,
             faults: 0,
             unknown: 0,
             damage,

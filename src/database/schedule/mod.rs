@@ -6,4 +6,5 @@ pub(crate) mod memory_budget;
 pub(crate) mod metrics;
 pub(crate) mod pool;
 pub(crate) mod queue;
+pub(crate) mod reader;
 pub(crate) mod shared;

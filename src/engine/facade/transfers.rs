@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use crate::engine::error::StoreError;
-use crate::engine::history::PointRef;
 use crate::engine::runtime::metrics;
 use crate::engine::transfer::copy::{self, Copying};
 use crate::engine::transfer::receive::Receiving;
 use crate::engine::transfer::send::Sending;
 use crate::engine::transfer::v1::{self, V1Begun};
-use crate::engine::transfer::{export, export_point, import};
+use crate::engine::transfer::{export, import};
 use crate::types::{ActorId, Meta};
 
 use super::Engine;
@@ -22,24 +21,15 @@ impl Engine {
     }
 
     /// Writes an actor's database to a file, completely or not at all. On a backend that keeps states for a
-    /// limited time, it starts again when the head moves. If that happens each time, it fails as unavailable,
-    /// unless the actor keeps history: then a point is exported.
+    /// limited time, a point is exported if the actor keeps history. Otherwise it starts again when the head moves; if
+    /// that happens each time, it fails as unavailable.
     pub async fn export_to(&self, actor: &ActorId, file: &Path) -> Result<Meta, StoreError> {
-        metrics::exporting(&self.core, self.export(actor, file, true).await)
+        metrics::exporting(&self.core, export::export_to(&self.core, actor, file, true).await)
     }
 
     /// Like [`export_to`](Self::export_to), to a new file; an existing file is refused.
     pub async fn export_to_new(&self, actor: &ActorId, file: &Path) -> Result<Meta, StoreError> {
-        metrics::exporting(&self.core, self.export(actor, file, false).await)
-    }
-
-    async fn export(&self, actor: &ActorId, file: &Path, replaces: bool) -> Result<Meta, StoreError> {
-        let exported = export::export_to(&self.core, actor, file, replaces).await;
-        let has_failed = matches!(exported, Err(StoreError::Unavailable(_)));
-        if has_failed && export::is_better_kept(&self.core, actor).await? {
-            return export_point::export_point(&self.core, actor, PointRef::Head, file, replaces).await;
-        }
-        exported
+        metrics::exporting(&self.core, export::export_to(&self.core, actor, file, false).await)
     }
 
     /// Like [`import_from`](Self::import_from), from bytes that come in pieces.

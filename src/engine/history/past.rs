@@ -37,7 +37,8 @@ pub(crate) async fn at_point(
         return Err(StoreError::NotFound { actor: actor.id.clone() }.into());
     };
     let point = rows::point(view, actor, txid, Isolation::Snapshot).await?;
-    let Some(point) = point.filter(|_| head.keeps()) else {
+    let shown = head.keeps() && resolve::is_shown(view, actor, &head, txid).await?;
+    let Some(point) = point.filter(|_| shown) else {
         let wanted = format!("{:016x}", txid.0);
         return Err(resolve::not_retained(view, actor, &head, wanted).await?);
     };

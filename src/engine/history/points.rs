@@ -1,6 +1,6 @@
 //! Lists points, and finds the one of a time or a name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
@@ -55,13 +55,18 @@ impl ReadFn for Chunk {
             let more = (points.len() == *rows_max).then_some(*oldest);
             let range = actor.keys.pins(*oldest, *newest);
             let mut names: BTreeMap<Txid, Vec<String>> = BTreeMap::new();
-            for (txid, _, pin) in rows::pins(view, actor, range, Isolation::Snapshot).await? {
+            let pins = rows::pins(view, actor, range, Isolation::Snapshot).await?;
+            let shown = pins.iter().filter(|(_, _, pin)| pin.shows()).map(|(txid, _, _)| *txid);
+            let shown: BTreeSet<Txid> = shown.collect();
+            for (txid, _, pin) in pins {
                 if pin.holds_at(*now_ms) && !pin.name.is_empty() {
                     names.entry(txid).or_default().push(pin.name);
                 }
             }
             // One that is being dropped cannot be read any more.
             let points = points.into_iter().filter(|(_, point)| !point.dropped);
+            // What only forks hold of an earlier life is theirs.
+            let points = points.filter(|(txid, _)| *txid > head.born() || shown.contains(txid));
             let points =
                 points.map(|(txid, point)| info(txid, &point, names.remove(&txid).unwrap_or_default()));
             Ok((points.collect(), more))

@@ -1,8 +1,13 @@
 //! Which point is meant: by its txid, a time or a name.
+//!
+//! What is left of an earlier life of an actor is shown if somebody has pinned it. What only its forks hold is nobody
+//! else's business: its owner has deleted it.
+
+use std::collections::BTreeSet;
 
 use crate::codec::{Head, Point};
 use crate::engine::error::{Failure, StoreError};
-use crate::engine::retention::rows::{all_pins, oldest, point, points};
+use crate::engine::retention::rows::{all_pins, oldest, pins, point, points};
 use crate::engine::runtime::actor::Actor;
 use crate::kv::{Isolation, View};
 use crate::types::Txid;
@@ -60,7 +65,39 @@ async fn last_before(
             Some((txid, _)) => high = txid.0 - 1,
         }
     }
-    Ok(last)
+    match last {
+        Some(txid) if txid <= head.born() => Ok(shown_of_earlier_lives(view, actor, txid).await?.pop()),
+        last => Ok(last),
+    }
+}
+
+/// The points of earlier lives, up to this one, that are shown, the oldest first.
+async fn shown_of_earlier_lives(view: &dyn View, actor: &Actor, to: Txid) -> Result<Vec<Txid>, Failure> {
+    let pins = pins(view, actor, actor.keys.pins(Txid::ZERO, to), Isolation::Snapshot).await?;
+    let pinned: BTreeSet<Txid> =
+        pins.into_iter().filter(|(_, _, pin)| pin.shows()).map(|(txid, _, _)| txid).collect();
+    let mut shown = Vec::new();
+    for txid in pinned {
+        // A pin that has expired may be all that is left.
+        if point(view, actor, txid, Isolation::Snapshot).await?.is_some() {
+            shown.push(txid);
+        }
+    }
+    Ok(shown)
+}
+
+/// Whether a point that is stored is shown.
+pub(super) async fn is_shown(
+    view: &dyn View,
+    actor: &Actor,
+    head: &Head,
+    txid: Txid,
+) -> Result<bool, Failure> {
+    if txid > head.born() {
+        return Ok(true);
+    }
+    let pins = pins(view, actor, actor.keys.pins(txid, txid), Isolation::Snapshot).await?;
+    Ok(pins.iter().any(|(_, _, pin)| pin.shows()))
 }
 
 /// The error for a state that is not kept.
@@ -71,7 +108,16 @@ pub(super) async fn not_retained(
     wanted: String,
 ) -> Result<Failure, Failure> {
     let newest = if head.keeps() { head.txid } else { Txid::ZERO };
-    let mut found = oldest(view, actor, (Txid::ZERO, newest)).await?;
+    let born = head.born();
+    let earlier = if born > Txid::ZERO && head.keeps() {
+        shown_of_earlier_lives(view, actor, born).await?
+    } else {
+        Vec::new()
+    };
+    if let Some(oldest) = earlier.first().copied() {
+        return Ok(StoreError::NotRetained { actor: actor.id.clone(), wanted, oldest: Some(oldest) }.into());
+    }
+    let mut found = oldest(view, actor, (born, newest)).await?;
     while let Some((dropped, _)) = found.as_ref().filter(|(_, point)| point.dropped) {
         found = oldest(view, actor, (*dropped, newest)).await?;
     }
@@ -89,7 +135,7 @@ pub(super) async fn kept_point(
 ) -> Result<Point, Failure> {
     let found = if head.keeps() { point(view, actor, txid, Isolation::Serializable).await? } else { None };
     match found {
-        Some(point) => Ok(point),
-        None => Err(not_retained(view, actor, head, format!("{:016x}", txid.0)).await?),
+        Some(point) if is_shown(view, actor, head, txid).await? => Ok(point),
+        _ => Err(not_retained(view, actor, head, format!("{:016x}", txid.0)).await?),
     }
 }

@@ -72,7 +72,7 @@ impl UsageWalk {
     /// The result.
     pub(crate) fn finish(self) -> HistoryUsage {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        counted.tally.usage().clone()
+        counted.tally.usage()
     }
 }
 

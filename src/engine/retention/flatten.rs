@@ -34,6 +34,8 @@ struct Step {
     which: Which,
     /// The first page that is still to be copied.
     next: Option<PageNumber>,
+    /// What the step before has copied.
+    copied: Vec<PageNumber>,
 }
 
 /// Which line.
@@ -49,12 +51,19 @@ enum Which {
 }
 
 enum Progress {
-    /// The pages before this one are copied, into the line that begins with this txid, with these rows.
-    To(PageNumber, Txid, Rows),
+    /// The pages before this one are copied, into the line that begins with this txid.
+    To(PageNumber, Txid, Copies),
     /// The line stands by itself. These actors are let go.
     Done(Vec<ActorId>),
     /// It stood by itself already.
     Nothing,
+}
+
+/// What a step has copied.
+#[derive(Debug, Default)]
+struct Copies {
+    pages: Vec<PageNumber>,
+    rows: Rows,
 }
 
 /// What a flattening has come to.
@@ -139,39 +148,63 @@ impl Step {
         })
         .await?;
         let shown = (line.floor, oldest.unwrap_or(head.txid));
-        let needed = try_join_all(rows.iter().map(|(page, _)| self.is_needed(view, *page, shown)));
-        let needed = needed.await?;
-        let mut copied = Rows::default();
-        let mut pages = Vec::new();
-        for ((page, value), _) in rows.into_iter().zip(needed).filter(|(_, needed)| *needed) {
+        let written = try_join_all(rows.iter().map(|(page, _)| self.has_version(view, *page, shown))).await?;
+        let (mut copies, mut passed) = (Copies::default(), self.copied.clone());
+        for ((page, value), written) in rows.into_iter().zip(written) {
+            // A state of the line shows the copy, unless the page has a version of its own at or below the oldest one.
+            if written {
+                passed.push(page);
+                continue;
+            }
             let key = actor.keys.page(page, begin);
-            copied = copied.and_row(key.len() + value.len());
+            copies.rows = copies.rows.and_row(key.len() + value.len());
             mutations.put_guarded(key, value);
-            pages.push(page);
+            copies.pages.push(page);
         }
+        self.clear_superseded(view, &passed, (begin, &head), &mut mutations).await?;
         if let Some(oldest) = oldest {
-            self.name_copies(view, oldest, (run, pages), &mut mutations).await?;
+            self.name_copies(view, oldest, (run, &copies.pages), &mut mutations).await?;
         }
         let next = run.last.next().unwrap_or(PageNumber::LAST);
-        Ok(Decision::write(mutations, Progress::To(next, begin, copied)))
+        Ok(Decision::write(mutations, Progress::To(next, begin, copies)))
     }
 
-    /// Whether a state of the line shows the copy: not if the page has a version of its own above the line's
-    /// floor, at or below the oldest state.
-    async fn is_needed(
+    /// Whether a page has a version of the actor's own above `from`, and at or below `to`.
+    async fn has_version(
         &self,
         view: &dyn View,
         page: PageNumber,
-        (floor, oldest): (Txid, Txid),
+        (from, to): (Txid, Txid),
     ) -> Result<bool, Failure> {
         let mut written = false;
         let mut visit = |_: &[u8], _: &[u8]| {
             written = true;
             ControlFlow::Break(())
         };
-        let range = self.actor.keys.page_between(page, floor, oldest);
+        let range = self.actor.keys.page_between(page, from, to);
         view.scan(Scan::snapshot(range).rows(1), &mut visit).await?;
-        Ok(!written)
+        Ok(written)
+    }
+
+    /// Clears the copies of pages that an owner without history has rewritten in the meantime. Its commit has cleared
+    /// what it found, but the copy may have come just after it: neither conflicts with the other, so that an owner who
+    /// commits all the time holds nobody up. Where states are kept, their oldest one shows the copy.
+    async fn clear_superseded(
+        &self,
+        view: &dyn View,
+        pages: &[PageNumber],
+        (begin, head): (Txid, &Head),
+        mutations: &mut Mutations,
+    ) -> Result<(), Failure> {
+        if head.keeps() || planted::has(Bug::CopiesLeft) {
+            return Ok(());
+        }
+        let newer = (begin, head.txid);
+        let rewritten = try_join_all(pages.iter().map(|page| self.has_version(view, *page, newer))).await?;
+        for (page, _) in pages.iter().zip(rewritten).filter(|(_, rewritten)| *rewritten) {
+            mutations.delete_guarded(self.actor.keys.page(*page, begin));
+        }
+        Ok(())
     }
 
     /// Has the oldest point of the line name the copies, so that they are cleared when it is dropped: all pages of the
@@ -181,13 +214,13 @@ impl Step {
         &self,
         view: &dyn View,
         oldest: Txid,
-        (run, copied): (PageRange, Vec<PageNumber>),
+        (run, copied): (PageRange, &[PageNumber]),
         mutations: &mut Mutations,
     ) -> Result<(), Failure> {
         let key = self.actor.keys.point(oldest);
         let point: Option<Point> = self.actor.row(view, key.clone(), Isolation::Serializable).await?;
         if let Some(mut point) = point {
-            let named = if point.dropped { PageRange::gather(copied) } else { vec![run] };
+            let named = if point.dropped { PageRange::gather(copied.iter().copied()) } else { vec![run] };
             point.runs = runs::union(point.runs.iter().copied().chain(named));
             put_row(mutations, key, &point);
         }
@@ -217,6 +250,7 @@ impl Step {
             if head.keeps() {
                 self.actor.put_head(&mut mutations, &head);
             } else {
+                self.clear_superseded(view, &self.copied, (*begin, &head), &mut mutations).await?;
                 // Without points, nobody shows an earlier line any more.
                 let settled = plan::settled(&head, off);
                 self.actor.put_head(&mut mutations, &settled);
@@ -243,14 +277,15 @@ pub(crate) async fn flatten(
     goes_on: impl Fn() -> bool,
 ) -> Result<Flattened, StoreError> {
     let (mut which, mut next) = (at.map_or(Which::Head, Which::Of), Some(PageNumber::FIRST));
-    let mut flattened = Flattened::default();
+    let (mut flattened, mut copied) = (Flattened::default(), Vec::new());
     while goes_on() {
-        let step = Step { actor: actor.clone(), limits: core.limits, which, next };
+        let step = Step { actor: actor.clone(), limits: core.limits, which, next, copied };
         match core.decide(&Arc::new(step)).await? {
-            Progress::To(page, begin, Rows { pages, bytes }) => {
+            Progress::To(page, begin, copies) => {
+                let Rows { pages, bytes } = copies.rows;
                 core.metrics.history.flatten_copied(pages, bytes);
-                flattened.copied = flattened.copied.plus(Rows { pages, bytes });
-                (which, next) = (Which::Begun(begin), Some(page));
+                flattened.copied = flattened.copied.plus(copies.rows);
+                (which, next, copied) = (Which::Begun(begin), Some(page), copies.pages);
             }
             Progress::Done(released) => {
                 (flattened.is_new, flattened.released) = (true, released);

@@ -1,10 +1,10 @@
 //! exportTo: writes the pages of one committed head to a plain SQLite file.
 //!
-//! The file appears under its name only when it is complete and on disk. Memory holds one page at a time.
+//! The file appears under its name only when it is complete and on disk. If the backend keeps a state as long as it is
+//! read, memory holds one page at a time; on the others, pieces are read as for a copy.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,45 +15,43 @@ use crate::codec::Head;
 use crate::engine::error::{Failure, StoreError};
 use crate::engine::read::at::At;
 use crate::engine::read::rows::{Stored, decode_page, walk};
-use crate::engine::read::slices::{BEGINNINGS_MAX, SliceSize, moved_too_often, read_slice};
+use crate::engine::read::slices::{BEGINNINGS_MAX, moved_too_often};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::blocking::blocking;
 use crate::engine::runtime::core::Core;
-use crate::engine::runtime::retry::Retry;
 use crate::kv::{Identity, Isolation, Limits, ReadFn, View};
 use crate::plan;
-use crate::types::{ActorId, Meta, PageCount, PageNumber, PageRange, Txid, runs};
+use crate::types::{ActorId, Meta, PageNumber, PageRange, runs};
 
+use super::copy::piece::{Next, Part, Piece};
+use super::copy::reading::Reading;
 use super::import::refuse_sidecars;
 use super::partial::{Partial, refuse_present};
 
-/// One slice of an export.
+/// An export in one read.
 struct Export {
     actor: Actor,
-    size: SliceSize,
     limits: Limits,
     target: SharedTarget,
 }
 
-/// Taken out while an execution writes to it. A read that had to end early (its state was too old) leaves it
-/// as it is. The next execution continues from there if the head is still the same.
+/// Taken out while an execution writes to it. The next one begins again.
 type SharedTarget = Arc<Mutex<Option<Target>>>;
 
 impl ReadFn for Export {
-    type Output = ControlFlow<Meta>;
+    type Output = Meta;
     type Error = Failure;
 
-    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Meta, Failure>> {
         async move {
             let (fence, head) = self.actor.fence_and_head(view, Isolation::Snapshot).await?;
             let fence =
                 plan::check_readable(fence.as_ref()).map_err(|refusal| self.actor.refused(refusal))?;
             let mut target = take(&self.target);
             let written = self.write(view, &head, &mut target).await;
-            let done = target.next.is_none_or(|next| !head.size_pages.contains(next));
             *self.target.lock().unwrap_or_else(PoisonError::into_inner) = Some(target);
             written?;
-            Ok(if done { ControlFlow::Break(plan::meta(fence, &head)) } else { ControlFlow::Continue(()) })
+            Ok(plan::meta(fence, &head))
         }
         .boxed()
     }
@@ -65,32 +63,20 @@ fn take(target: &SharedTarget) -> Target {
 }
 
 impl Export {
-    /// Writes a slice at the end of the file.
     async fn write(&self, view: &dyn View, head: &Head, target: &mut Target) -> Result<(), Failure> {
-        target.begin(head).map_err(|error| target.failed(&error))?;
-        if target.beginnings > BEGINNINGS_MAX {
-            return Err(moved_too_often(&self.actor.id).into());
-        }
-        let left = target.next.map(|first| PageRange { first, last: PageNumber::LAST });
-        let left = runs::first_pages(left.as_slice(), head.size_pages, u64::MAX);
-        let slice = self.size.first_of(&left, head.page_size);
-        let Some(run) = slice.first() else { return Ok(()) };
+        target.begin_again()?;
+        let all = [PageRange { first: PageNumber::FIRST, last: PageNumber::LAST }];
+        let all = runs::first_pages(&all, head.size_pages, u64::MAX);
+        let Some(run) = all.first() else { return Ok(()) };
         let mut page_bytes = vec![0; head.page_size.bytes()];
         walk(view, &self.actor, *run, &At::head(head, &self.limits), |stored| {
-            let last = match stored {
-                Stored::Never(gap) => {
-                    let zeros = u64::from(gap.count()) * head.page_size.bytes() as u64;
-                    io::copy(&mut io::repeat(0).take(zeros), &mut target.file)
-                        .map_err(|error| target.failed(&error))?;
-                    gap.last
-                }
+            match stored {
+                Stored::Never(gap) => target.write_zeros(gap, head.page_size.bytes())?,
                 Stored::Row { page, txid, key, value } => {
                     decode_page(&self.actor, (page, txid), (key, value), head.page_size, &mut page_bytes)?;
-                    target.file.write_all(&page_bytes).map_err(|error| target.failed(&error))?;
-                    page
+                    target.write(&page_bytes)?;
                 }
-            };
-            target.next = last.next();
+            }
             Ok(())
         })
         .await
@@ -100,77 +86,46 @@ impl Export {
 /// The file being written.
 pub(super) struct Target {
     // Closed before the file is removed, if it is: not every system can remove open files.
-    pub(super) file: BufWriter<File>,
+    file: BufWriter<File>,
     partial: Partial,
-    /// Txid and size of the head whose pages are in the file so far: an actor that was deleted and created
-    /// again may have the same txid, but no pages.
-    head: Option<(Txid, PageCount)>,
-    /// How many times it was started, each at another head.
-    beginnings: u32,
-    /// The page to write next; none when the last possible one was written.
-    next: Option<PageNumber>,
 }
 
 impl Target {
     pub(super) fn create(path: &Path) -> Result<Self, StoreError> {
         let (partial, file) = Partial::create(path)?;
-        Ok(Self {
-            partial,
-            file: BufWriter::with_capacity(1 << 20, file),
-            head: None,
-            beginnings: 0,
-            next: Some(PageNumber::FIRST),
+        Ok(Self { partial, file: BufWriter::with_capacity(1 << 20, file) })
+    }
+
+    /// What was written so far does not count.
+    fn begin_again(&mut self) -> Result<(), StoreError> {
+        let emptied = self.file.rewind().and_then(|()| self.file.get_mut().set_len(0));
+        emptied.map_err(|error| self.partial.failed(&error))
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.file.write_all(bytes).map_err(|error| self.partial.failed(&error))
+    }
+
+    /// Pages that were never written.
+    fn write_zeros(&mut self, gap: PageRange, page_bytes: usize) -> Result<(), StoreError> {
+        let zeros = u64::from(gap.count()) * page_bytes as u64;
+        let written = io::copy(&mut io::repeat(0).take(zeros), &mut self.file);
+        written.map(|_| ()).map_err(|error| self.partial.failed(&error))
+    }
+
+    fn write_piece(&mut self, piece: Piece, page_bytes: usize) -> Result<(), StoreError> {
+        piece.parts.into_iter().try_for_each(|part| match part {
+            Part::Page(_, data) => self.write(&data),
+            Part::Never(gap) => self.write_zeros(gap, page_bytes),
         })
-    }
-
-    /// Continues at the same head, or starts over at another one.
-    fn begin(&mut self, head: &Head) -> io::Result<()> {
-        let head = Some((head.txid, head.size_pages));
-        if self.head == head {
-            return Ok(());
-        }
-        self.file.rewind()?;
-        self.file.get_mut().set_len(0)?;
-        self.head = head;
-        self.beginnings += 1;
-        self.next = Some(PageNumber::FIRST);
-        Ok(())
-    }
-
-    pub(super) fn failed(&self, error: &io::Error) -> StoreError {
-        self.partial.failed(error)
     }
 
     /// Makes the file durable under its final name.
     pub(super) fn finish(self, replaces: bool) -> Result<(), StoreError> {
-        let Self { partial, file, .. } = self;
+        let Self { partial, file } = self;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error);
         let file = file.map_err(|error| partial.failed(&error))?;
         if replaces { partial.finish(&file) } else { partial.finish_new(&file) }
-    }
-}
-
-/// Whether the head is better exported as a point: the backend keeps no state for as long as an export takes, and
-/// the actor keeps its own.
-pub(crate) async fn is_better_kept(core: &Core, id: &ActorId) -> Result<bool, StoreError> {
-    if core.limits.read_bytes.is_none() {
-        return Ok(false);
-    }
-    core.read(&Arc::new(Keeps(Actor::new(id)))).await
-}
-
-struct Keeps(Actor);
-
-impl ReadFn for Keeps {
-    type Output = bool;
-    type Error = Failure;
-
-    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<bool, Failure>> {
-        async move {
-            let (fence, head) = self.0.fence_and_head(view, Isolation::Snapshot).await?;
-            Ok(plan::check_readable(fence.as_ref()).is_ok() && head.keeps() && head.size_pages.0 > 0)
-        }
-        .boxed()
     }
 }
 
@@ -192,22 +147,36 @@ pub(crate) async fn export_to(
         }
         refuse_sidecars(&path)?;
         refuse_own_file(&core, &path)?;
-        let target = Arc::new(Mutex::new(Some(Target::create(&path)?)));
-        let meta = runtime.block_on(write_all(&core, &actor, &target))?;
-        take(&target).finish(replaces)?;
+        let mut target = Target::create(&path)?;
+        let meta = if core.limits.read_bytes.is_none() {
+            let shared = Arc::new(Mutex::new(Some(target)));
+            let whole = Export { actor, limits: core.limits, target: Arc::clone(&shared) };
+            let meta = runtime.block_on(core.read(&Arc::new(whole)))?;
+            target = take(&shared);
+            meta
+        } else {
+            runtime.block_on(write_pieces(&core, &actor, &mut target))?
+        };
+        target.finish(replaces)?;
         Ok(meta)
     };
     blocking(&*env, work).await
 }
 
-async fn write_all(core: &Core, actor: &Actor, target: &SharedTarget) -> Result<Meta, StoreError> {
-    let mut size = SliceSize::new(&core.limits);
+/// Piece by piece, from one head, or from a point that is pinned meanwhile.
+async fn write_pieces(core: &Arc<Core>, actor: &Actor, target: &mut Target) -> Result<Meta, StoreError> {
+    let (mut reading, mut meta) = Reading::begin(core, actor).await?;
+    let mut beginnings = 1;
     loop {
-        let mut retry = Retry::begin(core);
-        let slice =
-            |size| Export { actor: actor.clone(), size, limits: core.limits, target: Arc::clone(target) };
-        if let ControlFlow::Break(meta) = read_slice(core, &mut retry, &mut size, slice).await? {
-            return Ok(meta);
+        match reading.next().await? {
+            Next::Piece(piece) => target.write_piece(piece, meta.page_size.bytes())?,
+            Next::End => return Ok(meta),
+            Next::Moved if beginnings >= BEGINNINGS_MAX => return Err(moved_too_often(&actor.id)),
+            Next::Moved => {
+                beginnings += 1;
+                target.begin_again()?;
+                (reading, meta) = Reading::begin_firmly(core, actor).await?;
+            }
         }
     }
 }

@@ -1,6 +1,5 @@
 //! exportTo of a point of the past: nothing that is committed meanwhile disturbs it.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -62,7 +61,7 @@ async fn write_pages(
         let last = meta.size_pages.0.min(next.saturating_add(PAGES_AT_ONCE - 1));
         let wanted: Vec<PageNumber> = (next..=last).filter_map(PageNumber::new).collect();
         let pages = past::get_pages_at(core, id, txid, &wanted).await?;
-        target.file.write_all(&pages.data).map_err(|error| target.failed(&error))?;
+        target.write(&pages.data)?;
         if core.env.now_ms().saturating_sub(held_ms) > past::READER_PIN_MS / 2 {
             held_ms = core.env.now_ms();
             past::hold_or_find(core, id, PointRef::Txid(txid), reader).await?;

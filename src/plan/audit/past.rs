@@ -76,9 +76,12 @@ impl Past {
         let has_history = head.is_some_and(|head| head.history.is_some());
         // Without history they are about to be cleared.
         let replaced = if has_history { superseded.plus(beyond) } else { RowCount::default() };
+        // What only forks hold of an earlier life is theirs.
+        let born = head.map_or(Txid::ZERO, Head::born);
+        let shown = || self.points.iter().filter(|txid| **txid > born || self.pinned.contains(*txid));
         PastSummary {
-            points: self.points.len() as u64,
-            oldest: self.points.first().copied(),
+            points: shown().count() as u64,
+            oldest: shown().next().copied(),
             pins: self.pins,
             ancestors: head.map(Head::ancestors).unwrap_or_default(),
             held: replaced.plus(self.manifests).plus(history),

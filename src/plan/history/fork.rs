@@ -73,6 +73,7 @@ pub fn fork(
         off: false,
         time_ms,
         rows_to: source.size_pages,
+        born: before.born,
         lineage: line.clone(),
     };
     let point = history.keeps.then(|| Point {

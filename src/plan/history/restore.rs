@@ -66,6 +66,7 @@ pub fn restore(
         off: before.off,
         time_ms,
         rows_to: target.size_pages,
+        born: before.born,
         lineage: line.clone(),
     };
     let mut next = Head {

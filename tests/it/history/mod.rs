@@ -5,6 +5,7 @@ mod costs;
 mod counted;
 mod damage;
 mod depth;
+mod lives;
 mod model;
 mod oracle;
 mod readers;

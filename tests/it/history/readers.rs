@@ -2,7 +2,7 @@
 //! process.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use batondb::codec::ActorKeys;
 use batondb::engine::{
@@ -12,15 +12,18 @@ use batondb::env::SystemEnv;
 use batondb::kv::faulty::{Fault, FaultyKv};
 use batondb::types::{ActorId, Generation, HistoryPolicy, PageCount, PageNumber, Token, Txid};
 
+use super::world::Clock;
 use crate::support::{Place, commit, content, id, on_every_backend, start};
 
 on_every_backend!(
     a_reader_keeps_its_point_while_another_handle_thins,
     an_owner_that_commits_all_the_time_is_exported,
+    an_export_reads_each_page_once_whatever_is_committed,
     an_owner_that_commits_all_the_time_is_copied,
     an_owner_that_commits_all_the_time_is_streamed,
     an_owner_that_commits_all_the_time_is_verified,
     an_owner_commits_while_another_handle_thins,
+    a_reader_that_was_killed_holds_its_state_for_a_minute,
     a_restore_comes_between_two_steps_of_a_flattening,
     a_fork_and_the_deletion_of_its_source_meet,
 );
@@ -57,6 +60,26 @@ async fn a_reader_keeps_its_point_while_another_handle_thins(place: Place) {
     );
 }
 
+/// It does not renew its pin any more, and whoever thins the actor next removes it.
+async fn a_reader_that_was_killed_holds_its_state_for_a_minute(place: Place) {
+    let clock = Clock::at(1_000_000);
+    let engine = Engine::open(place.kv(), Arc::new(clock.clone())).await.unwrap();
+    let actor = id("a");
+    let generation = start(&engine, &actor).await.meta.generation;
+    let first = commit(&engine, &actor, generation, Txid(0), 1..=3, 1).await.unwrap();
+    engine.set_history(&actor, Some(Some(HistoryPolicy { keep_all_ms: 0, then: vec![] }))).await.unwrap();
+    engine.hold_for_reader(&actor, PointRef::Head, Token([9; 16])).await.unwrap();
+    commit(&engine, &actor, generation, first, 1..=3, 2).await.unwrap();
+    let mut held = Vec::new();
+    for ms in [0, 59_999, 1] {
+        clock.advance(ms);
+        engine.thin(&actor).await.unwrap();
+        let rows = engine.inspect(&actor).await.unwrap().unwrap();
+        held.push((rows.past.pins, rows.rows.superseded.rows));
+    }
+    assert_eq!(held, [(1, 3), (1, 3), (0, 0)]);
+}
+
 /// Also where no state of the store lasts as long as the export: its head is a point.
 async fn an_owner_that_commits_all_the_time_is_exported(place: Place) {
     let (owner, other) = (place.open().await, place.open().await);
@@ -84,6 +107,65 @@ async fn an_owner_that_commits_all_the_time_is_exported(place: Place) {
         crate::support::tag_of(page, &bytes[end - 4_096..end])
     };
     assert_eq!((tag_of(1), tag_of(1)), (tag_of(2_999), tag_of(3_000)));
+}
+
+/// An export, a copy and a stream that cannot begin again read the state at one head, and pin it from the start.
+async fn an_export_reads_each_page_once_whatever_is_committed(place: Place) {
+    let (_, mut busy) = busy(&place).await;
+    let directory = tempfile::tempdir().unwrap();
+    for way in ["export", "copy", "stream"] {
+        let is_open = Arc::new(AtomicBool::new(false));
+        let holds = Arc::clone(&is_open);
+        let held = FaultyKv::new(place.kv(), Arc::new(SystemEnv), move |_| {
+            holds.load(Ordering::SeqCst).then_some(Fault::HoldBefore)
+        });
+        let held = Arc::new(held);
+        let other = Engine::open(Arc::clone(&held) as _, Arc::new(SystemEnv)).await.unwrap();
+        is_open.store(true, Ordering::SeqCst);
+        let (actor, file) = (busy.actor.clone(), directory.path().join(way));
+        let reading = tokio::spawn(async move {
+            match way {
+                "export" => other.export_to(&actor, &file).await.map(|meta| meta.head_txid),
+                "copy" => copied(&other, &actor).await,
+                _ => streamed(&other, &actor).await,
+            }
+        });
+        // A commit before each of its operations.
+        let (begun, mut operations) = (busy.head, 0);
+        while !reading.is_finished() {
+            let next = tokio::time::timeout(std::time::Duration::from_millis(20), held.held(operations + 1));
+            if next.await.is_ok() {
+                operations += 1;
+                busy.commit().await;
+                held.release();
+            }
+        }
+        // Fence and head are read, then the pin is set.
+        let read = reading.await.unwrap().unwrap();
+        assert!(read.0 - begun.0 <= 3, "{way}: the state after {} commits", read.0 - begun.0);
+        assert_eq!(busy.pins().await, 0, "{way}");
+    }
+    let exported = std::fs::read(directory.path().join("export")).unwrap();
+    let tag_of = |page: u32| {
+        let end = usize::try_from(page).unwrap() * 4_096;
+        crate::support::tag_of(page, &exported[end - 4_096..end])
+    };
+    assert_eq!((tag_of(1), tag_of(2)), (tag_of(busy.pages), 1));
+}
+
+async fn copied(engine: &Engine, actor: &ActorId) -> Result<Txid, StoreError> {
+    let mut copying = engine.begin_copy(actor, (engine, &id("copy")), false).await?;
+    loop {
+        if let Some(copied) = copying.next().await? {
+            return Ok(copied.source.head_txid);
+        }
+    }
+}
+
+async fn streamed(engine: &Engine, actor: &ActorId) -> Result<Txid, StoreError> {
+    let mut sending = engine.send(actor, false).await?;
+    while !matches!(sending.next().await?, Sent::End) {}
+    Ok(sending.meta().head_txid)
 }
 
 /// A database of many slices whose owner keeps history. Its first and last pages are always of one commit.

@@ -12,7 +12,8 @@ use crate::world::{Inner, OpId, What};
 type Verdict = Result<(), String>;
 
 impl Inner {
-    fn moments(&self, id: OpId) -> std::ops::RangeInclusive<u64> {
+    /// While an operation runs.
+    pub fn moments(&self, id: OpId) -> std::ops::RangeInclusive<u64> {
         self.ops[id].begun_at..=self.moment
     }
 
@@ -75,6 +76,10 @@ impl Inner {
         (source, at, named): (usize, &PointRef, Txid),
     ) -> Verdict {
         let meant = self.meant(id, source, at);
+        let lives = &self.actors[source].lives;
+        // The head of an actor without history becomes a point only for a fork.
+        let hidden = *at != PointRef::Head && !lives.was_shown(named.0, self.moments(id));
+        ensure!(!hidden, "told {named}, which nobody was shown meanwhile");
         let named = meant.iter().find(|(txid, _)| *txid == named.0).map(|(_, version)| version);
         let (Some(named), Some(copy)) = (named, self.copy(actor, txid.0)) else {
             return Err(format!("told a state that was not meant: {named:?}"));
@@ -119,8 +124,8 @@ impl Inner {
         let actor = self.ops[id].actor;
         let told: BTreeSet<u64> = points.iter().map(|point| point.txid.0).collect();
         let lives = &self.actors[actor].lives;
-        let fits = self.moments(id).any(|moment| lives.kept_at(moment) == told);
-        ensure!(fits, "told {told:?}, which were never the points: now {:?}", lives.kept_at(self.moment));
+        let fits = self.moments(id).any(|moment| lives.shown_at(moment) == told);
+        ensure!(fits, "told {told:?}, which were never the points: now {:?}", lives.shown_at(self.moment));
         for point in points {
             let size = self.copy(actor, point.txid.0).map(|copy| copy.size);
             ensure!(size == Some(point.size_pages.0), "told {point:?}, of {size:?} pages");
@@ -147,7 +152,7 @@ impl Inner {
             }
             Err(error) => return self.judge_failure(id, error),
         };
-        let kept = self.actors[actor].lives.was_kept(txid, self.moments(id));
+        let kept = self.actors[actor].lives.was_shown(txid, self.moments(id));
         let Some(copy) = self.copy(actor, txid).filter(|_| kept) else {
             return Err(format!("{txid} was read, and was never kept meanwhile"));
         };

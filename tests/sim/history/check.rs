@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use batondb::codec::{Head, PinKind};
+use batondb::codec::{FenceState, Head, PinKind};
 use batondb::engine::PointRef;
 
 use crate::audit::ensure;
@@ -79,17 +79,26 @@ impl Inner {
             let kept = rows.past.points.iter().filter(|(_, point)| head.keeps() && !point.dropped);
             let kept: BTreeMap<u64, u64> = kept.map(|(txid, point)| (*txid, point.time_ms)).collect();
             ensure!(kept.values().is_sorted(), "the times of actor {actor} fall: {kept:?}");
+            let is_live = rows.fence.is_some_and(|fence| fence.state == FenceState::Live);
             let beyond = kept.keys().any(|txid| *txid > head.txid.0);
             ensure!(!beyond, "actor {actor} keeps a state above its head {}: {kept:?}", head.txid);
-            let (born, gone) = self.actors[actor].lives.keep(&kept, self.moment);
+            let next = head.next_txid.0;
+            let (fresh_points, gone) = self.actors[actor].lives.keep(&kept, self.moment);
             *self.tally.entry("points dropped").or_default() += gone.len() as u64;
             let pins = self.shadow.actors[actor].past.pins.clone();
+            let is_pinned = |txid: u64| {
+                pins.range((txid, [0; 16])..=(txid, [255; 16]))
+                    .any(|(_, pin)| !matches!(pin.kind, PinKind::Fork(_)))
+            };
+            let born = self.actors[actor].lives.born(is_live, next);
+            let shown = kept.keys().copied().filter(|txid| *txid > born || is_pinned(*txid)).collect();
+            self.actors[actor].lives.show(&shown, self.moment);
             self.actors[actor].lives.hold(&pins, self.moment);
             let state = *self.actors[actor].states.last().unwrap();
             let version = self.version(actor, state);
             let head = (version.size > 0 && state.live).then_some(version.txid);
             self.actors[actor].lives.lead(head, self.moment);
-            fresh.insert(actor, born);
+            fresh.insert(actor, fresh_points);
         }
         if let Some(op) = op {
             self.ops[op].unpinned += changes.pins_gone.len();
@@ -158,14 +167,16 @@ impl Inner {
     /// Pins of users end when a user says so, with the actor, or by themselves.
     fn check_who_let_go(&self, op: Option<OpId>, changes: &Changes) -> Result<(), String> {
         let soon = self.now_ms() + SKEW_MS_MAX;
-        for (actor, txid, pin) in changes.pins_gone.iter().filter(|(_, _, pin)| pin.holds_at(soon)) {
+        for (actor, txid, token, pin) in changes.pins_gone.iter().filter(|(_, _, _, pin)| pin.holds_at(soon))
+        {
             let may = op.is_some_and(|op| match self.ops[op].what {
                 What::Unpin | What::Delete => self.ops[op].actor == *actor,
                 _ => false,
             });
             let of_fork = matches!(pin.kind, PinKind::Fork(_));
+            let lets_go = self.tokens.get(token).is_some_and(|reader| self.ops[*reader].lets_go);
             ensure!(
-                may || of_fork,
+                may || of_fork || lets_go,
                 "operation {op:?} has removed the pin {pin:?} of {txid} of actor {actor}"
             );
         }

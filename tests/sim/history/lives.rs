@@ -14,13 +14,23 @@ type Life = (u64, Option<u64>);
 #[derive(Debug, Default)]
 pub struct Lives {
     points: BTreeMap<u64, Vec<Life>>,
+    /// Those of them that whoever asks is shown.
+    shown: BTreeMap<u64, Vec<Life>>,
     times: BTreeMap<u64, u64>,
     pins: BTreeMap<(u64, [u8; 16]), (Pin, Vec<Life>)>,
     heads: BTreeMap<u64, Option<u64>>,
+    is_live: bool,
+    /// The last txid before the last deletion.
+    born: u64,
 }
 
 fn alive((from, until): &Life, moment: u64) -> bool {
     *from <= moment && until.is_none_or(|until| moment < until)
+}
+
+fn alive_at(points: &BTreeMap<u64, Vec<Life>>, moment: u64) -> BTreeSet<u64> {
+    let alive = points.iter().filter(|(_, lives)| lives.iter().any(|life| alive(life, moment)));
+    alive.map(|(txid, _)| *txid).collect()
 }
 
 /// Writes down what is there now.
@@ -46,6 +56,23 @@ impl Lives {
         (after.difference(&before).copied().collect(), before.difference(&after).copied().collect())
     }
 
+    /// The last txid of earlier lives, given whether the actor lives now and its next txid.
+    pub fn born(&mut self, is_live: bool, next_txid: u64) -> u64 {
+        if self.is_live && !is_live {
+            self.born = next_txid - 1;
+        }
+        self.is_live = is_live;
+        self.born
+    }
+
+    /// The points that are shown from this moment on. What only forks hold of an earlier life is not.
+    pub fn show(&mut self, now: &BTreeSet<u64>, moment: u64) {
+        let before = self.shown_at(moment);
+        for txid in before.symmetric_difference(now) {
+            turn(self.shown.entry(*txid).or_default(), now.contains(txid), moment);
+        }
+    }
+
     /// The pins that there are from this moment on.
     pub fn hold(&mut self, now: &BTreeMap<(u64, [u8; 16]), Pin>, moment: u64) {
         for (key, (_, lives)) in &mut self.pins {
@@ -60,8 +87,18 @@ impl Lives {
 
     /// The points that are kept at a moment.
     pub fn kept_at(&self, moment: u64) -> BTreeSet<u64> {
-        let kept = self.points.iter().filter(|(_, lives)| lives.iter().any(|life| alive(life, moment)));
-        kept.map(|(txid, _)| *txid).collect()
+        alive_at(&self.points, moment)
+    }
+
+    /// The points that are shown at a moment.
+    pub fn shown_at(&self, moment: u64) -> BTreeSet<u64> {
+        alive_at(&self.shown, moment)
+    }
+
+    /// Whether a point was shown at some of these moments.
+    pub fn was_shown(&self, txid: u64, mut window: RangeInclusive<u64>) -> bool {
+        let lives = self.shown.get(&txid);
+        lives.is_some_and(|lives| window.any(|moment| lives.iter().any(|life| alive(life, moment))))
     }
 
     /// Whether a point was kept at some of these moments.
@@ -70,9 +107,9 @@ impl Lives {
         lives.is_some_and(|lives| window.any(|moment| lives.iter().any(|life| alive(life, moment))))
     }
 
-    /// Whether a point was not kept at some of these moments.
+    /// Whether a point was not shown at some of these moments.
     pub fn was_missing(&self, txid: u64, mut window: RangeInclusive<u64>) -> bool {
-        let lives = self.points.get(&txid);
+        let lives = self.shown.get(&txid);
         lives.is_none_or(|lives| window.any(|moment| !lives.iter().any(|life| alive(life, moment))))
     }
 
@@ -106,8 +143,8 @@ impl Lives {
             PointRef::Txid(txid) => [txid.0].into(),
             PointRef::Name(name) => self.named_at(name, moment),
             PointRef::Time(time_ms) => {
-                let mut kept = self.kept_at(moment).into_iter();
-                kept.rfind(|txid| self.times[txid] <= *time_ms).into_iter().collect()
+                let mut shown = self.shown_at(moment).into_iter();
+                shown.rfind(|txid| self.times[txid] <= *time_ms).into_iter().collect()
             }
         }
     }

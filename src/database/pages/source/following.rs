@@ -13,6 +13,7 @@ use crate::database::pages::cache::PageCache;
 use crate::database::pages::read_ahead::{READ_AHEAD_BYTES_DEFAULT, ReadAhead};
 use crate::database::stats::Counters;
 use crate::engine::{Engine, Outcome, PageSet, Peek, Startup, StoreError};
+use crate::planted::{self, Bug};
 use crate::types::{ActorId, PageCount, PageNumber, PageSize, Txid};
 
 use super::{ReadPolicy, Source};
@@ -29,15 +30,7 @@ pub(crate) struct Following {
     /// The actor was found at another head, in the middle of a statement.
     moved: bool,
     /// The point that is read, if it is one of the past.
-    past: Option<Reading>,
-}
-
-/// A point of the past that is read. It is kept as long as this lives.
-#[derive(Clone)]
-pub(crate) struct Reading {
-    pub(crate) point: Txid,
-    /// Whoever renews the pin watches it.
-    pub(crate) _held: Arc<()>,
+    past: Option<Txid>,
 }
 
 impl Following {
@@ -62,7 +55,7 @@ impl Source {
         shared: (Arc<Engine>, Arc<PageCache>, Arc<Counters>),
         actor: ActorId,
         Peek { meta, pages }: Peek,
-        (read_ahead, past): (bool, Option<Reading>),
+        (read_ahead, past): (bool, Option<Txid>),
     ) -> Self {
         let nothing = PageSet { pages: Vec::new(), data: Vec::new(), ..pages.clone() };
         let startup = Startup { outcome: Outcome::Lost, meta, pages: nothing, hints: Vec::new() };
@@ -73,7 +66,7 @@ impl Source {
 
     /// The point that is read, if it is one of the past.
     pub(super) fn past(&self) -> Option<Txid> {
-        self.following.as_ref()?.past.as_ref().map(|reading| reading.point)
+        self.following.as_ref()?.past.filter(|_| !planted::has(Bug::PastFollowed))
     }
 
     /// Whether somebody else owns the actor, so that nothing may be written.
@@ -83,9 +76,10 @@ impl Source {
 
     /// Continues at the actor's newest head. Returns whether it is another one than before.
     pub(crate) fn follow(&mut self) -> Result<bool, StoreError> {
-        let Some(following) = self.following.as_mut().filter(|following| following.past.is_none()) else {
+        if self.past().is_some() {
             return Ok(false);
-        };
+        }
+        let Some(following) = self.following.as_mut() else { return Ok(false) };
         let mut wanted: Vec<_> = following.asked.iter().copied().collect();
         wanted.push(PageNumber::FIRST);
         let known = Some((self.generation, self.head));

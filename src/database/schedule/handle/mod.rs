@@ -20,6 +20,7 @@ use crate::database::interrupt::Interrupt;
 use crate::database::schedule::memory_budget::{Held, Shrink};
 use crate::database::schedule::metrics::{Load, Loaded};
 use crate::database::schedule::queue::{DATABASE, Queue};
+use crate::database::schedule::reader::Reader;
 use crate::database::schedule::shared::{Opened, Shared};
 use crate::database::session::Session;
 use crate::database::stats::{Counters, DatabaseStats};
@@ -53,6 +54,8 @@ pub struct Database {
     brief_over: Condvar,
     /// `None` once it is closed. Locked by the thread whose turn it is.
     session: Mutex<Option<Session>>,
+    /// What keeps the point that it reads, if that is one of the past.
+    reader: Mutex<Option<Reader>>,
     commits: Arc<GroupCommit>,
     held: Mutex<Held>,
     memory_bytes: AtomicUsize,
@@ -65,7 +68,7 @@ impl Database {
         opened: Opened,
         session: Session,
         (interrupt, counters): (Arc<Interrupt>, Arc<Counters>),
-        settings: Settings,
+        (settings, reader): (Settings, Option<Reader>),
     ) -> Arc<Self> {
         let commits = session.commits();
         let database = Arc::new_cyclic(|itself| Self {
@@ -92,6 +95,7 @@ impl Database {
             }),
             brief_over: Condvar::new(),
             session: Mutex::new(Some(session)),
+            reader: Mutex::new(reader),
             commits,
             held: Mutex::default(),
             memory_bytes: AtomicUsize::new(0),

@@ -205,6 +205,10 @@ impl Database {
     fn close(&self) {
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(session);
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(reader) = reader {
+            reader.release();
+        }
         self.shared.memory.gone(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner));
         self.memory_bytes.store(0, Ordering::Relaxed);
         self.shared.open.remove(self.number);

@@ -3,8 +3,9 @@
 //! If the backend keeps a state for as long as it is read, the whole source is one read, which continues
 //! whenever the copy asks for more. Commits of the owner do not disturb it. The read is a future that the
 //! copy polls, on no thread of its own, and it ends when it is dropped. On other backends each piece is a
-//! separate read, and the fence and the head prove that all pieces come from one head. If the head moves, the
-//! copy starts again: at a point, if the actor keeps history, and then no commit disturbs it any more.
+//! separate read. If the actor keeps history, they come from a point, which is pinned meanwhile, so that no commit
+//! disturbs them. Otherwise the fence and the head prove that all pieces come from one head; if the head moves, the
+//! copy starts again.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -14,18 +15,16 @@ use tokio::sync::mpsc;
 
 use crate::engine::error::{Failure, StoreError, surface};
 use crate::engine::read::at::At;
-use crate::engine::read::committed;
 use crate::engine::read::slices::{SliceSize, read_slice};
 use crate::engine::runtime::actor::Actor;
 use crate::engine::runtime::core::Core;
 use crate::engine::runtime::retry::Retry;
 use crate::kv::{self, Isolation, Limits, ReadFn, View};
 use crate::plan;
-use crate::types::{Meta, Origin, PageCount, PageNumber, Txid};
+use crate::types::{Meta, PageCount, PageNumber, Txid};
 
 use super::piece::{Next, PIECE_BYTES_MAX, Piece, read_piece};
 use super::point::AtPoint;
-use crate::engine::transfer::export::is_better_kept;
 
 /// A source that is being read.
 pub(crate) enum Reading {
@@ -35,30 +34,48 @@ pub(crate) enum Reading {
 }
 
 impl Reading {
-    /// Begins to read, and returns the state that is read.
+    /// Begins to read, and returns the state that is read. What fits one piece is not worth a pin: a commit in between
+    /// can only come before it.
     pub(crate) async fn begin(source: &Arc<Core>, actor: &Actor) -> Result<(Self, Meta), StoreError> {
+        let piece = SliceSize::at_most(&source.limits, PIECE_BYTES_MAX).bytes() as u64;
+        Self::begin_at(source, actor, piece).await
+    }
+
+    /// Begins to read what commits do not move, if the backend or the actor keeps such a state; otherwise the head.
+    /// The source is written to: its point is pinned.
+    pub(crate) async fn begin_firmly(source: &Arc<Core>, actor: &Actor) -> Result<(Self, Meta), StoreError> {
+        Self::begin_at(source, actor, 0).await
+    }
+
+    /// At a point, if the actor keeps history and has more than so many bytes.
+    async fn begin_at(source: &Arc<Core>, actor: &Actor, bytes_max: u64) -> Result<(Self, Meta), StoreError> {
         if source.limits.read_bytes.is_none() {
             let (whole, meta) = Whole::begin(source, actor).await?;
             return Ok((Self::Whole(whole), meta));
         }
-        let meta = source_meta(source, actor).await?;
-        let at = (meta.head_txid, meta.size_pages);
-        let next = Some(PageNumber::FIRST);
-        Ok((Self::Slices(Slices { source: Arc::clone(source), actor: actor.clone(), at, next }), meta))
-    }
-
-    /// Begins to read what commits do not move, if the backend or the actor keeps such a state; otherwise the head,
-    /// as [`Reading::begin`] does. The source is written to: its point is pinned.
-    pub(crate) async fn begin_firmly(source: &Arc<Core>, actor: &Actor) -> Result<(Self, Meta), StoreError> {
-        if is_better_kept(source, &actor.id).await? {
+        let mut retry = Retry::begin(source);
+        let mut size = SliceSize::at_most(&source.limits, PIECE_BYTES_MAX);
+        let limits = source.limits;
+        let first = |whole_max| move |size| First { actor: actor.clone(), whole_max, size, limits };
+        let (mut meta, mut begun) = read_slice(source, &mut retry, &mut size, first(bytes_max)).await?;
+        if matches!(begun, Begun::Better) {
             match AtPoint::begin(source, actor).await {
                 Ok((point, meta)) => return Ok((Self::Point(point), meta)),
-                // It has lost its history or its pages in between.
-                Err(StoreError::NotRetained { .. } | StoreError::InvalidArg(_)) => {}
+                // It has lost its history or its pages in between, or there is no room for a pin.
+                Err(
+                    StoreError::NotRetained { .. } | StoreError::InvalidArg(_) | StoreError::QuotaExceeded(_),
+                ) => {}
                 Err(error) => return Err(error),
             }
+            (meta, begun) = read_slice(source, &mut retry, &mut size, first(u64::MAX)).await?;
         }
-        Self::begin(source, actor).await
+        let at = (meta.head_txid, meta.size_pages);
+        let first = match begun {
+            Begun::Piece(piece) => Some(piece),
+            Begun::Better | Begun::Empty => None,
+        };
+        let slices = Slices { source: Arc::clone(source), actor: actor.clone(), at, first, next: None };
+        Ok((Self::Slices(slices), meta))
     }
 
     pub(crate) async fn next(&mut self) -> Result<Next, StoreError> {
@@ -80,13 +97,46 @@ fn surfaced(failure: Failure) -> StoreError {
     }
 }
 
-async fn source_meta(source: &Core, actor: &Actor) -> Result<Meta, StoreError> {
-    let meta = committed::stat(source, &actor.id).await?;
-    let meta = meta.ok_or_else(|| StoreError::NotFound { actor: actor.id.clone() })?;
-    if meta.origin == Origin::MigratingFromV1 {
-        return Err(StoreError::MigrationIncomplete { actor: actor.id.clone() });
+/// The state of the source, and its first piece, unless it is better read at a point.
+struct First {
+    actor: Actor,
+    /// An actor with history and more bytes than these is read at a point.
+    whole_max: u64,
+    size: SliceSize,
+    limits: Limits,
+}
+
+enum Begun {
+    Piece(Piece),
+    /// It has no pages.
+    Empty,
+    /// A point is better.
+    Better,
+}
+
+impl ReadFn for First {
+    type Output = (Meta, Begun);
+    type Error = Failure;
+
+    fn run<'a>(&'a self, view: &'a dyn View) -> BoxFuture<'a, Result<Self::Output, Failure>> {
+        async move {
+            let Self { actor, whole_max, size, limits } = self;
+            let (fence, head) = actor.fence_and_head(view, Isolation::Snapshot).await?;
+            let fence = plan::check_readable(fence.as_ref()).map_err(|refusal| actor.refused(refusal))?;
+            let meta = plan::meta(fence, &head);
+            let bytes = u64::from(head.size_pages.0) * head.page_size.bytes() as u64;
+            if bytes == 0 {
+                return Ok((meta, Begun::Empty));
+            }
+            if head.keeps() && bytes > *whole_max {
+                return Ok((meta, Begun::Better));
+            }
+            let at = At::head(&head, limits);
+            let piece = read_piece(view, actor, (head.size_pages, &at), PageNumber::FIRST, *size).await?;
+            Ok((meta, Begun::Piece(piece)))
+        }
+        .boxed()
     }
-    Ok(meta)
 }
 
 /// One read of all pages.
@@ -190,11 +240,17 @@ pub(crate) struct Slices {
     /// Txid and size of the head: an actor that was deleted and created again may have the same txid, but no
     /// pages.
     at: (Txid, PageCount),
+    /// What was read first, with the state.
+    first: Option<Piece>,
     next: Option<PageNumber>,
 }
 
 impl Slices {
     async fn next(&mut self) -> Result<Next, StoreError> {
+        if let Some(first) = self.first.take() {
+            self.next = first.next;
+            return Ok(Next::Piece(first));
+        }
         let Some(first) = self.next.filter(|page| self.at.1.contains(*page)) else { return Ok(Next::End) };
         let mut retry = Retry::begin(&self.source);
         let mut size = SliceSize::at_most(&self.source.limits, PIECE_BYTES_MAX);
