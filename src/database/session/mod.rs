@@ -90,7 +90,6 @@ struct Cursor {
 }
 
 /// A connection and everything that is open on it.
-#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub(crate) struct Session {
     // Cursors and statements are finalized before the connection is closed.
     cursors: HashMap<u32, Cursor>,
