@@ -2,7 +2,7 @@
 
 'use strict';
 
-/** @typedef {InstanceType<typeof import('../addon/answer-queue.js').QueuedDatabase>} NativeDatabase */
+/** @typedef {InstanceType<typeof import('../addon/queued-database.js').QueuedDatabase>} NativeDatabase */
 
 class CommitHold {
   #native;

@@ -17,7 +17,7 @@ const JOB_MAX = 2 ** 32 - 1;
 /** @type {readonly Uint8Array[]} */
 const NO_CHUNKS = [];
 
-/** @typedef {InstanceType<typeof import('../addon/answer-queue.js').QueuedDatabase>} NativeDatabase */
+/** @typedef {InstanceType<typeof import('../addon/queued-database.js').QueuedDatabase>} NativeDatabase */
 /** @typedef {import('../../binding.js').Failure} Failure */
 
 /**

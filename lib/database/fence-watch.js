@@ -11,7 +11,7 @@ const LOSSES = ['ERR_FENCE_MISMATCH', 'ERR_NOT_FOUND'];
 
 /** @typedef {InstanceType<typeof import('../error.js').BatonError>} BatonError */
 /** @typedef {import('../../index.js').FenceError} FenceError */
-/** @typedef {InstanceType<typeof import('../addon/answer-queue.js').QueuedDatabase>} NativeDatabase */
+/** @typedef {InstanceType<typeof import('../addon/queued-database.js').QueuedDatabase>} NativeDatabase */
 
 class FenceWatch {
   #native;
