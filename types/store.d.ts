@@ -358,7 +358,8 @@ export declare class Store implements AsyncDisposable {
 
   /**
    * Reads and checks every row: its version, checksum and size, and whether all rows are consistent with each other.
-   * With `deep` it also runs SQLite's `PRAGMA integrity_check` on each database. It takes nothing over and changes
+   * With `deep` it also runs SQLite's `PRAGMA integrity_check` on each database. What needs a function or collation in
+   * JavaScript is not checked: a warning names the table. It takes nothing over and changes
    * nothing, and owners can keep working. An actor whose head moved at every attempt is listed as busy.
    *
    * Problems are listed in the report, not thrown.

@@ -182,6 +182,21 @@ onEachBackend((open) => {
       expect(isSound()).toBe(true);
     });
 
+    test('does not get in the way of an asynchronous iteration', async () => {
+      const many = 'WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000)';
+      let rows = 0;
+      for await (const { i } of db.iterate(`${many} SELECT i, printf('%0999d', i) AS wide FROM n`)) {
+        rows += 1;
+        if (i % 1000 === 0) {
+          expect(inOrder()).toEqual(SORTED);
+          expect((await rejection(db.get("SELECT n FROM word WHERE text = 'zoo'"))).code).toBe(
+            'ERR_INVALID_ARG',
+          );
+        }
+      }
+      expect(rows).toBe(3000);
+    });
+
     test('leaves the transaction that it is in as it is', async () => {
       await db.transaction(async (tx) => {
         await tx.run('UPDATE word SET n = 100 + n');

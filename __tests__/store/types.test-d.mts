@@ -498,3 +498,14 @@ export function sessions(db: Database, tx: Transaction) {
   // @ts-expect-error they are made by createSession
   new Session();
 }
+
+export function definitions(db: Database) {
+  const itself: Database = db.collation('german', new Intl.Collator('de').compare).collation('german', null);
+  // @ts-expect-error A comparison answers a number.
+  db.collation('text', (left, right) => left + right);
+  // @ts-expect-error A comparison is not async.
+  db.collation('late', async () => 1);
+  // @ts-expect-error null removes a collation, and nothing is a mistake.
+  db.collation('nothing');
+  return itself;
+}

@@ -44,8 +44,8 @@ const BIG_INTS = 4;
 class Functions {
   /** @type {Map<number, { run: Run, forget: (group: number) => void }>} */
   #defined = new Map();
-  /** The numbers of the collations. @type {Map<string, number>} */
-  #collations = new Map();
+  /** Their numbers, by what SQLite tells them apart by. @type {Map<string, number>} */
+  #ids = new Map();
   #last = 0;
   /** The first error that a function has thrown in the running call. @type {{ error: unknown } | undefined} */
   #thrown;
@@ -112,7 +112,8 @@ class Functions {
     const flags =
       (deterministic ? DETERMINISTIC : 0) | (directOnly ? DIRECT_ONLY : 0) | (readBigInts ? BIG_INTS : 0);
     define(id, name, varargs ? -1 : argumentCount, shape, flags);
-    this.#keep(id, readBigInts ? run : refusingBigInts(name, run), forget);
+    const key = `function of ${varargs ? -1 : argumentCount}: ${asciiUpperCase(name)}`;
+    this.#keep(key, id, readBigInts ? run : refusingBigInts(name, run), forget);
   }
 
   /**
@@ -122,23 +123,19 @@ class Functions {
    */
   addCollation(collate, value, order) {
     const { name, compare } = collationOptions(value, order);
-    const key = asciiUpperCase(name);
-    const before = this.#collations.get(key);
+    const key = `collation: ${asciiUpperCase(name)}`;
     if (compare === null) {
       collate(undefined, name);
-      this.#collations.delete(key);
+      this.#forget(key);
     } else {
       const id = this.#newId();
       collate(id, name);
-      this.#collations.set(key, id);
       this.#keep(
+        key,
         id,
         (_, __, args) => orderOf(name, compare(args[0], args[1])),
         () => {},
       );
-    }
-    if (before !== undefined) {
-      this.#defined.delete(before);
     }
   }
 
@@ -148,11 +145,16 @@ class Functions {
   }
 
   /**
+   * Keeps what is defined, in place of what SQLite no longer has.
+   *
+   * @param {string} key
    * @param {number} id
    * @param {Run} run
    * @param {(group: number) => void} forget
    */
-  #keep(id, run, forget) {
+  #keep(key, id, run, forget) {
+    this.#forget(key);
+    this.#ids.set(key, id);
     this.#defined.set(id, { run, forget });
     this.#dispatcher();
   }
@@ -177,6 +179,12 @@ class Functions {
     } finally {
       this.#defined.delete(id);
     }
+  }
+
+  /** @param {string} key */
+  #forget(key) {
+    this.#defined.delete(this.#ids.get(key) ?? 0);
+    this.#ids.delete(key);
   }
 
   /** @type {Dispatch} */

@@ -193,12 +193,20 @@ impl Session {
         self.stay(Event::Ran("serialize".to_owned())).map(|()| Vec::new())
     }
 
-    pub(crate) fn extend(&mut self, _: &crate::database::sqlite::Extension) -> Result<(), DatabaseError> {
+    pub(crate) fn extend(&mut self, _: crate::database::sqlite::Extension) -> Result<(), DatabaseError> {
         self.stay(Event::Ran("extend".to_owned()))
     }
 
     pub(crate) fn define(&mut self, _: crate::database::sqlite::Function) -> Result<(), DatabaseError> {
         self.stay(Event::Ran("define".to_owned()))
+    }
+
+    pub(crate) fn collate(&mut self, _: crate::database::sqlite::Collation) -> Result<(), DatabaseError> {
+        self.stay(Event::Ran("collate".to_owned()))
+    }
+
+    pub(crate) fn drop_collation(&mut self, name: &str) -> Result<(), DatabaseError> {
+        self.stay(Event::Ran(format!("drop collation {name}")))
     }
 
     #[expect(clippy::unused_self, reason = "so it is called")]
