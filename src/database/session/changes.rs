@@ -2,10 +2,13 @@
 
 use libsqlite3_sys as ffi;
 
-use super::Session;
 use crate::database::call::{Answer, Behavior, Changes};
 use crate::database::error::DatabaseError;
 use crate::database::sqlite::{ChangeForm, Decide, NotApplied, SqlError, is_changeset};
+use crate::engine::StoreError;
+
+use super::Session;
+use super::serialize::BYTES_MAX;
 
 impl Session {
     /// A call about recordings and changesets.
@@ -68,6 +71,14 @@ impl Session {
                 let message = "a table of the session was dropped, or has lost columns or another primary key since: its \
                                changes cannot be told any more; close the session and create another";
                 SqlError { message: message.to_owned(), ..error }.into()
+            }
+            ffi::SQLITE_NOMEM if recording.changeset_bytes() > BYTES_MAX => {
+                let message = format!(
+                    "the changes have up to {} bytes, more than the {BYTES_MAX} that are handed over at once; take a \
+                     changeset more often, each from a session of its own",
+                    recording.changeset_bytes()
+                );
+                StoreError::TooLarge(message).into()
             }
             _ => self.failed(error),
         })
