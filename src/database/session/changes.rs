@@ -23,7 +23,10 @@ impl Session {
             }
             Changes::Recorded(id, form) => self.recorded(id, form).map(|bytes| Answer::Rows(vec![bytes])),
             Changes::Stop(id) => {
-                self.recordings.remove(&id);
+                if self.recordings.remove(&id).is_some() && self.recordings.is_empty() {
+                    // Compiled for it, a DELETE of all rows would go on deleting one after the other.
+                    self.statements.clear();
+                }
                 Ok(Answer::Done)
             }
             Changes::Apply(bytes, decide) => self.apply(&bytes, &*decide, depth).map(Answer::Applied),
