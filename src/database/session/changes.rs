@@ -45,11 +45,18 @@ impl Session {
         // A DELETE of all rows that was compiled before would empty its table without telling anybody. Virtual tables
         // keep such statements as well.
         self.statements.clear();
-        self.has_old_schema = true;
+        self.forget_virtual_tables();
         let recording = self.connection.record(database, table).map_err(|error| self.failed(error))?;
         let id = self.new_cursor();
         self.recordings.insert(id, recording);
         Ok(id)
+    }
+
+    /// Has virtual tables created again before the next statement, as far as they are part of the database. Also inside
+    /// a transaction: what they have not written yet, they write when a savepoint begins.
+    fn forget_virtual_tables(&mut self) {
+        let count = self.number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND rootpage = 0");
+        self.has_old_schema |= count != Ok(0);
     }
 
     fn recorded(&mut self, id: u32, form: ChangeForm) -> Result<Vec<u8>, DatabaseError> {
@@ -100,9 +107,10 @@ impl Session {
         }
         match applied {
             Ok(()) => {
-                // Rows of virtual tables may have changed behind their back.
-                self.has_old_schema = true;
-                ended.map(|()| true)
+                ended?;
+                // The tables behind them may have changed, of which they keep some in memory.
+                self.forget_virtual_tables();
+                Ok(true)
             }
             // The reason is the better answer; even if the rollback fails too, nothing is left behind.
             Err(why) => why.map_or(Ok(false), Err),
