@@ -69,7 +69,8 @@ export declare class Session implements Disposable {
    * on recording, and a later changeset has these changes as well.
    *
    * @throws {BatonError} `ERR_CLOSED`: the session, or its database, is closed. `SQLITE_SCHEMA`: a table with changes
-   * was dropped or has lost columns; the session cannot go on. `SQLITE_NOMEM`, and the errors of {@link SyncQueries}.
+   * was dropped or has lost columns; the session cannot go on. `ERR_TOO_LARGE`: the changeset would have more than 2 GiB.
+   * The errors of {@link SyncQueries}.
    */
   changeset(): Buffer;
 

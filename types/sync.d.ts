@@ -208,7 +208,7 @@ export interface SyncQueries {
    * ```
    * @throws {BatonError} `ERR_INVALID_ARG`: the bytes are no changeset, a callback returns nonsense, or an argument is of
    * the wrong type. `SQLITE_CONSTRAINT`: the changes violate a foreign key, and `onConflict` does not leave it so.
-   * `SQLITE_READONLY`: the database is read-only. What a callback throws. In all these cases nothing was applied.
+   * `SQLITE_READONLY`: the database is read-only. `ERR_TOO_LARGE`: the bytes are more than 2 GiB. What a callback throws. In all these cases nothing was applied.
    */
   applyChangeset(changeset: Uint8Array, options?: ApplyChangesetOptions): boolean;
 }

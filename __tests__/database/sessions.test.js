@@ -1,6 +1,8 @@
 'use strict';
 
 const { join } = require('node:path');
+const { setFlagsFromString } = require('node:v8');
+const { runInNewContext } = require('node:vm');
 
 const { Session, Store, isBatonError } = require('../..');
 const {
@@ -24,6 +26,9 @@ function thrown(fn) {
   }
   throw new Error('expected an error', { cause: value });
 }
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc');
 
 const SCHEMA = `
   CREATE TABLE item(id INTEGER PRIMARY KEY, name TEXT, n INTEGER);
@@ -313,6 +318,32 @@ onEachBackend((open) => {
       left[2][Symbol.dispose]();
       db = await store.openDatabase('a', { allowBlocking: true });
       expect(items(db)).toHaveLength(1);
+    });
+
+    test('costs nothing when it is over: closed, disposed of, or dropped', async () => {
+      // SQLite empties a whole table at once only where nobody wants to know its rows.
+      const isRecorded = () =>
+        !db.allSync('EXPLAIN DELETE FROM item').some(({ opcode }) => opcode === 'Clear');
+      expect(isRecorded()).toBe(false);
+      const sessions = [db.createSession(), db.createSession()];
+      sessions[0].close();
+      expect(isRecorded()).toBe(true);
+      sessions[1][Symbol.dispose]();
+      expect(isRecorded()).toBe(false);
+      (() => db.createSession())();
+      expect(isRecorded()).toBe(true);
+      const until = Date.now() + 10_000;
+      while (isRecorded() && Date.now() < until) {
+        collectGarbage();
+        await new Promise(setImmediate);
+      }
+      expect(isRecorded()).toBe(false);
+      const late = db.createSession();
+      const busy = db.run("INSERT INTO log VALUES (1, 'x')");
+      late.close();
+      await busy;
+      await db.all('SELECT 1');
+      expect(isRecorded()).toBe(false);
     });
 
     test('of an actor that was taken over fails as everything does', async () => {

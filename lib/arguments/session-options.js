@@ -5,6 +5,7 @@
 const { types } = require('node:util');
 
 const check = require('./check.js');
+const { BatonError } = require('../error.js');
 
 /** SQLite counts the bytes of a changeset in 31 bits. */
 const BYTES_MAX = 2 ** 31 - 1;
@@ -46,7 +47,8 @@ function changesetBytes(value) {
   }
   const { buffer, byteOffset, byteLength } = value;
   if (byteLength > BYTES_MAX) {
-    throw check.outOfRange('changeset', `of at most ${BYTES_MAX} bytes`, `${byteLength} bytes`);
+    const message = `The "changeset" argument must have at most ${BYTES_MAX} bytes. Received ${byteLength}`;
+    throw new BatonError('ERR_TOO_LARGE', message);
   }
   if (byteLength === 0 && isDetached(buffer)) {
     // Otherwise it would count as a changeset without changes.

@@ -2,10 +2,13 @@
 
 use libsqlite3_sys as ffi;
 
-use super::Session;
 use crate::database::call::{Answer, Behavior, Changes};
 use crate::database::error::DatabaseError;
 use crate::database::sqlite::{ChangeForm, Decide, NotApplied, SqlError, is_changeset};
+use crate::engine::StoreError;
+
+use super::Session;
+use super::serialize::BYTES_MAX;
 
 impl Session {
     /// A call about recordings and changesets.
@@ -20,7 +23,10 @@ impl Session {
             }
             Changes::Recorded(id, form) => self.recorded(id, form).map(|bytes| Answer::Rows(vec![bytes])),
             Changes::Stop(id) => {
-                self.recordings.remove(&id);
+                if self.recordings.remove(&id).is_some() && self.recordings.is_empty() {
+                    // Compiled for it, a DELETE of all rows would go on deleting one after the other.
+                    self.statements.clear();
+                }
                 Ok(Answer::Done)
             }
             Changes::Apply(bytes, decide) => self.apply(&bytes, &*decide, depth).map(Answer::Applied),
@@ -39,11 +45,18 @@ impl Session {
         // A DELETE of all rows that was compiled before would empty its table without telling anybody. Virtual tables
         // keep such statements as well.
         self.statements.clear();
-        self.has_old_schema.set(true);
+        self.forget_virtual_tables();
         let recording = self.connection.record(database, table).map_err(|error| self.failed(error))?;
         let id = self.new_cursor();
         self.recordings.insert(id, recording);
         Ok(id)
+    }
+
+    /// Has virtual tables created again before the next statement, as far as they are part of the database. Also inside
+    /// a transaction: what they have not written yet, they write when a savepoint begins.
+    fn forget_virtual_tables(&mut self) {
+        let count = self.number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND rootpage = 0");
+        self.has_old_schema.set(self.has_old_schema.get() || count != Ok(0));
     }
 
     fn recorded(&mut self, id: u32, form: ChangeForm) -> Result<Vec<u8>, DatabaseError> {
@@ -69,6 +82,14 @@ impl Session {
                                changes cannot be told any more; close the session and create another";
                 SqlError { message: message.to_owned(), ..error }.into()
             }
+            ffi::SQLITE_NOMEM if recording.changeset_bytes() > BYTES_MAX => {
+                let message = format!(
+                    "the changes have up to {} bytes, more than the {BYTES_MAX} that are handed over at once; take a \
+                     changeset more often, each from a session of its own",
+                    recording.changeset_bytes()
+                );
+                StoreError::TooLarge(message).into()
+            }
             _ => self.failed(error),
         })
     }
@@ -86,9 +107,10 @@ impl Session {
         }
         match applied {
             Ok(()) => {
-                // Rows of virtual tables may have changed behind their back.
-                self.has_old_schema.set(true);
-                ended.map(|()| true)
+                ended?;
+                // The tables behind them may have changed, of which they keep some in memory.
+                self.forget_virtual_tables();
+                Ok(true)
             }
             // The reason is the better answer; even if the rollback fails too, nothing is left behind.
             Err(why) => why.map_or(Ok(false), Err),

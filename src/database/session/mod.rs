@@ -226,7 +226,7 @@ impl Session {
     /// together with the schema. The same where a changeset has written their rows.
     fn forget_what_failed(&mut self) -> Result<(), DatabaseError> {
         let failures = self.file().failures();
-        if (self.failures_seen != failures || self.has_old_schema.get()) && self.is_autocommit() {
+        if self.has_old_schema.get() || (self.failures_seen != failures && self.is_autocommit()) {
             self.failures_seen = failures;
             self.has_old_schema.set(false);
             self.statements.clear();

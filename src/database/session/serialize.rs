@@ -9,7 +9,7 @@ use crate::engine::StoreError;
 use super::Session;
 
 /// The largest allocation that SQLite makes.
-const BYTES_MAX: i64 = 2_147_483_391;
+pub(super) const BYTES_MAX: i64 = 2_147_483_391;
 
 impl Session {
     /// The bytes of the database, including the changes of an open transaction.

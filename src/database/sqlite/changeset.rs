@@ -82,6 +82,12 @@ pub(crate) struct Recording {
 unsafe impl Send for Recording {}
 
 impl Recording {
+    /// How many bytes a changeset has at most.
+    pub(crate) fn changeset_bytes(&self) -> i64 {
+        // SAFETY: the recording is open.
+        unsafe { ffi::sqlite3session_changeset_size(self.session.as_ptr()) }
+    }
+
     /// What has changed so far.
     pub(crate) fn changes(&self, form: ChangeForm) -> Result<Vec<u8>, SqlError> {
         let taken = self.take(form);
@@ -164,8 +170,17 @@ impl Connection {
         let (handle, context) = (Arc::clone(self.handle()), Arc::clone(self.context()));
         let recording = Recording { session, handle, context };
         let table = table.as_ref().map_or(null(), |table| table.as_ptr());
-        // SAFETY: the recording is open; the name is null, for all tables, or a C string that SQLite copies.
-        let code = unsafe { ffi::sqlite3session_attach(session.as_ptr(), table) };
+        let mut counts: c_int = 1;
+        // SAFETY: the recording is open, and has no table yet; this option takes a number, which is written to. The
+        // name is null, for all tables, or a C string that SQLite copies.
+        let code = unsafe {
+            ffi::sqlite3session_object_config(
+                session.as_ptr(),
+                ffi::SQLITE_SESSION_OBJCONFIG_SIZE,
+                (&raw mut counts).cast(),
+            );
+            ffi::sqlite3session_attach(session.as_ptr(), table)
+        };
         if code == ffi::SQLITE_OK { Ok(recording) } else { Err(self.error(code)) }
     }
 

@@ -13,7 +13,7 @@ pub(crate) mod stats;
 
 /// What nobody adds to a database here.
 pub(crate) mod sqlite {
-    pub(crate) use batondb::database::{Collation, Extension, Function};
+    pub(crate) use batondb::database::{ChangeForm, Collation, Decide, Extension, Function};
 }
 
 pub mod cache_scenarios;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 
-use super::call::{Behavior, Description, Kind, ScriptKind, Sql};
+use super::call::{Answer, Behavior, Changes, Description, Kind, ScriptKind, Sql};
 use super::commits::{GroupCommit, Layer};
 use super::error::DatabaseError;
 use super::interrupt::Interrupt;
@@ -207,6 +207,10 @@ impl Session {
 
     pub(crate) fn drop_collation(&mut self, name: &str) -> Result<(), DatabaseError> {
         self.stay(Event::Ran(format!("drop collation {name}")))
+    }
+
+    pub(crate) fn changes(&mut self, call: Changes, _: usize) -> Result<Answer, DatabaseError> {
+        self.stay(Event::Ran(format!("{call:?}"))).map(|()| Answer::Done)
     }
 
     #[expect(clippy::unused_self, reason = "so it is called")]
