@@ -73,7 +73,8 @@ export interface SqlStorage {
    *
    * - `ERR_BUSY`, retryable: a transaction is open in which the caller is not, or an asynchronous call of the database
    *   itself waits or runs. Nothing was done.
-   * - `ERR_WOULD_BLOCK`: on FoundationDB, without `allowBlocking`. Nothing was done.
+   * - `ERR_WOULD_BLOCK`: without `allowBlocking`, on FoundationDB, or where another process has had the turn to write for
+   *   100 ms. Nothing was done.
    * - `ERR_INVALID_ARG`: the statement begins or ends a transaction; use {@link DurableObjectStorage.transactionSync}.
    *   Or `PRAGMA foreign_keys = OFF` was passed over in the transaction, as in a Durable Object, and now a `DROP TABLE`
    *   would change rows of other tables.

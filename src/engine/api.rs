@@ -1,8 +1,9 @@
 //! The types of requests and answers. They contain no operations.
 
 use crate::engine::error::StoreError;
+use crate::kv::Wanted;
 use crate::plan::PreloadRequest;
-use crate::types::{Generation, Meta, PageCount, PageNumber, PageRange, PageSize, Txid};
+use crate::types::{Generation, Meta, PageCount, PageNumber, PageRange, PageSize, Token, Txid};
 
 /// Which pages a start returns.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +64,18 @@ pub struct Startup {
     pub pages: PageSet,
     /// The stored hints, ascending; empty if lost or not requested.
     pub hints: Vec<PageRange>,
+    /// The token that this start has drawn, if it won.
+    pub owner: Option<Token>,
+}
+
+/// Whose operation it is.
+#[derive(Default)]
+pub struct Caller {
+    /// Whether it is still wanted; `None`: it is.
+    pub wanted: Option<Wanted>,
+    /// The token that the owner's start has drawn, if that is known: a commit under the same generation of another start
+    /// is refused.
+    pub owner: Option<Token>,
 }
 
 /// A page to write.

@@ -9,8 +9,8 @@ use crate::types::{ActorId, ArgumentError, Generation, PageNumber, PageSizeError
 pub enum StoreError {
     /// The caller's generation or head is not the current one. Nothing was written.
     #[error(
-        "actor {actor:?}: held generation {held} at head {held_head_txid}, \
-         but the store is at generation {current} and head {current_head_txid}"
+        "actor {actor:?}: held generation {held} at head {held_head_txid}, {}",
+        instead((*held, *held_head_txid), (*current, *current_head_txid))
     )]
     FenceMismatch {
         /// The actor.
@@ -245,4 +245,12 @@ pub fn surface(error: KvError) -> StoreError {
         KvError::Corrupt { detail } => StoreError::Corrupt { actor: None, page: None, txid: None, detail },
         KvError::Closed => StoreError::Closed,
     }
+}
+
+/// What the store has in place of what a caller holds.
+fn instead(held: (Generation, Txid), current: (Generation, Txid)) -> String {
+    if held == current {
+        return "which another owner has: the store was set back to an older copy".to_owned();
+    }
+    format!("but the store is at generation {} and head {}", current.0, current.1)
 }

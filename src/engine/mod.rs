@@ -32,7 +32,7 @@ pub use crate::kv::Wanted;
 pub use crate::plan::{
     ActorRows, Audited, Held, HistoryUsage, PastSummary, Problem, Problems, RowCount, RowKind, Seen, Severity,
 };
-pub use api::{Commit, ListRequest, Outcome, PageSet, PageWrite, Preload, Startup};
+pub use api::{Caller, Commit, ListRequest, Outcome, PageSet, PageWrite, Preload, Startup};
 pub use commit::large::{LargeCommit, LargeCommitWriter};
 pub use error::{StoreError, surface};
 pub use history::{Forked, Past, PinRequest, PointInfo, PointRef, PointsRequest, Restored};

@@ -207,7 +207,7 @@ impl NativeStore {
             let Some(generation) = generation else { return engine.delete(&actor).await };
             let generation = Generation(unsigned(&generation, "generation")?);
             let head_txid = head_txid.map(|txid| unsigned(&txid, "headTxid").map(Txid)).transpose()?;
-            engine.delete_held(&actor, Held { generation, head_txid }).await
+            engine.delete_held(&actor, Held::numbers(generation, head_txid)).await
         };
         answer(env, work, StoreError::Unavailable)
     }

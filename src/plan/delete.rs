@@ -130,7 +130,7 @@ mod tests {
     fn only_the_owner_deletes_as_the_owner() {
         let head = Head { txid: Txid(6), ..Head::empty() };
         let as_owner = |generation, txid: Option<u64>| DeleteRequest {
-            held: Some(Held { generation: Generation(generation), head_txid: txid.map(Txid) }),
+            held: Some(Held::numbers(Generation(generation), txid.map(Txid))),
             ..request(4, None)
         };
         for held in [as_owner(3, None), as_owner(3, Some(6))] {

@@ -13,6 +13,16 @@ pub struct Held {
     pub generation: Generation,
     /// The head that it builds on; `None` accepts any head.
     pub head_txid: Option<Txid>,
+    /// The token that its start drew, if it knows. In a store that was set back to an older copy, generations and heads
+    /// come again, and tokens do not.
+    pub owner: Option<Token>,
+}
+
+impl Held {
+    /// A generation and a head, of whichever start.
+    pub fn numbers(generation: Generation, head_txid: Option<Txid>) -> Self {
+        Self { generation, head_txid, owner: None }
+    }
 }
 
 /// Why a request writes nothing.
@@ -85,8 +95,9 @@ fn check_held(fence: Option<&Fence>, head: &Head, held: Held) -> Result<(), Refu
 fn compare(fence: &Fence, head: &Head, held: Held) -> Result<(), Refusal> {
     let head_matches =
         held.head_txid.is_none_or(|txid| txid == head.txid) || planted::has(Bug::HeadNotCompared);
-    let generation_matches = fence.generation == held.generation || planted::has(Bug::FenceNotChecked);
-    if generation_matches && head_matches {
+    let owner_matches = held.owner.is_none_or(|owner| owner == fence.owner_token);
+    let is_owner = fence.generation == held.generation && owner_matches;
+    if (is_owner || planted::has(Bug::FenceNotChecked)) && head_matches {
         Ok(())
     } else {
         Err(Refusal::Fenced { held, current: fence.generation, current_head_txid: head.txid })
@@ -127,7 +138,7 @@ pub(super) mod testing {
     }
 
     pub(crate) fn held(generation: u64, head: u64) -> Held {
-        Held { generation: Generation(generation), head_txid: Some(Txid(head)) }
+        Held::numbers(Generation(generation), Some(Txid(head)))
     }
 }
 
@@ -135,6 +146,15 @@ pub(super) mod testing {
 mod tests {
     use super::testing::{fence, held};
     use super::*;
+
+    #[test]
+    fn a_number_that_came_again_is_another_owners() {
+        let head = Head { txid: Txid(4), next_txid: Txid(5), ..Head::empty() };
+        let owned = |byte| Held { owner: Some(Token([byte; 16])), ..held(3, 4) };
+        assert_eq!(check_fence(Some(&fence(3)), &head, owned(1)), Ok(()));
+        let refused = check_fence(Some(&fence(3)), &head, owned(2));
+        assert!(matches!(refused, Err(Refusal::Fenced { .. })), "{refused:?}");
+    }
 
     #[test]
     fn only_the_current_generation_at_the_current_head_passes() {

@@ -7,7 +7,7 @@ use futures::future::{BoxFuture, FutureExt};
 use tracing::Instrument;
 
 use crate::blocking::leading::{self, Woken};
-use crate::engine::{Commit, PageWrite, StoreError};
+use crate::engine::{Caller, Commit, PageWrite, StoreError};
 use crate::sync::Runtime;
 use crate::types::Txid;
 
@@ -59,5 +59,6 @@ impl Flight {
 async fn send(commits: &GroupCommit, layer: Arc<Layer>, head: Txid) -> Result<Txid, StoreError> {
     let pages = layer.pages().iter().map(|(page, data)| PageWrite { page: *page, data }).collect();
     let commit = Commit { generation: commits.generation, head_txid: head, size_pages: layer.size(), pages };
-    commits.engine.commit_while(Some(commits.wanted()), &commits.actor, commit).await
+    let caller = Caller { wanted: Some(commits.wanted()), owner: commits.owner };
+    commits.engine.commit_as(caller, &commits.actor, commit).await
 }

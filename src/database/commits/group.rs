@@ -13,7 +13,7 @@ use crate::engine::{Engine, StoreError};
 use crate::planted::{self, Bug};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, oneshot};
-use crate::types::{ActorId, Generation, PageCount, PageNumber, PageSize, Txid};
+use crate::types::{ActorId, Generation, PageCount, PageNumber, PageSize, Token, Txid};
 
 use super::gate::{Gate, Gated, Ready, verdict};
 use super::hurry::Hurry;
@@ -57,6 +57,8 @@ pub(crate) struct GroupCommit {
     pub(super) engine: Arc<Engine>,
     pub(super) actor: ActorId,
     pub(super) generation: Generation,
+    /// The token of the start, if it won.
+    pub(super) owner: Option<Token>,
     counters: Arc<Counters>,
     state: Mutex<State>,
     /// Whether answers do not wait for what they have seen: `Call::Flush` does.
@@ -72,12 +74,13 @@ impl GroupCommit {
     pub(crate) fn new(
         engine: Arc<Engine>,
         counters: Arc<Counters>,
-        (actor, generation, head): (ActorId, Generation, Txid),
+        (actor, (generation, owner), head): (ActorId, (Generation, Option<Token>), Txid),
     ) -> Arc<Self> {
         Arc::new_cyclic(|itself| Self {
             engine,
             actor,
             generation,
+            owner,
             counters,
             state: Mutex::new(State {
                 pending: Pending::new(head),

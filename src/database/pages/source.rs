@@ -43,6 +43,8 @@ pub(crate) struct Source {
     engine: Arc<Engine>,
     actor: ActorId,
     generation: Generation,
+    /// The token of the start, if it won.
+    owner: Option<Token>,
     head: Txid,
     /// The durable size.
     size: PageCount,
@@ -80,7 +82,7 @@ impl Source {
         policy: ReadPolicy,
     ) -> Self {
         let space = if planted::has(Bug::StaleCache) { Space::of(&actor) } else { cache.space() };
-        let Startup { meta, pages, .. } = startup;
+        let Startup { meta, pages, owner, .. } = startup;
         let page_size = meta.page_size;
         let mut read_ahead = policy.read_ahead.then(|| ReadAhead::new(page_size, READ_AHEAD_BYTES_DEFAULT));
         for (&page, bytes) in pages.pages.iter().zip(pages.data.chunks_exact(page_size.bytes())) {
@@ -90,7 +92,7 @@ impl Source {
             cache.insert(space, page, bytes);
         }
         counters.pages_preloaded.add(pages.pages.len());
-        let at = (actor.clone(), meta.generation, meta.head_txid);
+        let at = (actor.clone(), (meta.generation, owner), meta.head_txid);
         let commits = GroupCommit::new(Arc::clone(&engine), Arc::clone(&counters), at);
         Self {
             engine,
@@ -100,6 +102,7 @@ impl Source {
             is_undone: false,
             actor,
             generation: meta.generation,
+            owner,
             head: meta.head_txid,
             size: meta.size_pages,
             page_size,

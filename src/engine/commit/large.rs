@@ -59,7 +59,7 @@ pub(crate) async fn begin(
     LargeCommit { generation, head_txid, page_size }: LargeCommit,
 ) -> Result<LargeCommitWriter, StoreError> {
     let request = StageRequest {
-        held: Held { generation, head_txid: Some(head_txid) },
+        held: actor.held(generation, Some(head_txid)),
         size_pages: None,
         page_size: Some(page_size),
         token: core.env.token(),

@@ -28,7 +28,7 @@ use crate::engine::runtime::retry::Retry;
 use crate::engine::runtime::{events, metrics};
 use crate::kv::{Decision, Isolation, Mutations, RoomUse, TransactionFn, View, transact};
 use crate::metrics::CommitKind;
-use crate::plan::{self, CommitPlan, CommitRequest, Held, PendingCleanup, Refusal};
+use crate::plan::{self, CommitPlan, CommitRequest, PendingCleanup, Refusal};
 use crate::types::{HistoryPolicy, PageCount, PageRange, PageSize, Txid};
 
 /// A commit of one transaction, the same in all its attempts.
@@ -106,7 +106,7 @@ pub(crate) async fn commit(
     let begun = core.env.elapsed();
     let page_size = batch::check(&mut commit)?;
     let request = CommitRequest {
-        held: Held { generation: commit.generation, head_txid: Some(commit.head_txid) },
+        held: actor.held(commit.generation, Some(commit.head_txid)),
         size_pages: commit.size_pages,
         page_size,
         token: core.env.token(),

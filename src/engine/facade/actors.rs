@@ -1,6 +1,6 @@
 //! The operations of an owner: a start, reads, commits, hints, and deletion.
 
-use crate::engine::api::{Commit, PageSet, Preload, Startup};
+use crate::engine::api::{Caller, Commit, PageSet, Preload, Startup};
 use crate::engine::commit::large::{self, LargeCommit, LargeCommitWriter};
 use crate::engine::commit::{self, resolve};
 use crate::engine::error::StoreError;
@@ -35,13 +35,24 @@ impl Engine {
         head_txid: Option<Txid>,
         pages: &[PageNumber],
     ) -> Result<PageSet, StoreError> {
-        let read = committed::get_pages(&self.core, actor, Held { generation, head_txid }, pages);
+        self.get_pages_as(actor, Held::numbers(generation, head_txid), pages).await
+    }
+
+    /// Like [`get_pages`](Self::get_pages), as the owner whose start has drawn a token.
+    pub async fn get_pages_as(
+        &self,
+        actor: &ActorId,
+        held: Held,
+        pages: &[PageNumber],
+    ) -> Result<PageSet, StoreError> {
+        let generation = held.generation;
+        let read = committed::get_pages(&self.core, actor, held, pages);
         events::read(&self.core, actor, generation, metrics::reading(&self.core, read)).await
     }
 
     /// Commits changes of any size atomically. The pages are copied before the first wait.
     pub async fn commit(&self, actor: &ActorId, commit: Commit<'_>) -> Result<Txid, StoreError> {
-        self.commit_while(None, actor, commit).await
+        self.commit_as(Caller::default(), actor, commit).await
     }
 
     /// Like [`commit`](Self::commit), but can be cancelled by the caller. If it is cancelled while it is
@@ -52,10 +63,21 @@ impl Engine {
         actor: &ActorId,
         commit: Commit<'_>,
     ) -> Result<Txid, StoreError> {
+        self.commit_as(Caller { wanted, owner: None }, actor, commit).await
+    }
+
+    /// Like [`commit_while`](Self::commit_while), as the owner whose start has drawn a token.
+    pub async fn commit_as(
+        &self,
+        caller: Caller,
+        actor: &ActorId,
+        commit: Commit<'_>,
+    ) -> Result<Txid, StoreError> {
         let bytes = commit.pages.iter().map(|write| write.data.len()).sum();
         let request = (commit.generation, commit.pages.len(), bytes);
         // Boxed, because otherwise the surrounding futures would hold it by value.
-        let committed = Box::pin(commit::commit(&self.core, Actor::for_caller(actor, wanted), commit));
+        let of_caller = Actor::for_caller(actor, caller.wanted).owned_by(caller.owner);
+        let committed = Box::pin(commit::commit(&self.core, of_caller, commit));
         metrics::committing(&self.core, events::commit(&self.core, actor, request, committed).await)
     }
 
@@ -69,7 +91,7 @@ impl Engine {
         head_txid: Txid,
         token: Token,
     ) -> Result<Option<Meta>, StoreError> {
-        let held = Held { generation, head_txid: Some(head_txid) };
+        let held = Held::numbers(generation, Some(head_txid));
         let resolved = resolve::resolve_commit(&self.core, actor, held, token);
         metrics::resolving(&self.core, events::resolve(&self.core, actor, generation, resolved).await)
     }
@@ -81,7 +103,7 @@ impl Engine {
         actor: &ActorId,
         request: LargeCommit,
     ) -> Result<LargeCommitWriter, StoreError> {
-        self.begin_large_commit_while(None, actor, request).await
+        self.begin_large_commit_as(Caller::default(), actor, request).await
     }
 
     /// Like [`begin_large_commit`](Self::begin_large_commit), but can be cancelled by the caller; see
@@ -92,7 +114,17 @@ impl Engine {
         actor: &ActorId,
         request: LargeCommit,
     ) -> Result<LargeCommitWriter, StoreError> {
-        let actor = Actor::for_caller(actor, wanted);
+        self.begin_large_commit_as(Caller { wanted, owner: None }, actor, request).await
+    }
+
+    /// Like [`begin_large_commit_while`](Self::begin_large_commit_while), as the owner whose start has drawn a token.
+    pub async fn begin_large_commit_as(
+        &self,
+        caller: Caller,
+        actor: &ActorId,
+        request: LargeCommit,
+    ) -> Result<LargeCommitWriter, StoreError> {
+        let actor = Actor::for_caller(actor, caller.wanted).owned_by(caller.owner);
         metrics::told(&self.core, large::begin(&self.core, &actor, request).await)
     }
 

@@ -76,6 +76,6 @@ pub(crate) async fn store(
     hints: &[PageRange],
 ) -> Result<(), StoreError> {
     let hints = Hints::new(hints.to_vec())?;
-    let held = Held { generation, head_txid: None };
+    let held = Held::numbers(generation, None);
     core.decide(&Arc::new(Store { actor: Actor::new(id), held, hints })).await
 }

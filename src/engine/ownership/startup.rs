@@ -169,12 +169,12 @@ async fn start(core: &Arc<Core>, id: &ActorId, preload: PreloadRequest) -> Resul
             let noted = body.noted.get().copied().unwrap_or(Generation::NONE);
             events::startup_lost(&body.actor, noted, &meta);
             let pages = if planted::has(Bug::LoserGivenPages) {
-                let held = Held { generation: meta.generation, head_txid: None };
+                let held = Held::numbers(meta.generation, None);
                 committed::get_pages(core, id, held, &[PageNumber::FIRST]).await?
             } else {
                 PageSet::empty(meta.head_txid, meta.page_size)
             };
-            Ok(Startup { outcome: Outcome::Lost, meta, pages, hints: Vec::new() })
+            Ok(Startup { outcome: Outcome::Lost, meta, pages, hints: Vec::new(), owner: None })
         }
     }
 }
@@ -217,7 +217,7 @@ async fn finish(
         ControlFlow::Continue(pages) => {
             cleanup::in_background(core, actor, fence.generation, &head);
             let (meta, hints) = (plan::meta(&fence, &head), preloaded.hints);
-            ControlFlow::Continue(Startup { outcome: Outcome::Won, meta, pages, hints })
+            ControlFlow::Continue(Startup { outcome: Outcome::Won, meta, pages, hints, owner: Some(token) })
         }
         ControlFlow::Break(gone) => ControlFlow::Break(gone),
     })

@@ -8,7 +8,7 @@ use crate::codec::{self, ActorKeys, Fence, Head, Row};
 use crate::engine::error::{Failure, StoreError};
 use crate::kv::{Isolation, Mutations, View, Wanted};
 use crate::plan::{Held, Refusal};
-use crate::types::ActorId;
+use crate::types::{ActorId, Generation, Token, Txid};
 
 /// An actor and its keys, built once per operation.
 #[derive(Clone)]
@@ -16,16 +16,27 @@ pub(crate) struct Actor {
     pub(crate) id: ActorId,
     pub(crate) keys: ActorKeys,
     wanted: Option<Wanted>,
+    owner: Option<Token>,
 }
 
 impl Actor {
     pub(crate) fn new(id: &ActorId) -> Self {
-        Self { id: id.clone(), keys: ActorKeys::new(id), wanted: None }
+        Self { id: id.clone(), keys: ActorKeys::new(id), wanted: None, owner: None }
     }
 
     /// For an operation that its caller may cancel.
     pub(crate) fn for_caller(id: &ActorId, wanted: Option<Wanted>) -> Self {
         Self { wanted, ..Self::new(id) }
+    }
+
+    /// For an operation of the owner whose start has drawn this token, if that is known.
+    pub(crate) fn owned_by(self, owner: Option<Token>) -> Self {
+        Self { owner, ..self }
+    }
+
+    /// What the caller of an operation holds.
+    pub(crate) fn held(&self, generation: Generation, head_txid: Option<Txid>) -> Held {
+        Held { generation, head_txid, owner: self.owner }
     }
 
     /// Whether the operation is still wanted; see [`TransactionFn::is_wanted`](crate::kv::TransactionFn::is_wanted).
@@ -84,7 +95,7 @@ impl Actor {
         let actor = self.id.clone();
         match refusal {
             Refusal::NotFound => StoreError::NotFound { actor },
-            Refusal::Fenced { held: Held { generation, head_txid }, current, current_head_txid } => {
+            Refusal::Fenced { held: Held { generation, head_txid, .. }, current, current_head_txid } => {
                 StoreError::FenceMismatch {
                     actor,
                     held: generation,

@@ -36,7 +36,7 @@ impl Claimed {
     /// page size may differ from before.
     pub(crate) async fn stage(&self, size_pages: Option<PageCount>) -> Result<StageWriter, StoreError> {
         let Meta { generation, head_txid, .. } = self.meta;
-        let held = Held { generation, head_txid: Some(head_txid) };
+        let held = Held::numbers(generation, Some(head_txid));
         let request = StageRequest { held, size_pages, page_size: None, token: self.token };
         StageWriter::open(&self.core, &self.actor, request).await
     }

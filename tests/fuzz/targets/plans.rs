@@ -78,7 +78,7 @@ impl Actor {
     }
 
     fn current(&self) -> Held {
-        Held { generation: self.generation(), head_txid: Some(self.head().txid) }
+        Held::numbers(self.generation(), Some(self.head().txid))
     }
 
     /// What a caller holds: mostly what is true, else what once was.

@@ -55,7 +55,7 @@ async fn an_owner_deletes_only_what_it_still_holds(place: Place) {
     let first = start(&store, &actor).await.meta.generation;
     let seen = commit(&store, &actor, first, Txid(0), 1..=3, 1).await.unwrap();
     let head = commit(&store, &actor, first, seen, [3], 2).await.unwrap();
-    let held = |generation, head_txid| Held { generation, head_txid };
+    let held = |generation, head_txid| Held::numbers(generation, head_txid);
     let refused = store.delete_held(&actor, held(first, Some(seen))).await.unwrap_err();
     assert_eq!(refused.code(), "ERR_FENCE_MISMATCH", "it has changed since");
     let second = start(&store, &actor).await.meta.generation;

@@ -10,7 +10,7 @@ use batondb::kv::faulty::{Fault, FaultyKv};
 use batondb::types::PageRange;
 
 use super::support::{Db, Host, NO_DEADLINE_MS, Value, store_error};
-use crate::support::{Place, first_page, id, on_every_backend, page};
+use crate::support::{Place, first_page, id, on_every_backend, page, put_row, remove_row, rows};
 
 on_every_backend!(
     an_older_owner_is_told_with_its_next_write_and_is_dead_from_then_on,
@@ -19,6 +19,7 @@ on_every_backend!(
     an_iteration_over_a_cold_table_never_mixes_two_lineages,
     a_deleted_actor_is_gone_for_its_owner,
     an_owner_can_ask_whether_it_still_is_one,
+    an_owner_from_before_the_store_was_set_back_is_fenced,
 );
 
 /// Two tables that every owner changes together, `rows` rows each of about a page.
@@ -278,4 +279,48 @@ async fn a_start_that_lost_leaves_the_hints_alone() {
     assert_eq!(lost.integer("SELECT count(*) FROM one").await, 3);
     lost.close().await;
     assert_eq!(winner.engine.load_startup(&id("a"), &preload).await.unwrap().hints, noted);
+}
+
+/// The store is set back to an older copy, and a new owner gets to the very generation and head of the old one. Whatever
+/// the old one does next: it reads a page that it does not have, commits a little, or more than fits memory.
+async fn an_owner_from_before_the_store_was_set_back_is_fenced(place: Place) {
+    let statements = [
+        "SELECT sum(length(c)) FROM t",
+        "INSERT INTO t VALUES (1001, 'lost')",
+        "INSERT INTO t VALUES (1002, zeroblob(6000000))",
+    ];
+    let host = Host::at(&place).await;
+    for (index, statement) in statements.into_iter().enumerate() {
+        let actor = format!("a{index}");
+        let first = host.open(&actor).await;
+        let fill = "CREATE TABLE t(n INTEGER PRIMARY KEY, c);
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+            INSERT INTO t SELECT i, hex(randomblob(1500)) FROM n";
+        first.exec(fill).await.unwrap();
+        first.close().await;
+        host.engine.idle().await;
+        let kv = place.kv();
+        let copy = rows(&kv).await;
+        let old = host.open(&actor).await;
+        old.run("INSERT INTO t VALUES (1000, 'lost')", &[]).await.unwrap();
+        let lost = host.engine.stat(&id(&actor)).await.unwrap().unwrap();
+        for (key, _) in rows(&kv).await {
+            remove_row(&kv, &key).await;
+        }
+        for (key, value) in &copy {
+            put_row(&kv, key, value).await;
+        }
+        let new = Host::at(&place).await.open(&actor).await;
+        new.run("INSERT INTO t VALUES (1000, 'kept')", &[]).await.unwrap();
+        let now = host.engine.stat(&id(&actor)).await.unwrap().unwrap();
+        assert_eq!((now.generation, now.head_txid), (lost.generation, lost.head_txid), "about nothing");
+
+        let told = old.run(statement, &[]).await;
+        let text = format!("{:?}", told.as_ref().map_err(ToString::to_string));
+        assert!(text.contains("the store was set back"), "{statement}: {text}");
+        assert_fenced(told, 2, 2);
+        assert_eq!(new.value("SELECT count(*) FROM t WHERE c = 'lost'").await.unwrap(), Value::Integer(0));
+        new.run("INSERT INTO t VALUES (1001, 'kept')", &[]).await.unwrap();
+        new.close().await;
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::database::commits::{Landed, Layer, Lost};
-use crate::engine::{LargeCommit, LargeCommitWriter, PageSet, StoreError, Wanted};
+use crate::engine::{Caller, Held, LargeCommit, LargeCommitWriter, PageSet, StoreError, Wanted};
 use crate::planted::{self, Bug};
 use crate::types::{PageCount, PageNumber, PageSize, Txid};
 
@@ -118,7 +118,8 @@ impl Source {
             return self.engine.wait(self.engine.get_pages_at(&self.actor, point, wanted));
         }
         let known = (!self.commits.may_have_moved()).then_some(self.head);
-        let pages = self.engine.wait(self.engine.get_pages(&self.actor, self.generation, known, wanted))?;
+        let held = Held { generation: self.generation, head_txid: known, owner: self.owner };
+        let pages = self.engine.wait(self.engine.get_pages_as(&self.actor, held, wanted))?;
         if pages.head_txid == self.head {
             return Ok(pages);
         }
@@ -128,7 +129,11 @@ impl Source {
         }
         self.refuse_loss()?;
         // Somebody else has made it, which the store says best.
-        self.engine.wait(self.engine.get_pages(&self.actor, self.generation, Some(self.head), wanted))
+        self.engine.wait(self.engine.get_pages_as(
+            &self.actor,
+            Held { head_txid: Some(self.head), ..held },
+            wanted,
+        ))
     }
 
     /// Begins a commit that is too large to be kept in memory, once everything before it is durable.
@@ -141,7 +146,8 @@ impl Source {
         }
         let (generation, head_txid) = (self.generation, self.head);
         let request = LargeCommit { generation, head_txid, page_size };
-        self.engine.wait(self.engine.begin_large_commit_while(self.wanted.clone(), &self.actor, request))
+        let caller = Caller { wanted: self.wanted.clone(), owner: self.owner };
+        self.engine.wait(self.engine.begin_large_commit_as(caller, &self.actor, request))
     }
 
     /// Makes a large commit visible, and continues from there.

@@ -58,7 +58,8 @@ impl Source {
         (read_ahead, past): (bool, Option<Txid>),
     ) -> Self {
         let nothing = PageSet { pages: Vec::new(), data: Vec::new(), ..pages.clone() };
-        let startup = Startup { outcome: Outcome::Lost, meta, pages: nothing, hints: Vec::new() };
+        let startup =
+            Startup { outcome: Outcome::Lost, meta, pages: nothing, hints: Vec::new(), owner: None };
         let mut source = Self::new(shared, actor, startup, ReadPolicy { read_ahead, learn_hints: false });
         source.following = Some(Following { asked: BTreeSet::new(), brought: pages, moved: false, past });
         source

@@ -106,7 +106,7 @@ async fn begin_import(core: &Arc<Core>, actor: Actor) -> Result<V1Begun, StoreEr
         Reserved::Finished(meta) => return Ok(V1Begun::Finished(meta)),
         Reserved::Now(fence, head, stage) => (fence, head, stage),
     };
-    let held = Held { generation: fence.generation, head_txid: Some(head.txid) };
+    let held = Held::numbers(fence.generation, Some(head.txid));
     let was_there = body.was_there.load(Ordering::Acquire);
     let core = Arc::clone(core);
     let mut import = V1Import { core, actor, fence, stage: None, files: None, was_there, renewed_at };
