@@ -108,11 +108,11 @@ pub(crate) fn databases_on<const COUNT: usize>(
         let interrupt = Arc::new(Interrupt::default());
         let journal = Journal::new(&load);
         let counters = Arc::new(Counters::default());
-        let at = (actor, meta.generation, meta.head_txid);
+        let at = (actor, (meta.generation, None), meta.head_txid);
         let commits = GroupCommit::new(Arc::clone(&shared.engine), Arc::clone(&counters), at);
         let session = Session::open(&journal, Arc::clone(&interrupt), commits);
         let both = (interrupt, counters);
         let settings = Settings { queue_max: QUEUE_MAX, transaction_timeout_ms: LOOSE_MS, may_block: false };
-        (Database::new(Arc::clone(&shared), opened, session, both, settings), journal)
+        (Database::new(Arc::clone(&shared), opened, session, both, (settings, None)), journal)
     })
 }
