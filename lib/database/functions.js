@@ -173,7 +173,7 @@ class Functions {
    */
   lending(run, call) {
     const id = this.#newId();
-    this.#keep(id, run, () => {});
+    this.#defined.set(id, { run, forget: () => {} });
     try {
       return call(id, this.#dispatcher());
     } finally {
