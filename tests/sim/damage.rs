@@ -42,7 +42,7 @@ pub struct Damage {
 
 impl Damage {
     /// Flips a bit of the row, if it is there and nobody writes to it at this moment.
-    pub async fn inflict(kv: &MemoryKv, key: Vec<u8>, bit: u64) -> Option<Self> {
+    pub fn inflict(kv: &MemoryKv, key: Vec<u8>, bit: u64) -> Option<Self> {
         let flip = move |bytes: &[u8]| {
             let bit = usize::try_from(bit).unwrap() % (8 * bytes.len());
             let mut damaged = bytes.to_vec();
@@ -50,15 +50,21 @@ impl Damage {
             Some(damaged)
         };
         let body = Arc::new(Replace { key: key.clone(), change: Box::new(flip) });
-        let (before, after) = transact(kv, &body).await.ok().flatten()?;
+        let (before, after) = at_once(kv, &body).ok().flatten()?;
         Some(Self { key, before, after })
     }
 
     /// Flips the bit back, unless the row has been written or removed since.
-    pub async fn mend(self, kv: &MemoryKv) {
+    pub fn mend(self, kv: &MemoryKv) {
         let Self { key, before, after } = self;
         let mend = move |bytes: &[u8]| (bytes == after).then(|| before.clone());
         let body = Arc::new(Replace { key, change: Box::new(mend) });
-        while transact(kv, &body).await.is_err() {}
+        while at_once(kv, &body).is_err() {}
     }
+}
+
+/// In one step of the simulation: pages are cleared without conflict detection, and one that is cleared in between would
+/// come back.
+fn at_once(kv: &MemoryKv, body: &Arc<Replace>) -> Result<<Replace as TransactionFn>::Output, KvError> {
+    futures::executor::block_on(transact(kv, body))
 }

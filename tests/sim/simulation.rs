@@ -336,11 +336,11 @@ impl Simulation {
         let times = self.world.lock().actors[actor].damage.0 + 1;
         self.world.lock().actors[actor].damage = (times, true);
         self.world.count("damages");
-        let damage = Damage::inflict(&self.store.memory, key, bit).await;
+        let damage = Damage::inflict(&self.store.memory, key, bit);
         self.world.tell(format!("actor {actor}: a row is damaged: {}", damage.is_some()));
         self.scheduler.sleep(duration).await;
         if let Some(damage) = damage {
-            damage.mend(&self.store.memory).await;
+            damage.mend(&self.store.memory);
         }
         self.world.lock().actors[actor].damage = (times, false);
         self.world.tell(format!("actor {actor}: the row is mended"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use batondb::engine::{Engine, Preload};
+use batondb::engine::{Engine, Preload, StoreError};
 use batondb::types::{ActorId, PageNumber, Txid};
 
 use crate::world::{What, World};
@@ -48,7 +48,18 @@ pub async fn end_history(
             answer.map_err(|error| error.to_string())?;
         }
         engine.set_history(name, Some(None)).await.map_err(|error| format!("no history: {error}"))?;
-        engine.flatten(name).await.map_err(|error| format!("flattening: {error}"))?;
+        // It gives up where a thinning drops its line's oldest state in many steps, each of which it conflicts with: then
+        // a caller tries again.
+        let mut flattened = engine.flatten(name).await;
+        for _ in 0..5 {
+            if !matches!(flattened, Err(StoreError::Unavailable(_))) {
+                break;
+            }
+            world.count("flattenings tried again");
+            engine.idle().await;
+            flattened = engine.flatten(name).await;
+        }
+        flattened.map_err(|error| format!("flattening: {error}"))?;
     }
     // Readers that have died hold their states for a minute, by whatever clock.
     let scheduler = world.lock().scheduler.clone();
