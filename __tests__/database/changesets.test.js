@@ -412,6 +412,7 @@ onEachBackend((open) => {
     test('options are checked by name', () => {
       for (const [options, fragment] of [
         [5, 'options'],
+        [new Uint8Array(0), 'options'],
         [{ filer: () => true }, 'filer'],
         [{ filter: 5 }, 'options.filter'],
         [{ onConflict: {} }, 'options.onConflict'],

@@ -104,7 +104,8 @@ function outOfRange(name, expected, value) {
  * @returns {Record<string, any>}
  */
 function object(value, name, keys) {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  // Lists of any kind have methods, such as filter, that are not meant as options.
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) {
     throw invalid(name, 'an object', value);
   }
   for (const key of Object.keys(value)) {
