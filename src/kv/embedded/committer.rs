@@ -248,7 +248,7 @@ fn finish(store: &Store, batch: Batch, committed: &Result<(), KvError>) {
         answer(ran.job, fate(ran.outcome, committed));
     }
     if committed.is_ok() {
-        store.note_freed(batch.wrote.freed_pages);
+        store.note_freed(batch.wrote.freed_pages, batch.wrote.bytes);
     }
 }
 

@@ -209,10 +209,13 @@ impl Store {
         self.checkpoint()
     }
 
-    /// Called after a commit that has freed this many pages, and perhaps others.
-    pub(super) fn note_freed(&self, pages: usize) {
+    /// Called after a commit that has freed this many pages, and perhaps others, and has written so much. What is
+    /// written again and again lies beside what is freed, and would have to be read from the disk.
+    pub(super) fn note_freed(&self, pages: usize, written_bytes: usize) {
+        let shrinks = pages > 2 * (written_bytes / self.env.page_bytes());
         if let Some(journal) = &self.journal
             && pages >= FORGOTTEN_PAGES_MIN
+            && shrinks
         {
             journal.note_freed(self.env.info().last_txn);
         }
