@@ -221,7 +221,7 @@ impl Store {
         false
     }
 
-    pub(super) fn note_freed(&self, _: usize) {}
+    pub(super) fn note_freed(&self, _: usize, _: usize) {}
 
     pub(super) fn begin_checkpoints(self: &Arc<Self>) -> std::io::Result<()> {
         assert!(self.disk.is_open());
