@@ -41,6 +41,35 @@ function expectBytes(actual, expected) {
   expect(Buffer.compare(Buffer.from(actual), Buffer.from(expected))).toBe(0);
 }
 
+/**
+ * The error that a function throws.
+ *
+ * @param {() => unknown} fn
+ * @returns {any}
+ */
+function thrown(fn) {
+  let value;
+  try {
+    value = fn();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('expected an error', { cause: value });
+}
+
+/**
+ * The same, which must be one of our errors.
+ *
+ * @param {() => unknown} fn
+ */
+function refused(fn) {
+  const error = thrown(fn);
+  if (!isBatonError(error)) {
+    throw error;
+  }
+  return error;
+}
+
 /** The error that a promise rejects with; it must be one of ours. */
 async function rejection(promise) {
   const error = await Promise.resolve(promise).then(
@@ -203,10 +232,12 @@ module.exports = {
   outside,
   page,
   projectWith,
+  refused,
   rejection,
   runNode,
   runNodeIn,
   startWith,
   temporaryDirectory,
+  thrown,
   versionOf,
 };

@@ -8,20 +8,15 @@ const { inspect } = require('node:util');
 
 const { Store, isBatonError } = require('../..');
 const Database = require('../../adapters/better-sqlite3.js');
-const { clusterPlace, describeOnCluster, onEachBackend, temporaryDirectory } = require('../helpers.js');
+const {
+  clusterPlace,
+  describeOnCluster,
+  onEachBackend,
+  temporaryDirectory,
+  thrown,
+} = require('../helpers.js');
 
 const { SqliteError } = Database;
-
-/** What a call throws. */
-function thrown(call) {
-  let value;
-  try {
-    value = call();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('expected an error', { cause: value });
-}
 
 const MANY = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000)';
 

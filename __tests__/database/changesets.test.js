@@ -3,7 +3,7 @@
 const diagnostics = require('node:diagnostics_channel');
 
 const { Store, constants, isBatonError } = require('../..');
-const { expectBytes, onEachBackend } = require('../helpers.js');
+const { expectBytes, onEachBackend, thrown } = require('../helpers.js');
 
 const {
   SQLITE_CHANGESET_OMIT: OMIT,
@@ -13,16 +13,6 @@ const {
 const { SQLITE_CHANGESET_DATA: DATA, SQLITE_CHANGESET_NOTFOUND: NOTFOUND } = constants;
 const { SQLITE_CHANGESET_CONFLICT: CONFLICT, SQLITE_CHANGESET_CONSTRAINT: CONSTRAINT } = constants;
 const { SQLITE_CHANGESET_FOREIGN_KEY: FOREIGN_KEY } = constants;
-
-function thrown(fn) {
-  let value;
-  try {
-    value = fn();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('expected an error', { cause: value });
-}
 
 const SCHEMA = `
   CREATE TABLE item(id INTEGER PRIMARY KEY, name TEXT UNIQUE, n INTEGER CHECK (n < 100));

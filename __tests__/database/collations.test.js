@@ -1,16 +1,7 @@
 'use strict';
 
 const { Store, isBatonError } = require('../..');
-const { onEachBackend, rejection } = require('../helpers.js');
-
-function thrown(fn) {
-  try {
-    fn();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('expected an error');
-}
+const { onEachBackend, rejection, thrown } = require('../helpers.js');
 
 const WORDS = ['pear', 'Äpfel', 'zoo', 'apple', 'Zebra'];
 const { compare } = new Intl.Collator('de');

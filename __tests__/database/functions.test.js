@@ -1,16 +1,7 @@
 'use strict';
 
 const { isBatonError } = require('../..');
-const { onEachBackend, rejection } = require('../helpers.js');
-
-function thrown(fn) {
-  try {
-    fn();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('expected an error');
-}
+const { onEachBackend, rejection, thrown } = require('../helpers.js');
 
 /** A function whose length says this. */
 function ofLength(value) {

@@ -5,22 +5,11 @@
 const { spawn } = require('node:child_process');
 const { join } = require('node:path');
 
-const { Store, isBatonError } = require('../..');
-const { temporaryDirectory } = require('../helpers.js');
+const { Store } = require('../..');
+const { refused, temporaryDirectory } = require('../helpers.js');
 const { describeOnLinux, startWriter, stopAmidACommit } = require('../store/sharing-helpers.js');
 
 const directory = temporaryDirectory();
-
-/** What a function throws, which must be one of our errors. */
-function thrown(fn) {
-  try {
-    fn();
-  } catch (error) {
-    if (isBatonError(error)) return error;
-    throw error;
-  }
-  throw new Error('expected an error');
-}
 
 describeOnLinux('a writer that stands still', () => {
   let writer;
@@ -46,7 +35,7 @@ describeOnLinux('a writer that stands still', () => {
   });
 
   test('makes synchronous writes throw, and nothing else', async () => {
-    const error = thrown(() => db.runSync('INSERT INTO t VALUES (1)'));
+    const error = refused(() => db.runSync('INSERT INTO t VALUES (1)'));
     expect(error).toMatchObject({ code: 'ERR_WOULD_BLOCK', retryable: true });
     expect(error.message).toContain('nothing was written');
     expect(error.message).toContain('allowBlocking');
@@ -55,7 +44,7 @@ describeOnLinux('a writer that stands still', () => {
         db.runSync('INSERT INTO t VALUES (2)');
         db.runSync('INSERT INTO t VALUES (3)');
       });
-    expect(thrown(transaction).code).toBe('ERR_WOULD_BLOCK');
+    expect(refused(transaction).code).toBe('ERR_WOULD_BLOCK');
     expect(db.isTransaction).toBe(false);
     expect(db.allSync('SELECT * FROM t')).toEqual([]);
     const waits = db.run('INSERT INTO t VALUES (4)');

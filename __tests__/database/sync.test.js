@@ -1,21 +1,6 @@
 'use strict';
 
-const { isBatonError } = require('../..');
-const { expectBytes, onEachBackend, rejection } = require('../helpers.js');
-
-/** The error that a function throws; it must be one of ours. */
-function thrown(fn) {
-  let value;
-  try {
-    value = fn();
-  } catch (error) {
-    if (!isBatonError(error)) {
-      throw error;
-    }
-    return error;
-  }
-  throw new Error('expected an error', { cause: value });
-}
+const { expectBytes, onEachBackend, refused, rejection } = require('../helpers.js');
 
 onEachBackend((open) => {
   let store;
@@ -76,7 +61,7 @@ onEachBackend((open) => {
         'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 2000000) SELECT max(i) FROM n',
       );
       waiting.push(db.flushed());
-      expect(thrown(() => names())).toMatchObject({ code: 'ERR_BUSY' });
+      expect(refused(() => names())).toMatchObject({ code: 'ERR_BUSY' });
       await Promise.all([running, ...waiting]);
     });
 
@@ -84,19 +69,19 @@ onEachBackend((open) => {
       insert('kept');
       const next = await store.openDatabase('a', { allowBlocking: true });
       expect(names(next)).toEqual(['kept']);
-      expect(thrown(() => insert('too late'))).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
-      expect(thrown(() => names())).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
+      expect(refused(() => insert('too late'))).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
+      expect(refused(() => names())).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
       expect(db.fencedBy).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
       expect(names(next)).toEqual(['kept']);
     });
 
     test("throw SQLite's errors, and go on", () => {
-      const error = thrown(() => db.getSync('SELECT nonsense FROM items'));
+      const error = refused(() => db.getSync('SELECT nonsense FROM items'));
       expect(error).toMatchObject({ code: 'SQLITE_ERROR', offset: 7 });
       expect(error.stack).toContain('sync.test.js');
       db.execSync('CREATE UNIQUE INDEX names ON items (name)');
       insert('one');
-      expect(thrown(() => insert('one'))).toMatchObject({ extendedCode: 'SQLITE_CONSTRAINT_UNIQUE' });
+      expect(refused(() => insert('one'))).toMatchObject({ extendedCode: 'SQLITE_CONSTRAINT_UNIQUE' });
       expect(names()).toEqual(['one']);
     });
 
@@ -114,7 +99,7 @@ onEachBackend((open) => {
         () => db.transactionSync(() => {}, { behavior: 'later' }),
         () => db.transactionSync(() => {}, { timeoutMs: 1 }),
       ]) {
-        expect(thrown(call).code).toBe('ERR_INVALID_ARG');
+        expect(refused(call).code).toBe('ERR_INVALID_ARG');
       }
       expect(db.isTransaction).toBe(false);
     });
@@ -134,7 +119,7 @@ onEachBackend((open) => {
     });
 
     test('refuse a second statement without compiling it', () => {
-      expect(thrown(() => db.allSync('SELECT 1; PRAGMA foreign_keys = 0')).code).toBe('ERR_INVALID_ARG');
+      expect(refused(() => db.allSync('SELECT 1; PRAGMA foreign_keys = 0')).code).toBe('ERR_INVALID_ARG');
       expect(db.getSync('PRAGMA foreign_keys')).toEqual({ foreign_keys: 1 });
       expect(db.allSync('SELECT 1 AS one; -- and no more\n ; /* really */')).toEqual([{ one: 1 }]);
     });
@@ -186,7 +171,7 @@ onEachBackend((open) => {
         db.runSync("INSERT INTO log VALUES ('between')");
         expect(rows.next().value.id).toBe(2);
       });
-      expect(thrown(() => [...rows])).toMatchObject({ code: 'ERR_CLOSED' });
+      expect(refused(() => [...rows])).toMatchObject({ code: 'ERR_CLOSED' });
       expect(db.getSync('SELECT * FROM log')).toEqual({ line: 'between' });
     });
 
@@ -252,7 +237,7 @@ onEachBackend((open) => {
         },
       ],
     ])('refuses %s, and rolls back', async (_, fn) => {
-      expect(thrown(() => db.transactionSync(fn))).toMatchObject({ code: 'ERR_INVALID_ARG' });
+      expect(refused(() => db.transactionSync(fn))).toMatchObject({ code: 'ERR_INVALID_ARG' });
       await new Promise(setImmediate);
       expect([names(), db.isTransaction]).toEqual([[], false]);
     });
@@ -269,7 +254,7 @@ onEachBackend((open) => {
     });
 
     test('throws if its function has ended the transaction itself', () => {
-      expect(thrown(() => db.transactionSync(() => db.execSync('ROLLBACK')))).toMatchObject({
+      expect(refused(() => db.transactionSync(() => db.execSync('ROLLBACK')))).toMatchObject({
         code: 'ERR_CLOSED',
       });
       insert('one');
@@ -278,7 +263,7 @@ onEachBackend((open) => {
 
     test('rolls back if the commit is refused', () => {
       db.execSync('CREATE TABLE parts (item REFERENCES items DEFERRABLE INITIALLY DEFERRED)');
-      const error = thrown(() =>
+      const error = refused(() =>
         db.transactionSync(() => {
           insert('one');
           db.runSync('INSERT INTO parts VALUES (99)');
@@ -291,7 +276,7 @@ onEachBackend((open) => {
     test('throws in the middle if the actor is taken over, and nothing is left', async () => {
       // Between two synchronous calls nothing can happen on this thread, but for this start, which has begun.
       const other = store.openDatabase('a', { allowBlocking: true });
-      const error = thrown(() => {
+      const error = refused(() => {
         for (;;) {
           db.transactionSync(() => {
             insert('lost');
@@ -301,7 +286,7 @@ onEachBackend((open) => {
         }
       });
       expect(error).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
-      expect(thrown(() => names())).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
+      expect(refused(() => names())).toMatchObject({ code: 'ERR_FENCE_MISMATCH' });
       const next = await other;
       expect(names(next).length % 2).toBe(0);
     });
@@ -346,9 +331,9 @@ onEachBackend((open) => {
 
       test('is thrown by that call, and by transactionSync', async () => {
         let inside;
-        const error = thrown(() =>
+        const error = refused(() =>
           db.transactionSync(() => {
-            inside = thrown(() => insert('lost'));
+            inside = refused(() => insert('lost'));
             throw inside;
           }),
         );
@@ -359,9 +344,9 @@ onEachBackend((open) => {
 
       test('is thrown by transactionSync although its function has caught it', async () => {
         const codes = [];
-        const error = thrown(() =>
+        const error = refused(() =>
           db.transactionSync(() => {
-            for (let call = 0; call < 3; call += 1) codes.push(thrown(() => insert('lost')).code);
+            for (let call = 0; call < 3; call += 1) codes.push(refused(() => insert('lost')).code);
             return 'all is well';
           }),
         );
@@ -391,7 +376,7 @@ onEachBackend((open) => {
     test('refuses synchronous calls until the asynchronous one is answered', async () => {
       const long = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200000)';
       const write = db.run(`${long} INSERT INTO items (name) SELECT 'all ' || max(i) FROM n`);
-      expect(thrown(() => names())).toMatchObject({ code: 'ERR_BUSY', retryable: true });
+      expect(refused(() => names())).toMatchObject({ code: 'ERR_BUSY', retryable: true });
       await write;
       expect(names()).toEqual(['all 200000']);
     });
@@ -399,7 +384,7 @@ onEachBackend((open) => {
     test('lets only the transaction make calls that is open', async () => {
       await db.transaction(async (tx) => {
         insert('inside', tx);
-        expect(thrown(() => insert('outside'))).toMatchObject({ code: 'ERR_BUSY' });
+        expect(refused(() => insert('outside'))).toMatchObject({ code: 'ERR_BUSY' });
         tx.transactionSync(() => insert('nested', tx));
         await tx.run("INSERT INTO items (name) VALUES ('async')");
         expect(names(tx)).toEqual(['inside', 'nested', 'async']);
@@ -412,7 +397,7 @@ onEachBackend((open) => {
       await db.transaction((tx) => {
         kept = tx;
       });
-      expect(thrown(() => names(kept))).toMatchObject({ code: 'ERR_CLOSED' });
+      expect(refused(() => names(kept))).toMatchObject({ code: 'ERR_CLOSED' });
     });
   });
 
@@ -429,13 +414,13 @@ onEachBackend((open) => {
         () => statement.getSync(),
         () => db.iterateSync('SELECT 1').next(),
       ]) {
-        expect(thrown(call).code).toBe('ERR_CLOSED');
+        expect(refused(call).code).toBe('ERR_CLOSED');
       }
     });
 
     test('that is closed inside a transaction rolls it back', async () => {
       let closed;
-      const error = thrown(() =>
+      const error = refused(() =>
         db.transactionSync(() => {
           insert('lost');
           closed = db.close();
@@ -456,7 +441,7 @@ onEachBackend((open) => {
       expect(names(reader)).toEqual(['one']);
       insert('two');
       expect(names(reader)).toEqual(['one', 'two']);
-      expect(thrown(() => insert('three', reader))).toMatchObject({ code: 'SQLITE_READONLY' });
+      expect(refused(() => insert('three', reader))).toMatchObject({ code: 'SQLITE_READONLY' });
       reader.transactionSync(() => {
         expect(names(reader)).toEqual(['one', 'two']);
         insert('three');
@@ -519,7 +504,7 @@ onEachBackend((open) => {
       const next = await store.openDatabase('a', { allowBlocking: true });
       insert('lost', deferred);
       expect((await rejection(deferred.flushed())).code).toBe('ERR_FENCE_MISMATCH');
-      expect(thrown(() => names(deferred)).code).toBe('ERR_FENCE_MISMATCH');
+      expect(refused(() => names(deferred)).code).toBe('ERR_FENCE_MISMATCH');
       expect((await rejection(deferred.get('SELECT 1'))).code).toBe('ERR_FENCE_MISMATCH');
       expect((await rejection(deferred.flushed())).code).toBe('ERR_FENCE_MISMATCH');
       // Nothing new.

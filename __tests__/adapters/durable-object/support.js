@@ -1,7 +1,7 @@
 'use strict';
 
-const { isBatonError } = require('../../..');
 const { durableObjectStorage } = require('../../../adapters/durable-object.js');
+const { refused: thrown } = require('../../helpers.js');
 
 /** Opens a database as ported code does, and makes a table of three rows. */
 async function open(store, options, databaseOptions = { durability: 'deferred' }) {
@@ -17,18 +17,6 @@ const ROWS = [
   { a: 2, b: 'two' },
   { a: 3, b: 'three' },
 ];
-
-/** The error that a function throws; it must be one of ours. */
-function thrown(fn) {
-  let value;
-  try {
-    value = fn();
-  } catch (error) {
-    if (!isBatonError(error)) throw error;
-    return error;
-  }
-  throw new Error('expected an error', { cause: value });
-}
 
 /** A table `big` whose rows do not fit in one answer of the addon. */
 function fill(sql, count = 20_000) {
