@@ -36,6 +36,12 @@ one two
 $ false
 exit code 1
 \`\`\`
+
+<!-- a race: both may win -->
+
+\`\`\`js
+console.log('raced');
+\`\`\`
 `;
 
 test('the blocks that are run are found, with what is expected of them', () => {
@@ -45,9 +51,11 @@ test('the blocks that are run are found, with what is expected of them', () => {
       language: 'js',
       body: 'console.log(one);\n',
       before: "const one = 'one';\n",
+      races: false,
       expected: 'one\n',
     },
-    { line: 26, language: 'console', body: expect.stringContaining('$ false'), before: '' },
+    { line: 26, language: 'console', body: expect.stringContaining('$ false'), before: '', races: false },
+    { line: 36, language: 'js', body: "console.log('raced');\n", before: '', races: true },
   ]);
 });
 
