@@ -4,6 +4,9 @@
 
 /** @typedef {InstanceType<typeof import('../addon/queued-database.js').QueuedDatabase>} NativeDatabase */
 
+/** A microtask that no fake clock of a test puts off, as those do with `queueMicrotask`. */
+const NOW = Promise.resolve();
+
 class CommitHold {
   #native;
   #isHeld = false;
@@ -18,7 +21,7 @@ class CommitHold {
     if (!this.#isHeld) {
       this.#isHeld = true;
       this.#native.holdCommits();
-      queueMicrotask(this.#release);
+      NOW.then(this.#release);
     }
   }
 
