@@ -209,13 +209,10 @@ impl Store {
         self.checkpoint()
     }
 
-    /// Called after a commit that has freed this many pages, and perhaps others, and has written so much. What is
-    /// written again and again lies beside what is freed, and would have to be read from the disk.
+    /// Called after a commit that has freed this many pages, and perhaps others, and has written so much.
     pub(super) fn note_freed(&self, pages: usize, written_bytes: usize) {
-        let shrinks = pages > 2 * (written_bytes / self.env.page_bytes());
         if let Some(journal) = &self.journal
-            && pages >= FORGOTTEN_PAGES_MIN
-            && shrinks
+            && is_worth_forgetting(pages, written_bytes / self.env.page_bytes())
         {
             journal.note_freed(self.env.info().last_txn);
         }
@@ -233,9 +230,22 @@ impl Store {
     }
 }
 
+/// Whether the memory of pages that a commit has freed is to be released. What is rewritten again and again lies
+/// beside what that frees, goes with it, and would have to be read from the disk by the next commit.
+fn is_worth_forgetting(freed: usize, written: usize) -> bool {
+    freed >= FORGOTTEN_PAGES_MIN && freed > 2 * written
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_released_after_deletions_and_not_after_what_rewrites() {
+        assert!(is_worth_forgetting(FORGOTTEN_PAGES_MIN, 0) && is_worth_forgetting(219, 5));
+        assert!(!is_worth_forgetting(FORGOTTEN_PAGES_MIN - 1, 0), "too few");
+        assert!(!is_worth_forgetting(500, 500) && !is_worth_forgetting(500, 250));
+    }
 
     const LIMIT_PAGES: usize = 1_000;
 
