@@ -392,7 +392,7 @@ fn make_tables(env: &Env, locks: &Locks) -> Result<(Tables, StoreId), KvError> {
     let made = || {
         let mut txn = env.begin_write()?;
         let made = content::create_tables(&mut txn)?;
-        txn.commit().map(|()| made)
+        txn.commit_flushed().map(|()| made)
     };
     let made = made().map_err(kv_error);
     env.flush_commits(false).map_err(kv_error)?;

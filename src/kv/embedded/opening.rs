@@ -86,7 +86,7 @@ fn open_with_locks(directory: &Path, settings: &Settings) -> Result<Opened, KvEr
         remake(&file, &data, others)?;
         let env = open_env(directory, settings, &making, others)?;
         env.take_place().map_err(kv_error)?;
-        check_identity(&env)?;
+        check_build(&env, settings.read_only)?;
         Ok::<_, OpenError>((env, is_alone))
     })
     .map_err(|error| error.into_kv(directory))?;
@@ -297,12 +297,11 @@ fn open_env(
             map_bytes: usize::try_from(map_bytes).unwrap_or(usize::MAX),
             readers_max: READERS_MAX,
             tables_max: 2,
-            // The journal and checkpoints make commits durable.
-            no_sync: true,
             read_only: settings.read_only,
             no_lock: settings.read_only && !can_be_used(directory),
             mode: making.mode,
         };
+        // LMDB does not flush: the journal and checkpoints make commits durable.
         // SAFETY: the map is only sound while nobody but LMDB changes the file. The registry opens a
         // directory once per process, the locks coordinate processes, and the documentation of
         // `EmbeddedOptions::path` excludes network file systems and foreign writers.
@@ -326,10 +325,12 @@ fn no_address_space(directory: &Path, map_bytes: u64, error: &io::Error) -> KvEr
     }
 }
 
-/// LMDB must know this process by its identity, or it cannot tell two containers apart.
-fn check_identity(env: &Env) -> Result<(), KvError> {
+/// LMDB must know this process by its identity, or it cannot tell two containers apart; and a commit must flush what
+/// it is to flush.
+fn check_build(env: &Env, is_read_only: bool) -> Result<(), KvError> {
     let is_known = env.readers().iter().any(|reader| reader.identity == own_identity());
-    if is_known || cfg!(not(target_os = "linux")) {
+    let is_fit = (is_known || cfg!(not(target_os = "linux"))) && (is_read_only || env.has_replaced_flush());
+    if is_fit {
         return Ok(());
     }
     Err(KvError::Unusable {

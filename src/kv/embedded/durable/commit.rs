@@ -178,7 +178,6 @@ impl Store {
         let mut state = journal.state();
         let tail = self.room_for(journal, &mut state, bytes)?;
         let appended = journal.log.append(tail, &mut record);
-        JournalCounters::add(&journal.counters.flushes, 1);
         let after = match appended {
             Ok(after) => after,
             Err(AppendError::NotWritten(error)) if is_full(&error) => return Err(failed(&error)),
@@ -186,8 +185,18 @@ impl Store {
             // this one, and writes every block of it again.
             Err(AppendError::NotWritten(error) | AppendError::Unknown(error)) => return Err(unknown(&error)),
         };
-        planted::has_flushed();
-        let committed = txn.commit();
+        let mut flushed = Ok(());
+        // While the disk writes the record, LMDB writes its pages to memory.
+        let committed = txn.commit_after(&mut || {
+            JournalCounters::add(&journal.counters.flushes, 1);
+            flushed = journal.log.flush(after);
+            if flushed.is_ok() {
+                planted::has_flushed();
+            }
+            flushed.is_ok()
+        });
+        // The next record takes the place of this one, as above.
+        flushed.map_err(|error| unknown(&error))?;
         if committed.is_err() {
             // The record must not come back after a loss of power: the caller learns that nothing was written.
             return journal.log.retract(tail).map(|()| committed).map_err(|error| unknown(&error));

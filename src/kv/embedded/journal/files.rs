@@ -101,6 +101,11 @@ impl Files {
         write_at(&self.segments[file], offset, bytes)
     }
 
+    /// Has the disk begin to write a part of one of the two files of segments, without waiting for it.
+    pub(in crate::kv::embedded) fn begin_flush(&self, file: usize, offset: u64, bytes: u64) {
+        begin_flush(&self.segments[file], offset, bytes);
+    }
+
     /// Flushes one of the two files of segments.
     pub(in crate::kv::embedded) fn flush(&self, file: usize) -> io::Result<()> {
         self.segments[file].sync_data()
@@ -146,3 +151,16 @@ fn forget(file: &File) {
 
 #[cfg(not(target_os = "linux"))]
 fn forget(_: &File) {}
+
+/// Has the disk begin to write a part of a file. Whatever becomes of it, the next flush tells.
+#[cfg(target_os = "linux")]
+fn begin_flush(file: &File, offset: u64, bytes: u64) {
+    use std::os::fd::AsRawFd;
+    let (Ok(offset), Ok(bytes)) = (offset.try_into(), bytes.try_into()) else { return };
+    // SAFETY: the descriptor is open.
+    let _result =
+        unsafe { libc::sync_file_range(file.as_raw_fd(), offset, bytes, libc::SYNC_FILE_RANGE_WRITE) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn begin_flush(_: &File, _: u64, _: u64) {}

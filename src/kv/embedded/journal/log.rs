@@ -30,8 +30,8 @@ pub(in crate::kv::embedded) enum AppendError {
 }
 
 impl Log {
-    /// Writes a record behind `tail`, makes sure that the disk has it, and returns the place behind it. The
-    /// segment has room for it.
+    /// Writes a record behind `tail`, and returns the place behind it. The segment has room for it. The disk begins to
+    /// write, but does not have it before [`flush`](Self::flush).
     pub(in crate::kv::embedded) fn append(
         &self,
         tail: Position,
@@ -49,8 +49,13 @@ impl Log {
             let is_whole = !matches!(self.find(tail, tail.number + 1), Ok(None));
             return Err(if is_whole { AppendError::Unknown(error) } else { AppendError::NotWritten(error) });
         }
-        self.files.flush(file).map_err(AppendError::Unknown)?;
+        self.files.begin_flush(file, tail.offset, written.bytes);
         Ok(tail.after(written.bytes, written.chain))
+    }
+
+    /// Makes sure that the disk has the record that ends at `after`.
+    pub(in crate::kv::embedded) fn flush(&self, after: Position) -> io::Result<()> {
+        self.files.flush(after.file())
     }
 
     /// Takes back the record behind `tail`, so that nobody ever finds it there.

@@ -10,13 +10,16 @@ use lmdb_master_sys as ffi;
 
 use super::super::clock;
 use super::idle::{Idle, Kept, Pin};
-use super::{LmdbError, Result, check};
+use super::{LmdbError, Result, check, flush};
 
 /// How many slots in the reader table are kept for later reads. Slots are scarce over all processes, so a
 /// peak of reads must not keep all of its slots.
 const IDLE_MAX: usize = 32;
 
-/// How to open an environment.
+/// What LMDB is told so that a commit flushes nothing: where its flush of the data is replaced, the rest.
+const UNFLUSHED: u32 = if flush::IS_REPLACED { ffi::MDB_NOMETASYNC } else { ffi::MDB_NOSYNC };
+
+/// How to open an environment, in which commits are not flushed.
 pub(crate) struct EnvOptions {
     /// The address space to reserve for the file.
     pub map_bytes: usize,
@@ -24,8 +27,6 @@ pub(crate) struct EnvOptions {
     pub readers_max: u32,
     /// How many named tables there can be.
     pub tables_max: u32,
-    /// Whether commits are not flushed.
-    pub no_sync: bool,
     /// Whether nothing is written.
     pub read_only: bool,
     /// Whether there is no lock file: if nobody can write, no lock is needed.
@@ -96,7 +97,7 @@ impl Env {
             changed: Condvar::new(),
         };
         let flags = ffi::MDB_NOTLS
-            | if options.no_sync { ffi::MDB_NOSYNC } else { 0 }
+            | UNFLUSHED
             | if options.read_only { ffi::MDB_RDONLY } else { 0 }
             | if options.no_lock { ffi::MDB_NOLOCK } else { 0 };
         // If opening fails, the environment must still be closed, which dropping it does.
@@ -187,7 +188,17 @@ impl Env {
     /// Whether commits flush, the data and then the meta page. Only within the write turn.
     pub(crate) fn flush_commits(&self, flushes: bool) -> Result<()> {
         // SAFETY: the environment is open, and nobody writes or changes flags outside of the write turn.
-        check(unsafe { ffi::mdb_env_set_flags(self.raw(), ffi::MDB_NOSYNC, c_int::from(!flushes)) })
+        check(unsafe { ffi::mdb_env_set_flags(self.raw(), UNFLUSHED, c_int::from(!flushes)) })
+    }
+
+    /// Whether LMDB was compiled as `flush` needs it. Not for one that is opened to read.
+    pub(crate) fn has_replaced_flush(&self) -> bool {
+        let mut is_called = !flush::IS_REPLACED;
+        let mut step = || {
+            is_called = true;
+            true
+        };
+        flush::instead(&mut step, || self.sync()).is_ok() && is_called
     }
 
     /// Flushes what was committed.

@@ -3,6 +3,7 @@
 //! - `identity`: the number by which LMDB knows this process
 //! - `env`: an open environment, its map and its reader table
 //! - `txn`: read transactions, which are reused, and write transactions
+//! - `flush`: what a commit does in place of LMDB's flush
 //! - `table`: named databases, and the rows and ranges in them
 //! - `free`: the list of free pages
 //! - `forget`: releases memory that the operating system keeps for free pages
@@ -14,6 +15,7 @@
 //! [docs/dependencies.md]: ../../../../docs/dependencies.md
 
 mod env;
+mod flush;
 mod forget;
 mod free;
 mod identity;

@@ -10,7 +10,7 @@ use lmdb_master_sys as ffi;
 
 use super::env::Env;
 use super::idle::{self, Idle, Kept, Pin};
-use super::{Code, LmdbError, Result, check};
+use super::{Code, LmdbError, Result, check, flush};
 
 /// What both kinds of transactions can do: read one state.
 pub(crate) struct Txn<'e> {
@@ -70,8 +70,26 @@ pub(crate) struct WriteTxn<'e> {
 }
 
 impl WriteTxn<'_> {
-    /// Makes everything visible and, unless the environment does not flush, durable.
-    pub(crate) fn commit(mut self) -> Result<()> {
+    /// Makes everything visible, and flushes nothing.
+    pub(crate) fn commit(self) -> Result<()> {
+        flush::instead(&mut || true, || self.end())
+    }
+
+    /// Makes everything visible once `step` was successful. It is called at most once, after the pages are written and
+    /// before they become visible, and not at all if nothing was changed; if it returns false, nothing is committed.
+    pub(crate) fn commit_after(self, step: &mut dyn FnMut() -> bool) -> Result<()> {
+        if !flush::IS_REPLACED && !step() {
+            return Err(LmdbError::Io(std::io::ErrorKind::Other.into()));
+        }
+        flush::instead(step, || self.end())
+    }
+
+    /// Makes everything visible, and durable if the environment flushes.
+    pub(crate) fn commit_flushed(self) -> Result<()> {
+        self.end()
+    }
+
+    fn end(mut self) -> Result<()> {
         let txn = self.txn.take().expect("a write transaction ends once");
         // SAFETY: LMDB frees it, whatever the outcome; `self` has forgotten it.
         check(unsafe { ffi::mdb_txn_commit(txn.raw.as_ptr()) })

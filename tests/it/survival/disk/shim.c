@@ -241,8 +241,9 @@ int fdatasync(int fd) { return do_sync(fd, SYS_fdatasync); }
 static void unknown(int fd, const char *what) {
     if (ours(fd)) note_text(UNKNOWN, ours(fd), 0, what);
 }
+/* To begin to write promises nothing: what was written may be on the disk at any time as it is. */
 int sync_file_range(int fd, off_t from, off_t bytes, unsigned flags) {
-    unknown(fd, "sync_file_range");
+    if (flags != SYNC_FILE_RANGE_WRITE) unknown(fd, "sync_file_range");
     return syscall(SYS_sync_file_range, fd, from, bytes, flags);
 }
 int fallocate(int fd, int mode, off_t from, off_t bytes) {
