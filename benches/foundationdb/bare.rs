@@ -45,10 +45,9 @@ impl Bare {
     /// Writes an actor with pages 1 to `count`.
     pub async fn fill(&self, name: &str, content: Content, count: u32) -> Rows {
         let size = PageSize::DEFAULT;
-        let mut scratch = Vec::new();
         let mut pages: Vec<_> = pages_of(content, count, 1)
             .iter()
-            .map(|(page, data)| PreparedPage::new(*page, size, data, &mut scratch))
+            .map(|(page, data)| PreparedPage::new(*page, size, data))
             .collect();
         let keys = ActorKeys::new(&actor(name));
         for part in pages.chunks(128) {

@@ -63,12 +63,11 @@ impl Rows {
     pub fn new(name: &str, content: Content, count: u32, seed: u64) -> Self {
         let size = PageSize::new(PAGE_BYTES).expect("a size that SQLite has");
         let keys = ActorKeys::new(&actor(name));
-        let mut scratch = Vec::new();
         let values = pages_of(content, count, seed)
             .into_iter()
             .map(|(page, data)| {
                 let key = keys.page(page, Txid(1));
-                (page, PreparedPage::new(page, size, &data, &mut scratch).seal(&key))
+                (page, PreparedPage::new(page, size, &data).seal(&key))
             })
             .collect();
         Self { keys, values }

@@ -6,6 +6,10 @@
 //! body 2..      the page as encoded
 //! ```
 
+use std::cell::RefCell;
+
+use lz4_flex::block::CompressTable;
+
 use super::envelope::{FORMAT_VERSION, HEADER_BYTES, hash_body, open, write_header};
 use super::error::DecodeError;
 use super::reader::Reader;
@@ -34,19 +38,16 @@ pub struct PreparedPage {
 }
 
 impl PreparedPage {
-    /// Compresses `data`, whose length the caller has checked against `size`. `scratch` is reused between
-    /// pages.
-    pub fn new(page: PageNumber, size: PageSize, data: &[u8], scratch: &mut Vec<u8>) -> Self {
+    /// Compresses `data`, whose length the caller has checked against `size`.
+    pub fn new(page: PageNumber, size: PageSize, data: &[u8]) -> Self {
         assert_eq!(data.len(), size.bytes(), "a page is checked before it is prepared");
-        scratch.resize(lz4_flex::block::get_maximum_output_size(data.len()), 0);
-        let worth_it = data.len() / COMPRESSION_MIN;
-        let compressed = if estimate(data, scratch) <= worth_it + worth_it / 16 {
-            compress(data, scratch)
-        } else {
-            data.len()
-        };
-        let (encoding, payload) =
-            if compressed <= worth_it { (LZ4, &scratch[..compressed]) } else { (RAW, data) };
+        COMPRESSOR.with_borrow_mut(|compressor| match compressor.compress(data) {
+            Some(payload) => Self::encoded(page, size, LZ4, payload),
+            None => Self::encoded(page, size, RAW, data),
+        })
+    }
+
+    fn encoded(page: PageNumber, size: PageSize, encoding: u8, payload: &[u8]) -> Self {
         let mut value = Vec::with_capacity(PAGE_ROW_OVERHEAD_BYTES + payload.len());
         value.resize(HEADER_BYTES, 0);
         value.extend([encoding, size.log2()]);
@@ -73,20 +74,53 @@ impl PreparedPage {
     }
 }
 
-fn compress(data: &[u8], scratch: &mut [u8]) -> usize {
-    lz4_flex::block::compress_into(data, scratch)
-        .expect("the scratch space has room for incompressible bytes")
+thread_local! {
+    static COMPRESSOR: RefCell<Compressor> = RefCell::default();
 }
 
-/// An estimate of the compressed size of a page, for a quarter of the cost of compressing it: zeros vanish,
-/// and the rest is like the end of the page, which SQLite fills with cells first. A sample compresses
-/// somewhat worse than the whole, so the caller leaves a margin: with a sixteenth, 89 of the 246 pages of the
-/// Chinook database are tried, and 45 of the 47 that halve are among them.
-fn estimate(data: &[u8], scratch: &mut [u8]) -> usize {
-    let (words, _) = data.as_chunks::<8>();
-    let zeros = 8 * words.iter().filter(|word| **word == [0; 8]).count();
-    let (_, sample) = data.split_at(data.len() - data.len() / 4);
-    (data.len() - zeros) * compress(sample, scratch) / sample.len()
+/// The memory that compression works with, for all pages that a thread compresses.
+#[derive(Default)]
+struct Compressor {
+    table: CompressTable,
+    output: Vec<u8>,
+}
+
+impl Compressor {
+    /// The compressed page, if that is much smaller.
+    fn compress(&mut self, data: &[u8]) -> Option<&[u8]> {
+        let worth_it = data.len() / COMPRESSION_MIN;
+        if self.estimate(data) > worth_it + worth_it / 16 {
+            return None;
+        }
+        let bytes = self.block(data);
+        (bytes <= worth_it).then(|| &self.output[..bytes])
+    }
+
+    /// An estimate of the compressed size of a page, for a quarter of the cost of compressing it: zeros vanish,
+    /// and the rest is like the end of the page, which SQLite fills with cells first. A sample compresses
+    /// somewhat worse than the whole, so the caller leaves a margin: with a sixteenth, 89 of the 246 pages of the
+    /// Chinook database are tried, and 45 of the 47 that halve are among them.
+    fn estimate(&mut self, data: &[u8]) -> usize {
+        let (words, _) = data.as_chunks::<8>();
+        let zeros = 8 * words.iter().filter(|word| **word == [0; 8]).count();
+        let (_, sample) = data.split_at(data.len() - data.len() / 4);
+        (data.len() - zeros) * self.block(sample) / sample.len()
+    }
+
+    /// Compresses into `output`, and returns how many bytes that are.
+    fn block(&mut self, data: &[u8]) -> usize {
+        let bytes_max = lz4_flex::block::get_maximum_output_size(data.len());
+        if self.output.len() < bytes_max {
+            self.output.resize(bytes_max, 0);
+        }
+        let compressed = if data.len() < usize::from(u16::MAX) {
+            lz4_flex::block::compress_into_with_table(data, &mut self.output, &mut self.table)
+        } else {
+            // The table would grow for good.
+            lz4_flex::block::compress_into(data, &mut self.output)
+        };
+        compressed.expect("there is room for bytes that do not compress")
+    }
 }
 
 /// The page size that a stored page claims, unchecked: for rows whose page size may differ from that of their
@@ -140,7 +174,7 @@ mod tests {
     }
 
     fn round_trip(size: PageSize, data: &[u8]) -> Vec<u8> {
-        let prepared = PreparedPage::new(PageNumber::FIRST, size, data, &mut Vec::new());
+        let prepared = PreparedPage::new(PageNumber::FIRST, size, data);
         let value = prepared.seal(b"key");
         assert_eq!(value.len(), prepared.value_bytes());
         let mut out = vec![9; size.bytes()];
@@ -170,7 +204,7 @@ mod tests {
     fn damage_to_a_stored_page_never_passes() {
         let size = PageSize::new(512).unwrap();
         for data in [vec![0; 512], noise(512, 3), b"actor ".repeat(86)[..512].to_vec()] {
-            let value = PreparedPage::new(PageNumber::FIRST, size, &data, &mut Vec::new()).seal(b"key");
+            let value = PreparedPage::new(PageNumber::FIRST, size, &data).seal(b"key");
             check_damage(&value, |bytes| decode_page(b"key", bytes, size, &mut [0; 512]));
             assert!(decode_page(b"kez", &value, size, &mut [0; 512]).is_err());
             assert!(decode_page(b"key", &value, PageSize::DEFAULT, &mut [0; 4096]).is_err());

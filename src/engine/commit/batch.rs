@@ -196,9 +196,8 @@ mod tests {
     fn pages(count: u32) -> impl Iterator<Item = PreparedPage> {
         let size = PageSize::new(512).unwrap();
         // Every second page, so that each is a run of its own in the manifest.
-        (1..=count).map(move |number| {
-            PreparedPage::new(PageNumber::new(2 * number).unwrap(), size, &[0; 512], &mut Vec::new())
-        })
+        (1..=count)
+            .map(move |number| PreparedPage::new(PageNumber::new(2 * number).unwrap(), size, &[0; 512]))
     }
 
     #[test]

@@ -49,7 +49,6 @@ pub struct LargeCommitWriter {
     staged: PageBits,
     /// Why this commit cannot be finished.
     failed: Option<StoreError>,
-    scratch: Vec<u8>,
 }
 
 /// Begins a commit.
@@ -65,7 +64,7 @@ pub(crate) async fn begin(
         token: core.env.token(),
     };
     let stage = StageWriter::open(core, actor, request).await?;
-    Ok(LargeCommitWriter { stage, page_size, staged: PageBits::new(), failed: None, scratch: Vec::new() })
+    Ok(LargeCommitWriter { stage, page_size, staged: PageBits::new(), failed: None })
 }
 
 impl LargeCommitWriter {
@@ -147,9 +146,9 @@ impl LargeCommitWriter {
         for (page, _) in &pages {
             self.staged.insert(*page);
         }
-        let (size, scratch) = (self.page_size, &mut self.scratch);
+        let size = self.page_size;
         let mut prepared =
-            pages.into_iter().map(|(page, data)| PreparedPage::new(page, size, &data, scratch)).peekable();
+            pages.into_iter().map(|(page, data)| PreparedPage::new(page, size, &data)).peekable();
         if prepared.peek().is_none() {
             return Ok(());
         }

@@ -27,10 +27,10 @@ pub(crate) fn write_left(
     if let Some(point) = &left.point {
         put_row(mutations, actor.keys.point(txid), point);
     }
-    let (empty, mut scratch) = (vec![0; next.page_size.bytes()], Vec::new());
+    let empty = vec![0; next.page_size.bytes()];
     let absent = left.absent.iter().flat_map(|run| run.pages());
     let absent: Vec<PreparedPage> =
-        absent.map(|page| PreparedPage::new(page, next.page_size, &empty, &mut scratch)).collect();
+        absent.map(|page| PreparedPage::new(page, next.page_size, &empty)).collect();
     write_pages(mutations, &actor.keys, &absent, txid, Older::of(next, next));
 }
 

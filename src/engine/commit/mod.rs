@@ -114,13 +114,10 @@ pub(crate) async fn commit(
         now_ms: core.env.now_ms(),
         store_keeps: core.keeps_history(),
     };
-    let mut scratch = Vec::new();
     // A commit without pages has no page size, and nothing to prepare.
     let size = page_size.unwrap_or(PageSize::DEFAULT);
-    let mut pages = commit
-        .pages
-        .into_iter()
-        .map(move |write| PreparedPage::new(write.page, size, write.data, &mut scratch));
+    let mut pages =
+        commit.pages.into_iter().map(move |write| PreparedPage::new(write.page, size, write.data));
     let mut first = Batch::new(Room::new(&core.limits, &actor.keys));
     let committed = match first.fill(&mut pages) {
         None => {

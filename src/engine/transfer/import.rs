@@ -79,7 +79,6 @@ pub(crate) struct Source {
     next: Option<PageNumber>,
     /// A page that was read and did not fit the last batch.
     waiting: Option<Batch>,
-    scratch: Vec<u8>,
 }
 
 impl Source {
@@ -106,7 +105,6 @@ impl Source {
             metadata,
             next: Some(PageNumber::FIRST),
             waiting: None,
-            scratch: Vec::new(),
         })
     }
 
@@ -127,7 +125,7 @@ impl Source {
                 return None;
             }
             self.next = page.next();
-            Some(PreparedPage::new(page, self.file.page_size, &page_bytes, &mut self.scratch))
+            Some(PreparedPage::new(page, self.file.page_size, &page_bytes))
         });
         let overflow = batch.fill(&mut pages);
         if let Some(error) = failed {

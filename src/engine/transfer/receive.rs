@@ -114,7 +114,6 @@ impl Begun {
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), StoreError> {
         let (header, mut next) = (self.header, self.next);
         let prepare = move || {
-            let mut scratch = Vec::new();
             let mut pages = Vec::new();
             for data in bytes.chunks_exact(header.page_size.bytes()) {
                 let Some(page) =
@@ -122,7 +121,7 @@ impl Begun {
                 else {
                     break;
                 };
-                pages.push(PreparedPage::new(page, header.page_size, data, &mut scratch));
+                pages.push(PreparedPage::new(page, header.page_size, data));
                 next = page.next();
             }
             Ok((pages, next))

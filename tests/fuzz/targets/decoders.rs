@@ -168,7 +168,7 @@ fn written_page(key: &[u8], input: &mut Input<'_>) {
 }
 
 fn page_comes_back(key: &[u8], size: PageSize, page: &[u8]) {
-    let prepared = PreparedPage::new(PageNumber::FIRST, size, page, &mut Vec::new());
+    let prepared = PreparedPage::new(PageNumber::FIRST, size, page);
     let value = prepared.seal(key);
     assert!(value.len() <= size.bytes() + PAGE_ROW_OVERHEAD_BYTES, "a page grows by {} bytes", value.len());
     let mut out = vec![7; size.bytes()];

@@ -138,7 +138,7 @@ async fn each_kind_of_damage_is_told_with_its_place(place: Place) {
     };
     let sealed = |key: &[u8], number: u32, size: PageSize| {
         let data = content(number, 7);
-        let page = codec::PreparedPage::new(page(number), size, &data[..size.bytes()], &mut Vec::new());
+        let page = codec::PreparedPage::new(page(number), size, &data[..size.bytes()]);
         page.seal(key)
     };
     let full = |number, txid| {

@@ -285,7 +285,7 @@ async fn a_copy_that_is_compared_finds_what_differs_before_anybody_sees_it(place
     }
     // A row that is sound in itself, and of another page.
     let data = content(1_400, 3);
-    let other = PreparedPage::new(page(1_400), PageSize::DEFAULT, &data, &mut Vec::new());
+    let other = PreparedPage::new(page(1_400), PageSize::DEFAULT, &data);
     let key = ActorKeys::new(&actor).page(page(1_400), Txid(1));
     put_row(&target_place.kv(), &key, &other.seal(&key)).await;
     let error = finish(&mut copying).await.unwrap_err();

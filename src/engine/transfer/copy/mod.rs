@@ -55,7 +55,6 @@ pub struct Copying {
     read_back: ReadBack,
     /// Why this copy cannot continue.
     failed: Option<StoreError>,
-    scratch: Vec<u8>,
 }
 
 /// Takes the target over, or claims it. Nothing else is written before the first step.
@@ -85,7 +84,6 @@ pub(crate) async fn begin(
         content: None,
         read_back: ReadBack::new(),
         failed: None,
-        scratch: Vec::new(),
     })
 }
 
@@ -175,7 +173,6 @@ impl Copying {
 
     async fn write(&mut self, piece: Piece) -> Result<(), StoreError> {
         let (size, fill_to) = (self.meta.page_size, self.target.meta.size_pages);
-        let mut scratch = std::mem::take(&mut self.scratch);
         let mut content = self.content.take();
         let prepare = move || {
             let mut prepared = Vec::new();
@@ -185,7 +182,7 @@ impl Copying {
                         if let Some(content) = &mut content {
                             content.note(page, &data);
                         }
-                        prepared.push(PreparedPage::new(page, size, &data, &mut scratch));
+                        prepared.push(PreparedPage::new(page, size, &data));
                     }
                     // In the copy, a page that was never written becomes a page of zeros where the target had
                     // pages.
@@ -194,15 +191,15 @@ impl Copying {
                         for page in
                             runs::first_pages(&[gap], fill_to, u64::MAX).iter().flat_map(|run| run.pages())
                         {
-                            prepared.push(PreparedPage::new(page, size, &zeros, &mut scratch));
+                            prepared.push(PreparedPage::new(page, size, &zeros));
                         }
                     }
                 }
             }
-            Ok((prepared, content, scratch))
+            Ok((prepared, content))
         };
-        let (prepared, content, scratch) = blocking(&*self.target.core.env, prepare).await?;
-        (self.content, self.scratch) = (content, scratch);
+        let (prepared, content) = blocking(&*self.target.core.env, prepare).await?;
+        self.content = content;
         let room = Room::new(&self.target.core.limits, &self.target.actor.keys);
         let stage = self.stage().await?;
         let mut prepared = prepared.into_iter();
