@@ -13,8 +13,12 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare class NativeAnswerQueue {
   /** Calls `wake` when there are answers to take. */
   constructor(wake: () => void)
-  /** Takes up to `count` answers, as an alternating list of call numbers and answers. */
-  take(count: number): Array<unknown>
+  /**
+   * Takes up to `count` answers, as an alternating list of call numbers and answers. The bytes of small ones are put
+   * into `space`, the first at `at` and each of the others behind the one before. In the list such an answer is
+   * the negative of its length.
+   */
+  take(count: number, space: Buffer, at: number): Array<unknown>
 }
 
 /** A copy in progress. */

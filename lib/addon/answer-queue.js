@@ -15,12 +15,31 @@ const { NativeAnswerQueue } = require('./native.js');
  * longer turns contain rarer and longer pauses).
  */
 const ANSWERS_A_TURN = 2;
-const CALL_MAX = 2 ** 32 - 1;
+/** As in `src/node/answer_queue.rs`. */
+const SMALL_BYTES_MAX = 4_096;
+/** Small answers share arrays of this size. */
+const SPACE_BYTES = 16 * SMALL_BYTES_MAX;
 const FOREVER_MS = 2 ** 31 - 1;
 
-/** @type {Map<number, (answer: any) => void>} */
-const waiting = new Map();
-let lastCall = 0;
+/**
+ * Who waits for an answer, and who is told of it first.
+ *
+ * @typedef {{ resolve: (answer: any) => void, answered: () => void }} Waiter
+ */
+
+/**
+ * By the number of the call, which is free again when it is answered. Not a `Map`: a map that changes much replaces its
+ * table, and an old table refers to the next one and to all that waited. Once one of them is in the old generation of the heap,
+ * everything after it survives until a full collection, and is copied in each pause before.
+ *
+ * @type {(Waiter | undefined)[]}
+ */
+const waiting = [];
+/** @type {number[]} */
+const free = [];
+/** The array for small answers. They are not copied out of it: it lives on as long as one of them. */
+let space = Buffer.allocUnsafeSlow(SPACE_BYTES);
+let spaceUsed = 0;
 let isTaking = false;
 /** Keeps the process alive while calls are running, and only then. @type {NodeJS.Timeout | undefined} */
 let anchor;
@@ -32,37 +51,69 @@ const native = new NativeAnswerQueue(() => {
 });
 
 function take() {
-  const answers = native.take(ANSWERS_A_TURN);
+  if (spaceUsed > SPACE_BYTES - ANSWERS_A_TURN * SMALL_BYTES_MAX) {
+    space = Buffer.allocUnsafeSlow(SPACE_BYTES);
+    spaceUsed = 0;
+  }
+  const answers = native.take(ANSWERS_A_TURN, space, spaceUsed);
   isTaking = answers.length === 2 * ANSWERS_A_TURN;
   if (isTaking) {
     setImmediate(take);
   }
   for (let index = 0; index < answers.length; index += 2) {
     const call = /** @type {number} */ (answers[index]);
-    const resolve = waiting.get(call);
-    waiting.delete(call);
-    resolve?.(answers[index + 1]);
+    const answer = unpacked(answers[index + 1]);
+    const waiter = waiting[call];
+    waiting[call] = undefined;
+    free.push(call);
+    waiter?.answered();
+    waiter?.resolve(answer);
   }
-  if (waiting.size === 0) {
+  if (waiting.length === free.length) {
     anchor?.unref();
   }
 }
 
+/** @param {unknown} answer Of a small one the bytes are in the shared array, and this is the negative of their number. */
+function unpacked(answer) {
+  if (typeof answer !== 'number' || answer >= 0) {
+    return answer;
+  }
+  const bytes = new Uint8Array(space.buffer, spaceUsed, -answer);
+  spaceUsed -= answer;
+  return bytes;
+}
+
 /**
- * @param {(call: number) => void} dispatch
+ * Bytes of an answer in an array of their own, for whoever keeps them.
+ *
+ * @param {Uint8Array} bytes
+ */
+function ownBytes(bytes) {
+  return bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+}
+
+/** The number for the next call. It is in use once the call has been made: from {@link answerTo} on. */
+function nextCall() {
+  return free.length > 0 ? free[free.length - 1] : waiting.length;
+}
+
+/**
+ * The answer to a call that has just been made.
+ *
+ * @param {number} call
+ * @param {() => void} answered
  * @returns {Promise<any>}
  */
-function ask(dispatch) {
-  lastCall = (lastCall % CALL_MAX) + 1;
-  const call = lastCall;
-  dispatch(call);
-  if (waiting.size === 0) {
+function answerTo(call, answered) {
+  if (waiting.length === free.length) {
     anchor ??= setInterval(() => {}, FOREVER_MS);
     anchor.ref();
   }
+  free.pop();
   return new Promise((resolve) => {
-    waiting.set(call, resolve);
+    waiting[call] = { resolve, answered };
   });
 }
 
-module.exports = { answers: native, ask };
+module.exports = { answers: native, answerTo, nextCall, ownBytes };

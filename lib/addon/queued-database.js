@@ -2,7 +2,7 @@
 
 'use strict';
 
-const { answers, ask } = require('./answer-queue.js');
+const { answers, answerTo, nextCall } = require('./answer-queue.js');
 
 /** @typedef {import('../../binding.js').NativeDatabase} NativeDatabase */
 /** @typedef {import('../../binding.js').Failure} Failure */
@@ -11,10 +11,37 @@ const { answers, ask } = require('./answer-queue.js');
 /** A database of the addon whose methods return promises. Each one dispatches before it returns. */
 class QueuedDatabase {
   #native;
+  /** Calls without an answer yet. */
+  underWay = 0;
+  /** Called with each answer, before whoever waits for it goes on. @type {() => void} */
+  onAnswered = () => {};
+  #answered = () => {
+    this.underWay -= 1;
+    this.onAnswered();
+  };
 
   /** @param {NativeDatabase} database */
   constructor(database) {
     this.#native = database;
+  }
+
+  /**
+   * @param {(call: number) => void} dispatch
+   * @returns {Promise<any>}
+   */
+  #ask(dispatch) {
+    const call = nextCall();
+    dispatch(call);
+    return this.#answerTo(call);
+  }
+
+  /**
+   * @param {number} call
+   * @returns {Promise<any>}
+   */
+  #answerTo(call) {
+    this.underWay += 1;
+    return answerTo(call, this.#answered);
   }
 
   startup() {
@@ -31,7 +58,10 @@ class QueuedDatabase {
    * @returns {Promise<Uint8Array | Uint8Array[] | Failure>}
    */
   call(scope, job, kind, sql, params, traceparent) {
-    return ask((call) => this.#native.run(call, scope, job, kind, sql, params, traceparent));
+    // The most frequent call: no closure for it.
+    const call = nextCall();
+    this.#native.run(call, scope, job, kind, sql, params, traceparent);
+    return this.#answerTo(call);
   }
 
   /**
@@ -41,7 +71,7 @@ class QueuedDatabase {
    * @returns {Promise<string | Failure>}
    */
   describe(scope, job, sql) {
-    return ask((call) => this.#native.describe(call, scope, job, sql));
+    return this.#ask((call) => this.#native.describe(call, scope, job, sql));
   }
 
   /**
@@ -53,7 +83,7 @@ class QueuedDatabase {
    * @returns {Promise<Uint8Array[] | Failure>}
    */
   batch(scope, job, sqls, params, traceparent) {
-    return ask((call) => this.#native.batch(call, scope, job, sqls, params, traceparent));
+    return this.#ask((call) => this.#native.batch(call, scope, job, sqls, params, traceparent));
   }
 
   /**
@@ -64,7 +94,7 @@ class QueuedDatabase {
    * @returns {Promise<number | Failure>}
    */
   begin(scope, job, mode, timeoutMs) {
-    return ask((call) => this.#native.begin(call, scope, job, mode, timeoutMs));
+    return this.#ask((call) => this.#native.begin(call, scope, job, mode, timeoutMs));
   }
 
   /**
@@ -74,7 +104,7 @@ class QueuedDatabase {
    * @returns {Promise<undefined | Failure>}
    */
   end(scope, commit, traceparent) {
-    return ask((call) => this.#native.end(call, scope, commit, traceparent));
+    return this.#ask((call) => this.#native.end(call, scope, commit, traceparent));
   }
 
   /**
@@ -83,7 +113,7 @@ class QueuedDatabase {
    * @returns {Promise<Uint8Array | Failure>}
    */
   point(scope, job) {
-    return ask((call) => this.#native.point(call, scope, job));
+    return this.#ask((call) => this.#native.point(call, scope, job));
   }
 
   /**
@@ -92,7 +122,7 @@ class QueuedDatabase {
    * @returns {Promise<Uint8Array | Failure>}
    */
   serialize(scope, job) {
-    return ask((call) => this.#native.serialize(call, scope, job));
+    return this.#ask((call) => this.#native.serialize(call, scope, job));
   }
 
   /**
@@ -102,7 +132,7 @@ class QueuedDatabase {
    * @returns {Promise<Uint8Array | Failure>}
    */
   fetch(scope, job, cursor) {
-    return ask((call) => this.#native.fetch(call, scope, job, cursor));
+    return this.#ask((call) => this.#native.fetch(call, scope, job, cursor));
   }
 
   /**
@@ -113,7 +143,7 @@ class QueuedDatabase {
    * @returns {Promise<Uint8Array[] | Failure>}
    */
   eachOn(scope, job, script, skip) {
-    return ask((call) => this.#native.eachOn(call, scope, job, script, skip));
+    return this.#ask((call) => this.#native.eachOn(call, scope, job, script, skip));
   }
 
   /**
@@ -122,7 +152,7 @@ class QueuedDatabase {
    * @returns {Promise<undefined | Failure>}
    */
   closeCursor(scope, cursor) {
-    return ask((call) => this.#native.closeCursor(call, scope, cursor));
+    return this.#ask((call) => this.#native.closeCursor(call, scope, cursor));
   }
 
   /**
@@ -131,12 +161,12 @@ class QueuedDatabase {
    * @returns {Promise<undefined | Failure>}
    */
   stopRecording(scope, session) {
-    return ask((call) => this.#native.stopRecording(call, scope, session));
+    return this.#ask((call) => this.#native.stopRecording(call, scope, session));
   }
 
   /** @returns {Promise<undefined | Failure>} */
   close() {
-    return ask((call) => this.#native.close(call));
+    return this.#ask((call) => this.#native.close(call));
   }
 
   /**
@@ -145,7 +175,7 @@ class QueuedDatabase {
    * @returns {Promise<undefined | Failure>}
    */
   flush(scope, job) {
-    return ask((call) => this.#native.flush(call, scope, job));
+    return this.#ask((call) => this.#native.flush(call, scope, job));
   }
 
   // The same on this thread: the answer is there when the method returns.

@@ -10,7 +10,7 @@ const { FenceWatch } = require('./fence-watch.js');
 const { Functions } = require('./functions.js');
 const { refuseIfWaiting, waitsForItself } = require('./inside.js');
 const { toMeta } = require('../results/meta.js');
-const { exchange } = require('../arguments/parameters.js');
+const { encodeParams, exchange } = require('../arguments/parameters.js');
 const { ChunkHeader, ShapeCache } = require('../results/rows.js');
 
 const JOB_MAX = 2 ** 32 - 1;
@@ -42,7 +42,6 @@ class Connection {
   /** Notices that the actor is lost; none if it is not owned. */
   #fence;
   #jobs = 0;
-  #callsUnderWay = 0;
   /**
    * The open transactions, and when the addon will roll them back.
    *
@@ -76,6 +75,7 @@ class Connection {
     this.actorId = actorId;
     this.transactionTimeoutMs = transactionTimeoutMs;
     this.#native = native;
+    native.onAnswered = () => this.#onChange();
     this.#hold = isDeferred ? new CommitHold(native) : undefined;
     this.#fence = readOnly ? undefined : new FenceWatch(native, onFenced);
     const { won, meta, preloadedPages } = native.startup();
@@ -116,23 +116,50 @@ class Connection {
    * @param {Limits} limits
    * @returns {Promise<Exclude<T, Failure>>}
    */
-  async call(scope, dispatch, { signal, timeoutMs }) {
+  async call(scope, dispatch, limits) {
     this.refuseIfOver(scope);
     refuseIfWaiting(this, scope);
-    if (signal === undefined && timeoutMs === undefined && scope.signals.length === 0) {
-      return this.#result(await this.#answer(dispatch(this.#native, scope.id, 0)));
+    if (!this.isLimited(scope, limits)) {
+      return this.result(await dispatch(this.#native, scope.id, 0));
     }
+    const { signal, timeoutMs } = limits;
     const signals = signal === undefined ? scope.signals : [signal, ...scope.signals];
     signals.forEach(throwIfAborted);
     this.#jobs = (this.#jobs % JOB_MAX) + 1;
     const job = this.#jobs;
-    const answer = this.#answer(dispatch(this.#native, scope.id, job));
+    const answer = dispatch(this.#native, scope.id, job);
     const cancellation = new Cancellation(() => this.#native.cancel(job), signals, timeoutMs);
     try {
-      return this.#result(await answer, cancellation);
+      return this.result(await answer, cancellation);
     } finally {
       cancellation.end();
     }
+  }
+
+  /**
+   * Whether something may end a call early.
+   *
+   * @param {Scope} scope
+   * @param {Limits} limits
+   */
+  isLimited({ signals }, { signal, timeoutMs }) {
+    return signal !== undefined || timeoutMs !== undefined || signals.length > 0;
+  }
+
+  /**
+   * Runs SQL as a call that nothing ends early. Whoever awaits the answer passes it to {@link result}. This is
+   * {@link call} without closures and without a promise of its own.
+   *
+   * @param {Scope} scope
+   * @param {number} kind
+   * @param {string} sql
+   * @param {unknown} params
+   * @param {string | undefined} traceparent
+   */
+  run(scope, kind, sql, params, traceparent) {
+    this.refuseIfOver(scope);
+    refuseIfWaiting(this, scope);
+    return this.#native.call(scope.id, 0, kind, sql, encodeParams(params), traceparent);
   }
 
   /**
@@ -143,7 +170,7 @@ class Connection {
    * @param {string} [traceparent]
    */
   async end(scope, commit, traceparent) {
-    this.#result(await this.#answer(this.#native.end(scope.id, commit, traceparent)));
+    this.result(await this.#native.end(scope.id, commit, traceparent));
   }
 
   /**
@@ -252,7 +279,7 @@ class Connection {
    */
   async closeCursor(scope, cursor) {
     if (!this.#isClosed) {
-      const closed = this.#answer(this.#native.closeCursor(scope.id, cursor));
+      const closed = this.#native.closeCursor(scope.id, cursor);
       // It runs in its turn; a call from inside a transaction would wait for itself.
       await (waitsForItself(this, scope) ? undefined : closed);
     }
@@ -268,7 +295,7 @@ class Connection {
       !this.#isClosed &&
       isFailure(this.#native.stopRecordingSync(this.syncScope(this.scope).id, session))
     ) {
-      this.#answer(this.#native.stopRecording(this.scope.id, session));
+      this.#native.stopRecording(this.scope.id, session);
     }
   }
 
@@ -321,12 +348,12 @@ class Connection {
     this.#isClosed = true;
     const answer = await this.#native.close();
     this.onClosed();
-    this.#result(answer);
+    this.result(answer);
   }
 
   /** Waits for running calls and transactions; for a transaction no longer than its deadline. */
   async #quiet() {
-    while (this.#callsUnderWay > 0 || this.#transactions.size > 0) {
+    while (this.#native.underWay > 0 || this.#transactions.size > 0) {
       const deadline = Math.min(...this.#transactions.values());
       /** @type {NodeJS.Timeout | undefined} */
       let timer;
@@ -346,20 +373,6 @@ class Connection {
   }
 
   /**
-   * @template T
-   * @param {Promise<T>} answer
-   */
-  async #answer(answer) {
-    this.#callsUnderWay += 1;
-    try {
-      return await answer;
-    } finally {
-      this.#callsUnderWay -= 1;
-      this.#onChange();
-    }
-  }
-
-  /**
    * The result of a call on this thread, in which a function may have thrown.
    *
    * @template T
@@ -371,16 +384,18 @@ class Connection {
     if (thrown && isFailure(answer)) {
       throw thrown.error;
     }
-    return this.#result(answer);
+    return this.result(answer);
   }
 
   /**
+   * Returns the answer of a call, or throws its error.
+   *
    * @template T
    * @param {T | Failure} answer
    * @param {InstanceType<typeof Cancellation>} [cancellation]
    * @returns {Exclude<T, Failure>}
    */
-  #result(answer, cancellation) {
+  result(answer, cancellation) {
     if (!isFailure(answer)) {
       return /** @type {Exclude<T, Failure>} */ (answer);
     }

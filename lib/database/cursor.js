@@ -2,6 +2,7 @@
 
 'use strict';
 
+const { ownBytes } = require('../addon/answer-queue.js');
 const { beginEvents } = require('../observe/channels.js');
 const { BatonError } = require('../error.js');
 const { ChunkHeader, RowReader } = require('../results/rows.js');
@@ -90,7 +91,8 @@ async function* generateRows(held, iteration) {
  */
 async function* rowsOf(held, query, answer) {
   const { connection, scope } = held;
-  let header = new ChunkHeader(/** @type {Uint8Array} */ (answer));
+  // Its own: an iteration may pause for long.
+  let header = new ChunkHeader(ownBytes(/** @type {Uint8Array} */ (answer)));
   held.cursor = header.cursor;
   const shape = connection.shapes.get(header);
   held.seen?.(shape.names);
@@ -112,7 +114,7 @@ async function* rowsOf(held, query, answer) {
         (native, scopeId, job) => native.fetch(scopeId, job, cursor),
         query,
       );
-      header = new ChunkHeader(next);
+      header = new ChunkHeader(ownBytes(next));
       held.cursor = header.cursor;
     }
   } finally {

@@ -2,6 +2,7 @@
 
 'use strict';
 
+const { ownBytes } = require('../addon/answer-queue.js');
 const { Connection } = require('./connection.js');
 const { BatonError } = require('../error.js');
 const { Queries } = require('./queries.js');
@@ -60,7 +61,8 @@ class Database extends Queries {
   async serialize(options) {
     const limits = limitOptions(options);
     const { scope } = this.#connection;
-    return await this.#connection.call(scope, (native, id, job) => native.serialize(id, job), limits);
+    const bytes = await this.#connection.call(scope, (native, id, job) => native.serialize(id, job), limits);
+    return ownBytes(bytes);
   }
 
   /** @param {import('../../index.js').CallOptions} [options] */

@@ -5,7 +5,7 @@
 
 'use strict';
 
-const { observed } = require('../observe/channels.js');
+const { isObserved, observed } = require('../observe/channels.js');
 const { iterateRows } = require('./cursor.js');
 const { batchStatements, limitOptions, queryOptions, sqlText } = require('../arguments/query-options.js');
 const { INSIDE } = require('./scripts.js');
@@ -25,6 +25,7 @@ const OPERATIONS = ['exec', 'run', 'get', 'all'];
 
 /** @typedef {InstanceType<typeof import('./connection.js').Connection>} Connection */
 /** @typedef {import('./connection.js').Scope} Scope */
+/** @typedef {import('../../binding.js').Failure} Failure */
 /** @typedef {import('../results/results.js').Seen} Seen */
 /** @typedef {import('../arguments/query-options.js').Query} Query */
 /** @typedef {import('../../index.js').SqlParams | object} Params Checked when they are encoded. */
@@ -60,7 +61,7 @@ class Queries extends SyncQueries {
    * @param {import('../../index.js').CallOptions} [options]
    */
   async exec(sql, options) {
-    await this.#call(EXEC, sqlText(sql), undefined, limitOptions(options));
+    this.#connection.result(await this.#call(EXEC, sqlText(sql), undefined, limitOptions(options)));
   }
 
   /**
@@ -70,7 +71,7 @@ class Queries extends SyncQueries {
    */
   async run(sql, params, options) {
     const query = queryOptions(options);
-    return runResult(one(await this.#call(RUN, sqlText(sql), params, query)), query);
+    return runResult(this.#one(await this.#call(RUN, sqlText(sql), params, query)), query);
   }
 
   /**
@@ -82,7 +83,8 @@ class Queries extends SyncQueries {
   async get(sql, params, options) {
     // Not by way of `#get`: it would be one more promise, or the stack of an error would not lead to the caller.
     const query = queryOptions(options);
-    return firstRow(one(await this.#call(GET, sqlText(sql), params, query)), this.#connection.shapes, query);
+    const answer = this.#one(await this.#call(GET, sqlText(sql), params, query));
+    return firstRow(answer, this.#connection.shapes, query);
   }
 
   /**
@@ -93,7 +95,7 @@ class Queries extends SyncQueries {
    */
   async all(sql, params, options) {
     const query = queryOptions(options);
-    const answer = await this.#call(ALL, sqlText(sql), params, query);
+    const answer = this.#connection.result(await this.#call(ALL, sqlText(sql), params, query));
     return await allRows(answer, this.#connection.shapes, query);
   }
 
@@ -195,7 +197,7 @@ class Queries extends SyncQueries {
    */
   async #get(sql, params, options, seen) {
     const query = queryOptions(options);
-    const answer = one(await this.#call(GET, sqlText(sql), params, query));
+    const answer = this.#one(await this.#call(GET, sqlText(sql), params, query));
     return firstRow(answer, this.#connection.shapes, query, seen);
   }
 
@@ -208,7 +210,7 @@ class Queries extends SyncQueries {
    */
   async #all(sql, params, options, seen) {
     const query = queryOptions(options);
-    const answer = await this.#call(ALL, sqlText(sql), params, query);
+    const answer = this.#connection.result(await this.#call(ALL, sqlText(sql), params, query));
     return await allRows(answer, this.#connection.shapes, query, seen);
   }
 
@@ -239,14 +241,29 @@ class Queries extends SyncQueries {
   }
 
   /**
+   * The answer, or a failure: whoever awaits it makes an error of it, whose stack then leads to the caller.
+   *
+   * @param {number} kind
+   * @param {string} sql
+   * @param {unknown} params
+   * @param {import('./connection.js').Limits} limits
+   * @returns {Promise<any>}
+   */
+  #call(kind, sql, params, limits) {
+    return isObserved() || this.#connection.isLimited(this.#scope, limits)
+      ? this.#callWithLimits(kind, sql, params, limits)
+      : this.#connection.run(this.#scope, kind, sql, params, limits.traceparent);
+  }
+
+  /**
    * @param {number} kind
    * @param {string} sql
    * @param {unknown} params
    * @param {import('./connection.js').Limits} limits
    */
-  async #call(kind, sql, params, limits) {
+  #callWithLimits(kind, sql, params, limits) {
     const connection = this.#connection;
-    return await observed({ connection, operation: OPERATIONS[kind], sql }, () =>
+    return observed({ connection, operation: OPERATIONS[kind], sql }, () =>
       connection.call(
         this.#scope,
         (native, scope, job) => native.call(scope, job, kind, sql, encodeParams(params), limits.traceparent),
@@ -254,15 +271,16 @@ class Queries extends SyncQueries {
       ),
     );
   }
-}
 
-/**
- * The only chunk of an answer.
- *
- * @param {Uint8Array | Uint8Array[]} answer
- */
-function one(answer) {
-  return new ChunkHeader(Array.isArray(answer) ? answer[0] : answer);
+  /**
+   * The only chunk of an answer.
+   *
+   * @param {Uint8Array | Uint8Array[] | Failure} answer
+   */
+  #one(answer) {
+    const chunks = this.#connection.result(answer);
+    return new ChunkHeader(Array.isArray(chunks) ? chunks[0] : chunks);
+  }
 }
 
 module.exports = { Queries };

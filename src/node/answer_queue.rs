@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use napi::Status;
-use napi::bindgen_prelude::{Either, Either6, Env, Function, Uint8Array};
+use napi::bindgen_prelude::{BufferSlice, Either3, Either6, Env, Function, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
@@ -20,6 +20,9 @@ use crate::database::{Answer, Column, DatabaseError, Description};
 /// Weak: a queue does not keep the process alive; `lib/addon/answer-queue.js` does so while calls are
 /// running.
 type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
+
+/// The largest answer that shares an array with others; `lib/addon/answer-queue.js` makes room for so many bytes.
+const SMALL_BYTES_MAX: usize = 4_096;
 
 /// An answer as a JavaScript value.
 pub(super) type NativeAnswer = Either6<Uint8Array, Vec<Uint8Array>, String, u32, (), Failure>;
@@ -71,17 +74,43 @@ impl NativeAnswerQueue {
         Ok(Self { answers })
     }
 
-    /// Takes up to `count` answers, as an alternating list of call numbers and answers.
+    /// Takes up to `count` answers, as an alternating list of call numbers and answers. The bytes of small ones are put
+    /// into `space`, the first at `at` and each of the others behind the one before. In the list such an answer is
+    /// the negative of its length.
     #[napi(ts_return_type = "Array<unknown>")]
-    pub fn take(&self, count: u32) -> Vec<Either<u32, NativeAnswer>> {
+    pub fn take(
+        &self,
+        count: u32,
+        mut space: BufferSlice<'_>,
+        at: u32,
+    ) -> Vec<Either3<u32, i32, NativeAnswer>> {
         let taken = self.answers.waiting.take(usize::try_from(count).unwrap_or(usize::MAX));
+        let mut at = usize::try_from(at).unwrap_or(usize::MAX);
         let mut flat = Vec::with_capacity(2 * taken.len());
         for (call, answer) in taken {
-            flat.push(Either::A(call));
-            flat.push(Either::B(native(answer)));
+            flat.push(Either3::A(call));
+            flat.push(match put_small(&answer, space.get_mut(at..).unwrap_or_default()) {
+                Some(bytes) => {
+                    at += usize::from(bytes);
+                    Either3::B(-i32::from(bytes))
+                }
+                None => Either3::C(native(answer)),
+            });
         }
         flat
     }
+}
+
+/// Puts the bytes of a small answer at the beginning of `space`, and returns how many they are. An array of its own for
+/// each answer costs more than a short query, and its finalizer lengthens the pauses of the garbage collector.
+fn put_small(answer: &Result<Answer, DatabaseError>, space: &mut [u8]) -> Option<u16> {
+    let Ok(Answer::Rows(chunks)) = answer else { return None };
+    let [chunk] = &chunks[..] else { return None };
+    if chunk.is_empty() || chunk.len() > SMALL_BYTES_MAX {
+        return None;
+    }
+    space.get_mut(..chunk.len())?.copy_from_slice(chunk);
+    u16::try_from(chunk.len()).ok()
 }
 
 pub(super) fn native(answer: Result<Answer, DatabaseError>) -> NativeAnswer {
