@@ -63,7 +63,7 @@ pub(super) fn sql_pool() -> Arc<Pool> {
         Some((id, pool)) if *id == here.id() => Arc::clone(pool),
         _ => {
             // One more than there are cores, since one of them flushes.
-            let (id, new) = (here.id(), Pool::new(cores() + 1, SQL_THREADS_MAX, here));
+            let (id, new) = (here.id(), Pool::new(cores() + 1, SQL_THREADS_MAX, cores() > 1, here));
             *pool = Some((id, Arc::clone(&new)));
             new
         }

@@ -13,10 +13,14 @@ use std::time::Duration;
 
 use super::crew::{Call, Crew, Watch};
 use crate::blocking::waiting::{self, Watcher};
-use crate::sync::{Condvar, Mutex, MutexGuard, Runtime, thread, thread_local};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{self, Condvar, Mutex, MutexGuard, Runtime, thread, thread_local};
 
 /// How long a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(10);
+/// How long a thread looks out for the next call before it sleeps: as long as an event loop takes to hear of an answer
+/// and to make another call.
+const LOOK_OUT: Duration = Duration::from_micros(100);
 /// How long databases wait for a thread before one more may run. Much longer than they wait for each other on a busy
 /// machine, and short for people.
 const HELD_UP: Duration = Duration::from_millis(4);
@@ -53,6 +57,9 @@ impl State {
 pub struct Pool {
     state: Mutex<State>,
     wake: Condvar,
+    look_out: bool,
+    /// Set for the thread that looks out.
+    has_work: AtomicBool,
     /// The runtime whose timers and tasks the engine uses when it is called from these threads.
     runtime: Runtime,
     /// Called instead of starting a thread.
@@ -67,10 +74,13 @@ pub type Starter = Box<dyn Fn(Arc<Pool>) + Send + Sync>;
 impl Pool {
     /// A pool whose threads run `at_once`, and more only while some of them are held up. There are at most
     /// `threads_max`, none of which is running yet.
-    pub fn new(at_once: usize, threads_max: usize, runtime: Runtime) -> Arc<Self> {
+    /// They `look_out` if there are cores that nobody else needs meanwhile.
+    pub fn new(at_once: usize, threads_max: usize, look_out: bool, runtime: Runtime) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State { ready: VecDeque::new(), crew: Crew::new(at_once, threads_max) }),
             wake: Condvar::new(),
+            look_out,
+            has_work: AtomicBool::new(false),
             runtime,
             #[cfg(feature = "testing")]
             starter: None,
@@ -82,7 +92,8 @@ impl Pool {
     #[cfg(feature = "testing")]
     pub fn started_by(starter: Starter, runtime: Runtime) -> Arc<Self> {
         let state = Mutex::new(State { ready: VecDeque::new(), crew: Crew::new(1, 1) });
-        Arc::new(Self { state, wake: Condvar::new(), runtime, starter: Some(starter) })
+        let (wake, has_work) = (Condvar::new(), AtomicBool::new(false));
+        Arc::new(Self { state, wake, look_out: false, has_work, runtime, starter: Some(starter) })
     }
 
     /// Does what a thread would do, until the queue is empty.
@@ -111,6 +122,9 @@ impl Pool {
         let mut state = self.lock();
         state.ready.push_back(database);
         let call = state.call();
+        if state.crew.is_looking() {
+            self.has_work.store(true, Ordering::Release);
+        }
         drop(state);
         self.follow(call);
     }
@@ -188,6 +202,14 @@ impl Pool {
             if ran {
                 continue;
             }
+            if self.look_out && state.ready.is_empty() && state.crew.looks_out() {
+                self.has_work.store(false, Ordering::Relaxed);
+                drop(state);
+                let found = sync::look_out(LOOK_OUT, || self.has_work.load(Ordering::Acquire));
+                state = self.lock();
+                state.crew.has_looked(found);
+                continue;
+            }
             let ready = state.ready.len();
             let watch = state.crew.rests(ready);
             let limit = if watch == Watch::Nothing { IDLE } else { HELD_UP };
@@ -225,7 +247,7 @@ impl Watcher for Arc<Pool> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
     use std::sync::mpsc::{Sender, channel};
 
     use super::*;
@@ -259,7 +281,7 @@ mod tests {
     #[test]
     fn every_turn_is_taken_on_no_more_threads_than_allowed() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-        let pool = Pool::new(2, 3, runtime.handle().clone());
+        let pool = Pool::new(2, 3, true, runtime.handle().clone());
         let (done, finished) = channel();
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         for _ in 0..20 {
@@ -304,7 +326,7 @@ mod tests {
     #[test]
     fn a_turn_that_is_held_up_does_not_hold_up_the_others() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-        let pool = Pool::new(1, 2, runtime.handle().clone());
+        let pool = Pool::new(1, 2, true, runtime.handle().clone());
         let (done, finished) = channel();
         let (brings, waits) = channel();
         let waits = Some(std::sync::Mutex::new(waits));

@@ -31,7 +31,7 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
 
 fn pool() -> Arc<Pool> {
     static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
-    Arc::clone(POOL.get_or_init(|| Pool::new(2, 2, runtime().handle().clone())))
+    Arc::clone(POOL.get_or_init(|| Pool::new(2, 2, true, runtime().handle().clone())))
 }
 
 pub fn actor() -> ActorId {

@@ -46,7 +46,7 @@ impl Host {
 
     /// On a store that is open.
     pub fn on(engine: Arc<Engine>, cache_bytes: u64) -> Self {
-        let pool = Pool::new(4, 4, Handle::current());
+        let pool = Pool::new(4, 4, true, Handle::current());
         let databases = Databases::new(Arc::clone(&engine), Arc::new(SystemEnv), cache_bytes, pool);
         Self { engine, databases }
     }

@@ -94,7 +94,7 @@ pub(crate) fn databases_on<const COUNT: usize>(
     kv: Arc<dyn Kv>,
     threads_max: usize,
 ) -> [(Arc<Database>, Journal); COUNT] {
-    let pool = Pool::new(threads_max, threads_max, Runtime);
+    let pool = Pool::new(threads_max, threads_max, true, Runtime);
     let (memory, open) = (MemoryBudget::default(), OpenDatabases::default());
     let engine = block_on(Engine::open(kv, Arc::new(World)));
     let engine = Arc::new(engine.expect("the backend opens"));
