@@ -131,10 +131,10 @@ impl Tables {
         if !can_exist(key) {
             return Ok(0);
         }
-        let Some(stored) = self.rows.get(txn, key).map_err(kv_error)? else { return Ok(0) };
-        let (parts, _) = row(key, stored)?;
-        let freed = pages_of(key, stored.len(), parts);
-        self.rows.delete(txn, key).map_err(kv_error)?;
+        let shape =
+            |stored: &[u8]| row(key, stored).map(|(parts, _)| (parts, pages_of(key, stored.len(), parts)));
+        let Some(deleted) = self.rows.delete(txn, key, shape).map_err(kv_error)? else { return Ok(0) };
+        let (parts, freed) = deleted?;
         self.delete_parts(txn, key, 1, parts)?;
         Ok(freed)
     }
@@ -166,7 +166,7 @@ impl Tables {
         }
         let mut part_key = PartKey::new(key);
         for number in from..=through {
-            self.parts.delete(txn, part_key.part(number)).map_err(kv_error)?;
+            self.parts.delete(txn, part_key.part(number), |_| ()).map_err(kv_error)?;
         }
         Ok(())
     }

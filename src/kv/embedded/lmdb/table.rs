@@ -69,8 +69,7 @@ impl Table {
         fill: impl FnOnce(&mut [u8]),
     ) -> Result<()> {
         let mut space = sized(length);
-        let code = self.reserve(txn, key, &mut space, 0);
-        check(code)?;
+        check(self.reserve(txn, key, &mut space, 0)?)?;
         // SAFETY: LMDB has reserved `length` bytes there, and nobody else knows of them.
         fill(unsafe { reserved(&space, length) });
         Ok(())
@@ -85,7 +84,7 @@ impl Table {
         fill: impl FnOnce(&mut [u8]),
     ) -> Result<Option<&'t [u8]>> {
         let mut space = sized(length);
-        match self.reserve(txn, key, &mut space, ffi::MDB_NOOVERWRITE) {
+        match self.reserve(txn, key, &mut space, ffi::MDB_NOOVERWRITE)? {
             // SAFETY: LMDB returns the existing value; see `get`.
             ffi::MDB_KEYEXIST => Ok(Some(unsafe { bytes(&space) })),
             code => {
@@ -97,17 +96,35 @@ impl Table {
         }
     }
 
-    fn reserve(self, txn: &mut WriteTxn<'_>, key: &[u8], space: &mut ffi::MDB_val, flags: u32) -> i32 {
-        let mut key = borrowed(key);
+    fn reserve(
+        self,
+        txn: &mut WriteTxn<'_>,
+        key: &[u8],
+        space: &mut ffi::MDB_val,
+        flags: u32,
+    ) -> Result<i32> {
+        let (mut key, cursor) = (borrowed(key), txn.cursor(self.0)?);
         // SAFETY: the transaction is open and borrowed mutably, so no slice of its rows exists.
-        unsafe { ffi::mdb_put(txn.raw.as_ptr(), self.0, &raw mut key, space, flags | ffi::MDB_RESERVE) }
+        Ok(unsafe { ffi::mdb_cursor_put(cursor, &raw mut key, space, flags | ffi::MDB_RESERVE) })
     }
 
-    /// Deletes a row, and returns whether it existed.
-    pub(crate) fn delete(self, txn: &mut WriteTxn<'_>, key: &[u8]) -> Result<bool> {
-        let mut key = borrowed(key);
-        // SAFETY: as in `reserve`; without duplicates LMDB needs no value.
-        found(unsafe { ffi::mdb_del(txn.raw.as_ptr(), self.0, &raw mut key, ptr::null_mut()) })
+    /// Deletes a row, and returns what `seen` makes of its value, if there was one.
+    pub(crate) fn delete<T>(
+        self,
+        txn: &mut WriteTxn<'_>,
+        key: &[u8],
+        seen: impl FnOnce(&[u8]) -> T,
+    ) -> Result<Option<T>> {
+        let (mut key, mut data, cursor) = (borrowed(key), empty(), txn.cursor(self.0)?);
+        // SAFETY: LMDB only reads the key.
+        if !found(unsafe { ffi::mdb_cursor_get(cursor, &raw mut key, &raw mut data, ffi::MDB_SET) })? {
+            return Ok(None);
+        }
+        // SAFETY: nothing is written while the value is looked at.
+        let seen = seen(unsafe { bytes(&data) });
+        // SAFETY: as in `reserve`; the cursor is at the row.
+        check(unsafe { ffi::mdb_cursor_del(cursor, 0) })?;
+        Ok(Some(seen))
     }
 
     /// The rows from `start` up to but not including `end`, or to the last row.

@@ -67,6 +67,30 @@ impl Drop for ReadTxn<'_> {
 /// A write transaction. If it is dropped without a commit, it writes nothing.
 pub(crate) struct WriteTxn<'e> {
     txn: Option<Txn<'e>>,
+    /// A cursor for each table that was written, by the table's number. LMDB closes them when the transaction ends.
+    cursors: Vec<Option<NonNull<ffi::MDB_cursor>>>,
+}
+
+// SAFETY: as for `Txn`.
+unsafe impl Send for WriteTxn<'_> {}
+
+impl WriteTxn<'_> {
+    /// The cursor for writes of a table. It stays where the last write was, and the next one nearby need not descend
+    /// from the root.
+    pub(super) fn cursor(&mut self, table: ffi::MDB_dbi) -> Result<*mut ffi::MDB_cursor> {
+        let number = table as usize;
+        if self.cursors.len() <= number {
+            self.cursors.resize(number + 1, None);
+        }
+        if let Some(cursor) = self.cursors[number] {
+            return Ok(cursor.as_ptr());
+        }
+        let mut raw = std::ptr::null_mut();
+        // SAFETY: the transaction and the table are open.
+        check(unsafe { ffi::mdb_cursor_open(self.raw.as_ptr(), table, &raw mut raw) })?;
+        self.cursors[number] = NonNull::new(raw);
+        Ok(raw)
+    }
 }
 
 impl WriteTxn<'_> {
@@ -174,6 +198,6 @@ impl Env {
     pub(crate) fn begin_write(&self) -> Result<WriteTxn<'_>> {
         // SAFETY: the environment is open as long as it is borrowed.
         let raw = unsafe { idle::begin(self.raw(), 0) }?;
-        Ok(WriteTxn { txn: Some(Txn { raw, env: PhantomData }) })
+        Ok(WriteTxn { txn: Some(Txn { raw, env: PhantomData }), cursors: Vec::new() })
     }
 }
