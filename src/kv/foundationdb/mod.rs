@@ -12,6 +12,7 @@
 mod cluster;
 mod ending;
 mod errors;
+mod heard;
 mod network;
 mod recent;
 mod shared;

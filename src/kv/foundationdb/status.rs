@@ -5,6 +5,7 @@ use foundationdb::Database;
 use serde_json::Value;
 
 use super::cluster::Cluster;
+use super::heard::heard;
 use super::network::Client;
 use crate::kv::{ClusterStatus, Coordinator, KvError, ProbeLatency, Status};
 
@@ -19,7 +20,7 @@ pub(super) async fn status(
     client: &Client,
 ) -> Result<Status, KvError> {
     let transaction = database.create_trx().map_err(|error| cluster.reading(error))?;
-    let document = transaction.get(STATUS_KEY, true).await.map_err(|error| cluster.reading(error))?;
+    let document = heard(transaction.get(STATUS_KEY, true)).await.map_err(|error| cluster.reading(error))?;
     let bytes = document.as_deref().unwrap_or_default();
     let parsed = serde_json::from_slice(bytes).map_err(|error| KvError::Unavailable {
         detail: format!("the cluster's status is not the JSON that was expected: {error}"),

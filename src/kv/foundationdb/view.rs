@@ -9,6 +9,7 @@ use foundationdb::options::{StreamingMode, TransactionOption};
 use foundationdb::{FdbError, KeySelector, RangeOption, Transaction};
 use futures::future::{BoxFuture, FutureExt};
 
+use super::heard::heard;
 use super::shared::Shared;
 use crate::kv::limits::check_transaction;
 use crate::kv::{Isolation, KvError, Mutation, Mutations, Scan, View, Visitor, WriteConflict};
@@ -107,7 +108,7 @@ impl ClusterView {
         self.write(mutations).map_err(|error| self.shared.cluster.reading(error))?;
         let rows = self.reads.into_inner().unwrap_or_else(PoisonError::into_inner).rows;
         let (shared, began) = (self.shared, self.began);
-        match self.transaction.commit().await {
+        match heard(self.transaction.commit()).await {
             Ok(committed) => {
                 if let Ok(version) = committed.committed_version() {
                     shared.recent.remember(rows, version, began);
@@ -154,7 +155,7 @@ impl ClusterView {
         });
         let mut iteration = 1;
         while let Some(range) = next {
-            let rows = self.transaction.get_range(&range, iteration, snapshot).await;
+            let rows = heard(self.transaction.get_range(&range, iteration, snapshot)).await;
             let rows = rows.map_err(|error| self.failed(error))?;
             for row in &rows {
                 if visitor(&row.key()[self.shared.prefix.len()..], row.value()) == ControlFlow::Break(()) {
@@ -189,7 +190,7 @@ impl View for ClusterView {
         // Sent before the first poll, so that joined reads go out together.
         let value = self.transaction.get(&key, snapshot);
         async move {
-            let value = value.await.map_err(|error| self.failed(error))?;
+            let value = heard(value).await.map_err(|error| self.failed(error))?;
             if !snapshot {
                 self.reads().rows.push(key);
             }
