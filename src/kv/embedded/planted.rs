@@ -50,7 +50,7 @@ impl JournalBug {
 #[cfg(feature = "testing")]
 static FLUSHES_TO_LIVE: AtomicU32 = AtomicU32::new(0);
 
-/// Has this process killed right after so many flushes of the journal, before LMDB's commit. Until then its
+/// Has this process killed right after so many flushes of the journal, before LMDB shows the commit. Until then its
 /// segments stay small, so that this often happens where one ends.
 #[cfg(feature = "testing")]
 pub fn die_after_flushes(flushes: u32) {
@@ -70,7 +70,7 @@ pub(crate) const fn is_to_die() -> bool {
     false
 }
 
-/// Called between the flush of the journal and LMDB's commit.
+/// Called after the flush of the journal, before LMDB shows the commit.
 #[cfg(feature = "testing")]
 pub(crate) fn has_flushed() {
     if FLUSHES_TO_LIVE.load(Ordering::SeqCst) > 0 && FLUSHES_TO_LIVE.fetch_sub(1, Ordering::SeqCst) == 1 {

@@ -1,4 +1,4 @@
-//! A commit through the journal: one record, one flush, then LMDB's commit without a flush.
+//! A commit through the journal: one record and one flush, in the middle of LMDB's commit, which flushes nothing else.
 
 use std::io;
 
