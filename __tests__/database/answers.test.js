@@ -10,9 +10,10 @@ const { onEachBackend } = require('../helpers.js');
 const SIZES = [0, 1, 40, 500, 3_900, 4_052, 4_096, 5_000, 20_000, 70_000];
 
 onEachBackend((open) => {
-  let db;
+  let store, db;
   beforeEach(async () => {
-    db = await (await open()).openDatabase('a');
+    store = await open();
+    db = await store.openDatabase('a');
   });
 
   test('answers in flight are each their own, whatever their size', async () => {
@@ -28,6 +29,16 @@ onEachBackend((open) => {
     const isWrong = ({ index, blob }, at) => index !== at || !wanted[at].blob.equals(blob);
     expect(answers.filter(isWrong)).toEqual([]);
     expect(answers).toHaveLength(wanted.length);
+  });
+
+  test('thousands of calls in flight are all answered, and so are those after them', async () => {
+    const databases = await Promise.all([...'bcdef'].map((id) => store.openDatabase(id)));
+    for (const count of [4_000, 3, 4_000]) {
+      const calls = Array.from({ length: count }, (_, index) =>
+        databases[index % databases.length].get('SELECT ? AS x', [index]),
+      );
+      expect((await Promise.all(calls)).map(({ x }) => x)).toEqual([...Array(count).keys()]);
+    }
   });
 
   test('an iteration that pauses goes on with its own rows', async () => {

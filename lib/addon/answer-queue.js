@@ -19,6 +19,8 @@ const ANSWERS_A_TURN = 2;
 const SMALL_BYTES_MAX = 4_096;
 /** Small answers share arrays of this size. */
 const SPACE_BYTES = 16 * SMALL_BYTES_MAX;
+/** A peak of calls must not keep its slots for ever. */
+const SLOTS_KEPT = 1_024;
 const FOREVER_MS = 2 ** 31 - 1;
 
 /**
@@ -29,8 +31,8 @@ const FOREVER_MS = 2 ** 31 - 1;
 
 /**
  * By the number of the call, which is free again when it is answered. Not a `Map`: a map that changes much replaces its
- * table, and an old table refers to the next one and to all that waited. Once one of them is in the old generation of the heap,
- * everything after it survives until a full collection, and is copied in each pause before.
+ * table, and an old table refers to the next one and to all that waited. Once one of them is in the old generation of
+ * the heap, everything after it survives until a full collection, and is copied in each pause before.
  *
  * @type {(Waiter | undefined)[]}
  */
@@ -64,13 +66,19 @@ function take() {
     const call = /** @type {number} */ (answers[index]);
     const answer = unpacked(answers[index + 1]);
     const waiter = waiting[call];
-    waiting[call] = undefined;
-    free.push(call);
-    waiter?.answered();
-    waiter?.resolve(answer);
+    if (waiter !== undefined) {
+      waiting[call] = undefined;
+      free.push(call);
+      waiter.answered();
+      waiter.resolve(answer);
+    }
   }
   if (waiting.length === free.length) {
     anchor?.unref();
+    if (waiting.length > SLOTS_KEPT) {
+      waiting.length = 0;
+      free.length = 0;
+    }
   }
 }
 
