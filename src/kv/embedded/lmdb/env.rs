@@ -193,12 +193,12 @@ impl Env {
 
     /// Whether LMDB was compiled as `flush` needs it. Not for one that is opened to read.
     pub(crate) fn has_replaced_flush(&self) -> bool {
-        let mut is_called = !flush::IS_REPLACED;
+        let mut is_called = false;
         let mut step = || {
             is_called = true;
             true
         };
-        flush::instead(&mut step, || self.sync()).is_ok() && is_called
+        !flush::IS_REPLACED || flush::instead(&mut step, || self.sync()).is_ok() && is_called
     }
 
     /// Flushes what was committed.
