@@ -7,7 +7,7 @@ const TABLE = 'CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, price REAL
 onEachBackend((open) => {
   let db;
   beforeEach(async () => {
-    db = await (await open()).openDatabase('a');
+    db = await (await open()).openDatabase('a', { allowBlocking: true });
     await db.exec(TABLE);
   });
 
