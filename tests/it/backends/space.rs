@@ -12,6 +12,12 @@ on_every_backend!(
     a_shrink_leaves_nothing_of_what_it_cut_off,
 );
 
+/// The largest size of the file that is no growth. What was replaced since the last checkpoint cannot be used yet, and
+/// on a busy machine a commit only waits for one after two shares of 256 KiB and an eighth of the file.
+fn most_bytes(warm: u64) -> u64 {
+    warm + warm / 2 + (1 << 20)
+}
+
 /// The store's mark, the fence and the head.
 const OTHER_ROWS: usize = 3;
 
@@ -39,8 +45,7 @@ async fn five_hundred_rewrites_leave_the_live_rows_and_nothing_else(place: Place
         };
         let drift = bytes(&now).abs_diff(bytes(&rows_warm));
         assert!(drift < 64 * 16, "the same pages take {drift} bytes more or less");
-        // What was replaced since the last checkpoint cannot be used yet.
-        assert!(place.file_bytes() <= file_warm + file_warm / 2, "the file grows from round to round");
+        assert!(place.file_bytes() <= most_bytes(file_warm), "the file grows from round to round");
     }
     assert_eq!(tags(&engine, &actor, generation, 64).await, [19; 64]);
 }
@@ -53,7 +58,7 @@ async fn rewrites_in_stages_leave_the_live_rows_and_nothing_else(place: Place) {
     let file_warm = place.file_bytes();
     rewrite(&engine, &actor, generation, 1_500, 10).await;
     assert_eq!(rows(&kv).await.len(), 1_500 + OTHER_ROWS);
-    assert!(place.file_bytes() <= file_warm + file_warm / 2, "the file grows from round to round");
+    assert!(place.file_bytes() <= most_bytes(file_warm), "the file grows from round to round");
     assert_eq!(tags(&engine, &actor, generation, 1_500).await, [9; 1_500]);
 }
 
