@@ -50,6 +50,16 @@ async function orAborted(answer, signal) {
 const ABORTED = Symbol('aborted');
 
 /**
+ * Whether something may end a call of a database early.
+ *
+ * @param {import('./database/connection.js').Scope} scope
+ * @param {import('./database/connection.js').Limits} limits
+ */
+function isLimited({ signals }, { signal, timeoutMs }) {
+  return signal !== undefined || timeoutMs !== undefined || signals.length > 0;
+}
+
+/**
  * Cancels a call of a database: by signals and a time limit. Unlike {@link orAborted} it waits for the
  * outcome of the call, since SQL can be interrupted: the caller learns the truth, only a moment later.
  */
@@ -120,4 +130,4 @@ function timedOut(timeoutMs) {
   return new BatonError('ERR_ABORTED', message, { cause: new DOMException(message, 'TimeoutError') });
 }
 
-module.exports = { Cancellation, orAborted, throwIfAborted };
+module.exports = { Cancellation, isLimited, orAborted, throwIfAborted };

@@ -3,7 +3,7 @@
 
 'use strict';
 
-const { Cancellation, throwIfAborted } = require('../abort.js');
+const { Cancellation, isLimited, throwIfAborted } = require('../abort.js');
 const { BatonError, fromFailure, isFailure } = require('../error.js');
 const { CommitHold } = require('./commit-hold.js');
 const { FenceWatch } = require('./fence-watch.js');
@@ -119,7 +119,7 @@ class Connection {
   async call(scope, dispatch, limits) {
     this.refuseIfOver(scope);
     refuseIfWaiting(this, scope);
-    if (!this.isLimited(scope, limits)) {
+    if (!isLimited(scope, limits)) {
       return this.result(await dispatch(this.#native, scope.id, 0));
     }
     const { signal, timeoutMs } = limits;
@@ -134,16 +134,6 @@ class Connection {
     } finally {
       cancellation.end();
     }
-  }
-
-  /**
-   * Whether something may end a call early.
-   *
-   * @param {Scope} scope
-   * @param {Limits} limits
-   */
-  isLimited({ signals }, { signal, timeoutMs }) {
-    return signal !== undefined || timeoutMs !== undefined || signals.length > 0;
   }
 
   /**

@@ -5,6 +5,7 @@
 
 'use strict';
 
+const { isLimited } = require('../abort.js');
 const { isObserved, observed } = require('../observe/channels.js');
 const { iterateRows } = require('./cursor.js');
 const { batchStatements, limitOptions, queryOptions, sqlText } = require('../arguments/query-options.js');
@@ -250,7 +251,7 @@ class Queries extends SyncQueries {
    * @returns {Promise<any>}
    */
   #call(kind, sql, params, limits) {
-    return isObserved() || this.#connection.isLimited(this.#scope, limits)
+    return isObserved() || isLimited(this.#scope, limits)
       ? this.#callWithLimits(kind, sql, params, limits)
       : this.#connection.run(this.#scope, kind, sql, params, limits.traceparent);
   }

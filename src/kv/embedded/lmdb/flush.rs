@@ -53,14 +53,15 @@ extern "C" fn baton_fdatasync(file: std::ffi::c_int) -> std::ffi::c_int {
     -1
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
-    use std::os::fd::AsRawFd;
-
-    use super::*;
-
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_step_takes_the_place_of_one_flush() {
+        use std::os::fd::AsRawFd;
+
+        use super::{baton_fdatasync, instead};
+
         let file = tempfile::tempfile().unwrap();
         let mut steps = 0;
         let mut step = || {
