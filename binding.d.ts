@@ -13,6 +13,8 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare class NativeAnswerQueue {
   /** Calls `wake` when there are answers to take. */
   constructor(wake: () => void)
+  /** Whether the event loop may poll while SQL threads work: there are cores for both. */
+  static mayBusyPoll(): boolean
   /**
    * Takes up to `count` answers, as an alternating list of call numbers and answers. The bytes of small ones are put
    * into `space`, the first at `at` and each of the others behind the one before. In the list such an answer is

@@ -6,6 +6,11 @@
 
 'use strict';
 
+const { performance } = require('node:perf_hooks');
+// Not the global ones, which tests replace.
+const { setImmediate, setInterval } = require('node:timers');
+
+const { BusyPoll } = require('./busy-poll.js');
 const { NativeAnswerQueue } = require('./native.js');
 
 /**
@@ -42,7 +47,9 @@ const free = [];
 /** The array for small answers. They are not copied out of it: it lives on as long as one of them. */
 let space = Buffer.allocUnsafeSlow(SPACE_BYTES);
 let spaceUsed = 0;
+/** Whether the next turn asks for answers. */
 let isTaking = false;
+const busyPoll = new BusyPoll();
 /** Keeps the process alive while calls are running, and only then. @type {NodeJS.Timeout | undefined} */
 let anchor;
 
@@ -52,15 +59,21 @@ const native = new NativeAnswerQueue(() => {
   }
 });
 
+const mayPoll = NativeAnswerQueue.mayBusyPoll();
+
 function take() {
   if (spaceUsed > SPACE_BYTES - ANSWERS_A_TURN * SMALL_BYTES_MAX) {
     space = Buffer.allocUnsafeSlow(SPACE_BYTES);
     spaceUsed = 0;
   }
+  const polls = busyPoll.isPolling && busyPoll.goesOn(waiting.length - free.length, performance.now());
   const answers = native.take(ANSWERS_A_TURN, space, spaceUsed);
-  isTaking = answers.length === 2 * ANSWERS_A_TURN;
+  isTaking = polls || answers.length === 2 * ANSWERS_A_TURN;
   if (isTaking) {
     setImmediate(take);
+  }
+  if (mayPoll && answers.length > 0) {
+    busyPoll.answered(performance.now());
   }
   for (let index = 0; index < answers.length; index += 2) {
     const call = /** @type {number} */ (answers[index]);
@@ -119,9 +132,21 @@ function answerTo(call, answered) {
     anchor.ref();
   }
   free.pop();
-  return new Promise((resolve) => {
+  const answer = new Promise((resolve) => {
     waiting[call] = { resolve, answered };
   });
+  if (mayPoll && waiting.length - free.length === 1) {
+    poll();
+  }
+  return answer;
+}
+
+function poll() {
+  busyPoll.called(performance.now());
+  if (busyPoll.isPolling && !isTaking) {
+    isTaking = true;
+    setImmediate(take);
+  }
 }
 
 module.exports = { answers: native, answerTo, nextCall, ownBytes };

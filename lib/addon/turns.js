@@ -2,6 +2,9 @@
 
 'use strict';
 
+// Not the global one, which tests replace.
+const { setImmediate } = require('node:timers');
+
 /** How long one slice may take: half of the acceptable delay of the event loop. */
 const SLICE_MS = 0.5;
 

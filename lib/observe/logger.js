@@ -2,6 +2,9 @@
 
 'use strict';
 
+// Not the global one, which tests replace.
+const { setImmediate } = require('node:timers');
+
 const { NativeLogger, wrongDirective } = require('../addon/native.js');
 const check = require('../arguments/check.js');
 const { BatonError } = require('../error.js');

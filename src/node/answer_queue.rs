@@ -13,6 +13,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
 use super::error::Failure;
+use super::runtime::cores;
 use super::tenants::Tenants;
 use super::wake_queue::WakeQueue;
 use crate::database::{Answer, Column, DatabaseError, Description};
@@ -72,6 +73,12 @@ impl NativeAnswerQueue {
             }
         })?;
         Ok(Self { answers })
+    }
+
+    /// Whether the event loop may poll while SQL threads work: there are cores for both.
+    #[napi]
+    pub fn may_busy_poll() -> bool {
+        cores() > 1
     }
 
     /// Takes up to `count` answers, as an alternating list of call numbers and answers. The bytes of small ones are put

@@ -31,7 +31,8 @@ fn load(_env: Env) -> napi::Result<()> {
     Ok(())
 }
 
-fn cores() -> usize {
+/// How many threads can run at once, by the machine and by the affinities and quotas of this process.
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 

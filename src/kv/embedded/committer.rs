@@ -5,6 +5,8 @@
 //!   answered only after the commit: it may depend on a write that is not durable before.
 //! - A transaction function only reads; its writes are checked for size and then applied. One that panics or
 //!   writes too much has changed nothing, and fails alone.
+//! - Its writes are applied before the next one runs. Those of the last one are applied while the disk writes the
+//!   journal's record.
 //! - A transaction that needs more room than is left is refused before it is applied, so that deletions
 //!   always find some.
 //! - If applying fails half way, or the commit finds no room, the batch is rolled back and each of its
@@ -23,7 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::environment::{Room, Store, WriteTxn};
+use super::environment::{NotCommitted, Room, Store, WriteTxn};
 use super::queue::{Job, Lead, Leader, Queue};
 use super::values;
 use super::view::TxnView;
@@ -133,6 +135,19 @@ fn run_batch(store: &Store, first: Job, lead: &Lead, leader: Leader) -> usize {
     let mut batch = Batch::new(store.room());
     let mut next = Some(first);
     while let Some(job) = next {
+        // It reads what the one before it has written.
+        match view.txn_mut().catch_up(store.tables) {
+            Ok(freed) => batch.wrote.freed_pages += freed,
+            Err(error) => {
+                view.into_txn().abort();
+                lead.put_back(job);
+                return undo_last(store, batch, error);
+            }
+        }
+        if batch.is_full() {
+            lead.put_back(job);
+            break;
+        }
         match run_job(store, &mut view, &mut batch.room, &job) {
             Ok(outcome) => batch.push(job, outcome),
             Err(error) => {
@@ -144,15 +159,16 @@ fn run_batch(store: &Store, first: Job, lead: &Lead, leader: Leader) -> usize {
         }
         next = if batch.is_full() { None } else { lead.next() };
     }
-    let (txn, jobs) = (view.into_txn(), batch.ran.len());
-    match commit(store, txn, &batch) {
-        Err(error @ KvError::Full { .. }) => {
-            let last = batch.ran.pop().expect("a batch that wrote has a job");
-            undo(store, batch.ran, last.job, error);
+    let jobs = batch.ran.len();
+    match commit(store, view.into_txn(), &batch) {
+        Err(NotCommitted::NotApplied(error) | NotCommitted::Failed(error @ KvError::Full { .. })) => {
+            undo_last(store, batch, error)
         }
-        committed => finish(store, batch, &committed),
+        committed => {
+            finish(store, batch, committed.map_err(KvError::from));
+            jobs
+        }
     }
-    jobs
 }
 
 /// Answers a job whose transaction could not begin. The jobs behind it have waited, too.
@@ -202,8 +218,8 @@ fn left() -> KvError {
     }
 }
 
-/// Runs one transaction function and applies its decision. The outer error means that the transaction must be
-/// aborted.
+/// Runs one transaction function; its writes are put off until the next one runs, or until the commit. The outer error
+/// means that the transaction must be aborted.
 fn run_job(
     store: &Store,
     view: &mut TxnView<WriteTxn<'_>>,
@@ -225,30 +241,31 @@ fn run_job(
     if let Err(error) = store.take_room(room, &mutations)? {
         return Ok(Err(error));
     }
-    let txn = view.txn_mut();
-    let mut wrote = Wrote { bytes: mutations.bytes(), freed_pages: 0 };
-    for mutation in mutations.iter() {
-        wrote.freed_pages += txn.apply(store.tables, mutation)?;
-    }
+    let wrote = Wrote { bytes: mutations.bytes(), freed_pages: 0 };
+    view.txn_mut().put_off(mutations);
     Ok(Ok(wrote))
 }
 
-/// Commits what a batch wrote, if anything.
-fn commit(store: &Store, txn: WriteTxn<'_>, batch: &Batch) -> Result<(), KvError> {
+/// Commits what a batch wrote, if anything. Returns how many pages were freed by what had been put off.
+fn commit(store: &Store, txn: WriteTxn<'_>, batch: &Batch) -> Result<usize, NotCommitted> {
     if batch.wrote.bytes > 0 {
         return store.commit(txn);
     }
     txn.abort();
-    Ok(())
+    Ok(0)
 }
 
 /// Answers the callers of a batch.
-fn finish(store: &Store, batch: Batch, committed: &Result<(), KvError>) {
+fn finish(store: &Store, batch: Batch, committed: Result<usize, KvError>) {
+    let (freed_pages, committed) = match committed {
+        Ok(freed) => (batch.wrote.freed_pages + freed, Ok(())),
+        Err(error) => (0, Err(error)),
+    };
     for ran in batch.ran {
-        answer(ran.job, fate(ran.outcome, committed));
+        answer(ran.job, fate(ran.outcome, &committed));
     }
     if committed.is_ok() {
-        store.note_freed(batch.wrote.freed_pages, batch.wrote.bytes);
+        store.note_freed(freed_pages, batch.wrote.bytes);
     }
 }
 
@@ -278,6 +295,14 @@ fn undo(store: &Store, earlier: Vec<Ran>, last: Job, error: KvError) {
     }
 }
 
+/// The same where the last job of the batch is the one that failed, or that did not fit. Returns how many jobs were in it.
+fn undo_last(store: &Store, mut batch: Batch, error: KvError) -> usize {
+    let jobs = batch.ran.len();
+    let last = batch.ran.pop().expect("a batch that wrote has a job");
+    undo(store, batch.ran, last.job, error);
+    jobs
+}
+
 fn run_alone(store: &Store, job: Job) {
     let txn = match begin(store, &job, None) {
         Ok(txn) => txn,
@@ -291,7 +316,7 @@ fn run_alone(store: &Store, job: Job) {
         Ok(outcome) => {
             batch.push(job, outcome);
             let committed = commit(store, view.into_txn(), &batch);
-            finish(store, batch, &committed);
+            finish(store, batch, committed.map_err(KvError::from));
         }
         Err(error) => {
             view.into_txn().abort();

@@ -1,11 +1,9 @@
-//! An open store: reads, writes that take turns with other processes, and the room that both need.
+//! An open store, the map of its file, and its place in the table of readers. `transactions` has its reads and writes.
 //!
 //! The directory holds `data.mdb` and `lock.mdb` (LMDB's own names) and the files of `locks`. LMDB's main
 //! database holds the format version and the two databases of [`Tables`], all created in one transaction.
 //! Anything else found there belongs to somebody else and is left alone, byte for byte.
 
-use std::cell::{Cell, OnceCell};
-use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,28 +11,27 @@ use std::time::Duration;
 pub(super) use super::closing::Closing;
 use super::closing::ClosingOnDrop;
 use super::content::{self, Content, StoreId};
-use super::data_file::FILE_NAME;
-use super::errors::{commit_error, kv_error, no_turn, unavailable};
-use super::journal::{CHECKPOINT_NAME, Checkpointer, Journal, Record, SEGMENT_NAMES, Unsettled};
+use super::errors::{kv_error, no_turn, unavailable};
+use super::journal::{CHECKPOINT_NAME, Checkpointer, Journal, SEGMENT_NAMES, Unsettled};
 use super::lmdb::{self, Code, Env, FreeList, LmdbError};
-use super::locks::{Locks, Turn, Unlocked};
+use super::locks::Locks;
 use super::opening::{self, Opened};
-use super::options::{Durability, Settings};
+use super::options::Settings;
 use super::pace::Pace;
 use super::place::Place;
 pub(super) use super::room::Room;
-use super::told::{LONG_TURN, Told};
-pub(super) use super::transactions::{ReadTxn, Waits, WriteTxn};
+use super::told::Told;
+pub(super) use super::transactions::{NotCommitted, ReadTxn, WriteTxn};
 use super::values::Tables;
-use super::{clock, directory_sync, map, probe};
+use super::{directory_sync, map};
 use crate::kv::KvError;
-use crate::kv::embedded::planted::{self, SharingBug};
 use crate::sync::watch;
 
 /// The files of the journal, which stay where they are while the store is open.
 const JOURNAL_NAMES: [&str; 3] = [CHECKPOINT_NAME, SEGMENT_NAMES[0], SEGMENT_NAMES[1]];
 /// How long a write waits for its turn.
-const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
+pub(super) const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
+
 /// An open environment. LMDB closes when the last reference to it is dropped.
 pub(super) struct Store {
     // Fields are dropped in the order of their declaration: LMDB closes before the locks that protect it are
@@ -53,10 +50,10 @@ pub(super) struct Store {
     pub(super) settings: Settings,
     /// The largest size of the file, and the size that is recorded in the store.
     pub(super) size_limit: u64,
-    noted_size: AtomicU64,
+    pub(super) noted_size: AtomicU64,
     /// The last write found no room in the map.
     was_full: AtomicBool,
-    commits: AtomicU64,
+    pub(super) commits: AtomicU64,
     pub(super) told: Told,
     pub(super) pace: Pace,
     closing: ClosingOnDrop,
@@ -128,44 +125,6 @@ impl Store {
         Ok(())
     }
 
-    /// Begins a read of the newest committed state.
-    ///
-    /// LMDB has two meta pages that commits write in turn. A reader takes a number T, then copies the meta
-    /// page of T. If it is delayed in between until commit T+2 writes that page, it reads what is not
-    /// committed yet, and its next read may get T+1: back in time. So a read begins again if two commits have
-    /// passed it.
-    pub(super) fn read_txn(&self) -> Result<ReadTxn<'_>, KvError> {
-        let unlocked = if self.locks.is_none() { Some(self.begin_unlocked()?) } else { None };
-        loop {
-            let txn = match self.env.read_again() {
-                Ok(Some(txn)) => txn,
-                Ok(None) => {
-                    self.take_place()?;
-                    continue;
-                }
-                Err(LmdbError::Lmdb(Code::MapResized)) => {
-                    self.grow(true)?;
-                    continue;
-                }
-                Err(error) => return Err(kv_error(error)),
-            };
-            if self.unsettled.is_hidden(txn.id()) {
-                let number = txn.id();
-                drop(txn);
-                if !self.unsettled.wait(number) {
-                    return Err(KvError::Unavailable {
-                        detail: "the newest commit is not on the disk yet, and the disk does not answer"
-                            .into(),
-                    });
-                }
-                continue;
-            }
-            if self.env.info().last_txn <= txn.id() + 1 {
-                return Ok(ReadTxn { txn, _unlocked: unlocked });
-            }
-        }
-    }
-
     /// Takes a slot in LMDB's reader table, which later reads reuse.
     pub(super) fn take_place(&self) -> Result<(), KvError> {
         let taken = {
@@ -190,69 +149,9 @@ impl Store {
         })
     }
 
-    fn begin_unlocked(&self) -> Result<Unlocked, KvError> {
-        self.place.check()?;
-        let data = self.place.directory().join(FILE_NAME);
-        File::open(&data).and_then(Unlocked::begin).map_err(|error| unavailable(&data, &error))
-    }
-
-    /// Begins a write transaction, taking turns with the other processes. Waits for them as long as `is_wanted` says
-    /// that somebody needs the result, after so much waiting, but not for ever.
-    pub(super) fn write_txn(&self, is_wanted: &Waits) -> Result<WriteTxn<'_>, KvError> {
-        let locks = self.locks.as_ref().filter(|_| !self.settings.read_only).ok_or(KvError::ReadOnly)?;
-        self.place.check()?;
-        let turn = self.take_turn(locks, is_wanted)?;
-        self.grow(false)?;
-        self.keep_what_is_read_without_locks(locks)?;
-        let mut txn = match self.env.begin_write() {
-            Err(LmdbError::Lmdb(Code::MapResized)) => {
-                self.grow(true)?;
-                self.env.begin_write()
-            }
-            begun => begun,
-        }
-        .map_err(kv_error)?;
-        self.prepare_journal(txn.id() as u64 - 1)?;
-        let mut record = Record::default();
-        self.note_size(&mut txn, &mut record)?;
-        let is_kept = !planted::is_in_process(SharingBug::TurnLetGoEarly);
-        Ok(WriteTxn { txn, record, _turn: is_kept.then_some(turn) })
-    }
-
-    fn take_turn<'l>(&self, locks: &'l Locks, goes_on: &Waits) -> Result<Turn<'l>, KvError> {
-        let (began, is_told) = (OnceCell::new(), Cell::new(false));
-        let taken = locks.take_turn(TURN_WAIT_MAX, &|| {
-            self.told.waits_for_turn.store(true, Ordering::Relaxed);
-            // Only now it is known that another process has it.
-            let waited = clock::now().duration_since(*began.get_or_init(clock::now));
-            if waited >= LONG_TURN && !is_told.replace(true) {
-                self.tell_of_long_turn(waited);
-            }
-            goes_on(waited)
-        });
-        self.told.waits_for_turn.store(false, Ordering::Relaxed);
-        taken.map_err(no_turn)
-    }
-
-    /// If somebody reads without LMDB's locks, LMDB would reuse pages that they still read. Keeping a state
-    /// from before this write protects those readers: they began before it, or see it.
-    fn keep_what_is_read_without_locks(&self, locks: &Locks) -> Result<(), KvError> {
-        if !locks.is_read_without_locks() {
-            self.env.let_go();
-            return Ok(());
-        }
-        loop {
-            self.env.keep().map_err(kv_error)?;
-            if self.env.is_keeping() {
-                return Ok(());
-            }
-            self.take_place()?;
-        }
-    }
-
     /// Maps more of the file, if that is needed now or soon. `is_outgrown` means that another process has
     /// used more than is mapped.
-    fn grow(&self, is_outgrown: bool) -> Result<(), KvError> {
+    pub(super) fn grow(&self, is_outgrown: bool) -> Result<(), KvError> {
         let is_full = !is_outgrown && self.was_full.swap(false, Ordering::AcqRel);
         let info = self.env.info();
         let growth = map::growth(info, self.env.page_bytes(), self.size_limit, is_full);
@@ -266,52 +165,6 @@ impl Store {
             });
         }
         Ok(())
-    }
-
-    fn note_size(&self, txn: &mut lmdb::WriteTxn<'_>, record: &mut Record) -> Result<(), KvError> {
-        match self.settings.size_bytes {
-            Some(bytes) if self.noted_size.load(Ordering::Acquire) != bytes => {
-                record.size(bytes);
-                content::note_size(txn, bytes).map_err(kv_error)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Commits, and distinguishes certain failures from uncertain ones.
-    pub(super) fn commit(&self, txn: WriteTxn<'_>) -> Result<(), KvError> {
-        let Some(journal) = &self.journal else { return Err(KvError::ReadOnly) };
-        let WriteTxn { txn, record, _turn } = txn;
-        let committed = match self.settings.durability {
-            Durability::Strict if WriteTxn::is_large(&record) => self.commit_by_checkpoint(journal, txn)?,
-            Durability::Strict => self.commit_journaled(journal, txn, record)?,
-            Durability::Relaxed => self.commit_relaxed(journal, txn, &record),
-        };
-        match committed {
-            Ok(()) => {
-                self.commits.fetch_add(1, Ordering::Relaxed);
-                if let Some(bytes) = self.settings.size_bytes {
-                    self.noted_size.store(bytes, Ordering::Release);
-                }
-                Ok(())
-            }
-            Err(error) => {
-                let panicked = self.is_broken();
-                let full = !panicked
-                    && matches!(error, LmdbError::Io(_))
-                    && probe::is_disk_full(self.place.directory());
-                Err(commit_error(error, panicked, full))
-            }
-        }
-    }
-
-    /// Whether LMDB refuses everything because a write failed half way.
-    fn is_broken(&self) -> bool {
-        match self.env.read_again() {
-            Ok(Some(_)) => false,
-            Ok(None) => self.take_place().is_err(),
-            Err(error) => matches!(error, LmdbError::Lmdb(Code::Panic)),
-        }
     }
 
     /// Records that a write did not fit the map, and returns whether the map may grow.

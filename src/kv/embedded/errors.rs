@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::lmdb::{Code, LmdbError};
-use super::locks::{Holder, NoTurn};
+use super::locks::{Holder, NoTurn, Process};
 use crate::kv::KvError;
 
 /// How many reads can run at once, over all processes.
@@ -64,11 +64,11 @@ pub(super) fn no_turn(error: NoTurn) -> KvError {
         NoTurn::Failed(error) => {
             KvError::of_system(format!("the lock files of the store failed: {error}"), &error)
         }
-        NoTurn::Waited { waited, holder } => KvError::Unavailable {
+        NoTurn::Waited { waited, holder, others } => KvError::Unavailable {
             detail: format!(
                 "waited {} ms for the turn to write, and nothing was written: {}",
                 waited.as_millis(),
-                holder.as_ref().map_or_else(|| "other processes had it".to_owned(), had_by)
+                holder.as_ref().map_or_else(|| had_by_one_of(&others), had_by)
             ),
         },
     }
@@ -78,6 +78,16 @@ pub(super) fn no_turn(error: NoTurn) -> KvError {
 pub(super) fn had_by(holder: &Holder) -> String {
     let process = holder.process.as_ref().map_or_else(|| "a process".to_owned(), ToString::to_string);
     format!("{process} has had it since {}", timestamp(holder.since))
+}
+
+/// One of these has the write turn, and has not noted so.
+fn had_by_one_of(others: &[Process]) -> String {
+    let named: Vec<String> = others.iter().map(Process::to_string).collect();
+    match &named[..] {
+        [] => "other processes had it".to_owned(),
+        [one] => format!("{one} has it"),
+        several => format!("one of these has it: {}", several.join(", ")),
+    }
 }
 
 /// A time for people and machines: RFC 3339, UTC, to the millisecond.

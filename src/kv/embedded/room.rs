@@ -205,7 +205,7 @@ impl Store {
         self.checkpoint()?;
         let mut txn = self.write_txn(&|_| true)?;
         txn.rewrite_format().map_err(kv_error)?;
-        self.commit(txn)?;
+        self.commit(txn).map_err(KvError::from)?;
         self.checkpoint()
     }
 

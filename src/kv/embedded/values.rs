@@ -18,7 +18,7 @@ use bytes::Bytes;
 
 use super::errors::kv_error;
 use super::lmdb::{LmdbError, Range, Table, Txn, WriteTxn};
-use crate::kv::{KeyRange, KvError, Mutation, Scan, Visitor};
+use crate::kv::{KeyRange, KvError, Mutation, Mutations, Scan, Visitor};
 
 /// The largest LMDB value ever written.
 pub(super) const STORED_BYTES_MAX: usize = 4_000;
@@ -96,6 +96,11 @@ impl Tables {
             Mutation::Delete { key, .. } => self.delete(txn, key),
             Mutation::ClearRange { range, .. } => self.clear(txn, range),
         }
+    }
+
+    /// Makes the writes of a decision; as [`apply`](Self::apply).
+    pub(super) fn apply_all(self, txn: &mut WriteTxn<'_>, mutations: Mutations) -> Result<usize, KvError> {
+        mutations.into_iter().map(|mutation| self.apply(txn, &mutation)).sum()
     }
 
     fn put(self, txn: &mut WriteTxn<'_>, key: &[u8], value: &[u8]) -> Result<usize, KvError> {

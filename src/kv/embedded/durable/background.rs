@@ -81,7 +81,12 @@ fn serve(asked: &(Mutex<Asked>, Condvar), store: &Weak<Store>) {
 fn turn(store: &Weak<Store>, is_due: bool) -> Option<Duration> {
     let store = store.upgrade()?;
     let journal = store.journal.as_ref()?;
-    let next = next(&journal.state(), clock::now(), store.settings.durability, is_due);
+    let next = {
+        let state = journal.state();
+        // Commits that were made during the last checkpoint have asked for this one before that was written down.
+        let is_due = is_due && store.is_checkpoint_due(&state);
+        next(&state, clock::now(), store.settings.durability, is_due)
+    };
     let done = match next {
         Next::Checkpoint => store.checkpoint(),
         Next::Rest => store.rest(),

@@ -1,7 +1,8 @@
 //! Makes the tree on the disk whole, so that what the journal holds before is not needed any more.
 //!
 //! 1. Within the write turn: pin the newest state, and copy its meta page.
-//! 2. Flush the data. All pages of that state were written before.
+//! 2. Flush the data. All pages of that state were written before. Where nobody waits for it, the disk takes them in
+//!    parts, so that the commits meanwhile do not wait for all of them.
 //! 3. Within the write turn: write the checkpoint down, and flush that.
 //! 4. Release the older pins.
 //!
@@ -27,6 +28,15 @@ const TURN_WAIT: Duration = Duration::from_secs(1);
 /// A flush of the data has failed, for this reason.
 struct FlushFailed(String);
 
+/// Who waits for a flush of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    /// Commits, and there is no other one meanwhile.
+    Commits,
+    /// Commits go on meanwhile, and have the disk to themselves between its parts.
+    Nobody,
+}
+
 /// A checkpoint of which the first step is done.
 struct Begun {
     checkpoint: Checkpoint,
@@ -46,7 +56,7 @@ impl Store {
         newest: u64,
     ) -> Result<(), KvError> {
         let begun = self.begin_checkpoint(journal, state, newest)?;
-        let flushed = self.flush_data(journal);
+        let flushed = self.flush_data(journal, Waiting::Commits);
         let done = flushed
             .map_err(|failed| Self::distrust(journal, state, failed))
             .and_then(|()| self.finish_checkpoint(journal, state, begun));
@@ -82,7 +92,7 @@ impl Store {
             }
             self.begin_checkpoint(journal, &mut state, newest)?
         };
-        let flushed = self.flush_data(journal);
+        let flushed = self.flush_data(journal, Waiting::Nobody);
         let turn = locks.take_turn(TURN_WAIT, &|| true);
         let mut state = journal.state();
         if let Err(failed) = flushed {
@@ -101,11 +111,12 @@ impl Store {
 
     /// Flushes the data. One flush at a time, and none after one that failed: the kernel tells of a failure
     /// once, to one of those who wait, and what it could not write it forgets.
-    fn flush_data(&self, journal: &Journal) -> Result<(), FlushFailed> {
+    fn flush_data(&self, journal: &Journal, waiting: Waiting) -> Result<(), FlushFailed> {
         let mut failed = journal.flush_failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.is_none() {
             JournalCounters::add(&journal.counters.flushes, 1);
-            *failed = self.env.sync().err().map(|error| error.to_string());
+            let written = if waiting == Waiting::Nobody { self.env.write_back(clock::now) } else { Ok(()) };
+            *failed = written.and_then(|()| self.env.sync()).err().map(|error| error.to_string());
         }
         failed.clone().map_or(Ok(()), |error| Err(FlushFailed(error)))
     }
@@ -219,7 +230,8 @@ impl Store {
             std::mem::take(&mut state.freed).into_iter().partition(is_covered);
         state.freed = later;
         if !covered.is_empty() {
-            self.flush_data(journal).map_err(|failed| Self::distrust(journal, state, failed))?;
+            self.flush_data(journal, Waiting::Commits)
+                .map_err(|failed| Self::distrust(journal, state, failed))?;
             self.forget_freed(&covered);
         }
         Ok(())

@@ -7,3 +7,5 @@
 mod background;
 mod checkpoint;
 mod commit;
+
+pub(super) use commit::RECORD_BYTES_MAX;

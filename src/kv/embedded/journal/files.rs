@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use super::position::{HEADER_BYTES, Position};
@@ -14,6 +15,8 @@ use crate::kv::embedded::positioned::{length, read_at, write_at};
 
 pub(in crate::kv::embedded) const CHECKPOINT_NAME: &str = "checkpoint";
 pub(in crate::kv::embedded) const SEGMENT_NAMES: [&str; 2] = ["journal-0", "journal-1"];
+/// The kernel keeps what is written at once in one piece; more than so many bytes make it a large one.
+const FINE_BYTES: usize = 4 * BLOCK_BYTES;
 /// What is written at once to make a file longer.
 const ZEROS_BYTES: usize = 1024 * 1024;
 
@@ -21,7 +24,21 @@ const ZEROS_BYTES: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(in crate::kv::embedded) struct Files {
     checkpoint: File,
-    segments: [File; 2],
+    segments: [Segment; 2],
+}
+
+/// One of the two files of segments.
+#[derive(Debug)]
+struct Segment {
+    file: File,
+    /// The kernel may keep it in pieces that are larger than records are.
+    is_coarse: AtomicBool,
+}
+
+impl From<File> for Segment {
+    fn from(file: File) -> Self {
+        Self { file, is_coarse: AtomicBool::new(true) }
+    }
 }
 
 impl Files {
@@ -29,7 +46,7 @@ impl Files {
     pub(in crate::kv::embedded) fn create(directory: &Path, making: &Making) -> io::Result<Self> {
         let open = |name: &str| making.open(&directory.join(name));
         let [first, second] = SEGMENT_NAMES;
-        Ok(Self { checkpoint: open(CHECKPOINT_NAME)?, segments: [open(first)?, open(second)?] })
+        Ok(Self { checkpoint: open(CHECKPOINT_NAME)?, segments: [open(first)?.into(), open(second)?.into()] })
     }
 
     /// Opens the files of a directory to read them; `None` if they are not there.
@@ -41,14 +58,14 @@ impl Files {
         let [first, second] = SEGMENT_NAMES;
         let files = (open(CHECKPOINT_NAME)?, open(first)?, open(second)?);
         let (Some(checkpoint), Some(first), Some(second)) = files else { return Ok(None) };
-        Ok(Some(Self { checkpoint, segments: [first, second] }))
+        Ok(Some(Self { checkpoint, segments: [first.into(), second.into()] }))
     }
 
     /// Opens the files of a directory, which are there, to write them.
     pub(in crate::kv::embedded) fn open_to_write(directory: &Path) -> io::Result<Self> {
         let open = |name: &str| File::options().read(true).write(true).open(directory.join(name));
         let [first, second] = SEGMENT_NAMES;
-        Ok(Self { checkpoint: open(CHECKPOINT_NAME)?, segments: [open(first)?, open(second)?] })
+        Ok(Self { checkpoint: open(CHECKPOINT_NAME)?, segments: [open(first)?.into(), open(second)?.into()] })
     }
 
     /// What was written down about checkpoints.
@@ -83,7 +100,7 @@ impl Files {
 
     /// The length of one of the two files of segments.
     pub(in crate::kv::embedded) fn segment_bytes(&self, file: usize) -> io::Result<u64> {
-        length(&self.segments[file])
+        length(&self.segments[file].file)
     }
 
     /// Reads from one of the two files of segments, as many bytes as there are.
@@ -93,22 +110,26 @@ impl Files {
         offset: u64,
         bytes: usize,
     ) -> io::Result<Vec<u8>> {
-        read_at(&self.segments[file], offset, bytes)
+        read_at(&self.segments[file].file, offset, bytes)
     }
 
     /// Writes to one of the two files of segments.
     pub(in crate::kv::embedded) fn write(&self, file: usize, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        write_at(&self.segments[file], offset, bytes)
+        let segment = &self.segments[file];
+        if bytes.len() > FINE_BYTES {
+            segment.is_coarse.store(true, Ordering::Relaxed);
+        }
+        write_at(&segment.file, offset, bytes)
     }
 
     /// Has the disk begin to write a part of one of the two files of segments, without waiting for it.
     pub(in crate::kv::embedded) fn begin_flush(&self, file: usize, offset: u64, bytes: u64) {
-        begin_flush(&self.segments[file], offset, bytes);
+        begin_flush(&self.segments[file].file, offset, bytes);
     }
 
     /// Flushes one of the two files of segments.
     pub(in crate::kv::embedded) fn flush(&self, file: usize) -> io::Result<()> {
-        self.segments[file].sync_data()
+        self.segments[file].file.sync_data()
     }
 
     /// Makes one of the two files of segments ready for the next segment: at least `to` bytes long, with zeros
@@ -125,12 +146,16 @@ impl Files {
             self.write(file, from, &zeros[..bytes])?;
             from += bytes as u64;
         }
-        self.segments[file].sync_all()
+        self.segments[file].file.sync_all()
     }
 
-    /// Drops what the kernel has in memory of one of the two files, all of which is on the disk.
+    /// Drops what the kernel has in memory of one of the two files, all of which is on the disk, if that was written in
+    /// large pieces. Otherwise the next record is written where an earlier one was, which takes it less time.
     pub(in crate::kv::embedded) fn forget(&self, file: usize) {
-        forget(&self.segments[file]);
+        let segment = &self.segments[file];
+        if segment.is_coarse.swap(false, Ordering::Relaxed) {
+            forget(&segment.file);
+        }
     }
 
     /// The beginning of the segment that one of the two files holds.

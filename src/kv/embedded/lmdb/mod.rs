@@ -6,6 +6,7 @@
 //! - `flush`: what a commit does in place of LMDB's flush
 //! - `table`: named databases, and the rows and ranges in them
 //! - `free`: the list of free pages
+//! - `write_back`: has the disk write in parts what was changed
 //! - `forget`: releases memory that the operating system keeps for free pages
 //!
 //! The library is `lmdb-master-sys`, which compiles LMDB's own source. [docs/dependencies.md] says why there
@@ -22,6 +23,7 @@ mod identity;
 mod idle;
 mod table;
 mod txn;
+mod write_back;
 
 pub(super) use env::{Env, EnvOptions, Info, Reader};
 pub(super) use forget::forget;

@@ -145,7 +145,15 @@ impl Locks {
 
     /// Waits for the write turn.
     pub(super) fn take_turn(&self, limit: Duration, goes_on: &dyn Fn() -> bool) -> Result<Turn<'_>, NoTurn> {
-        self.turns.take(self.notes.as_ref(), limit, goes_on)
+        self.turns.take(self.notes.as_ref(), limit, goes_on).map_err(|no_turn| match no_turn {
+            // Whoever has it was stopped before it noted so, or has only the gate.
+            NoTurn::Waited { waited, holder: None, .. } => {
+                let is_alive = |identity| self.presence.is_alive(identity);
+                let others = self.notes.as_ref().map(|notes| notes.others(is_alive)).unwrap_or_default();
+                NoTurn::Waited { waited, holder: None, others }
+            }
+            other => other,
+        })
     }
 
     /// Who has the write turn now, as far as it is noted.

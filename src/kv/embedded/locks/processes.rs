@@ -139,18 +139,31 @@ impl Processes {
     /// The process with an identity, as far as it is noted.
     pub(in crate::kv::embedded) fn find(&self, identity: u32) -> Option<Process> {
         let index = (0..RECORDS).find(|index| self.record(*index).load(Ordering::Acquire) == identity)?;
+        Some(self.process(index))
+    }
+
+    /// The other processes, as far as they are noted.
+    pub(super) fn others(&self, is_alive: impl Fn(u32) -> bool) -> Vec<Process> {
+        let is_other = |index: &usize| {
+            let identity = self.record(*index).load(Ordering::Acquire);
+            identity != 0 && identity != self.identity && is_alive(identity)
+        };
+        (0..RECORDS).filter(is_other).map(|index| self.process(index)).collect()
+    }
+
+    fn process(&self, index: usize) -> Process {
         let at = RECORDS_AT + index * RECORD_BYTES;
         // SAFETY: the record is in the map. Its writer may be writing; the bytes are plain all the same, and
         // only people read them.
         let record = unsafe { slice::from_raw_parts(self.map.as_ptr().add(at), RECORD_BYTES) };
         let length = usize::from(record[NAME_LENGTH_AT]).min(NAME_BYTES_MAX);
         let host = String::from_utf8_lossy(&record[NAME_AT..][..length]).into_owned();
-        Some(Process {
+        Process {
             id: self.number(at + 4).load(Ordering::Relaxed),
             host,
             is_namespace_shared: self.long(at + 8).load(Ordering::Relaxed) == pid_namespace(),
             opened: time(self.long(at + 16).load(Ordering::Relaxed)),
-        })
+        }
     }
 
     /// Notes the oldest state that this process pins; 0: none.

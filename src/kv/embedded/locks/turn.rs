@@ -23,8 +23,10 @@
 //! File locks belong to a descriptor, which all threads of a process share. So threads first take turns among
 //! themselves.
 //!
-//! Only one process at a time waits in step 2, and the process that has just committed cannot pass step 1, so
-//! the waiting one comes next: of two processes, neither waits for more than the transaction that is running.
+//! Only one process at a time waits in step 2, and a process that has just committed cannot pass step 1, so the waiting
+//! one comes next. A process that has passed the gate leaves out steps 1 and 3 for [`GATE_PAUSE`], which saves two of four
+//! system calls, and tries step 2 at once. So of two processes, neither waits for more than that time and the transaction
+//! that is running.
 //!
 //! Earlier releases held only the gate, and only until LMDB's transaction had begun. They and this one
 //! exclude each other by LMDB's mutex.
@@ -34,7 +36,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::super::clock;
 use super::files::Making;
@@ -45,13 +47,22 @@ use super::waiting::{PAUSE_MAX, Waiting};
 pub(super) const GATE_NAME: &str = "turnstile";
 pub(super) const TURN_NAME: &str = "writer";
 
+/// For so long a process that has passed the gate takes the turn without it.
+const GATE_PAUSE: Duration = Duration::from_millis(1);
+
 /// Why the turn could not be taken.
 #[derive(Debug)]
 pub(in crate::kv::embedded) enum NoTurn {
-    /// Another process had it all the time.
-    Waited { waited: Duration, holder: Option<Holder> },
+    /// Another process had it all the time: the holder, if that is noted, or else one of the others.
+    Waited { waited: Duration, holder: Option<Holder>, others: Vec<Process> },
     /// The operating system failed.
     Failed(io::Error),
+}
+
+impl NoTurn {
+    fn waited(waited: Duration, notes: Option<&Processes>) -> Self {
+        Self::Waited { waited, holder: holder(notes), others: Vec::new() }
+    }
 }
 
 /// Who has the turn.
@@ -67,6 +78,8 @@ pub(in crate::kv::embedded) struct Turns {
     threads: Threads,
     gate: File,
     turn: File,
+    /// When this process last passed the gate. For whoever has the turn among its threads.
+    passed: Mutex<Option<Instant>>,
     /// The same file as `turn`, opened once more to find out whether it is locked.
     probe: File,
 }
@@ -78,6 +91,7 @@ impl Turns {
             threads: Threads::default(),
             gate: making.open(&directory.join(GATE_NAME))?,
             turn: making.open(&turn)?,
+            passed: Mutex::default(),
             probe: making.open(&turn)?,
         })
     }
@@ -105,10 +119,16 @@ impl Turns {
     ) -> Result<Turn<'t>, NoTurn> {
         let began = clock::now();
         let Some(thread) = self.threads.take(goes_on) else {
-            return Err(NoTurn::Waited { waited: clock::now().duration_since(began), holder: holder(notes) });
+            return Err(NoTurn::waited(clock::now().duration_since(began), notes));
         };
+        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        if passed.is_some_and(|passed| clock::now().saturating_duration_since(passed) < GATE_PAUSE)
+            && self.turn.try_lock().is_ok()
+        {
+            return Ok(self.taken(notes, thread));
+        }
         let waiting = Waiting::at_most(limit);
-        let over = || NoTurn::Waited { waited: waiting.elapsed(), holder: holder(notes) };
+        let over = || NoTurn::waited(waiting.elapsed(), notes);
         let goes_on = || {
             thread.waits_for_others();
             goes_on()
@@ -120,15 +140,20 @@ impl Turns {
         thread.waits_no_more();
         // A gate that cannot be released would stop every writer; dropping the turn releases it.
         let turn = match taken {
-            Ok(true) => Ok(Turn { file: &self.turn, notes, _thread: thread }),
+            Ok(true) => Ok(self.taken(notes, thread)),
             Ok(false) => Err(over()),
             Err(error) => Err(NoTurn::Failed(error)),
         };
         self.gate.unlock().map_err(NoTurn::Failed)?;
-        if let (Ok(_), Some(notes)) = (&turn, notes) {
+        *passed = turn.is_ok().then(clock::now);
+        turn
+    }
+
+    fn taken<'t>(&'t self, notes: Option<&'t Processes>, thread: ThreadTurn<'t>) -> Turn<'t> {
+        if let Some(notes) = notes {
             notes.note_turn();
         }
-        turn
+        Turn { file: &self.turn, notes, _thread: thread }
     }
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use batondb::kv::embedded::Durability;
 use batondb::kv::{Kv, KvError, conformance};
+use futures::future::FutureExt;
 use heed::types::Bytes;
 use heed::{Database, RwTxn};
 
-use crate::backends::embedded::support::{delete, get, open, put};
+use crate::backends::embedded::support::{delete, get, in_one_batch, open, put};
 
 #[tokio::test]
 async fn a_value_takes_as_few_entries_as_it_can() {
@@ -78,6 +79,42 @@ async fn a_row_with_missing_or_short_parts_is_corrupt() {
         let Err(KvError::Corrupt { detail }) = found else { panic!("damage {number}: {found:?}") };
         assert!(detail.contains("key"), "{detail}");
         assert_eq!(get(&kv, b"other").await.unwrap(), Some(vec![8; 9_000]));
+    }
+}
+
+/// The writes that come last are made when their record is on its way to the disk already.
+#[tokio::test]
+async fn a_write_that_damage_forbids_fails_alone_and_leaves_no_record() {
+    let directory = tempfile::tempdir().unwrap();
+    let kv = open(directory.path(), Durability::Strict);
+    put(&kv, b"key", vec![7; 9_000]).await.unwrap();
+    kv.close().await;
+    damage(directory.path(), |txn, _, rows| rows.put(txn, b"key", b"").unwrap());
+    let kv = Arc::new(open(directory.path(), Durability::Strict));
+    for (keys, damaged) in [(vec!["key"], 0), (vec!["a", "b", "key"], 2), (vec!["key", "a", "b"], 0)] {
+        put(&kv, b"a", vec![0]).await.unwrap();
+        let jobs = keys.clone().into_iter().map(|key| {
+            let kv = Arc::clone(&kv);
+            async move { put(&kv, key.as_bytes(), vec![1]).await }.boxed()
+        });
+        for (number, answer) in in_one_batch(&kv, jobs).await.into_iter().enumerate() {
+            match answer {
+                Ok(()) => assert_ne!(number, damaged),
+                Err(KvError::Corrupt { detail }) => assert_eq!(number, damaged, "{detail}"),
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        // A copy is opened by applying the journal to the last checkpoint, as after a loss of power.
+        let copy = tempfile::tempdir().unwrap();
+        for file in std::fs::read_dir(directory.path()).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+        }
+        let recovered = open(copy.path(), Durability::Strict);
+        let a = u8::from(keys.len() > 1);
+        assert_eq!(get(&recovered, b"a").await.unwrap(), Some(vec![a]));
+        assert!(matches!(get(&recovered, b"key").await, Err(KvError::Corrupt { .. })));
+        recovered.close().await;
     }
 }
 

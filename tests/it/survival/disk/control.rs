@@ -29,6 +29,8 @@ pub enum Control {
     FaultsDone = 8,
     /// How many flushes began. Counted up by the shim.
     SyncsSeen = 9,
+    /// How many waits for the disk fail that are no flushes.
+    WriteBackErrors = 10,
 }
 
 /// As many as come.

@@ -26,7 +26,7 @@
 
 enum { OPEN = 1, WRITE, TRUNCATE, SYNC_BEGIN, SYNC_END, WRITE_SYNCED, MAKE_DIRECTORY, RENAME, REMOVE, MAPPED, UNKNOWN };
 enum { SYNC_DELAY, SYNC_ERRORS, WRITE_ERRORS, META_ERRORS, ERROR_NUMBER, THREAD_ERRORS, SHORT_WRITES, SYNCS_HELD,
-       FAULTS_DONE, SYNCS_SEEN, CONTROLS = 16 };
+       FAULTS_DONE, SYNCS_SEEN, WRITE_BACK_ERRORS, CONTROLS = 16 };
 enum { FILES_MAX = 4096, FDS_MAX = 65536 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -241,9 +241,11 @@ int fdatasync(int fd) { return do_sync(fd, SYS_fdatasync); }
 static void unknown(int fd, const char *what) {
     if (ours(fd)) note_text(UNKNOWN, ours(fd), 0, what);
 }
-/* To begin to write promises nothing: what was written may be on the disk at any time as it is. */
+/* This promises nothing: what was written may be on the disk at any time as it is. Whoever waits for it may learn that
+ * the disk has failed. */
 int sync_file_range(int fd, off_t from, off_t bytes, unsigned flags) {
-    if (flags != SYNC_FILE_RANGE_WRITE) unknown(fd, "sync_file_range");
+    unsigned waits = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (ours(fd) && flags & waits && take(WRITE_BACK_ERRORS)) return fail();
     return syscall(SYS_sync_file_range, fd, from, bytes, flags);
 }
 int fallocate(int fd, int mode, off_t from, off_t bytes) {

@@ -85,28 +85,33 @@ fn data_that_could_not_be_flushed_asks_for_the_store_to_be_opened_again() {
     );
 }
 
-/// The kernel may have forgotten what it could not flush. What was acknowledged is in the journal.
+/// The kernel may have forgotten what it could not write. It says so once: to the flush, or to who waits for a part of
+/// the data before. What was acknowledged is in the journal.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_child_whose_data_is_not_flushed() {
     let Some((path, controls)) = place() else { return };
-    let kv = Arc::new(EmbeddedKv::open(&EmbeddedOptions::at(&path)).unwrap());
-    let first = Engine::open(Arc::clone(&kv) as Arc<dyn Kv>, Arc::new(SystemEnv)).await.unwrap();
-    let (generation, head) = one_commit(&first).await;
     controls.set(Control::ErrorNumber, errno(libc::EIO));
-    controls.set(Control::SyncErrors, 1);
-    kv.checkpoint().unwrap_err();
-    // The disk is well again, but nobody knows what it holds: nothing is written before it was read again.
-    let after = commit(&first, &id("a"), generation, head, 1..=3, 2).await.unwrap_err();
-    assert_eq!(after.code(), "ERR_UNAVAILABLE");
-    assert!(after.to_string().contains("close the store in all processes and open it again"), "{after}");
-    assert_eq!(tags(&first, &id("a"), generation, 3).await, [1; 3]);
-    first.close().await;
-    drop((first, kv));
-    let second = engine(&path).await;
-    let meta = start(&second, &id("a")).await.meta;
-    assert_eq!(tags(&second, &id("a"), meta.generation, 3).await, [1; 3]);
-    commit(&second, &id("a"), meta.generation, meta.head_txid, 1..=3, 3).await.unwrap();
-    assert_eq!(tags(&second, &id("a"), meta.generation, 3).await, [3; 3]);
+    for fault in [Control::SyncErrors, Control::WriteBackErrors] {
+        let path = path.join(format!("{fault:?}"));
+        let kv = Arc::new(EmbeddedKv::open(&EmbeddedOptions::at(&path)).unwrap());
+        let first = Engine::open(Arc::clone(&kv) as Arc<dyn Kv>, Arc::new(SystemEnv)).await.unwrap();
+        let (generation, head) = one_commit(&first).await;
+        controls.set(fault, 1);
+        kv.checkpoint().unwrap_err();
+        assert_eq!(controls.get(fault), 0, "{fault:?} has happened");
+        // The disk is well again, but nobody knows what it holds: nothing is written before it was read again.
+        let after = commit(&first, &id("a"), generation, head, 1..=3, 2).await.unwrap_err();
+        assert_eq!(after.code(), "ERR_UNAVAILABLE");
+        assert!(after.to_string().contains("close the store in all processes and open it again"), "{after}");
+        assert_eq!(tags(&first, &id("a"), generation, 3).await, [1; 3]);
+        first.close().await;
+        drop((first, kv));
+        let second = engine(&path).await;
+        let meta = start(&second, &id("a")).await.meta;
+        assert_eq!(tags(&second, &id("a"), meta.generation, 3).await, [1; 3]);
+        commit(&second, &id("a"), meta.generation, meta.head_txid, 1..=3, 3).await.unwrap();
+        assert_eq!(tags(&second, &id("a"), meta.generation, 3).await, [3; 3]);
+    }
 }
 
 #[test]
