@@ -70,6 +70,24 @@ fn a_commit_that_waits_goes_on_when_the_writer_does() {
     assert_eq!(other.number("end"), 3);
 }
 
+/// It has noted nothing yet: it was stopped on the way to its turn. It is among those who have the store open.
+#[test]
+fn whoever_stands_still_before_its_turn_is_named() {
+    if !is_linux("sharing::stopped::whoever_stands_still_before_its_turn_is_named") {
+        return;
+    }
+    let (_scratch, path) = place();
+    let mut idle = Remote::with(Own::Nothing, &path);
+    idle.ask("commit s 20").unwrap();
+    let mut other = Remote::with(Own::Nothing, &path);
+    assert_eq!(other.number("check s"), 1);
+    let gate = std::fs::File::open(path.join("turnstile")).unwrap();
+    gate.lock().unwrap();
+    expect_turned_away(other.ask("commit s 20"), idle.0.pid());
+    drop(gate);
+    assert_eq!(other.number("commit s 20"), 2);
+}
+
 #[test]
 fn a_container_that_stands_still_is_named() {
     if !is_here("sharing::stopped::a_container_that_stands_still_is_named", Own::Pids(1)) {

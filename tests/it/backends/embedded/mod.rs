@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy only knows test functions as tests, not their helpers")]
 
 mod batches;
+mod checkpoints;
 mod conformance;
 mod opening;
 mod processes;
