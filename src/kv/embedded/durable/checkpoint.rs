@@ -25,16 +25,18 @@ use crate::kv::embedded::{clock, data_file};
 /// How long the background waits for the write turn.
 const TURN_WAIT: Duration = Duration::from_secs(1);
 
+/// Checkpoints within this time follow each other closely.
+const CLOSE: Duration = Duration::from_millis(16);
+
 /// A flush of the data has failed, for this reason.
 struct FlushFailed(String);
 
-/// Who waits for a flush of the data.
+/// How a flush of the data treats the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Waiting {
-    /// Commits, and there is no other one meanwhile.
-    Commits,
-    /// Commits go on meanwhile, and have the disk to themselves between its parts.
-    Nobody,
+enum Pace {
+    AtOnce,
+    /// Commits that go on meanwhile have the disk to themselves between the parts.
+    InParts,
 }
 
 /// A checkpoint of which the first step is done.
@@ -56,7 +58,7 @@ impl Store {
         newest: u64,
     ) -> Result<(), KvError> {
         let begun = self.begin_checkpoint(journal, state, newest)?;
-        let flushed = self.flush_data(journal, Waiting::Commits);
+        let flushed = self.flush_data(journal, Pace::AtOnce);
         let done = flushed
             .map_err(|failed| Self::distrust(journal, state, failed))
             .and_then(|()| self.finish_checkpoint(journal, state, begun));
@@ -77,7 +79,7 @@ impl Store {
     }
 
     fn checkpoint_in_background(&self, journal: &Journal, locks: &Locks) -> Result<(), KvError> {
-        let begun = {
+        let (begun, pace) = {
             let _turn = locks.take_turn(TURN_WAIT, &|| true).map_err(no_turn)?;
             let mut state = journal.state();
             if !state.is_dirty || !state.may_write || state.broken.is_some() {
@@ -90,9 +92,10 @@ impl Store {
             if state.broken.is_some() {
                 return Ok(());
             }
-            self.begin_checkpoint(journal, &mut state, newest)?
+            let pace = Self::pace_after(clock::now().saturating_duration_since(state.checked));
+            (self.begin_checkpoint(journal, &mut state, newest)?, pace)
         };
-        let flushed = self.flush_data(journal, Waiting::Nobody);
+        let flushed = self.flush_data(journal, pace);
         let turn = locks.take_turn(TURN_WAIT, &|| true);
         let mut state = journal.state();
         if let Err(failed) = flushed {
@@ -109,13 +112,20 @@ impl Store {
         self.finish_checkpoint(journal, &mut state, begun)
     }
 
+    /// How to flush, so long after the last checkpoint. Where so much is written that they follow each other closely,
+    /// commits wait for the disk in any case, and what a checkpoint makes free is needed soon: 64 actors that write
+    /// pages as fast as they can lost a tenth of their commits to the parts.
+    fn pace_after(pause: Duration) -> Pace {
+        if pause < CLOSE { Pace::AtOnce } else { Pace::InParts }
+    }
+
     /// Flushes the data. One flush at a time, and none after one that failed: the kernel tells of a failure
     /// once, to one of those who wait, and what it could not write it forgets.
-    fn flush_data(&self, journal: &Journal, waiting: Waiting) -> Result<(), FlushFailed> {
+    fn flush_data(&self, journal: &Journal, pace: Pace) -> Result<(), FlushFailed> {
         let mut failed = journal.flush_failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.is_none() {
             JournalCounters::add(&journal.counters.flushes, 1);
-            let written = if waiting == Waiting::Nobody { self.env.write_back(clock::now) } else { Ok(()) };
+            let written = if pace == Pace::InParts { self.env.write_back(clock::now) } else { Ok(()) };
             *failed = written.and_then(|()| self.env.sync()).err().map(|error| error.to_string());
         }
         failed.clone().map_or(Ok(()), |error| Err(FlushFailed(error)))
@@ -230,7 +240,7 @@ impl Store {
             std::mem::take(&mut state.freed).into_iter().partition(is_covered);
         state.freed = later;
         if !covered.is_empty() {
-            self.flush_data(journal, Waiting::Commits)
+            self.flush_data(journal, Pace::AtOnce)
                 .map_err(|failed| Self::distrust(journal, state, failed))?;
             self.forget_freed(&covered);
         }

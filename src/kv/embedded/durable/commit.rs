@@ -21,7 +21,7 @@ const LARGEST_IN_SEGMENT: u64 = 2;
 /// of the smallest, a small store that is busy flushed its data every 10 ms, and one commit of 20 waited for the disk to
 /// do so; with four times as much, its file would have 35 MiB instead of 9.
 const DUE_BYTES: std::ops::RangeInclusive<u64> = 1024 * 1024..=SEGMENT_BYTES_MAX;
-const DUE_SHARE: u64 = 16;
+const DUE_SHARE: u64 = 32;
 const DUE_SHARE_OF_LIMIT: u64 = 64;
 /// A commit waits for a checkpoint that is overdue by this share of the file.
 const OVERDUE_SHARE: u64 = 8;
