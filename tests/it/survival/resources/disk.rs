@@ -96,6 +96,8 @@ async fn a_child_whose_data_is_not_flushed() {
         let kv = Arc::new(EmbeddedKv::open(&EmbeddedOptions::at(&path)).unwrap());
         let first = Engine::open(Arc::clone(&kv) as Arc<dyn Kv>, Arc::new(SystemEnv)).await.unwrap();
         let (generation, head) = one_commit(&first).await;
+        // Checkpoints that follow each other closely are flushed at once.
+        tokio::time::sleep(Duration::from_millis(50)).await;
         controls.set(fault, 1);
         kv.checkpoint().unwrap_err();
         assert_eq!(controls.get(fault), 0, "{fault:?} has happened");
