@@ -36,7 +36,7 @@ impl Env {
             match write_part(self, part) {
                 Ok(()) => {}
                 Err(error) if is_about_data(&error) => return Err(LmdbError::Io(error)),
-                // Not on this system, or not on this file system.
+                // Not now, not on this system, or not on this file system.
                 Err(_) => break,
             }
         }
@@ -45,8 +45,8 @@ impl Env {
 }
 
 fn is_about_data(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidInput, NotSeekable, PermissionDenied, Unsupported};
-    !matches!(error.kind(), InvalidInput | NotSeekable | PermissionDenied | Unsupported)
+    use io::ErrorKind::{Interrupted, InvalidInput, NotSeekable, PermissionDenied, Unsupported};
+    !matches!(error.kind(), Interrupted | InvalidInput | NotSeekable | PermissionDenied | Unsupported)
 }
 
 #[cfg(target_os = "linux")]
@@ -91,12 +91,13 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
     fn only_errors_of_the_data_count() {
         let error = io::Error::from_raw_os_error;
         for number in [libc::EIO, libc::ENOSPC, libc::EDQUOT, libc::ENOMEM, libc::EBADF] {
             assert!(is_about_data(&error(number)), "{number}");
         }
-        for number in [libc::EINVAL, libc::ESPIPE, libc::EPERM, libc::ENOSYS, libc::EOPNOTSUPP] {
+        for number in [libc::EINVAL, libc::ESPIPE, libc::EPERM, libc::ENOSYS, libc::EOPNOTSUPP, libc::EINTR] {
             assert!(!is_about_data(&error(number)), "{number}");
         }
     }
