@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::options::Settings;
 use super::queue::Leader;
 use super::values::Tables;
-use crate::kv::{KvError, Mutation, Mutations};
+use crate::kv::{KvError, Mutations};
 use crate::sync::{Condvar, Mutex, point, watch};
 
 pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -180,11 +180,12 @@ impl Store {
             disk.is_writing = true;
             disk.rows.clone()
         });
-        Ok(WriteTxn { store: self, rows })
+        Ok(WriteTxn { store: self, rows, put_off: Mutations::new() })
     }
 
-    pub(super) fn commit(&self, txn: WriteTxn<'_>) -> Result<(), KvError> {
+    pub(super) fn commit(&self, mut txn: WriteTxn<'_>) -> Result<usize, NotCommitted> {
         point();
+        let freed = txn.catch_up(self.tables).map_err(NotCommitted::NotApplied)?;
         let committed = self.disk.with(|disk| {
             let fate = if disk.fates.is_empty() { Fate::Commits } else { disk.fates.remove(0) };
             let added = txn.rows.keys().filter(|key| !disk.rows.contains_key(*key)).count();
@@ -202,7 +203,7 @@ impl Store {
         });
         drop(txn);
         point();
-        committed
+        committed.map(|()| freed).map_err(NotCommitted::Failed)
     }
 
     pub(super) fn clear_stale_readers(&self) {}
@@ -278,15 +279,45 @@ impl Pace {
 /// There is always enough, but for what [`Fate::Rows`] says.
 pub(crate) struct Room;
 
+/// Why a transaction was not committed.
+pub(crate) enum NotCommitted {
+    NotApplied(KvError),
+    Failed(KvError),
+}
+
+impl From<NotCommitted> for KvError {
+    fn from(not_committed: NotCommitted) -> Self {
+        match not_committed {
+            NotCommitted::NotApplied(error) | NotCommitted::Failed(error) => error,
+        }
+    }
+}
+
 /// A write transaction: what it has read and written.
 pub(crate) struct WriteTxn<'e> {
     store: &'e Store,
-    pub(super) rows: Rows,
+    rows: Rows,
+    put_off: Mutations,
 }
 
 impl WriteTxn<'_> {
-    pub(super) fn apply(&mut self, tables: Tables, mutation: &Mutation) -> Result<usize, KvError> {
-        tables.apply(self, mutation)
+    pub(super) fn rows(&self) -> &Rows {
+        assert!(self.put_off.is_empty(), "a transaction reads a state that lacks writes");
+        &self.rows
+    }
+
+    pub(super) fn rows_mut(&mut self) -> &mut Rows {
+        &mut self.rows
+    }
+
+    pub(super) fn put_off(&mut self, mutations: Mutations) {
+        assert!(self.put_off.is_empty(), "the writes before are lost");
+        self.put_off = mutations;
+    }
+
+    pub(super) fn catch_up(&mut self, tables: Tables) -> Result<usize, KvError> {
+        let put_off = std::mem::take(&mut self.put_off);
+        put_off.iter().map(|mutation| tables.apply(self, mutation)).sum()
     }
 
     pub(super) fn abort(self) {}

@@ -18,9 +18,9 @@ impl Tables {
             Mutation::Put { key, .. } if key == GUILTY_KEY => {
                 return Err(KvError::Full { detail: "as told".into() });
             }
-            Mutation::Put { key, value, .. } => drop(txn.rows.insert(key.clone(), value.clone())),
-            Mutation::Delete { key, .. } => drop(txn.rows.remove(key)),
-            Mutation::ClearRange { range, .. } => txn.rows.retain(|key, _| !range.contains(key)),
+            Mutation::Put { key, value, .. } => drop(txn.rows_mut().insert(key.clone(), value.clone())),
+            Mutation::Delete { key, .. } => drop(txn.rows_mut().remove(key)),
+            Mutation::ClearRange { range, .. } => txn.rows_mut().retain(|key, _| !range.contains(key)),
         }
         Ok(0)
     }

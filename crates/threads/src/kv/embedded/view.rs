@@ -41,12 +41,12 @@ fn visit(rows: &Rows, scan: &Scan, visitor: &mut Visitor<'_>) {
 
 impl View for TxnView<WriteTxn<'_>> {
     fn get<'a>(&'a self, key: &'a [u8], _: Isolation) -> BoxFuture<'a, Result<Option<Bytes>, KvError>> {
-        async move { Ok(get(&self.txn.rows, key)) }.boxed()
+        async move { Ok(get(self.txn.rows(), key)) }.boxed()
     }
 
     fn scan<'a>(&'a self, scan: Scan, visitor: &'a mut Visitor<'_>) -> BoxFuture<'a, Result<(), KvError>> {
         async move {
-            visit(&self.txn.rows, &scan, visitor);
+            visit(self.txn.rows(), &scan, visitor);
             Ok(())
         }
         .boxed()
