@@ -142,7 +142,7 @@ pub fn decode_page(key: &[u8], value: &[u8], size: PageSize, out: &mut [u8]) -> 
     let payload = body.rest();
     match encoding {
         RAW if payload.len() == size.bytes() => {
-            out.copy_from_slice(payload);
+            copy_in_blocks(payload, out);
             Ok(())
         }
         LZ4 => match lz4_flex::block::decompress_into(payload, out) {
@@ -151,6 +151,15 @@ pub fn decode_page(key: &[u8], value: &[u8], size: PageSize, out: &mut [u8]) -> 
         },
         RAW => Err(body.field(format!("{} raw bytes, not {size}", payload.len()))),
         other => Err(body.field(format!("encoding {other}"))),
+    }
+}
+
+/// Copies a page a block at a time. For all of it at once, glibc uses `rep movsb`, which takes some AMD processors three
+/// times as long if both addresses lie unluckily within their memory pages.
+fn copy_in_blocks(from: &[u8], to: &mut [u8]) {
+    const BLOCK_BYTES: usize = 512;
+    for (to, from) in to.chunks_mut(BLOCK_BYTES).zip(from.chunks(BLOCK_BYTES)) {
+        to.copy_from_slice(from);
     }
 }
 
