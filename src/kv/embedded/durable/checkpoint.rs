@@ -339,3 +339,14 @@ impl Store {
         Some((usage.records, usage.checkpoints))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_disk_takes_the_data_in_parts_unless_checkpoints_follow_closely() {
+        assert_eq!(Store::pace_after(Duration::ZERO), Pace::AtOnce);
+        assert_eq!(Store::pace_after(CLOSE), Pace::InParts);
+    }
+}
